@@ -1,0 +1,42 @@
+/*
+ * log - lines into files, never in the way of mail (design section 8, R9.4)
+ *
+ * A line is one record: control bytes are escaped here (as \ooo), NUL too, so
+ * nothing from the wire can start a line of its own. Lines go through a
+ * bounded ring to one writer thread; when the ring is full a line is dropped
+ * and counted, and the count is logged when there is room again. One record
+ * is one write() to an O_APPEND descriptor. Files are reopened when their name
+ * has another inode, and on log_reopen.
+ *
+ * In a hermetic world there is no thread and no file: lines go to the sink.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/str.h"
+#include "base/why.h"
+
+enum log_file { LOG_MAIN, LOG_REJECT, LOG_PANIC, LOG_JSON, LOG_FILES };
+
+struct log_config {
+    const char *path;       /* Exim's log_file_path: "%s" is main, reject, panic; NULL: none */
+    bool millisec;          /* stamps with .nnn */
+    bool zone;              /* log_timezone */
+    bool pid;               /* [pid] after the stamp */
+    bool json;              /* also write the LOG_JSON lines */
+    bool stderr_too;        /* --foreground */
+    bool write_rejectlog;
+};
+
+enum status log_open(const struct log_config *c, struct why *why);  /* starts the writer */
+void log_close(void);                                               /* writes what is waiting */
+void log_reopen(void);
+/* In place of files: sink(ctx, file, line) with the stamp, without the LF. */
+void log_to(void (*sink)(void *ctx, enum log_file f, struct str line), void *ctx);
+
+/* "2026-11-21 13:48:24 " and the text; id, if not empty, is put before it. */
+void log_text(enum log_file f, struct str id, struct str text);
+void log_line(enum log_file f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint64_t log_dropped(void);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * shared - the one page all workers share: counters, destination slots, crash slots
+ *
+ * Made by the master before fork (design section 3). Everything in it is a
+ * plain counter or a claimed row, changed with atomic operations; no lock is
+ * ever held in it, so a worker may die at any instruction. A successor clears
+ * its own column. In a hermetic world it is private memory.
+ */
+#ifndef ENGINE_SHARED_H
+#define ENGINE_SHARED_H
+
+#include <stdint.h>
+#include "base/str.h"
+#include "mail/txn.h"
+
+enum { WORKERS_MAX = 64, SHARDS_MAX = 256, SLOT_ROWS = 4096 };
+
+/* One table per public name: status --json prints these names, in this order. */
+#define COUNTERS(X) \
+    X(connections_total) X(connections_now) X(connections_refused) X(sessions_timeout) X(sessions_lost) \
+    X(messages_received) X(bytes_received) X(recipients_accepted) X(recipients_refused) X(recipients_deferred) \
+    X(messages_refused) X(messages_deferred) X(messages_submitted) \
+    X(deliveries) X(deliveries_deferred) X(deliveries_failed) X(messages_completed) \
+    X(bounces_sent) X(bounces_dropped) X(warnings_sent) X(outbound_connections) X(outbound_now) X(outbound_reused) \
+    X(rule_evaluations) X(rule_errors) X(rule_overruns) X(events_run) X(events_dropped) \
+    X(reloads) X(reloads_failed) X(log_dropped) X(worker_deaths) X(set_aside)
+
+enum counter {
+#define X(name) COUNT_##name,
+    COUNTERS(X)
+#undef X
+    COUNT_COUNT
+};
+const char *counter_name(enum counter c);
+
+struct shared;
+
+struct shared *shared_new(unsigned workers);        /* MAP_SHARED|MAP_ANONYMOUS */
+void shared_free(struct shared *s);
+void shared_count(struct shared *s, unsigned worker, enum counter c, int64_t by);
+int64_t shared_sum(const struct shared *s, enum counter c);
+void shared_clear_worker(struct shared *s, unsigned worker);    /* gauges and slots of a dead one */
+
+/* Heartbeats: the worker stamps clock_mono_ms, the master reads. */
+void shared_beat(struct shared *s, unsigned worker);
+int64_t shared_last_beat(const struct shared *s, unsigned worker);
+
+/* ---- destination slots: at most `limit` connections to a destination over all
+ * workers. False: none free; the row's waiting bit is set for this worker, and
+ * shared_waiting says so to whoever gives a slot back. */
+bool slot_take(struct shared *s, unsigned worker, struct str destination, unsigned limit);
+/* Returns a bit set of workers that were refused and should be woken. */
+uint64_t slot_give(struct shared *s, unsigned worker, struct str destination);
+/* Is somebody waiting for a slot of this destination? Idle kept connections give way. */
+bool slot_wanted(const struct shared *s, struct str destination);
+
+/* ---- crash slots: the messages a shard's owner is parsing, routing or handing to a rule now */
+void crash_note(struct shared *s, unsigned shard, struct msg_id id);
+void crash_clear(struct shared *s, unsigned shard, struct msg_id id);
+/* After a death: ids found noted; each has its death count raised. Two: set aside. */
+size_t crash_found(struct shared *s, unsigned shard, struct msg_id *ids, unsigned *deaths, size_t max);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * header - the header section of a message, as bytes and as fields
+ *
+ * The bytes are kept as they came (wire form, CRLF). Fields point into them.
+ * Names are compared without ASCII case. The border to the body is the first
+ * empty line, and there is one way to find it, used by everybody.
+ */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+struct field {
+    struct str name;        /* without the colon and white space before it */
+    struct str value;       /* after the colon, folding and final CRLF included */
+    struct str whole;       /* name to final CRLF */
+    struct field *next;
+};
+
+struct header {
+    struct field *first, *last;
+    size_t count;
+    size_t bytes;
+    bool damaged;           /* a line that is neither field nor continuation ended it */
+};
+
+/* Reads a section (all of it, without the empty line). */
+void header_parse(struct arena *a, struct str section, struct header *out);
+/* The n-th field of that name, from 0; NULL if there is none. */
+const struct field *header_field(const struct header *h, struct str name, size_t n);
+size_t header_count(const struct header *h, struct str name);
+/* Unfolded: CRLF before white space removed, outer white space trimmed. */
+struct str header_unfold(struct arena *a, struct str value);
+/* Encoded words decoded to UTF-8 (RFC 2047); damaged ones stay as they are. */
+struct str header_decode(struct arena *a, struct str value);
+
+/* Text a rule wants to add: "Name: text", inner LF followed by white space is
+ * folding. CR, NUL, a bare LF or a name that is none is an error (R4.6). On
+ * success *wire is "Name: text\r\n". */
+bool header_make(struct arena *a, struct str text, struct str *wire, const char **reason);
+
+/* What rules asked for, applied together or not at all (R8.6). */
+enum header_place { HEADER_AT_END, HEADER_AT_START, HEADER_AFTER_RECEIVED, HEADER_AT_START_RFC };
+struct header_edit {
+    enum header_place place;
+    bool remove;            /* text is a name, or a pattern beginning with ^ */
+    struct str text;        /* wire form for an addition */
+    struct header_edit *next;
+};
+/* The section after removals, then additions, with `received` as the new first
+ * field (may be empty). */
+void header_apply(struct str section, const struct header_edit *edits, struct str received, struct buf *out);
+
+#endif

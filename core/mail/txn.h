@@ -1,0 +1,206 @@
+/*
+ * txn - one connection's facts, one transaction's facts
+ *
+ * A conn holds what is known of the client; it lives for the session. A txn
+ * holds everything of one message; it is made at MAIL, destroyed whole at the
+ * end of the transaction (R3.3), and made again from the spool when the message
+ * is routed and delivered. Policy getters (core/policy/vars.c) read these
+ * structs and nothing else.
+ *
+ * Text lives in the arena of the struct it hangs off. An empty str whose p is
+ * NULL is "absent"; an empty one with a pointer is known to be empty (the null
+ * sender).
+ */
+#ifndef MAIL_TXN_H
+#define MAIL_TXN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/ip.h"
+#include "base/map.h"
+#include "base/val.h"
+#include "base/why.h"
+#include "mail/header.h"
+
+/* design 4.2: the one list of phases. Names: phase_name. */
+enum phase {
+    PH_CONNECT, PH_HELO, PH_STARTTLS, PH_AUTH, PH_MAILAUTH, PH_MAIL, PH_RCPT, PH_PREDATA,
+    PH_DKIM, PH_MIME, PH_PRDR, PH_DATA, PH_ETRN, PH_ATRN, PH_EXPN, PH_VRFY, PH_WELLKNOWN,
+    PH_QUIT, PH_NOTQUIT, PH_NOT_SMTP_START, PH_NOT_SMTP_MIME, PH_NOT_SMTP,
+    PH_ACLS,                                    /* above: phases that have an ACL */
+    PH_ROUTE = PH_ACLS, PH_TRANSPORT, PH_EVENT, PH_QUEUE, PH_OPTION,
+    PH_COUNT
+};
+const char *phase_name(enum phase ph);
+bool phase_find(struct str name, enum phase *out);
+
+enum { MSG_ID_LEN = 16, HISTORY_MAX = 20, ACL_ARGS = 9 };
+struct msg_id { char s[MSG_ID_LEN + 1]; };      /* "1xUQe2-0100AB-15"; empty: none yet */
+
+enum lookup_state { LOOKUP_NOT_TRIED, LOOKUP_DONE, LOOKUP_FAILED, LOOKUP_DEFERRED };
+
+/* Named values that rules set: acl_c_*, acl_m_*, r_*. Order of setting kept. */
+struct user_var { struct str name; struct val v; struct user_var *next; };
+void user_var_set(struct arena *a, struct user_var **list, struct str name, const struct val *v); /* nil removes */
+const struct val *user_var_get(const struct user_var *list, struct str name);
+
+struct conn {
+    struct arena arena;
+    uint64_t serial;                /* never used twice in a process */
+    bool smtp;                      /* false: submitted by a local program */
+    struct ip client_ip, local_ip;
+    uint16_t client_port, local_port;
+    struct str helo;                /* as given, cut at 255 */
+    bool esmtp;                     /* EHLO, not HELO */
+    bool helo_verified; enum lookup_state helo_verify;
+    struct str host_name;           /* verified reverse name */
+    enum lookup_state host_lookup;
+    bool host_dnssec, helo_dnssec;
+    struct str ident;               /* login of a local submitter */
+    struct str active_hostname;     /* what we call ourselves here */
+    struct str protocol;            /* overrides the computed name; local submission */
+    int64_t since_us;               /* clock_wall_us at connect */
+    uint32_t count_at_start;        /* connections when this one began */
+    int32_t uid, gid;               /* of a local submitter, -1: none */
+    struct str auth_id, auth_name, auth_sender, auth_fail_id;   /* none yet: filled by AUTH's issue */
+    bool auth_failed;
+    bool tls;                       /* likewise */
+    struct str command;             /* the line being processed, cut at 512 */
+    struct str command_argument;
+    const char *history[HISTORY_MAX];   /* canonical verbs, ring */
+    unsigned history_n;                 /* how many were ever entered */
+    const char *notquit_reason;     /* reference/acl.tsv, notquit-reason */
+    struct user_var *acl_c;
+    unsigned transactions, errors, nonmail;
+    bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
+    int8_t sync;                    /* control enforce_sync 1, no_enforce_sync -1 */
+};
+
+enum { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
+
+struct rcpt {
+    struct str addr;                /* as accepted: local@domain, domain lower case */
+    struct str orcpt;               /* RFC 3461, reserved */
+    uint8_t dsn;
+    struct str errors_to;           /* where its bounces go if not the sender */
+    /* what became of it (spool state, engine/queue.h) */
+    uint8_t state;                  /* enum rcpt_state */
+    uint32_t attempts;
+    int64_t first_failed, next_try; /* wall seconds, 0: none */
+    int32_t last_errno;
+    struct str last_error;          /* one line, escaped */
+    struct str last_host;           /* "name [addr]" */
+};
+enum rcpt_state { RCPT_PENDING, RCPT_DONE, RCPT_FAILED };
+
+/* The address a router, a transport or an event is about. */
+struct at_address {
+    struct str address;             /* local@domain as now routed */
+    struct str local_part, domain;  /* unquoted lower-case local part; lower-case domain */
+    struct str local_part_as_is;    /* case kept */
+    struct str prefix, prefix_v, suffix, suffix_v;
+    struct str domain_data, local_part_data;
+    struct str parent, original;    /* addresses; empty: itself */
+    struct str router, transport;
+    struct str address_data;
+    struct str home;
+    struct str self_hostname;
+    struct str return_path;         /* sender for this address */
+    struct user_var *r_vars;
+    int32_t local_uid, local_gid;   /* -1: none */
+    struct str file, pipe;          /* address_file, address_pipe */
+};
+
+/* One attempt at a host. */
+struct at_host {
+    struct str name;
+    struct ip ip;
+    uint16_t port;
+    struct ip from_ip;
+    uint16_t from_port;
+};
+
+struct at_event {
+    struct str name, data;
+    int32_t defer_errno;
+};
+
+struct dnslist_facts { struct str domain, matched, text, value; };
+
+struct txn {
+    struct arena arena;
+    struct conn *conn;              /* not owned; never NULL */
+    uint64_t serial;
+    enum phase phase;               /* what is being asked now */
+    struct msg_id id;
+
+    /* envelope */
+    struct str sender;              /* p NULL: no MAIL yet; "": the null sender */
+    struct rcpt *rcpts;
+    uint32_t nrcpts, rcpts_cap;
+    uint32_t rcpt_seen, rcpt_deferred, rcpt_refused;
+    int64_t size_declared;          /* SIZE=, -1: none */
+    bool body_8bit; bool smtputf8;  /* BODY=8BITMIME */
+    struct str envid; uint8_t dsn_ret;
+    struct at_address *addr;        /* rcpt, route, transport, event phases; else NULL */
+    struct at_host *host;           /* transport, event phases; else NULL */
+    struct at_event *event;
+
+    /* message */
+    struct str header_text;         /* section as received; as kept once spooled */
+    struct header header;           /* parsed from it */
+    struct header_edit *edits, **edits_end;
+    struct str received_text;       /* the Received: field we add */
+    int64_t received_us;            /* start of reception */
+    int64_t received_done_us;
+    uint64_t body_size, body_lines, body_zeros, size, max_line;
+    int64_t lines;
+    unsigned received_count;
+    struct str protocol;            /* received_protocol of this message */
+    struct str queue_name;
+    struct user_var *acl_m;
+    struct str body_start, body_end;    /* fetched: message_body, message_body_end */
+    bool body_fetched;
+
+    /* acl machinery */
+    struct str acl_args[ACL_ARGS]; unsigned acl_nargs;
+    struct str verify_message, verify_mode;
+    struct str sender_verify_failure, recipient_verify_failure;
+    struct str sender_address_data, sender_data, recipient_data, host_data;
+    struct dnslist_facts dnslist;
+    struct str rate, rate_limit, rate_period;
+    struct str regex[10]; struct str regex_match_string;
+
+    /* controls */
+    bool freeze, freeze_no_tell, queue_only, queue_first_pass, discard, caseful;
+    bool submission, submission_sender_retain, suppress_fixups;
+    struct str submission_domain, submission_name;
+    struct str fake_reply; int fake_code;       /* fakereject 550, fakedefer 450 */
+    bool no_mbox_unspool;
+
+    /* queue */
+    bool frozen, manual_thaw, deliver_first_time, local_error;
+    int64_t frozen_at;
+    unsigned warnings_sent;
+};
+
+struct txn *txn_new(struct conn *c);
+void txn_free(struct txn *t);
+struct rcpt *txn_add_rcpt(struct txn *t, struct str addr);     /* in the arena; grows by doubling */
+bool txn_has_recipient(const struct txn *t, struct str addr);
+/* Fills local_part, domain and friends of *at from an address. */
+void txn_at(struct txn *t, struct str address, struct at_address *at);
+void conn_init(struct conn *c);
+void conn_free(struct conn *c);
+void conn_note_verb(struct conn *c, const char *canonical);     /* history ring */
+
+/* What the spool keeps of conn and txn: everything a later phase may read.
+ * Length-prefixed tagged fields (R2.8); an unknown tag is an error unless it is
+ * marked skippable; reading treats the bytes as hostile (R2.7). */
+void envelope_write(const struct txn *t, struct buf *out);
+enum status envelope_read(struct str bytes, struct conn *c, struct txn *t, struct why *why);
+/* The recipients' state and the message's: the spool's state blob (spool.h). */
+void envelope_state_write(const struct txn *t, struct buf *out);
+enum status envelope_state_read(struct str blob, struct txn *t, struct why *why);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * stream - a connection's bytes, in clear or under TLS
+ *
+ * One object owns the descriptor and closes it once. Whoever uses it sees
+ * bytes in and bytes out with back-pressure and does not know what is below;
+ * core/tls puts itself in by replacing ops. No buffer is held while
+ * a stream is idle: 10,000 idle sessions must stay small.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "base/buf.h"
+#include "base/why.h"
+#include "net/loop.h"
+#include "net/sock.h"
+
+struct stream;
+
+struct stream_user {
+    /* Bytes came. Returns how many were taken; the rest is offered again
+     * with what follows, or at stream_resume. */
+    size_t (*input)(void *ctx, struct str bytes);
+    /* Everything written is with the kernel. */
+    void (*flushed)(void *ctx);
+    /* The end: clean (why->text empty) or broken. Nothing is called after it. */
+    void (*ended)(void *ctx, const struct why *why);
+};
+
+/* The raw layer; TLS wraps one in another. Return as read(2)/write(2) do,
+ * -1 with EAGAIN to wait. */
+struct stream_ops {
+    ssize_t (*read)(struct stream *s, char *p, size_t n);
+    ssize_t (*write)(struct stream *s, const char *p, size_t n);
+    void (*close)(struct stream *s);
+};
+
+struct stream *stream_new(struct loop *l, int fd, const struct stream_user *u, void *ctx);
+void stream_set_ops(struct stream *s, const struct stream_ops *ops, void *below);
+void *stream_below(const struct stream *s);
+int stream_fd(const struct stream *s);
+
+void stream_write(struct stream *s, struct str bytes);  /* tries at once, queues the rest */
+size_t stream_queued(const struct stream *s);
+void stream_pause(struct stream *s);                    /* stop reading */
+void stream_resume(struct stream *s);                   /* offers unread bytes again, then reads */
+/* Bytes read from the socket that nobody took (R3.4: STARTTLS must find none). */
+size_t stream_unread(const struct stream *s);
+/* Writes what is queued for at most ms, then closes and frees. No callback follows. */
+void stream_close(struct stream *s, int64_t linger_ms);
+void stream_abort(struct stream *s);                    /* closes and frees now */
+
+#endif

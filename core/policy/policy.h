@@ -1,0 +1,145 @@
+/*
+ * policy - rules, asked
+ *
+ * One struct policy is one generation in one worker: a sandboxed Lua state made
+ * from a snapshot. The only entry into rule code is the resume of an
+ * evaluation's coroutine; an evaluation may wait, and answers by callback.
+ * The callback may run inside the asking call; then NULL is returned. A
+ * cancelled evaluation never answers. This room is the only one that
+ * includes lua.h; this header does not.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/log.h"
+#include "base/val.h"
+#include "base/why.h"
+#include "dns/dns.h"
+#include "dns/hosts.h"
+#include "mail/txn.h"
+#include "net/loop.h"
+#include "smtp/server.h"        /* struct verdict */
+#include "spool/hints.h"
+
+struct policy;
+struct eval;
+
+/* ---- snapshot: the directory, read once, sealed (design 4.8) */
+struct snapshot_file { struct str name, bytes; };       /* "20-relay.lua", "lib/x.lua" */
+struct snapshot {
+    struct arena arena;
+    char dir[4096];
+    struct snapshot_file *files;                        /* byte order of names; lib/ after */
+    size_t n;
+    uint8_t hash[32];
+};
+/* Reads the *.lua files of dir and of dir/lib; at most 10,000 files, 64 MiB. */
+enum status snapshot_read(const char *dir, struct snapshot *out, struct why *why);
+/* Files named one by one, in the order given (tests). */
+enum status snapshot_files(const char *const *paths, size_t n, struct snapshot *out, struct why *why);
+void snapshot_free(struct snapshot *s);
+/* To a sealed memfd, and back: how master, checker and workers share the same bytes. -1 with errno. */
+int snapshot_seal(const struct snapshot *s);
+enum status snapshot_open(int fd, struct snapshot *out, struct why *why);
+
+/* ---- loading */
+struct policy_env {             /* what rules can reach; outlives every generation */
+    struct loop *loop;
+    struct dns *dns;
+    struct hints *hints;        /* store.* */
+    struct pool *pool;          /* file lookups */
+    bool hermetic;              /* no sockets, no programs; files below the rule directory only */
+    bool check_only;            /* the checker: nothing is asked of the network */
+    const char *spool_dir;
+    /* Counters and facts of the engine that variables show; may be NULL. */
+    uint64_t (*queue_size)(void *ctx);
+    void *ctx;
+};
+struct problem { struct str file; int line; bool warning; struct str text; };
+struct problems { struct arena arena; struct problem *v; size_t n; };
+void problems_free(struct problems *p);
+
+/* Builds a generation. On errors *out is NULL and problems say file:line. */
+enum status policy_load(const struct policy_env *e, const struct snapshot *s, uint32_t generation,
+                        struct policy **out, struct problems *problems);
+/* One reference is the loader's; sessions and deliveries hold their own. The
+ * last release closes the state. */
+void policy_hold(struct policy *p);
+void policy_release(struct policy *p);
+uint32_t policy_generation(const struct policy *p);
+int64_t policy_born_ms(const struct policy *p);         /* clock_mono_ms */
+size_t policy_memory(const struct policy *p);           /* bytes of the Lua state */
+bool policy_worn(const struct policy *p);               /* over 256 MiB after a collection: replace it */
+
+/* ---- main options (build/gen/options.h has enum opt: OPT_smtp_banner ...) */
+/* The constant value, the default if unset; VAL_FUNC if it is a function. */
+const struct val *policy_opt(const struct policy *p, int opt);
+int policy_opt_find(struct str name);                   /* -1: none */
+bool policy_opt_bool(const struct policy *p, int opt);
+int64_t policy_opt_int(const struct policy *p, int opt);
+struct str policy_opt_str(const struct policy *p, int opt);
+struct opt_row { const char *name, *section; int type; const char *doc; };
+const struct opt_row *policy_opt_row(int opt);
+
+typedef void opt_done(void *ctx, enum status st, const struct val *v, const struct why *why);
+/* Evaluates an option that may be a function, in its phase. Constants answer at once. */
+struct eval *policy_option(struct policy *p, int opt, struct txn *t, opt_done *done, void *ctx);
+/* Is the client (host list) or a domain in this option's list? VAL_BOOL. */
+struct eval *policy_match(struct policy *p, int opt, struct txn *t, struct str subject, opt_done *done, void *ctx);
+
+/* ---- ACLs */
+typedef void acl_done(void *ctx, const struct verdict *v);
+bool policy_has_acl(const struct policy *p, enum phase ph);     /* false: the default answers at once */
+void policy_acl_default(enum phase ph, struct verdict *v);
+struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx);
+
+/* ---- routing */
+enum route_kind { ROUTE_TO, ROUTE_FAIL, ROUTE_DEFER, ROUTE_DISCARD, ROUTE_FREEZE, ROUTE_UNROUTEABLE };
+struct route_item {
+    enum route_kind kind;
+    struct at_address at;       /* address, router, transport, parents, affixes, r_ variables */
+    struct host *hosts; size_t nhosts;      /* smtp transports that take the router's hosts */
+    struct host *fallback; size_t nfallback;
+    struct header_edit *edits;  /* headers_add, headers_remove of the routers */
+    struct str text;            /* why, for FAIL, DEFER, FREEZE, UNROUTEABLE */
+    bool one_time; bool unseen;
+};
+typedef void route_done(void *ctx, struct route_item *items, size_t n);     /* valid in the call only */
+/* Walks the routers for one address of t; several items when it was redirected. */
+struct eval *policy_route(struct policy *p, struct txn *t, struct str address, route_done *done, void *ctx);
+/* The walk in words (perigee route): one line per router tried. */
+struct eval *policy_route_explain(struct policy *p, struct txn *t, struct str address, struct buf *out, route_done *done, void *ctx);
+
+/* ---- transports: every option of one, functions evaluated (enum topt: TOPT_hosts ...) */
+struct transport_values { const struct val *v; size_t n; struct str name, driver; };
+typedef void transport_done(void *ctx, enum status st, const struct transport_values *tv, const struct why *why);
+/* t->addr and t->host are set. tv is valid in the call; a transport without
+ * functions answers at once and its values live as long as the generation. */
+struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx);
+bool policy_has_transport(const struct policy *p, struct str name);
+
+/* ---- retry (design section 6, Exim's F, G, H) */
+struct retry_step { char letter; int64_t cutoff, interval; double factor; };
+struct retry_rule { struct retry_step *step; size_t n; bool found; };
+typedef void retry_done(void *ctx, enum status st, const struct retry_rule *r);
+/* For an address or host name and an error ("*", "quota", "refused_A", "rcpt_4xx", "timeout_connect" ...). */
+struct eval *policy_retry(struct policy *p, struct txn *t, struct str address, struct str host,
+                          struct str error, retry_done *done, void *ctx);
+
+/* ---- events */
+bool policy_has_event(const struct policy *p, const char *name, struct str transport);
+/* text: the non-empty result, or an empty str. st ST_AGAIN: time-out or error. */
+typedef void event_done(void *ctx, enum status st, struct str text);
+struct eval *policy_event(struct policy *p, const char *name, struct txn *t, struct str data,
+                          int defer_errno, event_done *done, void *ctx);
+
+/* ---- an expression (perigee eval): JSON array or one value a line in out */
+struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
+                         struct buf *out, opt_done *done, void *ctx);
+
+void policy_cancel(struct eval *e);
+/* Rule errors, overruns, evaluations, counted; and events dropped for want of a place. */
+struct policy_stats { uint64_t evals, errors, overruns, events_dropped, waits; };
+void policy_stats(const struct policy *p, struct policy_stats *out);
+
+#endif

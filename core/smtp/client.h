@@ -1,0 +1,92 @@
+/*
+ * client - the sending end of SMTP and LMTP, bytes in, bytes out
+ *
+ * One client is one connection; it carries several messages one after the
+ * other. It owns no socket; the engine (engine/deliver.c) connects, feeds input,
+ * sends output and keeps the deadline. Every recipient has its own outcome. The
+ * wire encoder dot-stuffs and writes only CRLF, whatever the source of content
+ * (R4.6).
+ */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/why.h"
+#include "smtp/reply.h"
+
+struct smtp_client;
+
+struct smtp_client_config {
+    struct str helo;                /* helo_data */
+    bool lmtp;
+    bool avoid_esmtp, avoid_pipelining;
+    int64_t greeting_ms, command_ms, data_ms, final_ms;     /* deadlines: command_timeout, data_timeout, final_timeout */
+    uint32_t max_rcpt;              /* per transaction */
+    int32_t size_addition;          /* size_addition; negative: no SIZE= */
+    uint32_t line_max;              /* message_linelength_limit */
+};
+
+enum client_outcome { CLIENT_OK, CLIENT_AGAIN, CLIENT_NEVER };
+struct client_rcpt {
+    struct str addr;                /* local@domain */
+    /* filled in */
+    enum client_outcome outcome;
+    bool settled;                   /* outcome is known */
+    bool by_rcpt;                   /* from the answer to its RCPT (or its LMTP answer after the dot) */
+    struct str text;                /* one line for the log and the bounce, in the message's arena */
+    int code;
+};
+
+struct client_message {
+    struct arena *arena;            /* the attempt's */
+    struct str sender;
+    struct client_rcpt *rcpts;
+    size_t n;
+    bool body_8bit;
+    uint64_t size;                  /* of the content */
+    struct str header;              /* final header section, CRLF lines, without the empty line */
+    /* Next body bytes, CRLF lines, not stuffed: >0 bytes, 0 end, -1 error (errno). */
+    ssize_t (*read)(void *ctx, char *p, size_t n);
+    void *ctx;
+    /* filled in */
+    struct str confirmation;        /* the answer to the final dot, for C= and msg:delivery */
+};
+
+enum client_state {
+    CLIENT_CONNECTING,              /* banner and EHLO are not done */
+    CLIENT_READY,                   /* a message may be sent */
+    CLIENT_BUSY,
+    CLIENT_CLOSED                   /* over, see why */
+};
+
+struct smtp_client_ops {
+    /* Before-events (design 4.5): the banner came (event smtp:connect), the
+     * EHLO answer came. Continue with smtp_client_go or give up with smtp_client_quit. */
+    void (*banner)(void *ctx, struct str text);
+    void (*ready)(void *ctx);
+    /* The message is done: every recipient is settled. The client is READY or CLOSED. */
+    void (*sent)(void *ctx, struct client_message *m);
+    /* Over before or while sending: unsettled recipients of a message under way
+     * are CLIENT_AGAIN with the reason, sent() has been called for it. host_error:
+     * the failure says something about the host, not about a message. */
+    void (*closed)(void *ctx, const struct why *why, bool host_error);
+};
+
+struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
+void smtp_client_free(struct smtp_client *c);
+void smtp_client_go(struct smtp_client *c);                 /* after banner */
+void smtp_client_send(struct smtp_client *c, struct client_message *m); /* READY only; arena lives until sent */
+void smtp_client_quit(struct smtp_client *c);
+size_t smtp_client_input(struct smtp_client *c, struct str bytes);
+void smtp_client_eof(struct smtp_client *c, const struct why *why);
+void smtp_client_timeout(struct smtp_client *c);
+struct buf *smtp_client_output(struct smtp_client *c);
+void smtp_client_drained(struct smtp_client *c);            /* output went out: more body may follow */
+int64_t smtp_client_deadline(const struct smtp_client *c);  /* clock_mono_ms; 0: none */
+enum client_state smtp_client_state(const struct smtp_client *c);
+unsigned smtp_client_messages(const struct smtp_client *c); /* sent on this connection */
+bool smtp_client_pipelining(const struct smtp_client *c);   /* offered and used */
+/* Errors a peer made that were not fatal, e.g. text after the final reply (R3.4). */
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * server - an SMTP session as bytes in, bytes out
+ *
+ * No socket, no disk, no clock of its own but base/clock: the same session
+ * runs in a daemon, a pipe and a test. Parsing depends on bytes only, never on
+ * how they were split into reads (R3.2). Who runs it (engine/accept.c) feeds
+ * input, sends output, keeps the deadline, and answers questions.
+ *
+ * A question is asked through ops->ask and answered by smtp_server_answer,
+ * now or later; while one is open no input is taken. All of a transaction hangs
+ * off one txn that is destroyed whole (R3.3).
+ */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include "base/buf.h"
+#include "mail/txn.h"
+
+struct smtp_server;
+
+enum verb { V_ACCEPT, V_DEFER, V_DENY, V_DISCARD, V_DROP };
+
+/* What policy says; also what keeping a message says. Text must live until
+ * smtp_server_answer returns. */
+struct verdict {
+    enum verb verb;
+    bool by_default;            /* the end of the ACL was reached */
+    bool error;                 /* a rule failed: verb is the fallback */
+    struct str message;         /* "550 5.7.1 text", "text", may have LF for several lines; empty: default */
+    struct str log_message;     /* empty: none */
+    int64_t delay_ms;           /* reserved for control of the reply's time */
+};
+
+struct smtp_limits {            /* R3.7, R3.8; 0 is never "no limit" */
+    uint32_t line_max, auth_line_max, header_max, header_fields_max, recipients_max,
+             transactions_max, errors_max, nonmail_max, data_line_max, received_max;
+    uint64_t message_max;       /* from message_size_limit, per session */
+    int64_t greeting_ms, command_ms, data_ms, message_ms;
+    uint32_t data_rate_min;     /* bytes a second over a minute */
+};
+extern const struct smtp_limits smtp_limits_default;
+
+struct smtp_config {            /* read at start of session; owned by the engine, outlives it */
+    struct smtp_limits limits;
+    bool enforce_sync;          /* smtp_enforce_sync */
+    bool offer_8bitmime, offer_pipelining, offer_size, offer_vrfy, offer_expn;
+    bool require_helo;          /* hosts_require_helo */
+    bool helo_junk_ok;          /* helo_accept_junk_hosts */
+    struct str helo_allow_chars;
+    bool allow_literals;        /* allow_domain_literals */
+    bool strip_trailing_dot, strip_angle_brackets;
+    struct str banner;          /* after "220 "; one or more lines separated by LF */
+    struct str hostname;        /* smtp_active_hostname */
+    struct str qualify_sender, qualify_recipient;   /* domain to add, or empty: refuse bare addresses */
+    bool bare_lf_ok;            /* R3.1: turn a bare LF in content into CRLF; never ends data on it */
+    bool max_reject;            /* recipients_max_reject */
+    bool stress;                /* shortened deadlines, one error */
+};
+
+/* Why a line for the reject or main log is due; engine/accept.c words it. */
+enum smtp_note {
+    NOTE_REJECTED,              /* text: what was refused and why, as in Exim's "rejected RCPT <x>: ..." */
+    NOTE_SYNTAX, NOTE_PROTOCOL, /* smtp_syntax_error, smtp_protocol_error */
+    NOTE_TOO_MANY,              /* dropped: errors, nonmail, unknown commands */
+    NOTE_SYNC,                  /* synchronisation error */
+    NOTE_SIZE,                  /* message too big */
+    NOTE_TIMEOUT, NOTE_LOST,    /* the session ended without QUIT */
+    NOTE_INCOMPLETE             /* a transaction was given up */
+};
+
+struct smtp_server_ops {
+    /* The ACL of a phase wants its answer: smtp_server_answer. For PH_RCPT,
+     * txn->addr is the address asked about; for PH_VRFY/EXPN command_argument. */
+    void (*ask)(void *ctx, enum phase ph, struct txn *t);
+    /* A transaction begins: make the draft. ST_AGAIN: MAIL gets 452 4.3.1 with why. */
+    enum status (*begin)(void *ctx, struct txn *t, struct why *why);
+    /* Body bytes, unstuffed, CRLF lines, header section not included. */
+    enum status (*body)(void *ctx, struct txn *t, struct str bytes, struct why *why);
+    /* The message is whole and policy accepts it: keep it, then
+     * smtp_server_kept. Nothing is answered before. */
+    void (*keep)(void *ctx, struct txn *t);
+    /* The transaction ends without keep (or keep failed): drop the draft. */
+    void (*drop)(void *ctx, struct txn *t);
+    /* Something for the log. reply is what the client was told, may be empty. */
+    void (*note)(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
+};
+
+struct smtp_server *smtp_server_new(struct conn *c, const struct smtp_config *cfg,
+                                    const struct smtp_server_ops *ops, void *ctx);
+/* Drops an open transaction. Cancel what was asked before calling. */
+void smtp_server_free(struct smtp_server *s);
+
+/* Starts: asks PH_CONNECT, then the banner. */
+void smtp_server_start(struct smtp_server *s);
+/* Takes input; returns how many bytes were consumed. It stops while a question
+ * is open, while smtp_server_holds() is true, or when it is over. */
+size_t smtp_server_input(struct smtp_server *s, struct str bytes);
+/* Answers to ask and keep. id of the message goes into the 250. */
+void smtp_server_answer(struct smtp_server *s, const struct verdict *v);
+void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *why);
+/* The peer closed, or the deadline passed: runs PH_NOTQUIT, then is over. */
+void smtp_server_lost(struct smtp_server *s);
+void smtp_server_timeout(struct smtp_server *s);
+/* 421 and the end: now if idle, else at the end of the transaction (drain, old generation). */
+void smtp_server_shutdown(struct smtp_server *s, struct str text);
+
+/* Replies to send. The caller drains it and must do so before smtp_server_input
+ * is called again when holds() says so (a delay flushes first). */
+struct buf *smtp_server_output(struct smtp_server *s);
+/* Milliseconds on clock_mono_ms when smtp_server_timeout is due; 0: none (a question is open). */
+int64_t smtp_server_deadline(const struct smtp_server *s);
+bool smtp_server_over(const struct smtp_server *s);         /* send output, then close */
+bool smtp_server_waiting(const struct smtp_server *s);      /* a question is open */
+bool smtp_server_idle(const struct smtp_server *s);         /* no transaction, no question */
+struct txn *smtp_server_txn(struct smtp_server *s);         /* NULL: none */
+/* Bytes the caller has read and not yet offered: the sync check needs to know
+ * that the client spoke before it was its turn (design: smtp_enforce_sync). */
+void smtp_server_pending(struct smtp_server *s, size_t unread);
+
+#endif
