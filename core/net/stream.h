@@ -9,6 +9,8 @@
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/why.h"
 #include "net/loop.h"

@@ -10,6 +10,8 @@
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/why.h"

@@ -8,6 +8,7 @@
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
 
