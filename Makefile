@@ -1,50 +1,207 @@
-# Perigee: make, make run, make check, make check-asan, make lint, make docs, make bench, make install
+# Perigee
 #
-# One file, no configure step. Everything built goes under $(B).
+#   make              build build/perigee
+#   make run          install what is missing, build, serve on 127.0.0.1:2525
+#   make check        install what is missing, build, run every test; ends in "N passed, N failed"
+#   make check-asan   the same tests under AddressSanitizer and UBSan
+#   make units        only the C unit specs
+#   make lint         -Werror build, clang-tidy, cppcheck, luacheck
+#   make docs         regenerate docs/ref, docs/man, lua/meta and the completion
+#   make bench        compare with Postfix on this machine
+#   make install      DESTDIR= and PREFIX= as usual
+#
+# One file, no configure step. Everything built goes under build/; each KIND of build has its own objects.
 
-B       ?= build
+KIND    ?= product
+# DWARF and speed come from OPT; what a kind of build adds stands in its own block below.
+OPT      = -O2 -g
+B.product = build
+B.test    = build/test
+B.asan    = build/asan
+B.fuzz    = build/fuzz
+B.strict  = build/strict
+B       ?= $(B.$(KIND))
+
 CC      ?= gcc
 LUAJIT  ?= luajit
-PKGS     = libevent luajit lmdb libpcre2-8 libunbound openssl libidn2
+BUSTED  ?= busted --lua=/usr/bin/luajit
+PREFIX  ?= /usr/local
+VERSION  = 0.1.0
+
+PKGS     = libevent luajit libpcre2-8 libunbound openssl libidn2
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror=format-security
-# R7.6. FORTIFY needs optimisation; the sanitizer build replaces it.
-HARDEN   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
-OPT      = -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Icore -I$(B)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-CFLAGS  += -std=c11 $(OPT) $(WARN) $(HARDEN) $(EXTRA)
+# R7.6. FORTIFY needs optimisation; the sanitizer builds replace it.
+HARDEN   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+
+ifeq ($(KIND),test)
+EXTRA   += -DPERIGEE_FAULTS
+endif
+ifeq ($(KIND),strict)
+EXTRA   += -Werror
+endif
+ifeq ($(KIND),asan)
+OPT      = -O1 -g -fno-omit-frame-pointer
+HARDEN   =
+EXTRA   += -DPERIGEE_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
+ifeq ($(KIND),fuzz)
+override CC = clang
+OPT      = -O1 -g -fno-omit-frame-pointer
+HARDEN   =
+EXTRA   += -DPERIGEE_FAULTS -DPERIGEE_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+endif
+
+CPPFLAGS += -D_GNU_SOURCE -DPERIGEE_VERSION='"$(VERSION)"' -Icore -I$(B)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CFLAGS  += -std=c11 -fPIE $(OPT) $(WARN) $(HARDEN) $(EXTRA)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(EXTRA)
-LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
+LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread -lm
+
+all: $(B)/perigee
+
+# ---- generated C: gen.mk names it (GEN_C, GEN_H) and says how it is made
+-include lua/gen/gen.mk
 
 SRC      = $(wildcard core/*/*.c modules/*/*.c)
 OBJ      = $(SRC:%.c=$(B)/%.o)
+GEN_OBJ  = $(GEN_C:.c=.o)
 MAIN     = $(B)/core/engine/main.o
 LIB      = $(B)/libperigee.a
-
-all: $(B)/perigee
 
 $(B)/perigee: $(MAIN) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $(MAIN) $(LIB) $(LIBS)
 
-$(LIB): $(filter-out $(MAIN),$(OBJ))
+$(LIB): $(filter-out $(MAIN),$(OBJ)) $(GEN_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(OBJ) $(GEN_OBJ): | $(GEN_H)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Unit specs: every spec/core/**/x_spec.c is one cmocka program.
+# ---- unit specs: every spec/core/*/x_spec.c is one cmocka program; they use the fault seam
 UNITS    = $(patsubst %.c,$(B)/%,$(wildcard spec/core/*/*_spec.c))
-$(B)/spec/%: spec/%.c $(LIB)
+$(B)/spec/core/%: spec/core/%.c $(LIB) | $(GEN_H)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) -lcmocka $(LIBS)
 
-units: $(UNITS)
-	@for u in $(UNITS); do echo "== $$u"; $$u || exit 1; done
+# ---- fuzz targets: spec/fuzz/x_fuzz.c with what it starts from in spec/fuzz/corpus/x
+FUZZERS  = $(patsubst spec/fuzz/%.c,$(B)/spec/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
+$(B)/spec/fuzz/%: spec/fuzz/%.c $(LIB) | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
+
+# ---- make units [UNIT=part/of/name]
+units:
+	@$(MAKE) -s KIND=$(if $(filter product,$(KIND)),test,$(KIND)) part-units
+
+# ---- tests, by part. A part writes TAP; `make part-NAME` runs one alone.
+# PARTS is NAME=SECONDS in order of start: the part's budget on two cores. A part beyond it is stopped and
+# counts as failed. "+" parts measure or load the machine and run alone, after the others.
+PARTS      = units=120 lua=60 rules=60 accept=120 wire=60 vectors=120 docs=60 fuzz=90 cli=60 clients=120 peers=120 \
+             +crash=90 +disk=60 +reload=60
+PARTS.asan = units=240 rules=120 accept=240 wire=120 vectors=240 +clients=180 +crash=120 +reload=90
+PARTS.short = units=240 wire=120 accept=240
+
+check: deps-check
+	@$(MAKE) -s check-only
+check-only:
+	@$(MAKE) --no-print-directory -j2 check-builds
+	@KIND=test spec/run $(PARTS)
+check-builds: all
+	@$(MAKE) --no-print-directory KIND=test all unit-programs
+	@$(MAKE) --no-print-directory KIND=fuzz fuzz-programs
+check-asan: deps-check
+	@$(MAKE) --no-print-directory -j2 KIND=asan all unit-programs
+	@KIND=asan spec/run $(PARTS.$(if $(SHORT),short,asan))
+unit-programs: $(UNITS)
+fuzz-programs: $(FUZZERS)
+
+export PERIGEE  = $(CURDIR)/$(B)/perigee
+export BUILD    = $(CURDIR)/build
+ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
+
+part-units: unit-programs
+	@spec/units $(if $(UNIT),$(foreach u,$(UNITS),$(if $(findstring $(UNIT),$(u)),$(u))),$(UNITS))
+part-lua:
+	@[ ! -d spec/lua ] || $(BUSTED) -o TAP spec/lua
+part-rules: $(B)/perigee
+	@[ ! -d spec/rules ] || $(PERIGEE) test --tap spec/rules
+part-accept: $(B)/perigee
+	@[ ! -d spec/accept ] || $(PERIGEE) test --tap spec/accept
+part-wire: $(B)/perigee
+	@[ ! -d spec/wire ] || $(PERIGEE) test --tap spec/wire
+part-vectors: $(B)/perigee
+	@[ ! -d spec/vectors ] || spec/vectors/run
+part-docs: docs-fresh
+part-fuzz:
+	@$(MAKE) -s KIND=fuzz fuzz-programs
+	@spec/fuzz/run $(FUZZ_SECONDS)
+part-cli part-clients part-peers part-crash part-disk part-reload: $(B)/perigee
+	@spec/scripts spec/$(@:part-%=%)
+
+# ---- generated pages: gen.mk adds its own to docs-pages and docs-fresh
+docs: docs-pages
+docs-pages:: $(B)/perigee
+	@mkdir -p docs/man docs/completion
+	$(B)/perigee help --man > docs/man/perigee.1
+	$(B)/perigee help --completion > docs/completion/perigee.bash
+	$(B)/perigee help --guide > docs/ref/cli.md
+docs-fresh:: $(B)/perigee
+	@spec/fresh docs/man/perigee.1 $(B)/perigee help --man
+	@spec/fresh docs/completion/perigee.bash $(B)/perigee help --completion
+	@spec/fresh docs/ref/cli.md $(B)/perigee help --guide
+
+# ---- what must be there, from Debian
+DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-dev libpcre2-dev libunbound-dev \
+             libidn2-dev libssl-dev
+DEPS_CHECK = $(DEPS_BUILD) clang libcmocka-dev lua-busted lua-cjson swaks curl postfix python3 exim4-base/files
+DEPS_LINT  = $(DEPS_BUILD) clang-tidy cppcheck lua-check
+DEPS_BENCH = $(DEPS_BUILD) postfix python3
+deps: deps-check
+deps-build:; @.ci/packages $(DEPS_BUILD)
+deps-check:; @.ci/packages $(DEPS_CHECK)
+deps-lint:;  @.ci/packages $(DEPS_LINT)
+deps-bench:; @.ci/packages $(DEPS_BENCH)
+
+# ---- make run
+run: deps-build
+	@$(MAKE) --no-print-directory -j2 all
+	@.ci/run-here
+
+lint: deps-lint
+	@$(MAKE) --no-print-directory -j2 KIND=strict CC=gcc all
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
+	    --suppressions-list=.cppcheck -Icore -I$(B)/gen core modules
+	@clang-tidy --quiet $(SRC) -- -std=c11 $(CPPFLAGS) 2>/dev/null
+	@luacheck --quiet rules modules examples lua spec
+
+bench: deps-bench
+	@$(MAKE) --no-print-directory -j2 all
+	@spec/bench/run.sh
+
+# ---- make install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/perigee $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/perigee
+	install -m 755 $(B)/perigee $(DESTDIR)$(PREFIX)/sbin/perigee
+	@# The names other programs call; link them into the path with update-alternatives.
+	for n in sendmail mailq newaliases; do ln -sf ../../sbin/perigee $(DESTDIR)$(PREFIX)/lib/perigee/$$n; done
+	sed 's,@PREFIX@,$(PREFIX),g' docs/perigee.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/perigee.service
+	install -m 644 docs/man/perigee.1 $(DESTDIR)$(PREFIX)/share/man/man1/perigee.1
+	install -m 644 docs/completion/perigee.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perigee
+	cp -R rules examples modules docs lua/meta $(DESTDIR)$(PREFIX)/share/perigee/
+	@# A site's own rules are never overwritten.
+	if [ ! -e $(DESTDIR)/etc/perigee/rules ]; then install -d $(DESTDIR)/etc/perigee && \
+	    cp -R rules $(DESTDIR)/etc/perigee/rules; fi
 
 clean:
-	rm -rf $(B)
+	rm -rf build
 
--include $(OBJ:.o=.d)
-.PHONY: all units clean
+-include $(OBJ:.o=.d) $(GEN_OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
+.PHONY: all units check check-only check-builds check-asan unit-programs fuzz-programs docs deps deps-build deps-check \
+        deps-lint deps-bench run lint bench install clean
 .SECONDARY:
