@@ -5,6 +5,12 @@
  * interface, same answers. "There is none" (ST_NONE) and "could not find out"
  * (ST_AGAIN) are never confused: a bogus answer, SERVFAIL, REFUSED, a time-out
  * are ST_AGAIN.
+ *
+ * Names, asked and answered, are text as in master files (dns/dname.h): ordinary
+ * names are themselves; an odd octet is \DDD, a dot inside a label "\.". A
+ * backslash in a name made from mail data must be escaped by whoever makes it.
+ * A final dot may be there or not. A name that cannot be (empty or too long
+ * label, too long) does not exist: ST_NONE with nxdomain.
  */
 #ifndef DNS_DNS_H
 #define DNS_DNS_H
@@ -25,7 +31,7 @@ struct dns_rr {
     struct str name;            /* owner, lower case, no final dot */
     uint16_t type;
     uint32_t ttl;
-    struct str data;            /* as in the packet, names inside expanded */
+    struct str data;            /* as in the packet, names inside expanded and in lower case */
     /* by type */
     struct ip ip;               /* A, AAAA */
     struct str target;          /* MX, PTR, NS, CNAME, SRV: lower case, no final dot; "" is the root */
@@ -49,8 +55,9 @@ struct dns_config {
     struct str servers;         /* colon list "addr[#port]"; empty: resolv.conf */
     bool recurse;               /* ask the authorities, no forwarder */
     struct str trust_anchor;    /* file; empty: built in */
+    const char *hosts_file;     /* NULL: /etc/hosts; "": none */
     int64_t timeout_ms;         /* per query; 0: 30 s */
-    bool ipv6_off;
+    bool ipv6_off;              /* hosts_ask looks for no AAAA (disable_ipv6) */
 };
 
 struct dns;
@@ -58,7 +65,8 @@ struct dns_query;
 typedef void dns_fn(void *ctx, const struct dns_answer *a);     /* a is valid in the call only */
 
 enum status dns_open(struct loop *l, const struct dns_config *c, struct dns **out, struct why *why);
-void dns_close(struct dns *d);
+void dns_close(struct dns *d);                  /* what is under way is cancelled */
+bool dns_ipv6_off(const struct dns *d);
 /* cb may run before this returns (cache, zone): NULL is returned then. cb runs
  * exactly once unless the query is cancelled. */
 struct dns_query *dns_ask(struct dns *d, struct str name, uint16_t type, dns_fn *cb, void *ctx);
