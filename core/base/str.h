@@ -55,6 +55,11 @@ bool str_cut(struct str *rest, char sep, struct str *head);
 /* Digits only, all of them, at most max; false for anything else. */
 bool str_u64(struct str s, uint64_t max, uint64_t *out);
 
+/* Writes s for a log line or a terminal: whatever is neither printable ASCII nor
+ * a visible UTF-8 character becomes \ooo. Stops before an escape that would not
+ * fit in cap; returns the length. 4 * s.n is always enough. */
+size_t str_escape(struct str s, char *out, size_t cap);
+
 /* ASCII lower and upper case of one byte, other bytes as they are. */
 static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 static inline char ascii_upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
