@@ -17,6 +17,10 @@ bool domain_same(struct str a, struct str b);
  * mail systems do.) A final dot is refused. reason, if not NULL, is a static text. */
 bool domain_valid(struct str s, const char **reason);
 
+/* The same with IDNA: UTF-8 labels must be valid under it, "xn--" labels must be
+ * Punycode. What an address may have behind its '@'. */
+bool domain_valid_idn(struct str s, const char **reason);
+
 /* The A-label form in lower case (libidn2), or an empty str if it has none. */
 struct str domain_alabel(struct arena *a, struct str s);
 
