@@ -1,0 +1,185 @@
+#include "mail/txn.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "mail/addr.h"
+#include "mail/domain.h"
+
+static const char *const PHASES[PH_COUNT] = {
+    [PH_CONNECT] = "connect", [PH_HELO] = "helo", [PH_STARTTLS] = "starttls", [PH_AUTH] = "auth",
+    [PH_MAILAUTH] = "mailauth", [PH_MAIL] = "mail", [PH_RCPT] = "rcpt", [PH_PREDATA] = "predata",
+    [PH_DKIM] = "dkim", [PH_MIME] = "mime", [PH_PRDR] = "prdr", [PH_DATA] = "data",
+    [PH_ETRN] = "etrn", [PH_ATRN] = "atrn", [PH_EXPN] = "expn", [PH_VRFY] = "vrfy",
+    [PH_WELLKNOWN] = "wellknown", [PH_QUIT] = "quit", [PH_NOTQUIT] = "notquit",
+    [PH_NOT_SMTP_START] = "not_smtp_start", [PH_NOT_SMTP_MIME] = "not_smtp_mime", [PH_NOT_SMTP] = "not_smtp",
+    [PH_ROUTE] = "route", [PH_TRANSPORT] = "transport", [PH_EVENT] = "event", [PH_QUEUE] = "queue",
+    [PH_OPTION] = "option",
+};
+
+const char *phase_name(enum phase ph)
+{
+    return PHASES[ph];
+}
+
+bool phase_find(struct str name, enum phase *out)
+{
+    for (int i = 0; i < PH_COUNT; i++) {
+        if (str_same(name, str_of(PHASES[i]))) {
+            *out = (enum phase)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- values set by rules */
+
+void user_var_set(struct arena *a, struct user_var **list, struct str name, const struct val *v)
+{
+    struct user_var **at = list;
+
+    while (*at && !str_same((*at)->name, name))
+        at = &(*at)->next;
+    if (!v || v->type == VAL_NIL) {
+        if (*at)
+            *at = (*at)->next;
+        return;
+    }
+    if (!*at) {
+        *at = arena_new(a, struct user_var);
+        (*at)->name = arena_dup(a, name);
+    }
+    (*at)->v = val_dup(a, v);
+}
+
+const struct val *user_var_get(const struct user_var *list, struct str name)
+{
+    for (; list; list = list->next)
+        if (str_same(list->name, name))
+            return &list->v;
+    return NULL;
+}
+
+/* ---- connection */
+
+/* Serials name a session or a transaction for whoever waits on its behalf; a
+ * completion for a dead one must find nobody. Hence one count per process. */
+static uint64_t last_serial;
+
+void conn_init(struct conn *c)
+{
+    *c = (struct conn){ .serial = ++last_serial, .since_us = clock_wall_us(), .uid = -1, .gid = -1 };
+}
+
+void conn_free(struct conn *c)
+{
+    arena_free(&c->arena);
+}
+
+void conn_note_verb(struct conn *c, const char *canonical)
+{
+    c->history[c->history_n++ % HISTORY_MAX] = canonical;
+}
+
+/* ---- transaction */
+
+struct txn *txn_new(struct conn *c)
+{
+    struct txn *t = calloc(1, sizeof *t);
+
+    if (!t)
+        die("out of memory for a transaction");
+    t->conn = c;
+    t->serial = ++last_serial;
+    t->size_declared = -1;
+    t->edits_end = &t->edits;
+    t->deliver_first_time = true;
+    return t;
+}
+
+void txn_free(struct txn *t)
+{
+    if (!t)
+        return;
+    arena_free(&t->arena);
+    free(t);
+}
+
+static struct str lower_domain(struct arena *a, struct str address)
+{
+    struct addr ad;
+
+    if (!addr_split(address, &ad))
+        return arena_dup(a, address);
+    return addr_join(a, ad.local, arena_lower(a, ad.domain));
+}
+
+struct rcpt *txn_add_rcpt(struct txn *t, struct str addr)
+{
+    struct rcpt *r;
+
+    if (t->nrcpts == t->rcpts_cap) {
+        uint32_t cap = t->rcpts_cap ? t->rcpts_cap * 2 : 2;
+        struct rcpt *more = arena_array(&t->arena, struct rcpt, cap);
+
+        if (t->nrcpts)
+            memcpy(more, t->rcpts, t->nrcpts * sizeof *more);
+        t->rcpts = more;
+        t->rcpts_cap = cap;
+    }
+    r = &t->rcpts[t->nrcpts++];
+    *r = (struct rcpt){ .addr = lower_domain(&t->arena, addr) };
+    return r;
+}
+
+/* Two spellings of one local part: quotes and backslashes mean nothing
+ * (RFC 5321 4.1.2), letters' case does. */
+static bool local_same(struct str a, struct str b)
+{
+    size_t i = 0, k = 0;
+    bool qa = a.n >= 2 && a.p[0] == '"', qb = b.n >= 2 && b.p[0] == '"';
+    size_t ea = qa ? a.n - 1 : a.n, eb = qb ? b.n - 1 : b.n;
+
+    for (i = qa, k = qb; i < ea && k < eb; i++, k++) {
+        if (qa && a.p[i] == '\\' && i + 1 < ea)
+            i++;
+        if (qb && b.p[k] == '\\' && k + 1 < eb)
+            k++;
+        if (a.p[i] != b.p[k])
+            return false;
+    }
+    return i == ea && k == eb;
+}
+
+static bool address_same(struct str a, struct str b)
+{
+    struct addr x, y;
+
+    if (!addr_split(a, &x) || !addr_split(b, &y))
+        return str_same(a, b);
+    return domain_same(x.domain, y.domain) && local_same(x.local, y.local);
+}
+
+bool txn_has_recipient(const struct txn *t, struct str addr)
+{
+    for (uint32_t i = 0; i < t->nrcpts; i++)
+        if (address_same(t->rcpts[i].addr, addr))
+            return true;
+    return false;
+}
+
+void txn_at(struct txn *t, struct str address, struct at_address *at)
+{
+    struct arena *a = &t->arena;
+    struct addr ad;
+
+    *at = (struct at_address){ .local_uid = -1, .local_gid = -1 };
+    if (!addr_split(address, &ad))
+        ad = (struct addr){ address, { "", 0 } };
+    at->domain = arena_lower(a, ad.domain);
+    at->address = addr_join(a, ad.local, at->domain);
+    at->local_part_as_is = arena_dup(a, addr_unquote(a, ad.local));
+    at->local_part = arena_lower(a, at->local_part_as_is);
+    at->return_path = t->sender;
+}
