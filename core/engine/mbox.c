@@ -51,11 +51,13 @@ static enum status take_lockfile(struct appendfile *f, int dir, const char *lock
     }
 }
 
+/* An open file description's lock: it excludes other threads of ours as well as
+ * other programs' fcntl locks. */
 static enum status take_fcntl(struct appendfile *f, int fd, const char *name)
 {
     struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-    for (int i = 0; fcntl(fd, F_SETLK, &fl) < 0; i++) {
+    for (int i = 0; fcntl(fd, F_OFD_SETLK, &fl) < 0; i++) {
         if (errno != EACCES && errno != EAGAIN)
             return why_errno(&f->why, ST_AGAIN, "lock %s", name);
         if (i >= f->lock_retries)

@@ -1,0 +1,114 @@
+/*
+ * parts - the engine's own insides, shared by the files of this room
+ *
+ * Each file has a struct of its own hanging off struct engine; this header
+ * holds the engine and the few calls that connect them. Nobody outside
+ * core/engine's flow includes it.
+ */
+#ifndef ENGINE_PARTS_H
+#define ENGINE_PARTS_H
+
+#include "base/map.h"
+#include "engine/engine.h"
+#include "engine/settings.h"
+
+struct listener;
+struct queue;
+struct links;
+struct events;
+
+struct engine {
+    struct loop *loop;
+    struct engine_config cfg;
+    struct shared *shared;
+    bool own_shared;
+    struct dns *dns;
+    struct dns **old_dns;           /* resolvers of options that have changed since */
+    size_t nold_dns;
+    struct hints *hints;
+    struct pool *pool;
+    struct spool *spool;
+    struct policy_env env;
+    struct settings *settings;      /* the current generation; NULL before the first */
+    struct settings **past;         /* those with sessions still on them, oldest first */
+    size_t npast;
+    struct buf line;                /* a log line under way */
+    uint64_t serial;                /* for file names and the like */
+    bool started, draining;
+
+    /* accept */
+    struct listener *listeners;
+    struct session *sessions;       /* all of them, newest first */
+    unsigned nsessions;
+    struct map *per_host, *per_net; /* counts, as pointers */
+    struct timer tick;              /* once a second: housekeeping */
+
+    struct queue *queue;
+    struct links *links;
+    struct events *events;
+    struct map *holds;              /* domain, "" for all deliveries */
+
+    /* hermetic */
+    void (*on_delivery)(void *ctx, const struct delivery_seen *d);
+    void *on_delivery_ctx;
+    int (*on_connect)(void *ctx, const struct sock_addr *to);
+    void *on_connect_ctx;
+
+    /* drain */
+    struct timer drain_limit;
+    struct job drained;
+    void (*drain_done)(void *ctx);
+    void *drain_ctx;
+
+    /* wake from another worker */
+    struct watch *wake;
+
+    /* the wall clock's course against the monotonic one (R2.10) */
+    int64_t wall_at_start, mono_at_start;
+};
+
+/* Seconds for everything that schedules: the wall clock's time at start plus
+ * what the monotonic clock says has passed. A jump of the wall clock moves no
+ * retry and expires nothing. */
+int64_t engine_now(const struct engine *e);
+void engine_count(struct engine *e, enum counter c, int64_t by);
+/* Logs e->line under an id, and empties it. */
+void engine_log(struct engine *e, enum log_file f, struct str id);
+/* Called by whoever may have ended the last thing a drain waits for. */
+void engine_check_drained(struct engine *e);
+
+/* ---- accept */
+void sessions_shutdown(struct engine *e, const char *text);     /* 421, or at the end of the transaction */
+void sessions_abort(struct engine *e);
+void listeners_update(struct engine *e);                        /* accept or not */
+void sessions_tick(struct engine *e);                           /* generations that are too old */
+void listeners_free(struct engine *e);
+
+/* ---- queue */
+void queue_new(struct engine *e);
+void queue_free(struct engine *e);
+void queue_start(struct engine *e);
+/* Something is due, or there is room: looks when the loop comes round. */
+void queue_kick(struct engine *e);
+/* A message has just been kept: it is tried at once if there is room. */
+void queue_arrived(struct engine *e, struct msg_id id);
+void queue_force(struct engine *e, struct msg_id id);           /* try now, hints ignored */
+void queue_force_all(struct engine *e, bool held_only);
+bool queue_idle(const struct engine *e);                        /* no message is on its way */
+bool queue_has(const struct engine *e, struct msg_id id);
+size_t queue_on_the_way(const struct engine *e);
+void queue_when_free(struct engine *e, struct msg_id id, struct job *j); /* runs j once no walk has the message */
+
+/* ---- links */
+void links_new(struct engine *e);
+void links_free(struct engine *e);
+void links_wake(struct engine *e);                              /* a slot was freed elsewhere */
+void links_drain(struct engine *e);                             /* idle connections end */
+void links_tick(struct engine *e);
+
+/* ---- hold */
+void hold_load(struct engine *e);
+bool hold_all(const struct engine *e);
+bool hold_domain(const struct engine *e, struct str domain);
+
+#endif

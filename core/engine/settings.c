@@ -1,0 +1,223 @@
+#include "engine/settings.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const struct str names[SET_COUNT] = {
+#define X(name) STR_INIT(#name),
+    SETTINGS(X)
+#undef X
+};
+
+/* The table of options is the program's, the same in every generation. */
+static int opts[SET_COUNT];
+static bool opts_known;
+
+int setting_opt(enum setting s)
+{
+    if (!opts_known) {
+        for (int i = 0; i < SET_COUNT; i++)
+            opts[i] = policy_opt_find(names[i]);
+        opts_known = true;
+    }
+    return opts[s];
+}
+
+bool val_bool(const struct val *v, bool def)
+{
+    if (!v)
+        return def;
+    switch (v->type) {
+    case VAL_BOOL: return v->u.b;
+    case VAL_INT: return v->u.i != 0;
+    case VAL_STR: return !(v->u.s.n == 0 || str_same_fold(v->u.s, STR("no")) || str_same_fold(v->u.s, STR("false")) || str_same(v->u.s, STR("0")));
+    default: return def;
+    }
+}
+
+/* Exim's K, M and G behind a number, and octal numbers as written in rules. */
+int64_t val_int(const struct val *v, int64_t def)
+{
+    struct str s;
+    uint64_t n, unit = 1;
+
+    if (!v)
+        return def;
+    if (v->type == VAL_INT)
+        return v->u.i;
+    if (v->type == VAL_NUM)
+        return (int64_t)v->u.d;
+    if (v->type != VAL_STR || v->u.s.n == 0)
+        return def;
+    s = str_trim(v->u.s);
+    switch (s.n ? ascii_upper(s.p[s.n - 1]) : 0) {
+    case 'K': unit = 1024; s.n--; break;
+    case 'M': unit = 1024 * 1024; s.n--; break;
+    case 'G': unit = 1024 * 1024 * 1024; s.n--; break;
+    default: break;
+    }
+    return str_u64(s, INT64_MAX / (1024 * 1024 * 1024), &n) ? (int64_t)(n * unit) : def;
+}
+
+int64_t val_time(const struct val *v, int64_t def)
+{
+    int64_t seconds;
+
+    if (v && v->type == VAL_STR && v->u.s.n)
+        return clock_interval(v->u.s, &seconds) ? seconds : def;
+    return val_int(v, def);
+}
+
+struct str val_str(const struct val *v, struct str def)
+{
+    return v && v->type == VAL_STR ? v->u.s : def;
+}
+
+const struct val *setting_val(const struct settings *s, enum setting which)
+{
+    int opt = setting_opt(which);
+    const struct val *v = opt < 0 ? NULL : policy_opt(s->policy, opt);
+
+    return v && v->type != VAL_NIL && v->type != VAL_FUNC ? v : NULL;
+}
+
+bool setting_is_function(const struct settings *s, enum setting which)
+{
+    int opt = setting_opt(which);
+    const struct val *v = opt < 0 ? NULL : policy_opt(s->policy, opt);
+
+    return v && v->type == VAL_FUNC;
+}
+
+bool setting_bool(const struct settings *s, enum setting which, bool def)
+{
+    return val_bool(setting_val(s, which), def);
+}
+
+int64_t setting_int(const struct settings *s, enum setting which, int64_t def)
+{
+    return val_int(setting_val(s, which), def);
+}
+
+int64_t setting_time(const struct settings *s, enum setting which, int64_t def)
+{
+    return val_time(setting_val(s, which), def);
+}
+
+struct str setting_str(const struct settings *s, enum setting which, struct str def)
+{
+    return val_str(setting_val(s, which), def);
+}
+
+int setting_everybody(const struct settings *s, enum setting which, bool def)
+{
+    int opt = setting_opt(which);
+    const struct val *v = opt < 0 ? NULL : policy_opt(s->policy, opt);
+    struct str only;
+
+    if (!v || v->type == VAL_NIL)
+        return def;
+    if (v->type == VAL_LIST && v->u.list.n == 0)
+        return 0;
+    if (v->type == VAL_LIST && v->u.list.n == 1)
+        only = v->u.list.v[0];
+    else if (v->type == VAL_STR)
+        only = str_trim(v->u.s);
+    else
+        return -1;
+    return only.n == 0 ? 0 : str_same(only, STR("*")) ? 1 : -1;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void add_warning(struct settings *s, struct str word)
+{
+    int64_t seconds;
+
+    word = str_trim(word);
+    if (word.n == 0 || !clock_interval(word, &seconds) || seconds <= 0)
+        return;
+    s->warnings = realloc(s->warnings, (s->nwarnings + 1) * sizeof *s->warnings);
+    if (!s->warnings)
+        die("no memory for options");
+    s->warnings[s->nwarnings++] = seconds;
+}
+
+static void read_warnings(struct settings *s)
+{
+    const struct val *v = setting_val(s, SET_delay_warning);
+    struct str rest, word;
+
+    if (!v) {
+        add_warning(s, STR("24h"));
+    } else if (v->type == VAL_LIST) {
+        for (size_t i = 0; i < v->u.list.n; i++)
+            add_warning(s, v->u.list.v[i]);
+    } else if (v->type == VAL_STR) {
+        for (rest = v->u.s; str_cut(&rest, ':', &word);)
+            add_warning(s, word);
+    } else if (v->type == VAL_INT && v->u.i > 0) {
+        add_warning(s, STR("24h"));
+        s->warnings[0] = v->u.i;
+    }
+    if (s->nwarnings)
+        qsort(s->warnings, s->nwarnings, sizeof *s->warnings, by_time);
+}
+
+static void read_names(struct settings *s)
+{
+    s->hostname = setting_str(s, SET_primary_hostname, STR(""));
+    if (s->hostname.n == 0) {
+        if (gethostname(s->host_room, sizeof s->host_room - 1) < 0 || !s->host_room[0])
+            memcpy(s->host_room, "localhost", 10);
+        s->hostname = str_of(s->host_room);
+    }
+    s->qualify_domain = setting_str(s, SET_qualify_domain, s->hostname);
+    if (s->qualify_domain.n == 0)
+        s->qualify_domain = s->hostname;
+    s->qualify_recipient = setting_str(s, SET_qualify_recipient, s->qualify_domain);
+    if (s->qualify_recipient.n == 0)
+        s->qualify_recipient = s->qualify_domain;
+}
+
+struct settings *settings_new(struct policy *p)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    const struct val *v;
+    struct why why;
+
+    if (!s)
+        die("no memory for options");
+    s->refs = 1;
+    s->policy = p;
+    policy_hold(p);
+    read_names(s);
+    read_warnings(s);
+    s->log = log_sel_default();
+    v = setting_val(s, SET_log_selector);
+    if (v && v->type == VAL_STR && log_sel_read(v->u.s, &s->log, &why) != ST_OK)
+        log_line(LOG_MAIN, "%s", why.text);     /* the checker said so first */
+    return s;
+}
+
+struct settings *settings_hold(struct settings *s)
+{
+    s->refs++;
+    return s;
+}
+
+void settings_release(struct settings *s)
+{
+    if (!s || --s->refs)
+        return;
+    policy_release(s->policy);
+    free(s->warnings);
+    free(s);
+}

@@ -1,0 +1,70 @@
+/*
+ * settings - the options the engine itself reads, of one generation
+ *
+ * A generation with its reference count and what is worked out from its
+ * constants once. Options are found by name when the first generation comes;
+ * reading one afterwards is an index.
+ */
+#ifndef ENGINE_SETTINGS_H
+#define ENGINE_SETTINGS_H
+
+#include "engine/logline.h"
+#include "policy/policy.h"
+
+#define SETTINGS(X) \
+    X(accept_8bitmime) X(allow_domain_literals) X(auto_thaw) X(bounce_message_text) \
+    X(bounce_return_body) X(bounce_return_linesize_limit) X(bounce_return_message) \
+    X(bounce_return_size_limit) X(delay_warning) X(delay_warning_condition) X(delivery_date_remove) \
+    X(dns_recurse) X(dns_servers) X(dsn_from) X(envelope_to_remove) X(errors_reply_to) \
+    X(header_maxsize) X(helo_accept_junk_hosts) X(helo_allow_chars) X(hold_domains) X(host_lookup) \
+    X(host_reject_connection) X(hosts_connection_nolog) X(hosts_require_helo) \
+    X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_selector) \
+    X(message_id_header_domain) X(message_id_header_text) X(message_size_limit) \
+    X(pipelining_advertise_hosts) X(primary_hostname) X(qualify_domain) X(qualify_recipient) \
+    X(queue_only) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
+    X(recipients_max) X(recipients_max_reject) X(remote_max_parallel) X(retry_data_expire) \
+    X(retry_interval_max) X(return_path_remove) X(sender_unqualified_hosts) X(smtp_accept_max) \
+    X(smtp_accept_max_nonmail) X(smtp_accept_max_per_connection) X(smtp_accept_max_per_host) \
+    X(smtp_accept_queue) X(smtp_active_hostname) X(smtp_banner) X(smtp_enforce_sync) \
+    X(smtp_receive_timeout) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
+    X(timeout_frozen_after)
+
+enum setting {
+#define X(name) SET_##name,
+    SETTINGS(X)
+#undef X
+    SET_COUNT
+};
+
+struct settings {
+    unsigned refs;
+    struct policy *policy;      /* held */
+    log_sel log;
+    struct str hostname, qualify_domain, qualify_recipient;
+    char host_room[256];        /* where hostname lies if the system gave it */
+    int64_t *warnings;          /* delay_warning: seconds, ascending */
+    size_t nwarnings;
+};
+
+struct settings *settings_new(struct policy *p);
+struct settings *settings_hold(struct settings *s);
+void settings_release(struct settings *s);      /* NULL is allowed */
+
+int setting_opt(enum setting s);                /* for policy_option; -1: no such option */
+/* The constant, or NULL if it is not set or is a function. */
+const struct val *setting_val(const struct settings *s, enum setting which);
+bool setting_is_function(const struct settings *s, enum setting which);
+bool setting_bool(const struct settings *s, enum setting which, bool def);
+int64_t setting_int(const struct settings *s, enum setting which, int64_t def);     /* "50M" too */
+int64_t setting_time(const struct settings *s, enum setting which, int64_t def);    /* seconds */
+struct str setting_str(const struct settings *s, enum setting which, struct str def);
+/* A host or domain list that needs no evaluation: 1 everybody, 0 nobody, -1: ask policy_match. */
+int setting_everybody(const struct settings *s, enum setting which, bool def);
+
+/* The same readings of a value from elsewhere (transport options). */
+bool val_bool(const struct val *v, bool def);
+int64_t val_int(const struct val *v, int64_t def);
+int64_t val_time(const struct val *v, int64_t def);
+struct str val_str(const struct val *v, struct str def);
+
+#endif
