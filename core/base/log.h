@@ -9,6 +9,8 @@
  * has another inode, and on log_reopen.
  *
  * In a hermetic world there is no thread and no file: lines go to the sink.
+ * Before log_open and after log_close main and panic lines go to standard
+ * error. A forked child starts with a closed log.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -31,7 +33,10 @@ struct log_config {
 enum status log_open(const struct log_config *c, struct why *why);  /* starts the writer */
 void log_close(void);                                               /* writes what is waiting */
 void log_reopen(void);
-/* In place of files: sink(ctx, file, line) with the stamp, without the LF. */
+/* The form of the stamp alone, for a log without files (sink, standard error). */
+void log_stamp(const struct log_config *c);
+/* In place of files: sink(ctx, file, line) with the stamp, without the LF. The
+ * line is valid in the call; the sink must not log. NULL ends it. */
 void log_to(void (*sink)(void *ctx, enum log_file f, struct str line), void *ctx);
 
 /* "2026-11-21 13:48:24 " and the text; id, if not empty, is put before it. */
