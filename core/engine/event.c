@@ -1,0 +1,185 @@
+#include "engine/event.h"
+
+#include <stdlib.h>
+
+enum { PLACES = 100, WAIT_MS = 5000 };
+
+struct event_run {
+    struct engine *e;
+    struct settings *set;
+    const char *name;
+    struct event_view *view;
+    struct eval *eval;
+    struct timer limit;
+    event_answer *done;             /* NULL: an "after" event */
+    void *ctx;
+    struct event_run *next, **link;
+};
+
+struct events {
+    struct event_run *runs;
+    unsigned after;                 /* places taken */
+};
+
+void events_new(struct engine *e)
+{
+    e->events = calloc(1, sizeof *e->events);
+    if (!e->events)
+        die("no memory for events");
+}
+
+bool events_idle(const struct engine *e)
+{
+    return e->events->after == 0;
+}
+
+struct event_view *event_view(const struct txn *t, const struct at_address *at, const struct at_host *host,
+                              void *owner, void (*release)(void *owner))
+{
+    struct event_view *v = calloc(1, sizeof *v);
+
+    if (!v)
+        die("no memory for an event");
+    v->t = *t;
+    v->t.arena = (struct arena){ 0 };
+    v->t.phase = PH_EVENT;
+    v->t.addr = NULL;
+    v->t.host = NULL;
+    v->t.event = NULL;
+    if (at) {
+        v->at = *at;
+        v->t.addr = &v->at;
+    }
+    if (host) {
+        v->host = *host;
+        v->t.host = &v->host;
+    }
+    v->owner = owner;
+    v->release = release;
+    return v;
+}
+
+void event_view_free(struct event_view *v)
+{
+    arena_free(&v->t.arena);
+    if (v->release)
+        v->release(v->owner);
+    free(v);
+}
+
+bool event_wanted(const struct settings *set, const char *name, struct str transport)
+{
+    return policy_has_event(set->policy, name, transport);
+}
+
+static struct event_run *run_new(struct engine *e, struct settings *set, const char *name, struct event_view *v)
+{
+    struct event_run *r = calloc(1, sizeof *r);
+
+    if (!r)
+        die("no memory for an event");
+    r->e = e;
+    r->set = settings_hold(set);
+    r->name = name;
+    r->view = v;
+    r->next = e->events->runs;
+    r->link = &e->events->runs;
+    if (r->next)
+        r->next->link = &r->next;
+    e->events->runs = r;
+    return r;
+}
+
+static void run_free(struct event_run *r)
+{
+    if (r->next)
+        r->next->link = r->link;
+    *r->link = r->next;
+    if (!r->done)
+        r->e->events->after--;
+    timer_clear(r->e->loop, &r->limit);
+    event_view_free(r->view);
+    settings_release(r->set);
+    free(r);
+}
+
+static void finish(struct event_run *r, struct str objection)
+{
+    if (r->done)
+        r->done(r->ctx, objection);
+    else
+        engine_check_drained(r->e);
+    run_free(r);
+}
+
+static void answered(void *ctx, enum status st, struct str text)
+{
+    struct event_run *r = ctx;
+
+    engine_count(r->e, COUNT_events_run, 1);
+    finish(r, st == ST_OK ? text : STR(""));
+}
+
+static void too_late(void *ctx)
+{
+    struct event_run *r = ctx;
+    struct str transport = r->view->t.addr ? r->view->t.addr->transport : STR("");
+
+    policy_cancel(r->eval);
+    buf_addf(&r->e->line, "failed to expand event_action %s in %.*s: no answer within 5s", r->name,
+             STR_ARG(transport.n ? transport : STR("main")));
+    engine_log(r->e, LOG_MAIN, str_of(r->view->t.id.s));
+    finish(r, STR(""));
+}
+
+/* True if the answer is still to come. The run may be gone after false. */
+static bool ask(struct event_run *r, struct str data, int defer_errno)
+{
+    struct eval *eval = policy_event(r->set->policy, r->name, &r->view->t, data, defer_errno, answered, r);
+
+    if (!eval)
+        return false;
+    r->eval = eval;
+    r->limit = (struct timer){ .fn = too_late, .ctx = r };
+    timer_set(r->e->loop, &r->limit, WAIT_MS);
+    return true;
+}
+
+void event_after(struct engine *e, struct settings *set, const char *name, struct event_view *v,
+                 struct str data, int defer_errno)
+{
+    struct event_run *r;
+
+    if (e->events->after >= PLACES) {
+        engine_count(e, COUNT_events_dropped, 1);
+        event_view_free(v);
+        return;
+    }
+    e->events->after++;
+    r = run_new(e, set, name, v);
+    ask(r, data, defer_errno);
+}
+
+struct event_run *event_before(struct engine *e, struct settings *set, const char *name, struct event_view *v,
+                               struct str data, event_answer *done, void *ctx)
+{
+    struct event_run *r = run_new(e, set, name, v);
+
+    r->done = done;
+    r->ctx = ctx;
+    return ask(r, data, 0) ? r : NULL;
+}
+
+void event_cancel(struct event_run *r)
+{
+    if (r->eval)
+        policy_cancel(r->eval);
+    run_free(r);
+}
+
+void events_free(struct engine *e)
+{
+    while (e->events->runs)
+        event_cancel(e->events->runs);
+    free(e->events);
+}

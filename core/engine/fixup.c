@@ -1,0 +1,121 @@
+#include "engine/fixup.h"
+
+#include "base/clock.h"
+#include "mail/addr.h"
+
+static void edit(struct txn *t, bool remove, enum header_place place, struct str text)
+{
+    struct header_edit *h = arena_new(&t->arena, struct header_edit);
+
+    h->remove = remove;
+    h->place = place;
+    h->text = text;
+    if (!t->edits_end)
+        t->edits_end = &t->edits;
+    *t->edits_end = h;
+    t->edits_end = &h->next;
+}
+
+static bool has(const struct txn *t, struct str name)
+{
+    return header_field(&t->header, name, 0) != NULL;
+}
+
+static void remove_all(struct txn *t, struct str name)
+{
+    if (has(t, name))
+        edit(t, true, HEADER_AT_END, name);
+}
+
+static void add(struct txn *t, const char *name, struct str value)
+{
+    struct str wire;
+    const char *reason;
+
+    if (header_make(&t->arena, arena_printf(&t->arena, "%s: %.*s", name, STR_ARG(value)), &wire, &reason))
+        edit(t, false, HEADER_AT_END, wire);
+}
+
+/* Who really sent it: what the client proved, or the login of a local caller. */
+static struct str true_sender(const struct settings *set, struct txn *t)
+{
+    struct str id = t->conn->auth_id.n ? t->conn->auth_id : t->conn->ident;
+    struct str domain = t->submission && t->submission_domain.n ? t->submission_domain : set->qualify_domain;
+
+    if (id.n == 0)
+        return STR("");
+    if (str_find(id, '@') != SIZE_MAX)
+        return id;
+    return addr_join(&t->arena, addr_quote(&t->arena, id), domain);
+}
+
+static struct str first_from(struct txn *t)
+{
+    const struct field *f = header_field(&t->header, STR("From"), 0);
+    struct addr_item *items;
+    const char *reason;
+    size_t n = 0;
+
+    if (!f)
+        return STR("");
+    addr_list(&t->arena, f->value, 2, &items, &n, &reason);
+    return n == 1 ? items[0].addr : STR("");
+}
+
+static void fix_sender(const struct settings *set, struct txn *t, bool trusted)
+{
+    bool retain = t->submission ? t->submission_sender_retain : setting_bool(set, SET_local_sender_retain, false);
+    bool check = t->submission || (!trusted && setting_bool(set, SET_local_from_check, true));
+    struct str who = true_sender(set, t);
+
+    if (retain || !check || who.n == 0)
+        return;
+    remove_all(t, STR("Sender"));
+    if (!str_same_fold(first_from(t), who))
+        add(t, "Sender", who);
+}
+
+static void fix_from(const struct settings *set, struct txn *t)
+{
+    struct str who;
+
+    if (has(t, STR("From")))
+        return;
+    who = t->sender.n ? t->sender : true_sender(set, t);
+    if (who.n == 0)
+        return;
+    if (t->submission_name.n)
+        add(t, "From", arena_printf(&t->arena, "\"%.*s\" <%.*s>", STR_ARG(t->submission_name), STR_ARG(who)));
+    else
+        add(t, "From", who);
+}
+
+static void fix_message_id(const struct settings *set, struct txn *t, bool *made)
+{
+    struct str domain = setting_str(set, SET_message_id_header_domain, set->hostname);
+    struct str text = setting_str(set, SET_message_id_header_text, STR(""));
+
+    if (has(t, STR("Message-ID")))
+        return;
+    *made = true;
+    add(t, "Message-Id", arena_printf(&t->arena, "<E%s%s%.*s@%.*s>", t->id.s, text.n ? "-" : "", STR_ARG(text),
+                                      STR_ARG(domain.n ? domain : set->hostname)));
+}
+
+void fixup(const struct settings *set, struct txn *t, bool trusted, bool *id_made)
+{
+    *id_made = false;
+    if (setting_bool(set, SET_return_path_remove, true))
+        remove_all(t, STR("Return-path"));
+    if (setting_bool(set, SET_envelope_to_remove, true))
+        remove_all(t, STR("Envelope-to"));
+    if (setting_bool(set, SET_delivery_date_remove, true))
+        remove_all(t, STR("Delivery-date"));
+    if (t->suppress_fixups || (t->conn->smtp && !t->submission))
+        return;
+    if (!has(t, STR("Date")))
+        add(t, "Date", clock_rfc5322(&t->arena, t->received_us / 1000000));
+    fix_message_id(set, t, id_made);
+    fix_from(set, t);
+    fix_sender(set, t, trusted);
+}

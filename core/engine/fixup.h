@@ -1,0 +1,17 @@
+/*
+ * fixup - what is put right in a message on its way into the spool
+ *
+ * Trace fields that belong to final delivery are removed from everybody's
+ * mail; missing Date, Message-ID, From and a true Sender are added to
+ * submissions only: a relay leaves content alone (R1.4).
+ */
+#ifndef ENGINE_FIXUP_H
+#define ENGINE_FIXUP_H
+
+#include "engine/settings.h"
+
+/* Appends to t->edits, so that all of it is applied together with what rules
+ * asked for (R8.6). *id_made says whether a Message-ID was made. */
+void fixup(const struct settings *set, struct txn *t, bool trusted, bool *id_made);
+
+#endif

@@ -1,0 +1,204 @@
+#include "engine/keep.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/fixup.h"
+#include "engine/logline.h"
+#include "engine/received.h"
+
+enum { SUMMARY_MAX = 200 };
+
+struct keep {
+    struct keep_want w;
+    struct eval *eval;
+    struct buf line;            /* the arrival line, made before the txn may go */
+    struct msg_id id;
+    uint64_t size;
+    bool id_made, forgotten, returned, over;
+    keep_done *done;
+    void *ctx;
+};
+
+static void keep_free(struct keep *k)
+{
+    buf_free(&k->line);
+    settings_release(k->w.set);
+    free(k);
+}
+
+static void finish(struct keep *k, enum status st, const struct why *why)
+{
+    if (!k->forgotten)
+        k->done(k->ctx, st, k->id, why);
+    if (k->returned)
+        keep_free(k);
+    else
+        k->over = true;
+}
+
+static void committed(void *ctx, enum status st, const struct why *why)
+{
+    struct keep *k = ctx;
+    struct engine *e = k->w.e;
+
+    if (st != ST_OK) {
+        finish(k, ST_AGAIN, why);
+        return;
+    }
+    CRASH_POINT("keep.committed");
+    log_text(LOG_MAIN, str_of(k->id.s), buf_str(&k->line));
+    engine_count(e, COUNT_messages_received, 1);
+    engine_count(e, COUNT_bytes_received, (int64_t)k->size);
+    finish(k, ST_OK, NULL);
+    if (!k->w.no_queue)
+        queue_arrived(e, k->id);
+    engine_check_drained(e);
+}
+
+static void put_summary(struct buf *out, const struct txn *t)
+{
+    buf_add(out, t->sender);
+    for (uint32_t i = 0; i < t->nrcpts && out->n < SUMMARY_MAX; i++) {
+        buf_byte(out, '\n');
+        buf_add(out, t->rcpts[i].addr);
+    }
+    if (out->n > SUMMARY_MAX)
+        buf_cut(out, SUMMARY_MAX);
+}
+
+static uint32_t first_flags(struct txn *t, int64_t now)
+{
+    uint32_t flags = 0;
+
+    if (t->freeze) {
+        t->frozen = true;
+        t->frozen_at = now;
+        flags |= SPOOL_FROZEN;
+    }
+    if (t->queue_only || t->queue_first_pass)
+        flags |= SPOOL_HELD;
+    if (t->sender.n == 0)
+        flags |= SPOOL_BOUNCE;
+    return flags;
+}
+
+static void commit(struct keep *k, struct str header)
+{
+    struct txn *t = k->w.t;
+    struct engine *e = k->w.e;
+    struct buf envelope = { 0 }, state = { 0 }, summary = { 0 };
+    struct spool_entry entry = { 0 };
+    int64_t now = engine_now(e);
+
+    entry.received = t->received_us / 1000000;
+    entry.state.flags = first_flags(t, now);
+    entry.state.next_try = now;
+    entry.state.pending = t->nrcpts;
+    envelope_write(t, &envelope);
+    envelope_state_write(t, &state);
+    put_summary(&summary, t);
+    entry.envelope = buf_str(&envelope);
+    entry.header = header;
+    entry.state.blob = buf_str(&state);
+    entry.summary = buf_str(&summary);
+    CRASH_POINT("keep.before_commit");
+    spool_commit(e->spool, k->w.draft, &entry, committed, k);
+    buf_free(&envelope);
+    buf_free(&state);
+    buf_free(&summary);
+}
+
+/* Every edit at once, then the facts that are read off the finished message. */
+static void assemble(struct keep *k, struct str received)
+{
+    struct txn *t = k->w.t;
+    struct buf header = { 0 };
+
+    t->received_text = received;
+    fixup(k->w.set, t, k->w.trusted, &k->id_made);
+    header_apply(t->header_text, t->edits, received, &header);
+    t->size = header.n + 2 + draft_size(k->w.draft);
+    t->received_done_us = clock_wall_us();
+    k->size = t->size;
+    if (k->id_made)
+        header_parse(&t->arena, arena_dup(&t->arena, buf_str(&header)), &t->header);
+    logline_arrival(&k->line, k->w.set->log, t, k->w.cause, k->id_made);
+    commit(k, buf_str(&header));
+    buf_free(&header);
+}
+
+static void received_known(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct keep *k = ctx;
+    struct txn *t = k->w.t;
+    struct str field = STR("");
+
+    k->eval = NULL;
+    if (st == ST_OK && v->type == VAL_STR)
+        field = received_custom(&t->arena, v->u.s, t->received_us / 1000000);
+    else if (st != ST_OK)
+        log_line(LOG_MAIN, "%s received_header_text: %s", t->id.s, why ? why->text : "failed");
+    if (field.n == 0)
+        field = received_default(&t->arena, t, k->w.set->hostname);
+    assemble(k, field);
+}
+
+/* All recipients were discarded by rules: the client is told 250 and nothing
+ * is kept. */
+static void discard(struct keep *k)
+{
+    struct txn *t = k->w.t;
+
+    t->size = draft_size(k->w.draft);
+    t->received_done_us = clock_wall_us();
+    logline_arrival(&k->line, k->w.set->log, t, k->w.cause, false);
+    log_text(LOG_MAIN, str_of(k->id.s), buf_str(&k->line));
+    log_text(LOG_MAIN, str_of(k->id.s), STR("=> blackhole (ACL discarded recipients)"));
+    log_text(LOG_MAIN, str_of(k->id.s), STR("Completed"));
+    draft_drop(k->w.draft);
+    finish(k, ST_OK, NULL);
+}
+
+struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
+{
+    struct keep *k = calloc(1, sizeof *k);
+    struct txn *t = w->t;
+
+    if (!k)
+        die("no memory to keep a message");
+    k->w = *w;
+    k->w.set = settings_hold(w->set);
+    k->done = done;
+    k->ctx = ctx;
+    k->id = t->id = draft_id(w->draft);
+    t->protocol = received_protocol(t);
+
+    if (t->discard || t->nrcpts == 0)
+        discard(k);
+    else if (setting_is_function(w->set, SET_received_header_text))
+        k->eval = policy_option(w->set->policy, setting_opt(SET_received_header_text), t, received_known, k);
+    else {
+        struct str text = setting_str(w->set, SET_received_header_text, STR(""));
+        struct str field = text.n ? received_custom(&t->arena, text, t->received_us / 1000000) : STR("");
+
+        assemble(k, field.n ? field : received_default(&t->arena, t, w->set->hostname));
+    }
+    k->returned = true;
+    if (k->over) {
+        keep_free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void keep_forget(struct keep *k)
+{
+    k->forgotten = true;
+    if (k->eval) {
+        policy_cancel(k->eval);
+        draft_drop(k->w.draft);
+        keep_free(k);
+    }
+}
