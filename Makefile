@@ -56,6 +56,10 @@ CFLAGS  += -std=c11 -fPIE $(OPT) $(WARN) $(HARDEN) $(EXTRA)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(EXTRA)
 LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread -lm
 
+# One short line a file; `make V=1` shows the whole commands.
+Q        = $(if $(V),,@)
+say      = $(if $(V),,@echo '  $(1)  $(2)')
+
 all: $(B)/perigee
 
 # ---- generated C: gen.mk names it (GEN_C, GEN_H) and says how it is made
@@ -68,30 +72,46 @@ MAIN     = $(B)/core/engine/main.o
 LIB      = $(B)/libperigee.a
 
 $(B)/perigee: $(MAIN) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $(MAIN) $(LIB) $(LIBS)
+	$(call say,link,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(MAIN) $(LIB) $(LIBS)
 
 $(LIB): $(filter-out $(MAIN),$(OBJ)) $(GEN_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(OBJ) $(GEN_OBJ): | $(GEN_H)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The Lua side of `perigee test`, as string literals.
+GEN_H   += $(B)/gen/spec_lua.h
+$(B)/gen/spec_lua.h: lua/spec/world.lua lua/spec/run.lua
+	@mkdir -p $(@D)
+	@for f in $^; do \
+	    echo "static const char spec_$$(basename $$f .lua)_lua[] ="; \
+	    sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo ';'; \
+	done > $@.new
+	@mv $@.new $@
+$(B)/core/policy/world_lua.o: $(B)/gen/spec_lua.h
 
 # ---- unit specs: every spec/core/*/x_spec.c is one cmocka program; they use the fault seam
 UNITS    = $(patsubst %.c,$(B)/%,$(wildcard spec/core/*/*_spec.c))
 $(B)/spec/core/%: spec/core/%.c $(LIB) | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) -lcmocka $(LIBS)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) -lcmocka $(LIBS)
 
 # ---- fuzz targets: spec/fuzz/x_fuzz.c with what it starts from in spec/fuzz/corpus/x
 FUZZERS  = $(patsubst spec/fuzz/%.c,$(B)/spec/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 $(B)/spec/fuzz/%: spec/fuzz/%.c $(LIB) | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
 # ---- make units [UNIT=part/of/name]
 units:

@@ -44,6 +44,9 @@ const struct cli_verb cli_verbs[] = {
     { "help", "[VERB]", "this list, or one verb in full",
       "With --man, --completion or --guide the manual page, the completion for bash or the reference page is printed.",
       cli_run_help, CO(MAN) | CO(COMPLETION) | CO(GUIDE), 0, 2, false },
+    { "test", "PATH...", "run *_spec.lua files and *.smtp conversations against a hermetic engine",
+      "A directory is walked. Specs need Debian's lua-busted; the form of both kinds is in docs/guide/testing.md.",
+      cli_run_test, CO(TAP) | CO(JUNIT) | CO(FILTER), 1, -1, false },
     { "version", "", "version, features and library versions built in", "",
       cli_run_version, CO(JSON), 0, 0, false },
 };

@@ -105,6 +105,7 @@ void cli_guide(void);
 
 /* ---- the verbs, by file */
 int cli_run_help(struct cli *c);            /* cli_help.c */
+int cli_run_test(struct cli *c);            /* cli_test.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 
 #endif

@@ -10,6 +10,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "policy/world_lua.h"
+
 /* What this program was built to do; a feature is a word, added with its issue. */
 static const char *const features[] = {
     "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "Event",
@@ -48,6 +50,7 @@ int cli_run_version(struct cli *c)
     pcre2_config(PCRE2_CONFIG_VERSION, pcre);
 
     const struct library lib[] = {
+        { "luajit", world_lua_version() },
         { "libevent", event_get_version() },
         { "lmdb", MDB_VERSION_STRING },
         { "pcre2", pcre },
