@@ -3,8 +3,9 @@
  *
  * MX records (RFC 5321 5.1), else the domain itself; null MX (RFC 7505); then
  * A and AAAA of each. Equal preference is random, so are several addresses of
- * a host, but IPv6 comes before IPv4 unless ipv4_prefer. Bounds: 20 MX hosts,
- * 20 addresses a host.
+ * a host, but IPv6 comes before IPv4 unless ipv4_prefer. An address found
+ * twice is tried once, at its first place. Bounds: 20 MX hosts, 20 addresses a
+ * host.
  */
 #ifndef DNS_HOSTS_H
 #define DNS_HOSTS_H
@@ -30,7 +31,7 @@ struct hosts_want {
     bool mx;                    /* look for MX; false: addresses of the name only */
     bool mx_required;           /* no MX: HOSTS_NONE (mx_domains) */
     bool ipv4_only, ipv4_prefer;
-    bool dnssec_require;
+    bool dnssec_require;        /* an answer that is not secure is HOSTS_AGAIN */
     bool randomize;             /* mx = false: shuffle addresses */
 };
 
@@ -41,6 +42,10 @@ struct hosts_answer {
     bool secure;                /* the MX (or address) answer itself */
     bool nxdomain;
     bool has_mx;
+    /* Least preference of an MX host left out because its addresses could not be
+     * found out now; -1: none. Whoever decides that "we are the best MX" must
+     * look: a better one may only be hidden by a DNS failure. */
+    int32_t again_preference;
     struct why why;             /* HOSTS_AGAIN and HOSTS_NONE: the reason */
 };
 
@@ -50,8 +55,10 @@ typedef void hosts_fn(void *ctx, const struct hosts_answer *a);
 struct hosts_query *hosts_ask(struct dns *d, struct str domain, const struct hosts_want *w, hosts_fn *cb, void *ctx);
 void hosts_cancel(struct hosts_query *q);
 
-/* The verified name of an address: PTR, then A or AAAA of each name must hold
- * the address (RFC 8601 iprev). end: OK with host[0].name, NONE, AGAIN. */
+/* The verified names of an address: PTR, then A or AAAA of each name (of the
+ * first 10) must hold the address (RFC 8601 iprev). end: OK with the names in
+ * host[].name; NONE, with nxdomain if there is no PTR at all; AGAIN if no name
+ * is verified and one could not be looked up. */
 struct hosts_query *hosts_reverse(struct dns *d, struct ip ip, hosts_fn *cb, void *ctx);
 
 #endif

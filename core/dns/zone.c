@@ -81,6 +81,9 @@ static const char *add(void *ctx, const struct master_record *m)
         if (n->failure != MASTER_RECORD && n->failure != m->failure)
             return "this name fails in another way already";
         n->failure = m->failure;
+        /* A wildcard is looked for below a name that exists. */
+        if (m->owner.b[0] == 1 && m->owner.b[1] == '*')
+            mark_above(z, m->owner);
         return NULL;
     }
     if ((m->type == DNS_CNAME || m->type == DNS_DNAME) && record_of(n, m->type))
