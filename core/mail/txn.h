@@ -82,6 +82,8 @@ struct rcpt {
     struct str addr;                /* as accepted: local@domain, domain lower case */
     struct str orcpt;               /* RFC 3461, reserved */
     uint8_t dsn;
+    bool added;                     /* took the place of another after the envelope was kept: */
+                                    /* the state blob carries its address too (one_time) */
     struct str errors_to;           /* where its bounces go if not the sender */
     /* what became of it (spool state, engine/queue.h) */
     uint8_t state;                  /* enum rcpt_state */
