@@ -1,0 +1,340 @@
+/*
+ * accept - listeners, who may connect, and what a session is told about itself
+ */
+#include "engine/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/logline.h"
+
+enum { AT_A_TIME = 16, NET_FACTOR = 4 };
+
+struct listener {
+    struct engine *e;
+    int fd;
+    struct watch *watch;
+    struct listener *next;
+};
+
+/* ---- counts per address, and per /64 for IPv6, where an address costs nothing */
+
+static struct str key_of(const struct session *s, bool net)
+{
+    if (s->conn.client_ip.v == IP_V4)
+        return (struct str){ (const char *)s->conn.client_ip.b, 4 };
+    return (struct str){ (const char *)s->conn.client_ip.b, net ? 8 : 16 };
+}
+
+static size_t count_add(struct map *m, struct str key, intptr_t by)
+{
+    intptr_t n = (intptr_t)map_get(m, key) + by;
+
+    if (n > 0)
+        map_put(m, key, (void *)n);
+    else
+        map_del(m, key);
+    return (size_t)n;
+}
+
+bool accept_count(struct session *s, int64_t per_host)
+{
+    size_t host, net = 0;
+
+    host = count_add(s->e->per_host, key_of(s, false), 1);
+    if (s->conn.client_ip.v == IP_V6)
+        net = count_add(s->e->per_net, key_of(s, true), 1);
+    s->counted = true;
+    return per_host <= 0 || (host <= (size_t)per_host && net <= (size_t)per_host * NET_FACTOR);
+}
+
+void accept_uncount(struct session *s)
+{
+    count_add(s->e->per_host, key_of(s, false), -1);
+    if (s->conn.client_ip.v == IP_V6)
+        count_add(s->e->per_net, key_of(s, true), -1);
+    s->counted = false;
+}
+
+/* ---- set-up: one option after the other, most of them known at once */
+
+enum kind { VALUE, HOSTS };
+
+static void set_hostname(struct session *s, const struct val *v)
+{
+    struct str name = val_str(v, s->set->hostname);
+
+    s->conn.active_hostname = arena_dup(&s->conn.arena, name.n ? name : s->set->hostname);
+    s->cfg.hostname = s->conn.active_hostname;
+}
+
+static void set_banner(struct session *s, const struct val *v)
+{
+    struct str text = val_str(v, STR(""));
+    struct arena a = { 0 };
+
+    if (text.n)
+        s->cfg.banner = arena_dup(&s->conn.arena, text);
+    else
+        s->cfg.banner = arena_printf(&s->conn.arena, "%.*s ESMTP Perigee %.*s", STR_ARG(s->cfg.hostname),
+                                     STR_ARG(clock_rfc5322(&a, clock_wall())));
+    arena_free(&a);
+}
+
+static void set_size(struct session *s, const struct val *v)
+{
+    int64_t n = val_int(v, 0);
+
+    s->cfg.limits.message_max = n > 0 ? (uint64_t)n : smtp_limits_default.message_max;
+}
+
+static void refuse_logged(struct session *s, const char *why, const char *reply)
+{
+    if (log_sel_has(s->set->log, LS_connection_reject)) {
+        buf_add(&s->e->line, STR("Connection from "));
+        logline_peer(&s->e->line, s->set->log, &s->conn);
+        buf_addf(&s->e->line, " refused: %s", why);
+        engine_log(s->e, LOG_MAIN, STR(""));
+    }
+    session_refuse(s, reply);
+}
+
+static void set_per_host(struct session *s, const struct val *v)
+{
+    if (!accept_count(s, val_int(v, 0)))
+        refuse_logged(s, "too many connections from that IP address",
+                      "421 4.7.0 Too many concurrent SMTP connections from this IP address; please try again later.\r\n");
+}
+
+static void set_rejected(struct session *s, const struct val *v)
+{
+    if (val_bool(v, false))
+        refuse_logged(s, "host_reject_connection", "554 5.7.1 SMTP service not available\r\n");
+}
+
+static void set_helo(struct session *s, const struct val *v) { s->cfg.require_helo = val_bool(v, true); }
+static void set_junk(struct session *s, const struct val *v) { s->cfg.helo_junk_ok = val_bool(v, false); }
+static void set_pipelining(struct session *s, const struct val *v) { s->cfg.offer_pipelining = val_bool(v, true); }
+static void set_quiet(struct session *s, const struct val *v) { s->quiet = val_bool(v, false); }
+
+static void set_bare_sender(struct session *s, const struct val *v)
+{
+    if (val_bool(v, false))
+        s->cfg.qualify_sender = s->set->qualify_domain;
+}
+
+static void set_bare_recipient(struct session *s, const struct val *v)
+{
+    if (val_bool(v, false))
+        s->cfg.qualify_recipient = s->set->qualify_recipient;
+}
+
+static void set_lookup(struct session *s, const struct val *v);
+
+static const struct step {
+    enum setting which;
+    enum kind kind;
+    bool everybody;             /* a host list's default */
+    void (*apply)(struct session *s, const struct val *v);
+} steps[] = {
+    { SET_smtp_active_hostname, VALUE, false, set_hostname },
+    { SET_smtp_accept_max_per_host, VALUE, false, set_per_host },
+    { SET_host_lookup, HOSTS, false, set_lookup },
+    { SET_host_reject_connection, HOSTS, false, set_rejected },
+    { SET_hosts_connection_nolog, HOSTS, false, set_quiet },
+    { SET_hosts_require_helo, HOSTS, true, set_helo },
+    { SET_helo_accept_junk_hosts, HOSTS, false, set_junk },
+    { SET_pipelining_advertise_hosts, HOSTS, true, set_pipelining },
+    { SET_sender_unqualified_hosts, HOSTS, false, set_bare_sender },
+    { SET_recipient_unqualified_hosts, HOSTS, false, set_bare_recipient },
+    { SET_message_size_limit, VALUE, false, set_size },
+    { SET_smtp_banner, VALUE, false, set_banner },
+};
+enum { STEPS = sizeof steps / sizeof *steps };
+
+static void step_done(struct session *s, const struct val *v)
+{
+    const struct step *row = &steps[s->step++];
+
+    row->apply(s, v);
+}
+
+static void looked_up(void *ctx, const struct hosts_answer *a)
+{
+    struct session *s = ctx;
+    bool late = s->reverse != NULL;
+
+    s->reverse = NULL;
+    s->conn.host_lookup = a->end == HOSTS_OK ? LOOKUP_DONE : a->end == HOSTS_AGAIN ? LOOKUP_DEFERRED : LOOKUP_FAILED;
+    if (a->end == HOSTS_OK && a->n) {
+        s->conn.host_name = arena_dup(&s->conn.arena, a->host[0].name);
+        s->conn.host_dnssec = a->secure;
+    }
+    if (late)
+        session_setup(s);
+}
+
+static void set_lookup(struct session *s, const struct val *v)
+{
+    if (val_bool(v, false))
+        s->reverse = hosts_reverse(s->e->dns, s->conn.client_ip, looked_up, s);
+}
+
+static void evaluated(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct session *s = ctx;
+    bool late = s->eval != NULL;
+
+    (void)why;
+    s->eval = NULL;
+    step_done(s, st == ST_OK ? v : NULL);
+    if (late)
+        session_setup(s);
+}
+
+/* Whether the step had to be handed to policy. */
+static void evaluate(struct session *s, const struct step *row)
+{
+    struct policy *p = s->set->policy;
+    struct arena a = { 0 };
+    struct eval *eval;
+
+    if (!s->setup) {
+        s->setup = txn_new(&s->conn);
+        s->setup->phase = PH_CONNECT;
+    }
+    if (row->kind == VALUE)
+        eval = policy_option(p, setting_opt(row->which), s->setup, evaluated, s);
+    else
+        eval = policy_match(p, setting_opt(row->which), s->setup, ip_text(&a, s->conn.client_ip), evaluated, s);
+    if (eval)
+        s->eval = eval;
+    arena_free(&a);
+}
+
+static void constants(struct session *s)
+{
+    const struct settings *set = s->set;
+    struct smtp_limits *l = &s->cfg.limits;
+    int64_t max = setting_int(set, SET_smtp_accept_max, 20000);
+    int64_t n;
+
+    *l = smtp_limits_default;
+    s->cfg.enforce_sync = setting_bool(set, SET_smtp_enforce_sync, true);
+    s->cfg.offer_8bitmime = setting_bool(set, SET_accept_8bitmime, true);
+    s->cfg.offer_size = true;
+    s->cfg.offer_vrfy = policy_has_acl(set->policy, PH_VRFY);
+    s->cfg.offer_expn = policy_has_acl(set->policy, PH_EXPN);
+    s->cfg.helo_allow_chars = setting_str(set, SET_helo_allow_chars, STR(""));
+    s->cfg.allow_literals = setting_bool(set, SET_allow_domain_literals, false);
+    s->cfg.strip_trailing_dot = setting_bool(set, SET_strip_trailing_dot, false);
+    s->cfg.strip_angle_brackets = setting_bool(set, SET_strip_excess_angle_brackets, false);
+    s->cfg.max_reject = setting_bool(set, SET_recipients_max_reject, false);
+    s->cfg.stress = max > 0 && (int64_t)s->conn.count_at_start * 5 > max * 4;
+    if ((n = setting_int(set, SET_recipients_max, 0)) > 0)
+        l->recipients_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_received_headers_max, 0)) > 0)
+        l->received_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_smtp_accept_max_per_connection, 0)) > 0)
+        l->transactions_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_smtp_accept_max_nonmail, 0)) > 0)
+        l->nonmail_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_header_maxsize, 0)) > 0)
+        l->header_max = (uint32_t)n;
+    if ((n = setting_time(set, SET_smtp_receive_timeout, 0)) > 0)
+        l->command_ms = n * 1000;
+    if (max > 0 && s->conn.count_at_start > max)
+        refuse_logged(s, "too many connections", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
+}
+
+void session_setup(struct session *s)
+{
+    if (s->step == 0 && !s->cfg.limits.line_max)
+        constants(s);
+    while (s->step < STEPS && !s->ending && !s->reverse) {
+        const struct step *row = &steps[s->step];
+        struct val known = { .type = VAL_BOOL };
+        int all;
+
+        if (row->kind == VALUE && !setting_is_function(s->set, row->which)) {
+            step_done(s, setting_val(s->set, row->which));
+            continue;
+        }
+        if (row->kind == HOSTS && (all = setting_everybody(s->set, row->which, row->everybody)) >= 0) {
+            known.u.b = all;
+            step_done(s, &known);
+            continue;
+        }
+        evaluate(s, row);
+        if (s->eval)
+            return;
+    }
+    if (s->step == STEPS && !s->ending && !s->reverse && !s->srv)
+        session_begin(s);
+}
+
+/* ---- listeners */
+
+static void incoming(void *ctx, int what)
+{
+    struct listener *l = ctx;
+    struct sock_addr peer, local;
+    int fd;
+
+    (void)what;
+    for (int i = 0; i < AT_A_TIME; i++) {
+        peer = local = (struct sock_addr){ 0 };
+        fd = FAULT(SOCKET) ? -1 : sock_accept(l->fd, &peer, &local);
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                log_line(LOG_MAIN, "accept failed: %s", strerror(errno));
+            return;
+        }
+        engine_session(l->e, fd, &peer, &local);
+    }
+}
+
+void listeners_update(struct engine *e)
+{
+    bool on = e->settings && !e->draining;
+
+    for (struct listener *l = e->listeners; l; l = l->next)
+        watch_set(l->watch, on ? WATCH_READ : 0);
+}
+
+void engine_listen(struct engine *e, int listen_fd)
+{
+    struct listener *l = calloc(1, sizeof *l);
+
+    if (!l)
+        die("no memory for a listener");
+    l->e = e;
+    l->fd = listen_fd;
+    l->watch = watch_new(e->loop, listen_fd, incoming, l);
+    l->next = e->listeners;
+    e->listeners = l;
+    listeners_update(e);
+}
+
+void engine_unlisten(struct engine *e, int listen_fd)
+{
+    for (struct listener **at = &e->listeners; *at; at = &(*at)->next) {
+        struct listener *l = *at;
+
+        if (l->fd != listen_fd)
+            continue;
+        watch_free(l->watch);
+        *at = l->next;
+        free(l);
+        return;
+    }
+}
+
+void listeners_free(struct engine *e)
+{
+    while (e->listeners)
+        engine_unlisten(e, e->listeners->fd);
+}

@@ -1,0 +1,152 @@
+/*
+ * check - ask policy at each phase, and log what was refused
+ */
+#include "engine/session.h"
+
+#include "engine/logline.h"
+
+enum { HEADER_SHOWN = 8192 };
+
+static void answered(void *ctx, const struct verdict *v)
+{
+    struct session *s = ctx;
+    bool late = s->eval != NULL;        /* it had to wait: the server is not in this call */
+
+    s->eval = NULL;
+    engine_count(s->e, COUNT_rule_evaluations, 1);
+    if (v->error)
+        engine_count(s->e, COUNT_rule_errors, 1);
+    if (!late) {
+        smtp_server_answer(s->srv, v);
+        return;
+    }
+    if (s->st)
+        smtp_server_pending(s->srv, stream_unread(s->st));
+    else
+        smtp_server_pending(s->srv, s->unread.n);
+    smtp_server_answer(s->srv, v);
+    session_pump(s);
+}
+
+void check_ask(void *ctx, enum phase ph, struct txn *t)
+{
+    struct session *s = ctx;
+    struct verdict v = { 0 };
+    struct eval *eval;
+
+    if (!policy_has_acl(s->set->policy, ph)) {
+        policy_acl_default(ph, &v);
+        smtp_server_answer(s->srv, &v);
+        return;
+    }
+    eval = policy_acl(s->set->policy, ph, t, answered, s);
+    if (eval)
+        s->eval = eval;
+}
+
+/* "H=host [ip] F=<sender> " in front of what the server says. */
+static void put_who(struct session *s, const struct txn *t, struct buf *line)
+{
+    logline_client(line, s->set->log, &s->conn);
+    if (t && t->sender.p) {
+        buf_add(line, STR(" F=<"));
+        buf_add(line, t->sender);
+        buf_byte(line, '>');
+    }
+    buf_byte(line, ' ');
+}
+
+static void count_refusal(struct session *s, const struct txn *t, struct str text)
+{
+    bool later = str_starts(text, STR("temporarily"));
+
+    if (t && t->phase == PH_RCPT)
+        engine_count(s->e, later ? COUNT_recipients_deferred : COUNT_recipients_refused, 1);
+    else
+        engine_count(s->e, later ? COUNT_messages_deferred : COUNT_messages_refused, 1);
+}
+
+/* A record of the reject log is a line, so each field of the header is one. */
+static void log_header(struct session *s, const struct txn *t)
+{
+    struct str id = str_of(t->id.s);
+    size_t shown = 0;
+
+    if (!log_sel_has(s->set->log, LS_rejected_header) || !t->header.first)
+        return;
+    buf_addf(&s->e->line, "Envelope-from: <%.*s>", STR_ARG(t->sender));
+    engine_log(s->e, LOG_REJECT, id);
+    for (uint32_t i = 0; i < t->nrcpts && i < 50; i++) {
+        buf_addf(&s->e->line, "Envelope-to: <%.*s>", STR_ARG(t->rcpts[i].addr));
+        engine_log(s->e, LOG_REJECT, id);
+    }
+    for (const struct field *f = t->header.first; f && shown < HEADER_SHOWN; f = f->next) {
+        buf_add(&s->e->line, STR("  "));
+        buf_add(&s->e->line, str_head(str_trim(f->whole), 1024));
+        shown += f->whole.n;
+        engine_log(s->e, LOG_REJECT, id);
+    }
+}
+
+static void rejected(struct session *s, const struct txn *t, struct str text)
+{
+    struct str id = t ? str_of(t->id.s) : STR("");
+    struct buf *line = &s->e->line;
+
+    put_who(s, t, line);
+    buf_add(line, text);
+    log_text(LOG_REJECT, id, buf_str(line));
+    engine_log(s->e, LOG_MAIN, id);
+    count_refusal(s, t, text);
+    if (t && (t->phase == PH_DATA || t->phase == PH_MIME || t->phase == PH_DKIM || t->phase == PH_PRDR))
+        log_header(s, t);
+}
+
+static void plain(struct session *s, const struct txn *t, enum log_selector sel, const char *head, struct str text)
+{
+    struct buf *line = &s->e->line;
+
+    if (!log_sel_has(s->set->log, sel))
+        return;
+    buf_add(line, str_of(head));
+    put_who(s, t, line);
+    buf_add(line, text);
+    engine_log(s->e, LOG_MAIN, STR(""));
+}
+
+void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply)
+{
+    struct session *s = ctx;
+
+    (void)reply;
+    switch (note) {
+    case NOTE_REJECTED:
+        rejected(s, t, text);
+        break;
+    case NOTE_SYNTAX:
+        plain(s, t, LS_smtp_syntax_error, "SMTP syntax error from ", text);
+        break;
+    case NOTE_PROTOCOL:
+        plain(s, t, LS_smtp_protocol_error, "SMTP protocol error from ", text);
+        break;
+    case NOTE_TOO_MANY:
+    case NOTE_SYNC:
+        rejected(s, t, text);
+        break;
+    case NOTE_SIZE:
+        if (log_sel_has(s->set->log, LS_size_reject))
+            rejected(s, t, text);
+        break;
+    case NOTE_TIMEOUT:
+        engine_count(s->e, COUNT_sessions_timeout, 1);
+        plain(s, t, LS_lost_incoming_connection, "SMTP command timeout on connection from ", text);
+        break;
+    case NOTE_LOST:
+        engine_count(s->e, COUNT_sessions_lost, 1);
+        plain(s, t, LS_lost_incoming_connection, "unexpected disconnection while reading SMTP command from ", text);
+        break;
+    case NOTE_INCOMPLETE:
+        plain(s, t, LS_smtp_incomplete_transaction, "", text);
+        break;
+    }
+}

@@ -1,0 +1,462 @@
+#include "engine/session.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/logline.h"
+
+enum { LINGER_MS = 5000 };
+
+/* ---- what the server asks of us */
+
+static enum status begin(void *ctx, struct txn *t, struct why *why)
+{
+    struct session *s = ctx;
+    enum status st;
+
+    if (t->size_declared > 0 && !spool_has_room(s->e->spool, (uint64_t)t->size_declared))
+        return why_set(why, ST_AGAIN, "not enough space for %lld bytes in the spool", (long long)t->size_declared);
+    st = spool_draft(s->e->spool, &s->draft, why);
+    if (st == ST_OK)
+        t->id = draft_id(s->draft);
+    else
+        s->draft = NULL;
+    return st == ST_OK ? ST_OK : ST_AGAIN;
+}
+
+static enum status body(void *ctx, struct txn *t, struct str bytes, struct why *why)
+{
+    struct session *s = ctx;
+
+    (void)t;
+    if (!s->draft)
+        return why_set(why, ST_AGAIN, "no room in the spool");
+    return draft_add(s->draft, bytes, why);
+}
+
+static void drop(void *ctx, struct txn *t)
+{
+    struct session *s = ctx;
+
+    (void)t;
+    if (s->keep) {
+        keep_forget(s->keep);
+        s->keep = NULL;
+    }
+    if (s->draft)
+        draft_drop(s->draft);
+    s->draft = NULL;
+}
+
+static void kept(void *ctx, enum status st, struct msg_id id, const struct why *why)
+{
+    struct session *s = ctx;
+    bool late = s->keep != NULL;
+
+    (void)id;
+    s->keep = NULL;
+    if (late && s->st)
+        smtp_server_pending(s->srv, stream_unread(s->st));
+    smtp_server_kept(s->srv, st, why);
+    if (late)
+        session_pump(s);
+}
+
+static void keep(void *ctx, struct txn *t)
+{
+    struct session *s = ctx;
+    struct keep_want w = { .e = s->e, .set = s->set, .t = t, .draft = s->draft };
+    struct keep *k;
+    struct why why;
+
+    if (!s->draft) {
+        why_set(&why, ST_AGAIN, "no room in the spool");
+        smtp_server_kept(s->srv, ST_AGAIN, &why);
+        return;
+    }
+    s->draft = NULL;
+    engine_count(s->e, COUNT_recipients_accepted, t->nrcpts);
+    k = keep_message(&w, kept, s);
+    if (k)
+        s->keep = k;
+}
+
+static const struct smtp_server_ops server_ops = {
+    .ask = check_ask, .begin = begin, .body = body, .keep = keep, .drop = drop, .note = check_note,
+};
+
+/* ---- deadline */
+
+/* The timer is left where it is when the deadline moves on, and set again when
+ * it fires: a busy session does not touch the heap at every command. */
+static void arm(struct session *s)
+{
+    int64_t due = smtp_server_deadline(s->srv), now;
+
+    if (due == 0) {
+        timer_clear(s->e->loop, &s->deadline);
+        return;
+    }
+    if (timer_is_set(&s->deadline) && s->deadline.due_ms <= due)
+        return;
+    now = clock_mono_ms();
+    timer_set(s->e->loop, &s->deadline, due > now ? due - now : 0);
+}
+
+static void deadline(void *ctx)
+{
+    struct session *s = ctx;
+    int64_t due = smtp_server_deadline(s->srv);
+
+    if (due == 0)
+        return;
+    if (due > clock_mono_ms()) {
+        arm(s);
+        return;
+    }
+    smtp_server_timeout(s->srv);
+    session_pump(s);
+}
+
+/* ---- bytes */
+
+static void ended_now(void *ctx)
+{
+    struct session *s = ctx;
+
+    session_free(s);
+}
+
+static void finish(struct session *s)
+{
+    if (s->ending)
+        return;
+    s->ending = true;
+    timer_clear(s->e->loop, &s->deadline);
+    if (!s->st && !s->lost)
+        return;                 /* the caller of a bytes session closes it */
+    if (s->st) {
+        if (s->lost)
+            stream_abort(s->st);
+        else
+            stream_close(s->st, LINGER_MS);
+        s->st = NULL;
+        s->lost = true;
+    }
+    s->end = (struct job){ .fn = ended_now, .ctx = s };
+    loop_soon(s->e->loop, &s->end);
+}
+
+static void send_output(struct session *s)
+{
+    struct buf *out = smtp_server_output(s->srv);
+
+    if (out->n == 0)
+        return;
+    if (s->st)
+        stream_write(s->st, buf_str(out));
+    else
+        buf_add(&s->output, buf_str(out));
+    buf_free(out);
+}
+
+static void offer_unread(struct session *s)
+{
+    size_t n;
+
+    if (s->st) {
+        stream_resume(s->st);
+        return;
+    }
+    while (s->unread.n && !smtp_server_waiting(s->srv) && !smtp_server_over(s->srv)) {
+        s->answering = true;
+        n = smtp_server_input(s->srv, buf_str(&s->unread));
+        s->answering = false;
+        buf_drop(&s->unread, n);
+        send_output(s);
+        if (n == 0)
+            break;
+    }
+    if (s->unread.n == 0)
+        buf_free(&s->unread);
+}
+
+void session_pump(struct session *s)
+{
+    if (s->ending || s->answering)
+        return;
+    if (!s->lost)
+        send_output(s);
+    if (smtp_server_over(s->srv)) {
+        finish(s);
+        return;
+    }
+    arm(s);
+    if (!smtp_server_waiting(s->srv))
+        offer_unread(s);
+    if (!s->ending && smtp_server_over(s->srv))
+        finish(s);
+}
+
+static size_t input(void *ctx, struct str bytes)
+{
+    struct session *s = ctx;
+    size_t n, taken = 0;
+
+    if (!s->srv || s->ending)
+        return s->ending ? bytes.n : 0;
+    s->answering = true;
+    while (taken < bytes.n && !smtp_server_waiting(s->srv) && !smtp_server_over(s->srv)) {
+        n = smtp_server_input(s->srv, str_from(bytes, taken));
+        if (n == 0)
+            break;
+        taken += n;
+    }
+    s->answering = false;
+    send_output(s);
+    if (smtp_server_over(s->srv)) {
+        finish(s);
+        return bytes.n;
+    }
+    arm(s);
+    return taken;
+}
+
+static void flushed(void *ctx)
+{
+    (void)ctx;
+}
+
+static void ended(void *ctx, const struct why *why)
+{
+    struct session *s = ctx;
+
+    (void)why;
+    if (s->ending)
+        return;
+    s->lost = true;
+    if (!s->srv) {
+        finish(s);
+        return;
+    }
+    if (s->eval) {
+        policy_cancel(s->eval);
+        s->eval = NULL;
+    }
+    smtp_server_lost(s->srv);
+    if (smtp_server_over(s->srv))
+        finish(s);              /* else the notquit rules are still at it */
+}
+
+static const struct stream_user stream_ops_user = { .input = input, .flushed = flushed, .ended = ended };
+
+/* ---- life */
+
+struct session *session_new(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local)
+{
+    struct session *s = calloc(1, sizeof *s);
+
+    if (!s)
+        die("no memory for a session");
+    s->e = e;
+    s->set = settings_hold(e->settings);
+    conn_init(&s->conn);
+    s->conn.serial = ++e->serial;
+    s->conn.smtp = true;
+    s->conn.since_us = clock_wall_us();
+    s->conn.uid = s->conn.gid = -1;
+    if (peer) {
+        s->conn.client_ip = peer->ip;
+        s->conn.client_port = peer->port;
+    }
+    if (local) {
+        s->conn.local_ip = local->ip;
+        s->conn.local_port = local->port;
+    }
+    s->deadline = (struct timer){ .fn = deadline, .ctx = s };
+    s->next = e->sessions;
+    s->link = &e->sessions;
+    if (s->next)
+        s->next->link = &s->next;
+    e->sessions = s;
+    e->nsessions++;
+    engine_count(e, COUNT_connections_total, 1);
+    engine_count(e, COUNT_connections_now, 1);
+    s->conn.count_at_start = (uint32_t)shared_sum(e->shared, COUNT_connections_now);
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    struct engine *e = s->e;
+
+    if (s->eval)
+        policy_cancel(s->eval);
+    if (s->reverse)
+        hosts_cancel(s->reverse);
+    s->eval = NULL;
+    if (s->srv)
+        smtp_server_free(s->srv);
+    drop(s, NULL);
+    if (s->setup)
+        txn_free(s->setup);
+    if (s->st)
+        stream_abort(s->st);
+    timer_clear(e->loop, &s->deadline);
+    if (s->counted)
+        accept_uncount(s);
+    if (s->next)
+        s->next->link = s->link;
+    *s->link = s->next;
+    e->nsessions--;
+    engine_count(e, COUNT_connections_now, -1);
+    buf_free(&s->unread);
+    buf_free(&s->output);
+    conn_free(&s->conn);
+    settings_release(s->set);
+    free(s);
+    engine_check_drained(e);
+}
+
+void session_begin(struct session *s)
+{
+    if (s->setup) {
+        txn_free(s->setup);
+        s->setup = NULL;
+    }
+    if (log_sel_has(s->set->log, LS_smtp_connection) && !s->quiet) {
+        buf_add(&s->e->line, STR("SMTP connection from "));
+        logline_peer(&s->e->line, s->set->log, &s->conn);
+        buf_addf(&s->e->line, " (TCP/IP connection count = %u)", s->conn.count_at_start);
+        engine_log(s->e, LOG_MAIN, STR(""));
+    }
+    s->srv = smtp_server_new(&s->conn, &s->cfg, &server_ops, s);
+    s->answering = true;
+    smtp_server_start(s->srv);
+    s->answering = false;
+    session_pump(s);
+}
+
+void session_refuse(struct session *s, const char *reply)
+{
+    engine_count(s->e, COUNT_connections_refused, 1);
+    if (s->st)
+        stream_write(s->st, str_of(reply));
+    else
+        buf_add(&s->output, str_of(reply));
+    finish(s);
+}
+
+struct session *engine_session(struct engine *e, int fd, const struct sock_addr *peer, const struct sock_addr *local)
+{
+    struct session *s;
+
+    if (!e->settings || e->draining) {
+        (void)!write(fd, "421 4.3.2 service not available\r\n", 33);
+        close(fd);
+        return NULL;
+    }
+    s = session_new(e, peer, local);
+    s->st = stream_new(e->loop, fd, &stream_ops_user, s);
+    session_setup(s);
+    return s;
+}
+
+struct session *engine_session_bytes(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local)
+{
+    struct session *s = session_new(e, peer, local);
+
+    session_setup(s);
+    return s;
+}
+
+size_t session_input(struct session *s, struct str bytes)
+{
+    if (s->ending)
+        return 0;
+    buf_add(&s->unread, bytes);
+    if (s->srv)
+        session_pump(s);
+    return bytes.n;
+}
+
+struct buf *session_output(struct session *s)
+{
+    return &s->output;
+}
+
+bool session_over(const struct session *s)
+{
+    return s->ending;
+}
+
+void session_close(struct session *s)
+{
+    if (!s->ending && s->srv) {
+        s->lost = true;
+        if (s->eval) {
+            policy_cancel(s->eval);
+            s->eval = NULL;
+        }
+        s->answering = true;    /* notquit rules may still run; they are not waited for */
+        smtp_server_lost(s->srv);
+    }
+    if (s->st) {
+        stream_abort(s->st);
+        s->st = NULL;
+    }
+    session_free(s);
+}
+
+void sessions_shutdown(struct engine *e, const char *text)
+{
+    struct session *s, *next;
+
+    for (s = e->sessions; s; s = next) {
+        next = s->next;
+        if (s->ending)
+            continue;
+        if (!s->srv) {
+            finish(s);
+            continue;
+        }
+        smtp_server_shutdown(s->srv, str_of(text));
+        session_pump(s);
+    }
+}
+
+void sessions_abort(struct engine *e)
+{
+    while (e->sessions)
+        session_free(e->sessions);
+}
+
+/* Generations live at most an hour after they were replaced, and at most eight
+ * at a time (design 4.8): their sessions end at the next pause. */
+void sessions_tick(struct engine *e)
+{
+    enum { OLD_MS = 3600 * 1000, LIVE_MAX = 8 };
+    size_t kept_n = 0;
+
+    for (size_t i = 0; i < e->npast; i++) {
+        struct settings *old = e->past[i];
+        bool end = e->npast + 1 - i > LIVE_MAX || clock_mono_ms() - policy_born_ms(old->policy) > OLD_MS;
+
+        if (old->refs == 1) {
+            settings_release(old);
+            continue;
+        }
+        if (end)
+            for (struct session *s = e->sessions, *next; s; s = next) {
+                next = s->next;
+                if (s->set != old || s->ending || !s->srv)
+                    continue;
+                smtp_server_shutdown(s->srv, STR("421 4.3.2 rules have changed, please connect again"));
+                session_pump(s);
+            }
+        e->past[kept_n++] = old;
+    }
+    e->npast = kept_n;
+}

@@ -1,0 +1,58 @@
+/*
+ * session - one SMTP session: its bytes, its deadline, its questions
+ *
+ * Connects core/smtp's server to a stream (or to a caller's bytes), to policy
+ * (check.c) and to the spool (keep.c). Between engine files only; the public
+ * calls are in engine.h. An idle session holds no buffer and no evaluation.
+ */
+#ifndef ENGINE_SESSION_H
+#define ENGINE_SESSION_H
+
+#include "engine/keep.h"
+#include "engine/parts.h"
+#include "net/stream.h"
+#include "smtp/server.h"
+
+struct session {
+    struct engine *e;
+    struct settings *set;           /* its generation, for good (P2) */
+    struct conn conn;
+    struct smtp_config cfg;
+    struct smtp_server *srv;        /* NULL while the session is being set up */
+    struct stream *st;              /* NULL: bytes */
+    struct timer deadline;
+    struct job end;                 /* frees it, outside everybody's callbacks */
+    /* set-up: options that have to be evaluated for this client */
+    uint8_t step;
+    struct txn *setup;              /* what those evaluations read */
+    struct hosts_query *reverse;
+    /* the open question */
+    struct eval *eval;
+    struct keep *keep;
+    struct draft *draft;
+    bool answering;                 /* inside smtp_server_input, or a call it makes */
+    bool lost, ending, quiet;
+    bool counted;                   /* in the per-address counts */
+    /* bytes sessions */
+    struct buf unread;
+    struct buf output;
+    struct session *next, **link;
+};
+
+struct session *session_new(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local);
+void session_begin(struct session *s);      /* set-up is over: the server starts */
+void session_setup(struct session *s);
+void session_refuse(struct session *s, const char *reply);  /* one line, then the end */
+/* After something happened outside of input: sends, goes on reading, re-arms. */
+void session_pump(struct session *s);
+void session_free(struct session *s);
+
+/* ---- check */
+void check_ask(void *ctx, enum phase ph, struct txn *t);
+void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
+
+/* ---- accept: counts per address */
+bool accept_count(struct session *s, int64_t per_host);     /* false: too many */
+void accept_uncount(struct session *s);
+
+#endif
