@@ -1,0 +1,76 @@
+-- gen - from one table per public name to everything that knows the name
+--
+-- Run by make:  luajit lua/gen/init.lua c OUTDIR     the C side, into build/gen
+--               luajit lua/gen/init.lua docs ROOT    docs/ref, lua/meta, .luacheck std
+--
+-- It reads every core/policy/api/*.lua. These are the words such a file may use.
+-- Each takes one table; a key not named here is an error. doc = [[...]] is needed
+-- everywhere: what it is, in sentences of ours, for docs/ref and the editor.
+--
+-- var {                           a variable of the mail object, m.NAME
+--   name   = "spf_result",
+--   also   = { "old_name" },      other spellings that still work
+--   type   = "string?",           string integer number boolean list cert, "?" when it may be nil
+--   values = { "none", ... },     optional: all values it can have
+--   phases = since "mail",        see below
+--   get    = "get_spf_result",    a C function of core/policy/vars_*.c (var_get in vars.h)
+--   put    = "put_spf_result",    optional: host.fact(m, "spf_result", x) may set it (var_put in vars.h)
+--   wait   = "fetch_host_name",   optional: the host function that fetches it first (a `waits` function of a lib)
+--   group  = "connection",        page section
+--   doc    = [[...]],
+-- }
+-- family { name = "acl_m_*", type =, phases =, writable = phases, group =, doc = }
+-- gone { name = "tls_cipher", text = "use tls_in_cipher" }      a name that is refused with that advice
+--
+-- option {                        a setting of site{}, a router, a transport, an authenticator
+--   kind    = "main",             main router transport authenticator retry
+--   drivers = { "smtp", "lmtp" }, router, transport, authenticator: which take it; absent: all (generic)
+--   name    = "smtp_banner",
+--   also    = { ... },
+--   type    = "string",           string boolean integer size time fixed octal
+--                                 list hostlist domainlist addresslist localpartlist timelist, function, table
+--   default = "...",              a Lua value of the normalised type (see below); absent: unset
+--   func    = "connect",          optional: it may be a function of m, run in that phase
+--   wait    = false,              optional: the function may not wait
+--   restart = true,               optional: cannot change live
+--   values  = { ... },            optional
+--   feature = "TLS",              optional: known, refused until the issue of that feature
+--   section = "...",  doc = [[...]],
+-- }
+--   Normalised (what lua/mail hands to C, and what default is written in): boolean -> boolean;
+--   integer, octal, size (bytes), time (seconds) -> integer; fixed -> number; every list -> array of strings;
+--   string -> string; timelist -> array of decimal strings, in seconds.
+--
+-- word {                          a word of an ACL statement
+--   kind   = "condition",         verb condition modifier control verify ratelimit ...
+--   name   = "hosts",
+--   type   = "hostlist",          what it takes
+--   phases = ...,                 where it may stand
+--   feature = "SPF",              optional, as above
+--   not_   = true,                conditions: not_NAME is known too
+--   doc    = [[...]],
+-- }
+-- event { name = "msg:delivery", section = "main" | "transport" | "both", before = false, data = "...", result = "...", doc = }
+-- fn {                            a function rules may call
+--   name   = "store.get",         dotted path in the rules' environment, or "m:method"
+--   args   = { { "name", "string" }, { "key", "string" }, { "ttl", "string?" } },
+--   returns = "string?",
+--   waits  = true,                optional
+--   doc    = [[...]],
+-- }
+--
+-- Phases (design 4.2):
+--   always                        every phase
+--   since "mail"                  mail and later in the walk of a message, not_smtp, route, transport, event, queue
+--   session "helo"                helo and later in the session; vrfy, expn, etrn, atrn, wellknown if it begins before mail
+--   during { "rcpt", "route" }    just these;  a + b is both;  a - b takes away
+--   acls                          every phase that has an ACL
+--
+-- At run time lua/mail sees the tables without docs as
+--   host.vars[name]              { name, type, phases = { mail = true ... }, nilable }
+--   host.options.main[name]      { name, type, func, wait, default, values, feature, restart, drivers = { smtp = true } or nil }
+--   host.options.router[name], host.options.transport[name], host.options.authenticator[name]
+--   host.acl_words.condition[name], .modifier, .control, .verb, ...     { name, type, phases, feature }
+--   host.events[name]            { name, section, before }
+--   host.functions[name]         { name, waits }
+--   other spellings (also) are keys too, with row.name the right one

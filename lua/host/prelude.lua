@@ -1,0 +1,1 @@
+-- prelude - the first Lua that runs in a state: it builds what the rest sees
