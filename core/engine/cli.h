@@ -105,6 +105,11 @@ void cli_guide(void);
 
 /* ---- the verbs, by file */
 int cli_run_help(struct cli *c);            /* cli_help.c */
+int cli_run_route(struct cli *c);           /* cli_ask.c */
+int cli_run_verify(struct cli *c);
+int cli_run_eval(struct cli *c);
+int cli_run_filter(struct cli *c);          /* cli_filter.c */
+int cli_run_smtp(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 

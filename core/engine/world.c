@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/rnd.h"
 #include "engine/peer.h"
+#include "engine/session.h"
 
 enum { PEERS_MAX = 32 };
 
@@ -375,6 +376,20 @@ static bool reply(struct world_session *s, struct arena *a, struct str *out)
     return true;
 }
 
+static bool answered(void *ctx)
+{
+    struct world_session *s = ctx;
+
+    pump(s);
+    return !s->session || (s->session->srv && !smtp_server_waiting(s->session->srv));
+}
+
+static void finish(struct world_session *s)
+{
+    world_until(s->world, answered, s, 3600000);
+    pump(s);
+}
+
 static bool pending(struct world_session *s)
 {
     pump(s);
@@ -667,7 +682,7 @@ static bool heard(struct world *w, struct str at, struct arena *a, struct str *o
 const struct world_ops world_ops = {
     .open = world_open, .close = world_close, .reload = reload, .advance = advance, .now = now,
     .session = session, .send = send_bytes,
-    .reply = reply, .pending = pending, .over = over, .hang_up = hang_up,
+    .reply = reply, .finish = finish, .pending = pending, .over = over, .hang_up = hang_up,
     .each_log = each_log, .each_delivery = each_delivery, .each_row = each_row,
     .queue = queue, .message = message, .submit = submit, .eval = eval,
     .peer = peer, .peer_heard = heard,

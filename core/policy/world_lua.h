@@ -50,6 +50,8 @@ struct world_ops {
     void (*send)(struct world_session *s, struct str bytes);
     /* The next whole reply, its lines joined by CRLF, waiting up to a minute of the world's time. False: none. */
     bool (*reply)(struct world_session *s, struct arena *a, struct str *out);
+    /* Lets time pass only as far as a rule's answer is being waited for. */
+    void (*finish)(struct world_session *s);
     bool (*pending)(struct world_session *s);                           /* is there a reply nobody took? */
     bool (*over)(struct world_session *s);
     void (*hang_up)(struct world_session *s);                           /* the client goes away; frees s */

@@ -1,0 +1,352 @@
+#include "engine/cli_ask.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+enum { MESSAGE_MAX = 64 << 20, ANSWER_MS = 120000 };
+
+/* ---- the world and its facts */
+
+bool cli_hermetic(const struct cli *c)
+{
+    return cli_has(c, CO_DNS) || cli_has(c, CO_NOW) || cli_has(c, CO_SEED) || cli_has(c, CO_DRY_RUN);
+}
+
+struct world *cli_world(struct cli *c, bool deliver, int *status)
+{
+    struct world_config wc = {
+        .hermetic = cli_hermetic(c), .deliver = deliver,
+        .rules_dir = cli_rules(c), .zone_file = c->opt[CO_DNS],
+    };
+    struct buf why = { 0 };
+    struct world *w;
+
+    if (cli_has(c, CO_NOW) && !clock_parse(str_of(c->opt[CO_NOW]), &wc.now_us)) {
+        *status = cli_fail(c, EX_USAGE, "--now \"%s\" is no time", c->opt[CO_NOW]);
+        return NULL;
+    }
+    wc.seed = (uint64_t)cli_number(c, CO_SEED, 0, INT32_MAX, 0);
+    w = world_open(&wc, &why);
+    if (!w)
+        *status = cli_fail(c, EX_CONFIG, "%.*s", STR_ARG(buf_str(&why)));
+    buf_free(&why);
+    return w;
+}
+
+/* Lines of any kind become CRLF, as they would have come by SMTP. */
+static struct str wire_form(struct arena *a, struct str text)
+{
+    struct buf b = { 0 };
+    struct str line, out;
+
+    while (str_cut(&text, '\n', &line)) {
+        if (text.n == 0 && line.n == 0)
+            break;
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        buf_add(&b, line);
+        buf_add(&b, STR("\r\n"));
+    }
+    out = arena_dup(a, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
+static void set_message(struct txn *t, struct str text)
+{
+    struct str wire = wire_form(&t->arena, text);
+    size_t end = str_find_str(wire, STR("\r\n\r\n"));
+    struct str body = end == SIZE_MAX ? STR("") : str_from(wire, end + 4);
+
+    t->header_text = end == SIZE_MAX ? wire : str_head(wire, end + 2);
+    header_parse(&t->arena, t->header_text, &t->header);
+    t->body_size = body.n;
+    t->size = wire.n;
+    for (size_t i = 0; i < body.n; i++)
+        t->body_lines += body.p[i] == '\n';
+    t->body_start = str_head(body, 500);
+    t->body_end = str_from(body, body.n > 500 ? body.n - 500 : 0);
+    t->body_fetched = true;
+}
+
+static int set_peer(struct cli *c, struct conn *conn, enum phase *ph)
+{
+    if (cli_has(c, CO_CLIENT)) {
+        if (!world_client(conn, str_of(c->opt[CO_CLIENT])))
+            return cli_fail(c, EX_USAGE, "--client %s is no address", c->opt[CO_CLIENT]);
+        *ph = PH_CONNECT;
+    }
+    if (cli_has(c, CO_HELO)) {
+        conn->helo = str_of(c->opt[CO_HELO]);
+        conn->esmtp = true;
+        *ph = PH_HELO;
+    }
+    return 0;
+}
+
+int cli_facts(struct cli *c, struct world *w, enum phase *phase)
+{
+    struct txn *t = world_txn(w);
+    enum phase ph = PH_CONNECT;
+    struct str text;
+    int status = set_peer(c, t->conn, &ph);
+
+    if (status)
+        return status;
+    if (cli_has(c, CO_SENDER)) {
+        t->sender = arena_dup(&t->arena, str_of(c->opt[CO_SENDER]));
+        ph = PH_MAIL;
+    }
+    for (size_t i = 0; i < c->nrcpt; i++) {
+        txn_add_rcpt(t, arena_dup(&t->arena, str_of(c->rcpt[i])));
+        ph = PH_RCPT;
+    }
+    if (c->nrcpt > 0) {
+        t->addr = arena_new(&t->arena, struct at_address);
+        txn_at(t, t->rcpts[t->nrcpts - 1].addr, t->addr);
+    }
+    if (cli_has(c, CO_MESSAGE)) {
+        if (!cli_read_file(&t->arena, c->opt[CO_MESSAGE], MESSAGE_MAX, &text))
+            return cli_fail(c, EX_NOINPUT, "%s: %s", c->opt[CO_MESSAGE], strerror(errno));
+        set_message(t, text);
+        ph = PH_DATA;
+    }
+    if (phase)
+        *phase = ph;
+    return 0;
+}
+
+/* ---- route and verify */
+
+struct routed {
+    struct cli *cli;
+    struct str address;
+    struct buf out;             /* what is printed */
+    bool done, failed, deferred;
+};
+
+static const char *const kinds[] = {
+    [ROUTE_TO] = "deliver", [ROUTE_FAIL] = "fail", [ROUTE_DEFER] = "defer", [ROUTE_DISCARD] = "discard",
+    [ROUTE_FREEZE] = "freeze", [ROUTE_UNROUTEABLE] = "unrouteable",
+};
+
+static void print_hosts(struct buf *out, const struct route_item *it)
+{
+    struct arena a = { 0 };
+
+    for (size_t i = 0; i < it->nhosts; i++) {
+        struct str ip = ip_text(&a, it->hosts[i].ip);
+
+        buf_addf(out, "    host %.*s [%.*s]", STR_ARG(it->hosts[i].name), STR_ARG(ip));
+        if (it->hosts[i].preference >= 0)
+            buf_addf(out, " MX=%d", it->hosts[i].preference);
+        if (it->hosts[i].port)
+            buf_addf(out, " port=%u", it->hosts[i].port);
+        buf_byte(out, '\n');
+    }
+    arena_free(&a);
+}
+
+static void print_item(struct buf *out, const struct route_item *it)
+{
+    buf_addf(out, "  %.*s: %s", STR_ARG(it->at.address), kinds[it->kind]);
+    if (it->at.router.n)
+        buf_addf(out, " router=%.*s", STR_ARG(it->at.router));
+    if (it->at.transport.n)
+        buf_addf(out, " transport=%.*s", STR_ARG(it->at.transport));
+    if (it->text.n)
+        buf_addf(out, ": %.*s", STR_ARG(it->text));
+    buf_byte(out, '\n');
+    print_hosts(out, it);
+}
+
+static void json_hosts(struct buf *out, const struct route_item *it)
+{
+    struct arena a = { 0 };
+
+    json_name(out, "hosts");
+    buf_byte(out, '[');
+    for (size_t i = 0; i < it->nhosts; i++) {
+        if (i)
+            buf_byte(out, ',');
+        buf_byte(out, '{');
+        json_member(out, "name", it->hosts[i].name);
+        json_member(out, "address", ip_text(&a, it->hosts[i].ip));
+        json_member_int(out, "preference", it->hosts[i].preference);
+        json_member_int(out, "port", it->hosts[i].port);
+        buf_byte(out, '}');
+    }
+    buf_byte(out, ']');
+    arena_free(&a);
+}
+
+static void json_item(struct buf *out, struct str asked, const struct route_item *it)
+{
+    buf_byte(out, '{');
+    json_member(out, "asked", asked);
+    json_member(out, "address", it->at.address);
+    json_member(out, "result", str_of(kinds[it->kind]));
+    json_member(out, "router", it->at.router);
+    json_member(out, "transport", it->at.transport);
+    json_member(out, "text", it->text);
+    json_hosts(out, it);
+    buf_add(out, STR("}\n"));
+}
+
+static void routed(void *ctx, struct route_item *items, size_t n)
+{
+    struct routed *r = ctx;
+
+    r->done = true;
+    for (size_t i = 0; i < n; i++) {
+        r->failed |= items[i].kind == ROUTE_FAIL || items[i].kind == ROUTE_UNROUTEABLE;
+        r->deferred |= items[i].kind == ROUTE_DEFER || items[i].kind == ROUTE_FREEZE;
+        if (cli_has(r->cli, CO_JSON))
+            json_item(&r->out, r->address, &items[i]);
+        else
+            print_item(&r->out, &items[i]);
+    }
+}
+
+static bool route_done_yet(void *ctx)
+{
+    return ((struct routed *)ctx)->done;
+}
+
+/* One address through the routers, in words. */
+static void route_one(struct cli *c, struct world *w, const char *address, struct routed *r)
+{
+    struct txn *t = world_txn(w);
+    struct buf walk = { 0 };
+    struct eval *e;
+
+    *r = (struct routed){ .cli = c, .address = str_of(address) };
+    t->phase = PH_ROUTE;
+    e = policy_route_explain(world_policy(w), t, r->address, &walk, routed, r);
+    if (!world_until(w, route_done_yet, r, ANSWER_MS)) {
+        policy_cancel(e);
+        r->deferred = true;
+        buf_add(&r->out, STR("  no answer in two minutes\n"));
+    }
+    if (!cli_has(c, CO_JSON) && c->verb->run == cli_run_route) {
+        cli_write(r->address);
+        cli_write(STR("\n"));
+        cli_write(buf_str(&walk));
+    }
+    buf_free(&walk);
+}
+
+static struct str verify_line(struct cli *c, const struct routed *r)
+{
+    const char *word = r->failed ? "failed to verify" : r->deferred ? "cannot be resolved at this time" : "verified";
+    struct buf b = { 0 };
+    struct str out;
+
+    if (cli_has(c, CO_JSON)) {
+        buf_byte(&b, '{');
+        json_member(&b, "address", r->address);
+        json_member(&b, "result", r->failed ? STR("fail") : r->deferred ? STR("defer") : STR("ok"));
+        buf_add(&b, STR("}\n"));
+    } else {
+        buf_addf(&b, "%.*s %s\n", STR_ARG(r->address), word);
+    }
+    out = arena_dup(&c->arena, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
+static int route_all(struct cli *c, bool verify)
+{
+    int status = 0;
+    struct world *w = cli_world(c, false, &status);
+    bool failed = false, deferred = false;
+    struct routed r;
+
+    if (!w)
+        return status;
+    world_txn(w)->sender = STR("");
+    status = cli_facts(c, w, NULL);
+    for (int i = 0; i < c->narg && status == 0; i++) {
+        route_one(c, w, c->arg[i], &r);
+        cli_write(verify ? verify_line(c, &r) : buf_str(&r.out));
+        failed |= r.failed;
+        deferred |= r.deferred;
+        buf_free(&r.out);
+    }
+    world_close(w);
+    return status ? status : failed ? CLI_NO : deferred ? CLI_AGAIN : CLI_YES;
+}
+
+int cli_run_route(struct cli *c)
+{
+    return route_all(c, false);
+}
+
+int cli_run_verify(struct cli *c)
+{
+    return route_all(c, true);
+}
+
+/* ---- eval */
+
+struct answer { bool done; enum status st; struct why why; };
+
+static void answered(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct answer *a = ctx;
+
+    (void)v;
+    a->done = true;
+    a->st = st;
+    if (why)
+        a->why = *why;
+}
+
+static bool answered_yet(void *ctx)
+{
+    return ((struct answer *)ctx)->done;
+}
+
+static int eval_in(struct cli *c, struct world *w, enum phase ph)
+{
+    struct txn *t = world_txn(w);
+    struct answer a = { 0 };
+    struct buf out = { 0 };
+    struct eval *e;
+
+    t->phase = ph;
+    e = policy_expr(world_policy(w), t, ph, str_of(c->arg[0]), cli_has(c, CO_JSON), &out, answered, &a);
+    if (!world_until(w, answered_yet, &a, ANSWER_MS)) {
+        policy_cancel(e);
+        a.st = why_set(&a.why, ST_AGAIN, "no answer in two minutes");
+    }
+    if (a.st == ST_OK) {
+        cli_write(buf_str(&out));
+        if (out.n > 0 && buf_str(&out).p[out.n - 1] != '\n')
+            cli_write(STR("\n"));
+    } else {
+        cli_fail(c, 0, "%s", a.why.text);
+    }
+    buf_free(&out);
+    return cli_status(a.st);
+}
+
+int cli_run_eval(struct cli *c)
+{
+    int status = 0;
+    enum phase ph;
+    struct world *w = cli_world(c, false, &status);
+
+    if (!w)
+        return status;
+    status = cli_facts(c, w, &ph);
+    if (status == 0 && cli_has(c, CO_PHASE) && !phase_find(str_of(c->opt[CO_PHASE]), &ph))
+        status = cli_fail(c, EX_USAGE, "there is no phase \"%s\"", c->opt[CO_PHASE]);
+    if (status == 0)
+        status = eval_in(c, w, ph);
+    world_close(w);
+    return status;
+}

@@ -1,0 +1,18 @@
+/*
+ * cli_ask - what the asking verbs share: a world as the options describe it
+ */
+#ifndef ENGINE_CLI_ASK_H
+#define ENGINE_CLI_ASK_H
+
+#include "engine/cli.h"
+#include "engine/world.h"
+
+/* --dns, --now, --seed, --dry-run: any of them makes the world hermetic. */
+bool cli_hermetic(const struct cli *c);
+/* NULL: *status is the exit status, and why has been printed. */
+struct world *cli_world(struct cli *c, bool deliver, int *status);
+/* --client, --helo, --sender, --rcpt, --message into the world's conn and txn.
+ * 0, or the exit status. *phase, if not NULL, is the last phase they tell of. */
+int cli_facts(struct cli *c, struct world *w, enum phase *phase);
+
+#endif
