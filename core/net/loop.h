@@ -57,11 +57,19 @@ struct job {                            /* the caller's memory until run */
 };
 void loop_soon(struct loop *l, struct job *j);  /* same thread: after this callback */
 void loop_call(struct loop *l, struct job *j);  /* any thread: runs j on the loop */
+/* Takes a queued job back; false if it was not queued. A job that another
+ * thread may still hand in must not be freed after this alone. */
+bool loop_forget(struct loop *l, struct job *j);
+/* A helper thread took (1) or ended (-1) work whose end comes by loop_call:
+ * loop_settle waits for it. pool_work does so itself. */
+void loop_expect(struct loop *l, int by);
 
 /* ---- work that blocks, on helper threads (design section 3, "Threads") */
 struct pool;
 struct pool *pool_new(struct loop *l, unsigned threads);
-void pool_free(struct pool *p);                 /* waits for what runs; drops what waits after cancel */
+/* Waits for what runs and drops what waits. No done is called any more: what
+ * it would have freed is the caller's to free. */
+void pool_free(struct pool *p);
 /* run on a helper thread, then done on the loop. With 0 threads run is
  * called on the loop by loop_soon: the hermetic world has no threads. */
 void pool_work(struct pool *p, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx);

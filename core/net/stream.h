@@ -22,9 +22,11 @@ struct stream_user {
     /* Bytes came. Returns how many were taken; the rest is offered again
      * with what follows, or at stream_resume. */
     size_t (*input)(void *ctx, struct str bytes);
-    /* Everything written is with the kernel. */
+    /* What had to wait is with the kernel. Not called for a stream_write that
+     * went through at once: stream_queued tells. May be NULL. */
     void (*flushed)(void *ctx);
-    /* The end: clean (why->text empty) or broken. Nothing is called after it. */
+    /* The end: clean (why->text empty) or broken, told once unread bytes were
+     * offered. Nothing is called after it; the stream stays the user's to close. */
     void (*ended)(void *ctx, const struct why *why);
 };
 
@@ -36,6 +38,9 @@ struct stream_ops {
     void (*close)(struct stream *s);
 };
 
+/* Reads from the start. Owns fd. No callback runs inside stream_new,
+ * stream_write, stream_resume or stream_close: they come from the loop. Every
+ * function may be called in every callback. */
 struct stream *stream_new(struct loop *l, int fd, const struct stream_user *u, void *ctx);
 void stream_set_ops(struct stream *s, const struct stream_ops *ops, void *below);
 void *stream_below(const struct stream *s);
@@ -43,8 +48,8 @@ int stream_fd(const struct stream *s);
 
 void stream_write(struct stream *s, struct str bytes);  /* tries at once, queues the rest */
 size_t stream_queued(const struct stream *s);
-void stream_pause(struct stream *s);                    /* stop reading */
-void stream_resume(struct stream *s);                   /* offers unread bytes again, then reads */
+void stream_pause(struct stream *s);                    /* no input is called, and soon nothing read */
+void stream_resume(struct stream *s);                   /* soon: offers unread bytes again, then reads */
 /* Bytes read from the socket that nobody took (R3.4: STARTTLS must find none). */
 size_t stream_unread(const struct stream *s);
 /* Writes what is queued for at most ms, then closes and frees. No callback follows. */
