@@ -92,12 +92,10 @@ void queue_start(struct engine *e);
 void queue_kick(struct engine *e);
 /* A message has just been kept: it is tried at once if there is room. */
 void queue_arrived(struct engine *e, struct msg_id id);
-void queue_force(struct engine *e, struct msg_id id);           /* try now, hints ignored */
 void queue_force_all(struct engine *e, bool held_only);
 bool queue_idle(const struct engine *e);                        /* no message is on its way */
 bool queue_has(const struct engine *e, struct msg_id id);
 size_t queue_on_the_way(const struct engine *e);
-void queue_when_free(struct engine *e, struct msg_id id, struct job *j); /* runs j once no walk has the message */
 
 /* ---- links */
 void links_new(struct engine *e);
@@ -105,6 +103,11 @@ void links_free(struct engine *e);
 void links_wake(struct engine *e);                              /* a slot was freed elsewhere */
 void links_drain(struct engine *e);                             /* idle connections end */
 void links_tick(struct engine *e);
+/* Messages whose destination has no room: known by id only, until it has. */
+bool links_parked(const struct engine *e, struct msg_id id);
+void links_unpark(struct engine *e, struct msg_id id);
+/* How many more due messages may be looked at now, while some are parked. */
+size_t links_explore(const struct engine *e);
 
 /* ---- hold */
 void hold_load(struct engine *e);

@@ -166,6 +166,8 @@ static void offer_unread(struct session *s)
 {
     size_t n;
 
+    if (s->lost)
+        return;
     if (s->st) {
         stream_resume(s->st);
         return;

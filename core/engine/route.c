@@ -1,0 +1,243 @@
+/*
+ * route - where each recipient of a message goes
+ *
+ * One evaluation a pending recipient, one after the other. What the routers
+ * say becomes items; a destination that was there before is not visited twice,
+ * and one that was reached on an earlier walk is not visited again.
+ */
+#include "engine/walk.h"
+
+#include "engine/logline.h"
+
+enum { CHILD_MARK = '>' };
+
+/* ">router/transport/where": no address begins so, and no recipient of a
+ * message can be taken for it. */
+struct str item_key(struct arena *a, const struct item *it)
+{
+    struct str where = it->at.file.n ? it->at.file : it->at.pipe.n ? it->at.pipe : it->at.address;
+
+    return arena_printf(a, "%c%.*s/%.*s/%.*s", CHILD_MARK, STR_ARG(it->at.router), STR_ARG(it->at.transport), STR_ARG(where));
+}
+
+static bool was_reached(struct walk *w, const struct item *it)
+{
+    struct str key = { 0 };
+
+    for (uint32_t i = 0; i < w->t->nrcpts; i++) {
+        const struct rcpt *r = &w->t->rcpts[i];
+
+        if (!r->added || r->addr.n == 0 || r->addr.p[0] != CHILD_MARK)
+            continue;
+        if (!key.n)
+            key = item_key(&w->arena, it);
+        if (str_same(r->addr, key))
+            return true;
+    }
+    return false;
+}
+
+static bool same_place(const struct item *a, const struct item *b)
+{
+    return str_same(a->at.transport, b->at.transport) && str_same_fold(a->at.domain, b->at.domain)
+        && str_same(a->at.address, b->at.address) && str_same(a->at.file, b->at.file)
+        && str_same(a->at.pipe, b->at.pipe) && a->unseen == b->unseen;
+}
+
+static struct item *earlier(struct walk *w, const struct item *it)
+{
+    for (struct item *o = w->items; o && o != it; o = o->next)
+        if (!o->same && o->at.transport.n && same_place(o, it))
+            return o;
+    return NULL;
+}
+
+static struct str dup(struct walk *w, struct str s)
+{
+    return s.p ? arena_dup(&w->arena, s) : s;
+}
+
+static void copy_at(struct walk *w, struct at_address *to, const struct at_address *from)
+{
+    *to = *from;
+    to->address = dup(w, from->address);
+    to->local_part = dup(w, from->local_part);
+    to->domain = dup(w, from->domain);
+    to->local_part_as_is = dup(w, from->local_part_as_is);
+    to->prefix = dup(w, from->prefix);
+    to->prefix_v = dup(w, from->prefix_v);
+    to->suffix = dup(w, from->suffix);
+    to->suffix_v = dup(w, from->suffix_v);
+    to->domain_data = dup(w, from->domain_data);
+    to->local_part_data = dup(w, from->local_part_data);
+    to->parent = dup(w, from->parent);
+    to->original = dup(w, from->original);
+    to->router = dup(w, from->router);
+    to->transport = dup(w, from->transport);
+    to->address_data = dup(w, from->address_data);
+    to->home = dup(w, from->home);
+    to->self_hostname = dup(w, from->self_hostname);
+    to->return_path = dup(w, from->return_path);
+    to->file = dup(w, from->file);
+    to->pipe = dup(w, from->pipe);
+    to->r_vars = NULL;
+    for (const struct user_var *v = from->r_vars; v; v = v->next)
+        user_var_set(&w->arena, &to->r_vars, v->name, &v->v);
+}
+
+static void copy_hosts(struct walk *w, struct item *it, const struct route_item *r)
+{
+    it->nhosts = r->nhosts;
+    it->nfallback = r->nfallback;
+    if (r->nhosts + r->nfallback == 0)
+        return;
+    it->hosts = arena_array(&w->arena, struct host, r->nhosts + r->nfallback);
+    for (size_t i = 0; i < r->nhosts + r->nfallback; i++) {
+        it->hosts[i] = i < r->nhosts ? r->hosts[i] : r->fallback[i - r->nhosts];
+        it->hosts[i].name = dup(w, it->hosts[i].name);
+    }
+}
+
+static void copy_edits(struct walk *w, struct item *it, const struct header_edit *from)
+{
+    struct header_edit **end = &it->edits;
+
+    for (; from; from = from->next) {
+        struct header_edit *h = arena_new(&w->arena, struct header_edit);
+
+        *h = *from;
+        h->text = dup(w, from->text);
+        h->next = NULL;
+        *end = h;
+        end = &h->next;
+    }
+}
+
+static struct item *item_add(struct walk *w, uint32_t rcpt)
+{
+    struct item *it = arena_new(&w->arena, struct item);
+
+    it->rcpt = rcpt;
+    it->kind = "*";
+    *w->items_end = it;
+    w->items_end = &it->next;
+    w->nitems++;
+    return it;
+}
+
+static void blackhole(struct walk *w, const struct item *it)
+{
+    struct buf *line = &w->e->line;
+    const struct rcpt *r = &w->t->rcpts[it->rcpt];
+
+    buf_addf(line, "=> :blackhole: <%.*s>", STR_ARG(r->addr));
+    if (it->at.router.n)
+        buf_addf(line, " R=%.*s", STR_ARG(it->at.router));
+    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+}
+
+static void take_item(struct walk *w, const struct route_item *r)
+{
+    struct item *it = item_add(w, w->at_rcpt);
+
+    copy_at(w, &it->at, &r->at);
+    if (it->at.address.n == 0)
+        it->at.address = w->t->rcpts[it->rcpt].addr;
+    it->unseen = r->unseen;
+    it->error = dup(w, r->text);
+    copy_edits(w, it, r->edits);
+    switch (r->kind) {
+    case ROUTE_TO:
+        copy_hosts(w, it, r);
+        if (was_reached(w, it))
+            it->end = ITEM_DONE;
+        else
+            it->same = earlier(w, it);
+        break;
+    case ROUTE_DISCARD:
+        it->end = ITEM_DONE;
+        it->internal = true;
+        blackhole(w, it);
+        break;
+    case ROUTE_FAIL:
+    case ROUTE_UNROUTEABLE:
+        it->end = ITEM_NEVER;
+        it->internal = true;
+        if (it->error.n == 0)
+            it->error = STR("Unrouteable address");
+        break;
+    case ROUTE_FREEZE:
+        w->freeze = true;
+        w->freeze_why = it->error;
+        /* fall through */
+    case ROUTE_DEFER:
+        it->end = ITEM_AGAIN;
+        it->internal = true;
+        it->err = -1;
+        if (it->error.n == 0)
+            it->error = STR("deferred by a router");
+        break;
+    }
+}
+
+static void routed(void *ctx, struct route_item *items, size_t n)
+{
+    struct walk *w = ctx;
+    bool late = w->eval != NULL;
+
+    w->eval = NULL;
+    engine_count(w->e, COUNT_rule_evaluations, 1);
+    for (size_t i = 0; i < n; i++)
+        take_item(w, &items[i]);
+    if (n == 0) {
+        struct item *it = item_add(w, w->at_rcpt);
+
+        it->at.address = w->t->rcpts[w->at_rcpt].addr;
+        it->end = ITEM_AGAIN;
+        it->err = -1;
+        it->internal = true;
+        it->error = STR("routing gave no answer");
+    }
+    w->at_rcpt++;
+    if (late)
+        route_all(w);
+}
+
+static bool held_back(struct walk *w, const struct rcpt *r)
+{
+    struct str domain = str_from(r->addr, str_rfind(r->addr, '@') + 1);
+
+    return !w->force && hold_domain(w->e, domain);
+}
+
+void route_all(struct walk *w)
+{
+    w->t->phase = PH_ROUTE;
+    while (w->at_rcpt < w->t->nrcpts && !w->eval) {
+        const struct rcpt *r = &w->t->rcpts[w->at_rcpt];
+        struct eval *eval;
+
+        if (r->state != RCPT_PENDING) {
+            w->at_rcpt++;
+            continue;
+        }
+        if (held_back(w, r)) {
+            w->held[w->at_rcpt++] = 1;
+            continue;
+        }
+        /* A recipient that failed before and is not due waits for its time:
+         * another one of the message woke it. */
+        if (!w->force && r->next_try > engine_now(w->e) + 1 && r->attempts) {
+            w->held[w->at_rcpt++] = 2;
+            continue;
+        }
+        eval = policy_route(w->set->policy, w->t, r->addr, routed, w);
+        if (eval)
+            w->eval = eval;
+    }
+    if (w->eval)
+        return;
+    spool_note_clear(w->e->spool, w->id);
+    w->noted = false;
+    deliver_all(w);
+}

@@ -1,0 +1,109 @@
+/*
+ * walk - one message on its way: loaded, routed, attempted, settled
+ *
+ * A walk holds everything of one message while it is being delivered. It
+ * begins in queue.c, is routed by route.c, divided into attempts by deliver.c
+ * (each with mailbox.c, command.c or remote.c below it), and ends in settle.c.
+ * It is counted by reference: events that are still running keep it readable.
+ */
+#ifndef ENGINE_WALK_H
+#define ENGINE_WALK_H
+
+#include "engine/parts.h"
+
+enum walk_mode { WALK_DELIVER, WALK_FREEZE, WALK_THAW, WALK_REMOVE, WALK_BOUNCE };
+
+enum item_end { ITEM_OPEN, ITEM_DONE, ITEM_AGAIN, ITEM_NEVER };
+
+/* One destination of one recipient. */
+struct item {
+    struct item *next;              /* of the walk, in order of routing */
+    uint32_t rcpt;
+    struct at_address at;
+    struct header_edit *edits;
+    struct host *hosts;
+    size_t nhosts, nfallback;       /* the fallback hosts stand behind the others */
+    bool unseen;
+    struct item *same;              /* the same destination was there before: shares its end */
+    struct item *peer;              /* next item of the same attempt */
+    enum item_end end;
+    bool internal;                  /* ended without a transport */
+    bool not_tried;                 /* AGAIN because no host was due */
+    bool reported;                  /* a bounce about it is kept, or not wanted */
+    bool expired;
+    struct str error;               /* one line */
+    int err;
+    const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */
+    struct at_host host;            /* the last one tried; ip.v 0: none */
+    int64_t host_next;              /* not_tried: when a host is due */
+};
+
+struct walk {
+    struct engine *e;
+    struct settings *set;
+    unsigned refs;
+    struct msg_id id;
+    enum walk_mode mode;
+    bool force;                     /* on command: hints and holds are ignored */
+    bool noted;                     /* its crash slot is on */
+    bool over;                      /* settled: only events may still hold it */
+    struct str by;                  /* who asked */
+
+    struct arena arena;
+    struct conn conn;
+    struct txn *t;
+    struct spool_msg msg;
+    uint64_t size;
+    int64_t began_us;
+
+    /* route */
+    uint32_t at_rcpt;               /* next recipient to route */
+    struct eval *eval;
+    struct item *items, **items_end;
+    uint32_t nitems;
+    uint8_t *held;                  /* by recipient */
+    bool freeze; struct str freeze_why;
+
+    /* deliver */
+    struct attempt *waiting, *running;
+    unsigned nrunning;
+    bool starting;
+
+    /* settle */
+    struct item *settling;
+    struct keep *report;
+    struct draft *report_draft;
+    struct txn *report_txn;
+    struct conn report_conn;
+    struct event_view *settle_view;
+    bool gone;
+    struct timer again;
+
+    struct walk *next, **link;
+};
+
+/* ---- queue.c */
+void walk_hold(struct walk *w);
+void walk_release(void *walk);      /* as events want it */
+void walk_end(struct walk *w);      /* the place is free; what remains belongs to events */
+
+/* ---- route.c: asks the routers for each pending recipient, then deliver_all */
+void route_all(struct walk *w);
+/* A fact about a destination, so that it is not delivered twice while others
+ * of its recipient are still open. */
+struct str item_key(struct arena *a, const struct item *it);
+
+/* ---- deliver.c */
+void deliver_all(struct walk *w);
+void deliver_cancel(struct walk *w);
+ssize_t walk_read_body(void *walk, uint64_t offset, char *p, size_t n);
+
+/* ---- settle.c */
+void settle_step(struct walk *w);   /* an attempt is over: what is done is committed */
+void settle_all(struct walk *w);    /* the last one is */
+void settle_cancel(struct walk *w);
+/* Lines and events of one finished item. */
+void settle_delivered(struct walk *w, struct item *it, struct str confirmation, struct str shown,
+                      int64_t took_us, bool local, bool further, bool reused);
+
+#endif
