@@ -35,6 +35,7 @@
 --   restart = true,               optional: cannot change live
 --   values  = { ... },            optional
 --   feature = "TLS",              optional: known, refused until the issue of that feature
+--   never   = "there is no ...",  optional: known, refused for this reason: it will not come
 --   section = "...",  doc = [[...]],
 -- }
 --   Normalised (what lua/mail hands to C, and what default is written in): boolean -> boolean;
@@ -68,7 +69,7 @@
 --
 -- At run time lua/mail sees the tables without docs as
 --   host.vars[name]              { name, type, phases = { mail = true ... }, nilable }
---   host.options.main[name]      { name, type, func, wait, default, values, feature, restart, drivers = { smtp = true } or nil }
+--   host.options.main[name]      { name, type, func, wait, default, values, feature, never, restart, drivers = { smtp = true } or nil }
 --   host.options.router[name], host.options.transport[name], host.options.authenticator[name]
 --   host.acl_words.condition[name], .modifier, .control, .verb, ...     { name, type, phases, feature }
 --   host.events[name]            { name, section, before }
