@@ -37,12 +37,15 @@ struct shared;
 
 struct shared *shared_new(unsigned workers);        /* MAP_SHARED|MAP_ANONYMOUS */
 void shared_free(struct shared *s);
+/* worker WORKERS_MAX is the master. */
 void shared_count(struct shared *s, unsigned worker, enum counter c, int64_t by);
 int64_t shared_sum(const struct shared *s, enum counter c);
 void shared_clear_worker(struct shared *s, unsigned worker);    /* gauges and slots of a dead one */
 
 /* Heartbeats: the worker stamps clock_mono_ms, the master reads. */
 void shared_beat(struct shared *s, unsigned worker);
+/* Before a step that may take long (opening a shard): not missed for ms. */
+void shared_beat_ahead(struct shared *s, unsigned worker, int64_t ms);
 int64_t shared_last_beat(const struct shared *s, unsigned worker);
 
 /* ---- destination slots: at most `limit` connections to a destination over all
@@ -57,7 +60,7 @@ bool slot_wanted(const struct shared *s, struct str destination);
 /* ---- crash slots: the messages a shard's owner is parsing, routing or handing to a rule now */
 void crash_note(struct shared *s, unsigned shard, struct msg_id id);
 void crash_clear(struct shared *s, unsigned shard, struct msg_id id);
-/* After a death: ids found noted; each has its death count raised. Two: set aside. */
+/* After a death, by the next owner: ids found noted since the last call; each has its death count raised. Two: set aside. */
 size_t crash_found(struct shared *s, unsigned shard, struct msg_id *ids, unsigned *deaths, size_t max);
 
 #endif

@@ -1,0 +1,298 @@
+#include "engine/shared.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/rnd.h"
+#include "base/why.h"
+
+/* A row has a few places it may stand in; crash slots a shard. Beyond either
+ * a destination is not limited, a message not noted: both only guard. */
+enum { PLACES = 16, CRASH_SLOTS = 64, MASTER = WORKERS_MAX, COLUMNS = WORKERS_MAX + 1 };
+
+struct row {
+    _Atomic uint64_t name;              /* hash of the destination; 0: free */
+    _Atomic uint64_t waiting;           /* workers that were refused */
+    _Atomic uint16_t held[WORKERS_MAX]; /* each written by its worker alone */
+};
+
+enum crash_state { CRASH_FREE, CRASH_NOTED, CRASH_FOUND };
+struct crash_slot {
+    _Atomic uint32_t state;
+    uint32_t deaths;
+    struct msg_id id;
+};
+
+struct shared {
+    unsigned workers;
+    uint64_t seed[2];
+    struct { _Alignas(64) _Atomic int64_t n[COUNT_COUNT]; } count[COLUMNS];
+    struct { _Alignas(64) _Atomic int64_t ms; } beat[WORKERS_MAX];
+    struct row row[SLOT_ROWS];
+    struct crash_slot crash[SHARDS_MAX][CRASH_SLOTS];
+};
+
+const char *counter_name(enum counter c)
+{
+    static const char *const name[] = {
+#define X(name) #name,
+        COUNTERS(X)
+#undef X
+    };
+
+    return (unsigned)c < COUNT_COUNT ? name[c] : "?";
+}
+
+/* What falls again when a worker is gone; everything else only grows. */
+static const enum counter gauges[] = { COUNT_connections_now, COUNT_outbound_now };
+
+struct shared *shared_new(unsigned workers)
+{
+    struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (s == MAP_FAILED)
+        die("out of memory: the shared page");
+    s->workers = workers;
+    rnd_bytes(s->seed, sizeof s->seed);
+    return s;
+}
+
+void shared_free(struct shared *s)
+{
+    if (s)
+        munmap(s, sizeof *s);
+}
+
+void shared_count(struct shared *s, unsigned worker, enum counter c, int64_t by)
+{
+    atomic_fetch_add_explicit(&s->count[worker < COLUMNS ? worker : MASTER].n[c], by, memory_order_relaxed);
+}
+
+int64_t shared_sum(const struct shared *s, enum counter c)
+{
+    int64_t sum = 0;
+
+    for (unsigned w = 0; w < COLUMNS; w++)
+        sum += atomic_load_explicit(&s->count[w].n[c], memory_order_relaxed);
+    return sum;
+}
+
+void shared_clear_worker(struct shared *s, unsigned worker)
+{
+    assert(worker < WORKERS_MAX);
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
+        atomic_store(&s->count[worker].n[gauges[i]], 0);
+    for (size_t i = 0; i < SLOT_ROWS; i++) {
+        if (atomic_load(&s->row[i].name) == 0)
+            continue;
+        atomic_store(&s->row[i].held[worker], 0);
+        atomic_fetch_and(&s->row[i].waiting, ~(UINT64_C(1) << worker));
+    }
+}
+
+/* ---- heartbeats */
+
+void shared_beat(struct shared *s, unsigned worker)
+{
+    atomic_store_explicit(&s->beat[worker].ms, clock_mono_ms(), memory_order_relaxed);
+}
+
+void shared_beat_ahead(struct shared *s, unsigned worker, int64_t ms)
+{
+    atomic_store_explicit(&s->beat[worker].ms, clock_mono_ms() + ms, memory_order_relaxed);
+}
+
+int64_t shared_last_beat(const struct shared *s, unsigned worker)
+{
+    return atomic_load_explicit(&s->beat[worker].ms, memory_order_relaxed);
+}
+
+/* ---- destination slots
+ *
+ * The truth is the columns: nothing else is stored, so a worker that dies
+ * between two steps leaves at most its own column wrong, and that is cleared.
+ * A worker first takes, then adds up; two that meet at the last slot may both
+ * step back, so each looks again. */
+
+static uint64_t mix(uint64_t h)
+{
+    h = (h ^ (h >> 32)) * 0xd6e8feb86659fd93u;
+    h = (h ^ (h >> 32)) * 0xd6e8feb86659fd93u;
+    return h ^ (h >> 32);
+}
+
+/* Two destinations with one hash would share a limit; the seed keeps a
+ * stranger from arranging that. */
+static uint64_t name_of(const struct shared *s, struct str destination)
+{
+    uint64_t h = s->seed[0];
+
+    for (size_t i = 0; i < destination.n; i++)
+        h = mix(h ^ (unsigned char)ascii_lower(destination.p[i])) + s->seed[1];
+    h = mix(h ^ destination.n);
+    return h ? h : 1;
+}
+
+static unsigned held_by_all(const struct shared *s, const struct row *r)
+{
+    unsigned sum = 0;
+
+    for (unsigned w = 0; w < s->workers; w++)
+        sum += atomic_load(&r->held[w]);
+    return sum;
+}
+
+static struct row *place(const struct shared *s, uint64_t name, unsigned i)
+{
+    return (struct row *)&s->row[(name + i) % SLOT_ROWS];
+}
+
+/* A taker that is about to change this row has the name in hand and looks
+ * again after its step (slot_take); a renamer looks at the columns after its
+ * own. One of the two sees the other. */
+static bool rename_idle(const struct shared *s, struct row *r, uint64_t old, uint64_t name)
+{
+    if (held_by_all(s, r) > 0 || atomic_load(&r->waiting) || !atomic_compare_exchange_strong(&r->name, &old, name))
+        return false;
+    if (held_by_all(s, r) == 0)
+        return true;
+    atomic_compare_exchange_strong(&r->name, &name, old);
+    return false;
+}
+
+static struct row *row_find(const struct shared *s, uint64_t name)
+{
+    for (unsigned i = 0; i < PLACES; i++)
+        if (atomic_load(&place(s, name, i)->name) == name)
+            return place(s, name, i);
+    return NULL;
+}
+
+static struct row *row_make(const struct shared *s, uint64_t name)
+{
+    struct row *r = row_find(s, name);
+
+    for (unsigned i = 0; i < PLACES && !r; i++) {
+        uint64_t free_name = 0;
+
+        if (atomic_compare_exchange_strong(&place(s, name, i)->name, &free_name, name))
+            r = place(s, name, i);
+    }
+    for (unsigned i = 0; i < PLACES && !r; i++)
+        if (rename_idle(s, place(s, name, i), atomic_load(&place(s, name, i)->name), name))
+            r = place(s, name, i);
+    return r;
+}
+
+bool slot_take(struct shared *s, unsigned worker, struct str destination, unsigned limit)
+{
+    uint64_t name = name_of(s, destination), bit = UINT64_C(1) << worker;
+
+    assert(worker < s->workers);
+    for (int try = 0; try < 64; try++) {
+        struct row *r = row_make(s, name);
+        uint16_t mine;
+
+        if (!r)
+            return true;
+        mine = atomic_load(&r->held[worker]);
+        if (mine < UINT16_MAX) {
+            atomic_store(&r->held[worker], mine + 1);
+            if (atomic_load(&r->name) == name && held_by_all(s, r) <= limit) {
+                atomic_fetch_and(&r->waiting, ~bit);
+                return true;
+            }
+            atomic_store(&r->held[worker], mine);
+        }
+        if (atomic_load(&r->name) != name)
+            continue;
+        /* The bit first, then a second look: whoever gives back in between
+         * either sees the bit or has left us the slot. */
+        atomic_fetch_or(&r->waiting, bit);
+        if (held_by_all(s, r) >= limit)
+            return false;
+    }
+    return false;
+}
+
+uint64_t slot_give(struct shared *s, unsigned worker, struct str destination)
+{
+    uint64_t name = name_of(s, destination);
+    struct row *r = NULL;
+    uint16_t mine;
+
+    /* A renamer may hold the name for a moment. */
+    for (int try = 0; try < 100 && !r; try++)
+        r = row_find(s, name);
+    if (!r || (mine = atomic_load(&r->held[worker])) == 0)
+        return 0;
+    atomic_store(&r->held[worker], mine - 1);
+    return atomic_exchange(&r->waiting, 0);
+}
+
+bool slot_wanted(const struct shared *s, struct str destination)
+{
+    const struct row *r = row_find(s, name_of(s, destination));
+
+    return r && atomic_load(&r->waiting) != 0;
+}
+
+/* ---- crash slots: written by the shard's owner alone */
+
+static struct crash_slot *crash_slot_of(struct shared *s, unsigned shard, const struct msg_id *id)
+{
+    for (unsigned i = 0; i < CRASH_SLOTS; i++) {
+        struct crash_slot *c = &s->crash[shard][i];
+
+        if (atomic_load(&c->state) != CRASH_FREE && memcmp(c->id.s, id->s, MSG_ID_LEN) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+void crash_note(struct shared *s, unsigned shard, struct msg_id id)
+{
+    struct crash_slot *c;
+
+    if (shard >= SHARDS_MAX)
+        return;
+    c = crash_slot_of(s, shard, &id);
+    for (unsigned i = 0; i < CRASH_SLOTS && !c; i++)
+        if (atomic_load(&s->crash[shard][i].state) == CRASH_FREE) {
+            c = &s->crash[shard][i];
+            c->id = id;
+            c->deaths = 0;
+        }
+    if (c)
+        atomic_store(&c->state, CRASH_NOTED);
+}
+
+void crash_clear(struct shared *s, unsigned shard, struct msg_id id)
+{
+    struct crash_slot *c = shard < SHARDS_MAX ? crash_slot_of(s, shard, &id) : NULL;
+
+    if (c)
+        atomic_store(&c->state, CRASH_FREE);
+}
+
+/* A found one keeps its deaths until its message gets through a note unharmed. */
+size_t crash_found(struct shared *s, unsigned shard, struct msg_id *ids, unsigned *deaths, size_t max)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; shard < SHARDS_MAX && i < CRASH_SLOTS && n < max; i++) {
+        struct crash_slot *c = &s->crash[shard][i];
+
+        if (atomic_load(&c->state) != CRASH_NOTED)
+            continue;
+        c->deaths++;
+        atomic_store(&c->state, CRASH_FOUND);
+        ids[n] = c->id;
+        ids[n].s[MSG_ID_LEN] = 0;
+        deaths[n++] = c->deaths;
+    }
+    return n;
+}
