@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -194,6 +195,16 @@ static void own_up(char *line)
         lg.told = now;
 }
 
+/* File rights of this thread alone (setfsuid(2)): a log directory belongs to a
+ * user who may put links there, and root must not follow them. */
+static void act_as(uid_t uid, gid_t gid)
+{
+    if (uid == 0)
+        return;
+    setfsgid(gid);
+    setfsuid(uid);
+}
+
 /* The lock is never held over a call that touches a file: a disk that stalls
  * holds up this thread and nobody else. */
 static void *writer(void *unused)
@@ -202,6 +213,7 @@ static void *writer(void *unused)
     struct record r;
     (void)unused;
 
+    act_as(lg.c.as_uid, lg.c.as_gid);
     pthread_mutex_lock(&lg.lock);
     for (;;) {
         bool reopen;
@@ -306,7 +318,12 @@ enum status log_open(const struct log_config *c, struct why *why)
     pthread_once(&once, watch_forks);
     if (lg.open)
         log_close();
+    act_as(c->as_uid, c->as_gid);
     st = open_files(c, why);
+    if (c->as_uid) {
+        setfsuid(geteuid());
+        setfsgid(getegid());
+    }
     if (st != ST_OK)
         goto fail;
     lg.ring = malloc(RING);

@@ -15,6 +15,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <sys/types.h>
+
 #include "base/str.h"
 #include "base/why.h"
 
@@ -28,6 +30,7 @@ struct log_config {
     bool json;              /* also write the LOG_JSON lines */
     bool stderr_too;        /* --foreground */
     bool write_rejectlog;
+    uid_t as_uid; gid_t as_gid;     /* not 0: files are made and opened with this user's rights (a master that is root) */
 };
 
 enum status log_open(const struct log_config *c, struct why *why);  /* starts the writer */
