@@ -373,7 +373,7 @@ static void on_ptr(void *ctx, const struct dns_answer *a)
     q->places = arena_array(&q->arena, struct place, PTR_MAX);
     for (size_t i = 0; i < a->n && i < PTR_MAX; i++)
         if (domain_valid(a->rr[i].target, NULL))
-            add_name(q, a->rr[i].target, 0);
+            add_name(q, a->rr[i].target, -1);
     ask_places(q);
 }
 

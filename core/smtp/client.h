@@ -6,6 +6,13 @@
  * sends output and keeps the deadline. Every recipient has its own outcome. The
  * wire encoder dot-stuffs and writes only CRLF, whatever the source of content
  * (R4.6).
+ *
+ * A peer's replies are hostile: one that comes before it was asked for ends the
+ * connection, so that no answer is ever taken for another command's. A
+ * recipient is CLIENT_OK only after the answer to its final dot.
+ *
+ * Callbacks run inside the calls that cause them and may call back into the
+ * client, smtp_client_free included.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -23,10 +30,10 @@ struct smtp_client_config {
     struct str helo;                /* helo_data */
     bool lmtp;
     bool avoid_esmtp, avoid_pipelining;
-    int64_t greeting_ms, command_ms, data_ms, final_ms;     /* deadlines: command_timeout, data_timeout, final_timeout */
-    uint32_t max_rcpt;              /* per transaction */
+    int64_t greeting_ms, command_ms, data_ms, final_ms;     /* deadlines: command_timeout, data_timeout, final_timeout; 0: 5, 5, 5, 10 minutes */
+    uint32_t max_rcpt;              /* per transaction; 0: 100 */
     int32_t size_addition;          /* size_addition; negative: no SIZE= */
-    uint32_t line_max;              /* message_linelength_limit */
+    uint32_t line_max;              /* message_linelength_limit; 0: none */
 };
 
 enum client_outcome { CLIENT_OK, CLIENT_AGAIN, CLIENT_NEVER };
@@ -47,9 +54,12 @@ struct client_message {
     size_t n;
     bool body_8bit;
     uint64_t size;                  /* of the content */
+    uint32_t max_line;              /* its longest line without CRLF: checked before anything is sent */
     struct str header;              /* final header section, CRLF lines, without the empty line */
-    /* Next body bytes, CRLF lines, not stuffed: >0 bytes, 0 end, -1 error (errno). */
+    /* Next body bytes, CRLF lines, not stuffed: >0 bytes, 0 end, -1 error (errno).
+     * A message with more recipients than max_rcpt is read once a transaction: rewind. */
     ssize_t (*read)(void *ctx, char *p, size_t n);
+    bool (*rewind)(void *ctx);      /* back to the first byte; NULL: only one transaction is made */
     void *ctx;
     /* filled in */
     struct str confirmation;        /* the answer to the final dot, for C= and msg:delivery */
@@ -71,15 +81,19 @@ struct smtp_client_ops {
     void (*sent)(void *ctx, struct client_message *m);
     /* Over before or while sending: unsettled recipients of a message under way
      * are CLIENT_AGAIN with the reason, sent() has been called for it. host_error:
-     * the failure says something about the host, not about a message. */
+     * the failure says something about the host, not about a message. What stands
+     * in output (a QUIT) may still be sent. Not called after smtp_client_quit. */
     void (*closed)(void *ctx, const struct why *why, bool host_error);
 };
 
 struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 void smtp_client_go(struct smtp_client *c);                 /* after banner */
-void smtp_client_send(struct smtp_client *c, struct client_message *m); /* READY only; arena lives until sent */
+/* READY only; m and its arena live until sent. sent() may be called before this returns. */
+void smtp_client_send(struct smtp_client *c, struct client_message *m);
+/* Puts QUIT out if that is possible now; CLOSED. A message under way is CLIENT_AGAIN. Send output, then close. */
 void smtp_client_quit(struct smtp_client *c);
+/* Returns how many bytes were taken; half a reply is not, and is offered again with what follows. */
 size_t smtp_client_input(struct smtp_client *c, struct str bytes);
 void smtp_client_eof(struct smtp_client *c, const struct why *why);
 void smtp_client_timeout(struct smtp_client *c);
@@ -87,8 +101,7 @@ struct buf *smtp_client_output(struct smtp_client *c);
 void smtp_client_drained(struct smtp_client *c);            /* output went out: more body may follow */
 int64_t smtp_client_deadline(const struct smtp_client *c);  /* clock_mono_ms; 0: none */
 enum client_state smtp_client_state(const struct smtp_client *c);
-unsigned smtp_client_messages(const struct smtp_client *c); /* sent on this connection */
+unsigned smtp_client_messages(const struct smtp_client *c); /* for which sent() was called */
 bool smtp_client_pipelining(const struct smtp_client *c);   /* offered and used */
-/* Errors a peer made that were not fatal, e.g. text after the final reply (R3.4). */
 
 #endif
