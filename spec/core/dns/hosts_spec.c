@@ -56,7 +56,7 @@ struct world {
 static int open_world(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
-    struct dns_config c = { .zone_text = STR_INIT(zone), .timeout_ms = 20000 };
+    struct dns_config c = { .zone_text = { zone, sizeof zone - 1 }, .timeout_ms = 20000 };
     struct why why = { 0 };
 
     w->loop = loop_new();
