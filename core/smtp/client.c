@@ -175,7 +175,9 @@ static void read_offer(struct smtp_client *c, struct str text)
 
 static void on_hello(struct smtp_client *c, const struct reply *r)
 {
-    if (r->code / 100 == 2) {
+    if (r->code == 220) {               /* a second greeting: from here every answer would be one late */
+        end_bad(c, "unexpected reply from remote mail server", r->line);
+    } else if (r->code / 100 == 2) {
         if (c->step == S_EHLO)
             read_offer(c, r->text);
         c->step = S_IDLE;
