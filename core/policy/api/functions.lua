@@ -1,0 +1,2 @@
+-- Functions that rules call, beside the declarations. Those that wait let other
+-- sessions go on meanwhile.

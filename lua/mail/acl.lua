@@ -1,0 +1,480 @@
+-- acl - statements, compiled at load and walked in order
+--
+-- A statement is a verb with words, or a function. At load its words are checked
+-- (known, allowed in its phase, built) and compiled; walking one costs a call
+-- for each word it holds. The walk is in the coroutine of the evaluation, so
+-- any word may wait.
+
+local host, use = ...
+local words = use "words"
+local conditions = use "conditions"
+local modifiers = use "modifiers"
+local report = use "report"
+local acl = {}
+
+-- The end of an ACL (design 4.2): these deny, all others accept.
+local DENY = { rcpt = true, vrfy = true, expn = true, etrn = true, atrn = true, wellknown = true }
+-- Phases whose result nobody hears: only accept and warn may stand there.
+local UNHEARD = { quit = true, notquit = true, not_smtp_start = true }
+local NESTING = 20
+
+acl.VERBS = { accept = true, defer = true, deny = true, discard = true, drop = true, warn = true, demand = true }
+acl.phases = {}                 -- phase -> array of statements
+acl.subs = {}                   -- name -> { statements, where = }
+acl.declared = {}               -- { name, sub = bool, statement } in order, for the check
+
+-- ---- verbs: constructors of statements and of answers
+
+local Verb = {}
+Verb.__metatable = "verb"
+
+local function is_verb(x) return type(x) == "table" and getmetatable(x) == "verb" and rawget(x, "verb") ~= nil end
+
+local warn_now                  -- below: warn() inside a running function acts at once
+
+local function constructor(verb)
+  return function(spec)
+    if spec ~= nil and type(spec) ~= "table" and type(spec) ~= "string" and type(spec) ~= "function" then
+      error(string.format("%s takes a text or a table, not a %s", verb, type(spec)), 2)
+    end
+    local s = setmetatable({ verb = verb, spec = spec, where = host.where(2) }, Verb)
+    if verb == "warn" and host.current() then return warn_now(s) end
+    return s
+  end
+end
+
+-- ---- checks of words, by phase
+
+local function by_phase(row, phase)
+  return not row.phases or row.phases[phase]
+end
+
+-- Is this word of a statement usable in this phase? Reports and says no.
+local function word_usable(word, kind, phase, where)
+  local row = host.acl_words[kind][word]
+  if row and row.feature then
+    report.problem(where, string.format('%s "%s" comes with %s', kind, word, row.feature))
+    return false
+  end
+  if row and phase and not by_phase(row, phase) then
+    report.problem(where, string.format('%s "%s" cannot be used in the %s ACL', kind, word, phase))
+    return false
+  end
+  return row ~= nil
+end
+
+local function all_words()
+  local all = {}
+  for name, row in pairs(host.acl_words.condition) do all[name] = row; all["not_" .. name] = row end
+  for name, row in pairs(host.acl_words.modifier) do all[name] = row end
+  return all
+end
+
+local function check_verb(s, phase)
+  if not phase then return end
+  if UNHEARD[phase] and s.verb ~= "accept" and s.verb ~= "warn" then
+    report.problem(s.where, string.format("%s cannot be used in the %s ACL: nobody hears the answer; use accept or warn", s.verb, phase))
+  elseif s.verb == "discard" then
+    local row = host.acl_words.verb.discard
+    if row and not by_phase(row, phase) or phase == "predata" then
+      report.problem(s.where, "discard cannot be used in the " .. phase .. " ACL")
+    end
+  end
+end
+
+local function check_controls(value, phase, where)
+  for _, name in ipairs(modifiers.control_names(value, where)) do
+    local row = host.acl_words.control[name]
+    if not row then
+      report.problem(where, string.format('there is no control "%s"%s', name, words.meant(name, host.acl_words.control)))
+    elseif word_usable(name, "control", phase, where) and not modifiers.controls[name] then
+      report.problem(where, string.format('control "%s" is not built', name))
+    end
+  end
+end
+
+-- ---- compiling one statement
+
+local function split_word(key)
+  if type(key) ~= "string" then return nil end
+  if host.acl_words.condition[key] then return "condition", key, false end
+  local bare = key:match("^not_(.+)$")
+  if bare and host.acl_words.condition[bare] then return "condition", bare, true end
+  if host.acl_words.modifier[key] then return "modifier", key end
+end
+
+local function negated(fn)
+  return function(ev)
+    local yes, answer = fn(ev)
+    return not yes, answer
+  end
+end
+
+-- Compiles the words of s.spec into s.conds and s.acts; the order is fixed.
+local function compile(s, phase)
+  s.conds, s.acts = {}, {}
+  if s.spec == nil then return end
+  if type(s.spec) ~= "table" then
+    report.attempt(function() s.message = modifiers.compile("message", s.spec, s.where) end)
+    return
+  end
+
+  local found = { condition = {}, modifier = {} }
+  for key, value in pairs(s.spec) do
+    local where = report.key(s.where, key)
+    local kind, name, no = split_word(key)
+    if key == "code" then
+      report.problem(where, "code belongs to answers of functions; in a statement write it at the beginning of message")
+    elseif not kind then
+      report.problem(where, type(key) ~= "string" and "a statement holds words with values: name = value"
+        or string.format('%s knows no word "%s"%s', s.verb, key, words.meant(key, all_words())))
+    elseif word_usable(name, kind, phase, where) then
+      found[kind][name] = found[kind][name] or {}
+      table.insert(found[kind][name], { value = value, no = no, where = where })
+    end
+  end
+
+  for _, name in ipairs(conditions.ORDER) do
+    for _, w in ipairs(found.condition[name] or {}) do
+      report.attempt(function()
+        local fn = conditions.compile(name, w.value, w.where)
+        s.conds[#s.conds + 1] = w.no and negated(fn) or fn
+      end)
+    end
+  end
+  for _, name in ipairs(modifiers.ORDER) do
+    for _, w in ipairs(found.modifier[name] or {}) do
+      report.attempt(function()
+        if name == "control" then check_controls(w.value, phase, w.where) end
+        local fn = modifiers.compile(name, w.value, w.where)
+        if name == "message" or name == "log_message" then s[name] = fn
+        else s.acts[#s.acts + 1] = fn end
+      end)
+    end
+  end
+  if s.verb == "warn" and s.message then
+    report.problem(s.where, "message does nothing in a warn statement; use add_header, logwrite or log_message", true)
+  end
+end
+
+-- ---- declaring
+
+local function add(list, name, sub, statement)
+  list[#list + 1] = statement
+  acl.declared[#acl.declared + 1] = { name = name, sub = sub, statement = statement }
+end
+
+local function declare(list, name, sub, what, where)
+  if type(what) == "function" then
+    return add(list, name, sub, { fn = what, where = host.fn_where(what) or where })
+  end
+  if is_verb(what) then what = { what } end
+  if type(what) ~= "table" then
+    return report.problem(where, string.format("acl.%s takes a table of statements or a function, not a %s", name, type(what)))
+  end
+  for key, item in pairs(what) do
+    if type(key) ~= "number" then
+      report.problem(where, string.format('acl.%s: "%s" stands outside a statement; write accept { %s = ... }', name, tostring(key), tostring(key)))
+    elseif not is_verb(item) and type(item) ~= "function" then
+      report.problem(where, string.format("acl.%s: item %d is a %s; statements are accept { ... }, deny { ... } and so on, or functions",
+        name, key, type(item)))
+    end
+  end
+  for _, item in ipairs(what) do
+    if type(item) == "function" then add(list, name, sub, { fn = item, where = host.fn_where(item) or where })
+    elseif is_verb(item) then add(list, name, sub, item) end
+  end
+end
+
+local function phase_names()
+  local names = { sub = true }
+  for _, phase in ipairs(host.phases) do names[phase] = true end
+  return names
+end
+
+-- The table `acl` of rules: acl.rcpt { ... }, acl.sub.NAME { ... }.
+function acl.library()
+  local known = phase_names()
+  local sub = setmetatable({}, { __metatable = "acl.sub", __newindex = function(_, name)
+    error("an ACL is declared by calling: acl.sub." .. tostring(name) .. " { ... }", 2)
+  end, __index = function(_, name)
+    return function(what)
+      local where = host.where(2)
+      if not report.loading() then error("ACLs are declared at load", 2) end
+      local entry = acl.subs[name] or { where = where }
+      acl.subs[name] = entry
+      declare(entry, "sub." .. tostring(name), true, what, where)
+    end
+  end })
+  return setmetatable({}, { __metatable = "acl", __newindex = function(_, name)
+    error("an ACL is declared by calling: acl." .. tostring(name) .. " { ... }", 2)
+  end, __index = function(_, name)
+    if name == "sub" then return sub end
+    if not known[name] then
+      error(string.format('there is no phase "%s"%s; other ACLs are declared as acl.sub.%s { ... }',
+        tostring(name), words.meant(name, known), tostring(name)), 2)
+    end
+    return function(what)
+      local where = host.where(2)
+      if not report.loading() then error("ACLs are declared at load", 2) end
+      acl.phases[name] = acl.phases[name] or {}
+      declare(acl.phases[name], name, false, what, where)
+    end
+  end })
+end
+
+function acl.constructors()
+  local verbs = {}
+  for verb in pairs(acl.VERBS) do verbs[verb] = constructor(verb) end
+  return verbs
+end
+
+-- ---- checking after all files are loaded
+
+-- The words of a sub-ACL are checked for each phase it is called from.
+local function sub_phases()
+  local phases, queue = {}, {}
+  local function note(name, phase)
+    phases[name] = phases[name] or {}
+    if not phases[name][phase] then
+      phases[name][phase] = true
+      queue[#queue + 1] = { name, phase }
+    end
+  end
+  local function calls(list, phase)
+    for _, s in ipairs(list) do
+      for key, value in pairs(type(s.spec) == "table" and s.spec or {}) do
+        if key == "acl" or key == "not_acl" then
+          for _, text in ipairs(type(value) == "table" and value or { value }) do
+            local name = type(text) == "string" and text:match("^%s*(%S+)")
+            if name and acl.subs[name] then note(name, phase) end
+          end
+        end
+      end
+    end
+  end
+  for phase, list in pairs(acl.phases) do calls(list, phase) end
+  while #queue > 0 do
+    local name, phase = unpack(table.remove(queue))
+    calls(acl.subs[name], phase)
+  end
+  return phases
+end
+
+local function check_words(s, phase)
+  check_verb(s, phase)
+  for key, value in pairs(type(s.spec) == "table" and s.spec or {}) do
+    local kind, name = split_word(key)
+    local where = report.key(s.where, key)
+    if kind and not host.acl_words[kind][name].feature then
+      word_usable(name, kind, phase, where)
+      if name == "control" then report.attempt(function() check_controls(value, phase, where) end) end
+    end
+  end
+end
+
+function acl.check()
+  for _, d in ipairs(acl.declared) do
+    if not d.statement.fn then
+      compile(d.statement, not d.sub and d.name or nil)
+      if not d.sub then check_verb(d.statement, d.name) end
+    end
+  end
+  for name, phases in pairs(sub_phases()) do
+    for phase in pairs(phases) do
+      for _, s in ipairs(acl.subs[name]) do check_words(s, phase) end
+    end
+  end
+  for _, call in ipairs(conditions.calls) do
+    if not acl.subs[call.name] then
+      report.problem(call.where, string.format('there is no acl.sub.%s%s', call.name, words.meant(call.name, acl.subs)))
+    end
+  end
+end
+
+-- ---- walking
+
+local warned = setmetatable({}, { __mode = "k" })
+
+-- The log line of warn, once a message.
+local function warning(ev, text)
+  if not text or text == "" then return end
+  local m = ev.m
+  local said = warned[m]
+  if not said then
+    said = {}
+    warned[m] = said
+  end
+  if said[text] then return end
+  said[text] = true
+  local from = m.sender_fullhost
+  host.logwrite(m, "main", (from and "H=" .. from .. " " or "") .. "Warning: " .. text)
+end
+
+local function all_hold(s, ev)
+  local conds = s.conds
+  for i = 1, #conds do
+    local yes, answer = conds[i](ev)
+    if not yes or answer then return false, answer end
+  end
+  return true
+end
+
+local function act(s, ev)
+  local acts = s.acts
+  for i = 1, #acts do acts[i](ev) end
+end
+
+local function texts(s, ev)
+  local message, log
+  if s.log_message then log = s.log_message(ev) end
+  if s.message then message = s.message(ev) end
+  return message or ev.text, log or ev.log
+end
+
+local function warn_walk(s, ev)
+  local yes, answer = all_hold(s, ev)
+  if answer then return answer end
+  if not yes then return end
+  act(s, ev)
+  if s.log_message then warning(ev, s.log_message(ev)) end
+end
+
+-- A warn that cannot find out is noted and passed over (reference/acl.tsv); a
+-- mistake in it is an error as anywhere.
+local function warn(s, ev)
+  local ok, result = pcall(warn_walk, s, ev)
+  if ok then return result end
+  local text = host.again_text(result)
+  if not text then error(result, 0) end
+  warning(ev, "warn statement at " .. s.where .. " skipped: " .. text)
+end
+
+-- One statement: nothing, or { verb, message, log_message }.
+local function step(s, ev)
+  ev.text, ev.log = nil, nil
+  if s.verb == "warn" then return warn(s, ev) end
+  local yes, answer = all_hold(s, ev)
+  if answer then return answer end
+  if s.verb == "demand" then
+    if yes then return act(s, ev) end
+    local message, log = texts(s, ev)
+    return { verb = "deny", message = message, log_message = log }
+  end
+  if not yes then return end
+  act(s, ev)
+  local message, log = texts(s, ev)
+  return { verb = s.verb, message = message, log_message = log }
+end
+
+-- ---- answers of functions
+
+local ANSWER = { message = true, log_message = true, code = true }
+
+local function answer_of(s, ev)
+  local spec = s.spec
+  if type(spec) == "function" then spec = spec(ev.m) end
+  if type(spec) ~= "table" then
+    return { verb = s.verb, message = spec, log_message = nil }
+  end
+  for key in pairs(spec) do
+    if not ANSWER[key] and not (host.acl_words.modifier[key] and modifiers.built(key)) then
+      error(string.format('%s: an answer takes message, log_message, code and modifiers, not "%s"%s', s.where, tostring(key),
+        host.acl_words.condition[key] and "; ask check." .. key .. "(...) before" or words.meant(key, host.acl_words.modifier)), 0)
+    end
+  end
+  for _, name in ipairs(modifiers.ORDER) do
+    if spec[name] ~= nil and not ANSWER[name] then modifiers.compile(name, spec[name], s.where)(ev) end
+  end
+  local message = spec.message ~= nil and modifiers.compile("message", spec.message, s.where)(ev) or nil
+  local log = spec.log_message ~= nil and modifiers.compile("log_message", spec.log_message, s.where)(ev) or nil
+  if spec.code then message = tostring(spec.code) .. " " .. (message or "") end
+  return { verb = s.verb, message = message, log_message = log }
+end
+
+function warn_now(s)
+  local answer = answer_of(s, { m = host.current() })
+  warning({ m = host.current() }, answer.log_message or answer.message)
+end
+
+local Unwind = { __metatable = "unwind" }
+
+-- check.acl inside a function: an answer of the inner ACL that ends the outer one too.
+function acl.unwind(answer) error(setmetatable({ answer = answer }, Unwind), 0) end
+
+local function function_step(s, ev)
+  ev.text, ev.log = nil, nil
+  local ok, result, extra = pcall(s.fn, ev.m)
+  if not ok then
+    if type(result) == "table" and getmetatable(result) == "unwind" then return result.answer end
+    error(result, 0)
+  end
+  if result == nil then return end
+  if not is_verb(result) then
+    error(string.format("%s: the function returned %s; answers are accept(), deny(\"550 text\") and so on, or nothing",
+      s.where, type(result) == "table" and "a table" or tostring(result)), 0)
+  end
+  if result.verb == "demand" then
+    error(s.where .. ": demand is no answer; return deny(...) if it does not hold", 0)
+  end
+  return answer_of(result, ev)
+end
+
+local function walk(list, ev, default)
+  for i = 1, #list do
+    local s = list[i]
+    local answer
+    if s.fn then answer = function_step(s, ev) else answer = step(s, ev) end
+    if answer then return answer end
+  end
+  return { verb = default, by_default = true }
+end
+
+-- acl = "NAME a b": the caller's words and arguments come back when it returns.
+function conditions.nested(name, args, ev)
+  local list = acl.subs[name]
+  if not list then error(string.format('there is no acl.sub.%s%s', name, words.meant(name, acl.subs)), 0) end
+  local depth = (ev.depth or 0) + 1
+  if depth > NESTING then error("ACLs call each other more than " .. NESTING .. " deep at acl.sub." .. name, 0) end
+  local before = ev.args
+  ev.depth, ev.args = depth, args
+  host.acl_args(ev.m, args)
+  local ok, answer = pcall(walk, list, ev, "deny")
+  ev.depth, ev.args = depth - 1, before
+  host.acl_args(ev.m, before or {})
+  if not ok then error(answer, 0) end
+  return answer.verb, answer
+end
+
+-- verb, message, log_message, by_default
+function acl.run(phase, m)
+  local list = acl.phases[phase]
+  local default = DENY[phase] and "deny" or "accept"
+  if not list then return default, nil, nil, true end
+  local ev = { m = m }
+  report.enter(ev)
+  local answer = walk(list, ev, default)
+  return answer.verb, answer.message, answer.log_message, answer.by_default or false
+end
+
+function acl.set()
+  local set = {}
+  for phase, list in pairs(acl.phases) do set[phase] = #list > 0 or nil end
+  return set
+end
+
+-- How each phase ends, for `perigee check`.
+function acl.ends()
+  local out = {}
+  for _, phase in ipairs(host.phases) do
+    local list = acl.phases[phase]
+    if list then
+      local last = list[#list]
+      local certain = last and not last.fn and last.verb ~= "warn" and last.verb ~= "demand" and next(last.conds or { 1 }) == nil
+      out[phase] = certain and last.verb or ((DENY[phase] and "deny" or "accept") .. " by default")
+    end
+  end
+  return out
+end
+
+return acl

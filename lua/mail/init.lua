@@ -1,0 +1,156 @@
+-- init - the rules library: what a rule file sees, and what the engine asks
+--
+-- A chunk called with `host`, the C functions that rules never see, and `use`, which
+-- runs another file of this folder once. It returns `entry`, whose functions C
+-- calls: plain ones at load, where nothing waits, the others in the coroutine of an
+-- evaluation. The whole contract: lua/host/README.md.
+--
+--   entry.declare(files)          plain: compiles and runs { {name=, bytes=} ... } -> problems
+--   entry.check()                 plain: what can be seen once all is declared -> problems
+--   entry.site()                  plain: option -> value or function
+--   entry.acls()                  plain: set of phases with statements
+--   entry.ends()                  plain: phase -> how its ACL ends, in words
+--   entry.acl(phase, m)           -> verb, message, log_message, by_default
+--   entry.route(m, address, explain)  -> array of route items, array of lines
+--   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
+--   entry.transport(name, m)      -> driver, values
+--   entry.option(name, m)         -> value
+--   entry.match(name, m, subject) -> boolean
+--   entry.retry(m, address, host, error) -> array of { letter =, cutoff =, interval =, factor = } | nil
+--   entry.has_event(name, transport)  plain
+--   entry.event(name, m, data, errno) -> text | nil
+--   entry.expr(code, m)           -> values...
+--
+-- A problem is { file =, line =, text =, warning = }. "Could not find out" is
+-- raised with error(host.again(text)); a mistake in a rule is an ordinary error
+-- that begins with file:line.
+
+local host, use = ...
+
+local report = use "report"
+local source = use "source"
+local words = use "words"
+local lists = use "lists"
+local site = use "site"
+local transports = use "transports"
+local routers = use "routers"
+local acl = use "acl"
+local retry = use "retry"
+local event = use "event"
+local route = use "route"
+local library = use "library"
+
+-- ---- what rules see
+
+local function later(name, feature)
+  local function refuse(key)
+    local where = host.where(3)
+    local text = string.format("%s comes with %s", key and name .. "." .. tostring(key) or name, feature)
+    if report.loading() then report.problem(where, text) else error(where .. ": " .. text, 0) end
+    return function() end
+  end
+  return setmetatable({}, { __metatable = name, __index = function(_, key) return refuse(key) end,
+    __call = function() return refuse() end, __newindex = function(_, key) refuse(key) end })
+end
+
+local env = host.rules
+
+for kind, title in pairs(lists.KINDS) do env[title] = library.named(kind) end
+for verb, constructor in pairs(acl.constructors()) do env[verb] = constructor end
+env.site = site.declare
+env.acl = acl.library()
+env.router = routers.library()
+env.transport = transports.library()
+env.retry = library.locked("retry", retry.library())
+env.event = library.locked("event", event.library())
+env.route = library.locked("route", route.constructors)
+env.redirect, env.fail, env.pass = route.redirect, route.fail, route.pass
+for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "address", "ip", "list", "header", "hash", "regex",
+                        "check", "control", "verify", "logwrite", "sleep" } do
+  env[name] = library[name]
+end
+env.rewrite = later("rewrite", "address rewriting")
+env.authenticator = later("authenticator", "SMTP authentication")
+env.socket = later("socket", "the lookups")
+env.srs = later("srs", "sender authentication")
+env.prvs = later("prvs", "sender authentication")
+env.authresults = later("authresults", "sender authentication")
+env.cert = later("cert", "TLS")
+
+-- ---- entry
+
+local entry = {}
+
+local function run(file)
+  local scan = source.scan(file.bytes)
+  report.scanned(file.name, scan)
+  for _, p in ipairs(scan.twice) do report.problem(file.name .. ":" .. p.line, p.text) end
+  for _, p in ipairs(scan.paths) do report.problem(file.name .. ":" .. p.line, p.text, true) end
+  local chunk, err = host.compile(file.name, file.bytes)
+  if not chunk then return report.caught(err, file.name .. ":1") end
+  local ok, why = pcall(chunk)
+  if not ok then report.caught(why, file.name .. ":1") end
+end
+
+function entry.declare(files)
+  report.start()
+  for _, file in ipairs(files) do run(file) end
+  local problems = report.problems()
+  report.stop()
+  return problems
+end
+
+function entry.check()
+  report.start()
+  transports.check()
+  routers.check()
+  route.check()
+  acl.check()
+  site.check()
+  for _, u in ipairs(lists.uses) do
+    if not lists.named[u.kind][u.name] then report.problem(u.where, lists.missing(u)) end
+  end
+  for _, loop in ipairs(lists.loops()) do report.problem(loop.where, loop.text) end
+  local problems = report.problems()
+  report.stop()
+  return problems
+end
+
+function entry.site() return site.values() end
+function entry.acls() return acl.set() end
+function entry.ends() return acl.ends() end
+
+entry.acl = acl.run
+entry.route = route.run
+entry.transport_constant = transports.constant
+
+function entry.transport(name, m)
+  return transports.values(name, m)
+end
+
+function entry.option(name, m)
+  return site.option(name, m)
+end
+
+function entry.match(name, m, subject)
+  return site.match(name, m, subject)
+end
+
+function entry.retry(m, address, host_name, happened)
+  return retry.find(m, address, host_name, happened)
+end
+
+entry.has_event = event.has
+
+function entry.event(name, m)
+  return event.run(name, m, m.transport_name)
+end
+
+function entry.expr(code, m)
+  local chunk, err = host.compile("expression", "return " .. code)
+  if not chunk then chunk = host.compile("expression", code) end
+  if not chunk then error(err, 0) end
+  return chunk()
+end
+
+return entry

@@ -1,0 +1,406 @@
+-- library - what rules call: names, files, stores, headers, checks
+--
+-- A call returns its value, or nil for "there is none"; "could not find out" is
+-- raised and ends what runs with its temporary outcome. lookup.try, dns.try and
+-- verify.try return nil and { kind = "again" | "none", text = } instead.
+
+local host, use = ...
+local words = use "words"
+local lists = use "lists"
+local report = use "report"
+local conditions = use "conditions"
+local modifiers = use "modifiers"
+local verify = use "verify"
+local acl = use "acl"
+local library = {}
+
+-- A table of functions that a rule cannot change; a wrong name says the right one.
+local function locked(name, members)
+  return setmetatable({}, { __metatable = name, __index = function(_, key)
+    local member = members[key]
+    if member == nil then
+      error(string.format('there is no %s.%s%s', name, tostring(key), words.meant(key, members)), 2)
+    end
+    return member
+  end, __newindex = function() error(name .. " cannot be changed", 2) end })
+end
+library.locked = locked
+
+local function text_arg(value, what, level)
+  if type(value) ~= "string" then error(string.format("%s must be a text, not a %s", what, type(value)), level + 1) end
+  return value
+end
+
+-- ---- waits: status, value, extra -> value | nil | raise, and the `try` form
+
+local function settle(status, value, extra)
+  if status == "ok" then return value, extra end
+  if status == "none" then return nil end
+  error(host.again(value))
+end
+
+-- fn(...) -> status, value. Two faces of it: raising, and telling.
+local function both(fn)
+  return function(...) return settle(fn(...)) end, function(...)
+    local status, value, extra = fn(...)
+    if status == "ok" then return value, extra end
+    return nil, { kind = status, text = value }
+  end
+end
+
+local function with_try(name, functions)
+  local plain, try = {}, {}
+  for key, fn in pairs(functions) do plain[key], try[key] = both(fn) end
+  plain.try = locked(name .. ".try", try)
+  return locked(name, plain)
+end
+
+-- ---- dns
+
+local function records(type, field)
+  return function(name)
+    local status, found, why = host.dns(type, text_arg(name, "the name", 3))
+    if status ~= "ok" then return status, why end
+    local out = {}
+    for i, rr in ipairs(found) do
+      if field then out[i] = rr[field] else out[i] = rr end
+    end
+    return "ok", out
+  end
+end
+
+local function mx(name)
+  local status, found, why = host.dns("MX", text_arg(name, "the name", 3))
+  if status ~= "ok" then return status, why end
+  table.sort(found, function(a, b)
+    if a.preference ~= b.preference then return a.preference < b.preference end
+    return a.target < b.target
+  end)
+  local out = {}
+  for i, rr in ipairs(found) do out[i] = { preference = rr.preference, name = rr.target } end
+  return "ok", out
+end
+
+local function ptr(ip)
+  local packed = host.ip_pack(text_arg(ip, "the address", 3))
+  if not packed then error('"' .. ip .. '" is no address', 3) end
+  local status, found, why = host.dns("PTR", host.ip_reverse(packed))
+  if status ~= "ok" then return status, why end
+  local out = {}
+  for i, rr in ipairs(found) do out[i] = rr.target end
+  return "ok", out
+end
+
+local function iprev(ip)
+  local status, found, why = host.reverse(text_arg(ip, "the address", 3))
+  if status ~= "ok" then return status, why end
+  return "ok", found[1].name
+end
+
+library.dns = with_try("dns", {
+  a = records("A", "ip"), aaaa = records("AAAA", "ip"), txt = records("TXT", "text"), ns = records("NS", "target"),
+  cname = records("CNAME", "target"), srv = records("SRV"), mx = mx, ptr = ptr, reverse = iprev,
+})
+
+-- ---- lookup
+
+local LATER = { "cidr", "cdb", "lmdb", "sqlite", "redis", "pgsql", "mysql", "ldap", "dnsdb", "spf", "http", "wildlsearch",
+                "nwildlsearch", "iplsearch", "dsearch", "passwd", "json" }
+
+local function lookups()
+  local functions = {}
+  function functions.lsearch(file, key)
+    if type(key) == "number" then key = tostring(key) end
+    return host.lsearch(text_arg(file, "the file", 3), text_arg(key, "the key", 3))
+  end
+  for _, name in ipairs(LATER) do
+    functions[name] = function()
+      error("lookup." .. name .. " comes with " .. (name == "spf" and "sender authentication" or "the lookups") .. "; lookup.lsearch is there now", 3)
+    end
+  end
+  return with_try("lookup", functions)
+end
+library.lookup = lookups()
+
+-- ---- store: a number keeps its digits so that incr can count; other types carry a mark
+
+local function encode(value)
+  local t = type(value)
+  if t == "string" then return "s" .. value end
+  if t == "boolean" then return value and "bt" or "bf" end
+  if t == "number" then
+    if value == math.floor(value) and math.abs(value) < 2 ^ 53 then return string.format("%d", value) end
+    return string.format("n%.17g", value)
+  end
+  error("store keeps strings, numbers and booleans, not a " .. t, 3)
+end
+
+local function decode(text)
+  if text == nil then return nil end
+  local mark = text:sub(1, 1)
+  if mark == "s" then return text:sub(2) end
+  if mark == "b" then return text == "bt" end
+  if mark == "n" then return tonumber(text:sub(2)) end
+  return tonumber(text)
+end
+
+local function place(name, key)
+  text_arg(name, "the name of the store", 3)
+  if type(key) == "number" then key = tostring(key) end
+  text_arg(key, "the key", 3)
+  if #name == 0 or #name > 100 or name:find("%c") then error("the name of a store has 1 to 100 characters", 3) end
+  -- LMDB's keys are short; a long one is known by its digest
+  if #key > 400 then key = key:sub(1, 300) .. "#" .. host.digest("sha256", key) end
+  return "store." .. name, key
+end
+
+local function expiry(ttl)
+  if ttl == nil then return 0 end
+  local seconds = words.seconds(ttl)
+  if not seconds then error(string.format('"%s" is no time; write "5m" or "1d"', tostring(ttl)), 3) end
+  return host.now() + seconds
+end
+
+library.store = locked("store", {
+  get = function(name, key) return decode(host.store_get(place(name, key))) end,
+  put = function(name, key, value, ttl)
+    local n, k = place(name, key)
+    if value == nil then return host.store_del(n, k) end
+    host.store_put(n, k, encode(value), expiry(ttl))
+  end,
+  incr = function(name, key, ttl, by)
+    local n, k = place(name, key)
+    return host.store_incr(n, k, by or 1, expiry(ttl))
+  end,
+  del = function(name, key) host.store_del(place(name, key)) end,
+})
+
+-- ---- paths and secrets
+
+-- ROOT is the site's own text; every part after it is one safe component. The
+-- mark /./ shows whoever opens it where the trusted part ends (R7.3).
+function library.path(root, ...)
+  if type(root) ~= "string" or root:sub(1, 1) ~= "/" or root:find("/%.%.?/") or root:find("/%.%.?$") or root:find("%c") then
+    error("path: the root must be an absolute path without . and ..", 2)
+  end
+  local n = select("#", ...)
+  if n == 0 then error("path needs parts: path(ROOT, part, ...)", 2) end
+  local parts = { (root:gsub("/+$", "")) .. "/." }
+  for i = 1, n do
+    local part = select(i, ...)
+    if type(part) == "number" then part = tostring(part) end
+    if not words.safe(part) then
+      error(string.format('path: "%s" is not one safe component (no /, no . or - first, no control bytes)', tostring(part)), 2)
+    end
+    parts[#parts + 1] = part
+  end
+  return table.concat(parts, "/")
+end
+
+local SECRET_MAX = 65536
+
+library.secret = locked("secret", {
+  -- Read once, at load; a new generation reads it anew.
+  file = function(path)
+    text_arg(path, "the file", 2)
+    if not report.loading() then error("secret.file is read at load: keep it in a local of the file", 2) end
+    local text, why = host.secret_file(path, SECRET_MAX)
+    if not text then
+      report.problem(host.where(2), why)
+      return ""
+    end
+    return (text:gsub("[\r\n]+$", ""))
+  end,
+})
+
+-- ---- addresses, networks, lists, headers, digests
+
+library.address = locked("address", {
+  parse = function(text)
+    if type(text) ~= "string" then error("address.parse takes a text, not a " .. type(text), 2) end
+    local local_part, domain = host.address_parse(text)
+    if not local_part then return nil, domain end
+    return { local_part = local_part, domain = domain }
+  end,
+  domain = function(text) return (text_arg(text, "the address", 2):match("@([^@]*)$")) end,
+  local_part = function(text)
+    text_arg(text, "the address", 2)
+    return (text:match("^(.*)@[^@]*$")) or text
+  end,
+})
+
+local function packed(text, level)
+  local ip = host.ip_pack(text_arg(text, "the address", level + 1))
+  return ip
+end
+
+library.ip = locked("ip", {
+  is = function(text) return type(text) == "string" and host.ip_pack(text) ~= nil end,
+  is_v4 = function(text) return type(text) == "string" and not text:find(":", 1, true) and host.ip_pack(text) ~= nil end,
+  is_v6 = function(text) return type(text) == "string" and text:find(":", 1, true) ~= nil and host.ip_pack(text) ~= nil end,
+  canonical = function(text)
+    local ip = packed(text, 2)
+    return ip and host.ip_text(ip)
+  end,
+  -- is the address in the network "10.0.0.0/8"?
+  within = function(text, network)
+    local ip = packed(text, 2)
+    local base, bits = text_arg(network, "the network", 2):match("^(.-)/(%d+)$")
+    local net = host.ip_pack(base or network)
+    if not net then error('"' .. network .. '" is no network', 2) end
+    local width = tonumber(bits) or (net:byte(1) == 4 and 32 or 128)
+    if width > (net:byte(1) == 4 and 32 or 128) then error('"' .. network .. '" is too long', 2) end
+    return ip ~= nil and host.ip_mask(ip, width) == host.ip_mask(net, width)
+  end,
+  -- "192.0.2.0" of "192.0.2.77", 24
+  mask = function(text, bits)
+    local ip = packed(text, 2)
+    if type(bits) ~= "number" or bits < 0 or bits > 128 or bits ~= math.floor(bits) then error("ip.mask takes a number of bits", 2) end
+    return ip and host.ip_text(host.ip_mask(ip, bits))
+  end,
+  reverse = function(text)
+    local ip = packed(text, 2)
+    return ip and host.ip_reverse(ip)
+  end,
+})
+
+library.list = locked("list", {
+  split = function(text) return words.split(text_arg(text, "the list", 2)) end,
+  filter = function(list, keep)
+    local out = {}
+    for _, item in ipairs(words.list(list)) do if keep(item) then out[#out + 1] = item end end
+    return out
+  end,
+  map = function(list, change)
+    local out = {}
+    for _, item in ipairs(words.list(list)) do out[#out + 1] = change(item) end
+    return out
+  end,
+  has = function(list, wanted)
+    for _, item in ipairs(words.list(list)) do if item == wanted then return true end end
+    return false
+  end,
+  join = function(list, separator)
+    local out = {}
+    for i, item in ipairs(words.list(list)) do out[i] = tostring(item) end
+    return table.concat(out, separator or ":")
+  end,
+})
+
+library.header = locked("header", {
+  add = function(text, place) modifiers.header_add(report.current().m, text, place, host.where(2)) end,
+  remove = function(names) modifiers.header_remove(report.current().m, names, host.where(2)) end,
+})
+
+local DIGESTS = { md5 = true, sha1 = true, sha256 = true, sha512 = true }
+local hash = {}
+for name in pairs(DIGESTS) do
+  hash[name] = function(text) return host.digest(name, text_arg(text, "what is hashed", 2)) end
+end
+library.hash = locked("hash", hash)
+
+local compiled, compiled_n = {}, 0
+local function regex_of(pattern, level)
+  local re = compiled[pattern]
+  if re then return re end
+  local why
+  re, why = host.regex(text_arg(pattern, "the pattern", level + 1), "")
+  if not re then error(string.format('the regular expression "%s" is wrong: %s', pattern, why), level + 1) end
+  if compiled_n >= 512 then compiled, compiled_n = {}, 0 end
+  compiled[pattern], compiled_n = re, compiled_n + 1
+  return re
+end
+
+library.regex = locked("regex", {
+  -- The captures ([0] is the whole match), or nil. A pattern that takes too long raises.
+  match = function(subject, pattern)
+    local hit, why = host.regex_match(regex_of(pattern, 2), text_arg(subject, "the subject", 2))
+    if hit == nil and why then error("regex.match: " .. why, 2) end
+    return hit
+  end,
+})
+
+-- ---- check, control, verify, logwrite
+
+local check = {}
+for name, row in pairs(host.acl_words.condition) do
+  if conditions.built(name) then
+    check[name] = function(...)
+      local ev = report.current()
+      ev.text, ev.log = nil, nil
+      local yes, answer = conditions.check(name, ev, host.where(2), ...)
+      if answer then acl.unwind(answer) end
+      return yes
+    end
+  else
+    check[name] = function() error(string.format("check.%s comes with %s", name, row.feature or "a later feature"), 2) end
+  end
+end
+library.check = locked("check", check)
+
+local control = {}
+for name, row in pairs(host.acl_words.control) do
+  if modifiers.controls[name] then
+    control[name] = function(...)
+      local ev = report.current()
+      local where = host.where(2)
+      local phase = host.phase(ev.m)
+      if row.phases and not row.phases[phase] then
+        error(string.format('%s: control "%s" cannot be used in phase %s', where, name, phase), 0)
+      end
+      local text = name
+      for i = 1, select("#", ...) do text = text .. "/" .. tostring((select(i, ...))) end
+      modifiers.control_run(ev.m, text, where)
+    end
+  else
+    control[name] = function() error(string.format("control.%s comes with %s", name, row.feature or "a later feature"), 2) end
+  end
+end
+library.control = locked("control", control)
+
+do
+  local lib = verify.library(report.current)
+  lib.try = locked("verify.try", lib.try)
+  library.verify = locked("verify", lib)
+end
+
+function library.logwrite(text)
+  modifiers.log(report.current().m, text, host.where(2))
+end
+
+function library.sleep(time)
+  local seconds = words.seconds(time)
+  if not seconds then error(string.format('sleep: "%s" is no time; write 5 or "30s"', tostring(time)), 2) end
+  if seconds > 0 then host.sleep(seconds) end
+end
+
+-- domainlist.NAME and its kin: assigned at load, asked with :has(x) in code.
+function library.named(kind)
+  local title = lists.KINDS[kind]
+  local list = { __metatable = title }
+  local boxes = {}
+  return setmetatable({}, { __metatable = title, __newindex = function(_, name, value)
+    if not report.loading() then error(title .. "s are declared at load", 2) end
+    if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
+      error(string.format('"%s" is no name for a list', tostring(name)), 2)
+    end
+    local where = host.where(2)
+    report.attempt(function() lists.name(kind, name, value, where) end, where)
+  end, __index = function(_, name)
+    if boxes[name] then return boxes[name] end
+    local box = setmetatable({}, { __metatable = title, __index = { has = function(_, subject)
+      local entry = lists.named[kind][name]
+      if not entry then error(string.format("there is no %s.%s%s", title, tostring(name), words.meant(name, lists.named[kind])), 2) end
+      if subject == nil then return false end
+      local ev = host.current() and report.current() or {}
+      return (entry.match(lists.subject(kind, text_arg(subject, "what is looked for", 2)), ev))
+    end } })
+    if not report.loading() and not lists.named[kind][name] then
+      error(string.format("there is no %s.%s%s", title, tostring(name), words.meant(name, lists.named[kind])), 2)
+    end
+    boxes[name] = box
+    return box
+  end })
+end
+
+return library

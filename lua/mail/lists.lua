@@ -1,0 +1,499 @@
+-- lists - one list module for domains, hosts, addresses and local parts
+--
+-- A list is compiled once, at load, into a chain of steps; asking it allocates
+-- nothing for the common items. Items are tried in order and the first that
+-- fits decides; an item with `!` decides "no"; the end is "no", or "yes" if the
+-- last item was negated (as Exim). Runs of plain items of one polarity become
+-- one step with a hash, so a list of ten thousand names costs what one costs.
+--
+-- A matcher is  function(subject, ev) -> boolean, data  where ev = { m = mail
+-- object } of the running evaluation. It may wait; "could not find out" is raised.
+
+local host, use = ...
+local words = use "words"
+local lists = {}
+
+-- primary_hostname, or what the system calls itself.
+function lists.hostname() return (use("site").value("primary_hostname") or host.hostname()):lower() end
+
+lists.KINDS = { domain = "domainlist", host = "hostlist", address = "addresslist", ["local"] = "localpartlist" }
+
+-- kind -> name -> { value =, where =, match = nil until first used }
+lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
+
+local function fail(where, text) error(where .. ": " .. text, 0) end
+
+-- Words of host lists that look like named lists.
+local FLAGS = { ignore_unknown = true, include_unknown = true, ignore_defer = true, include_defer = true }
+
+-- ---- regular expressions, shared by every list
+
+local regexes = {}
+local function regex(pattern, where)
+  local re = regexes[pattern]
+  if not re then
+    local why
+    re, why = host.regex(pattern, "i")
+    if not re then fail(where, 'the regular expression "' .. pattern .. '" is wrong: ' .. why) end
+    regexes[pattern] = re
+  end
+  return re
+end
+
+local function by_regex(pattern, where)
+  local re = regex(pattern, where)
+  return function(subject)
+    local hit, why = host.regex_match(re, subject)
+    if hit == nil and why then error(host.again("regular expression " .. pattern .. ": " .. why)) end
+    if hit then return true, subject end
+  end
+end
+
+-- ---- files
+
+local UNBUILT = { "partial%d*[-(]", "wildlsearch;", "nwildlsearch;", "iplsearch;", "cdb;", "dbm", "dsearch;", "lmdb;", "sqlite;",
+                  "redis;", "pgsql;", "mysql;", "ldap", "dnsdb;", "nis", "passwd;", "oracle;", "cidr;", "json;" }
+
+local function file_item(item, where)
+  local path = item:match("^lsearch;%s*(.+)$")
+  if path then return path end
+  for _, form in ipairs(UNBUILT) do
+    if item:find("^" .. form) or item:find("^net%d*%-" .. form) then
+      fail(where, 'the list item "' .. item .. '" comes with the lookups; lsearch;FILE is there now')
+    end
+  end
+end
+
+-- The value a file gives for a key: true and data, or nothing.
+local function in_file(path, key)
+  local status, value = host.lsearch(path, key)
+  if status == "ok" then return true, value end
+  if status == "again" then error(host.again(value)) end
+end
+
+-- ---- steps: each is { no = negated, try = function(subject, ev) -> hit, data, stop }
+
+-- A step that is a set of lower-case texts; add() keeps it growing while the
+-- polarity stays the same.
+local function set_step(no)
+  local set = {}
+  return { no = no, set = set, try = function(subject)
+    local data = set[subject]
+    if data then return true, data end
+  end }
+end
+
+local function suffix_step(no)
+  local tails, lengths = {}, {}
+  local step = { no = no, tails = tails }
+  function step.add(tail)
+    if not tails[tail] then
+      tails[tail] = true
+      for _, n in ipairs(lengths) do if n == #tail then return end end
+      lengths[#lengths + 1] = #tail
+    end
+  end
+  function step.try(subject)
+    for i = 1, #lengths do
+      local n = lengths[i]
+      if #subject >= n and tails[subject:sub(-n)] then return true, subject end
+    end
+  end
+  return step
+end
+
+local function named_item(kind, name, where, as_kind)
+  local entry
+  local named = lists.named
+  return function(subject, ev)
+    entry = entry or named[kind][name]
+    return entry.match(subject, ev)
+  end
+end
+
+-- ---- the kinds: item(text, where, no, last) -> step, or nil when it was put into `last`
+
+local make = {}
+
+local function grow(last, no, field, build)
+  if last and last.no == no and last[field] then return last, nil end
+  local step = build(no)
+  return step, step
+end
+
+local function common(kind, item, where)
+  if item == "*" then return function(subject) return true, subject end end
+  if item:sub(1, 1) == "^" then return by_regex(item, where) end
+  local path = file_item(item, where)
+  if path then
+    return function(subject) return in_file(path, subject) end
+  end
+end
+
+local function mx_item(item)
+  local which = item:match("^@mx_(%a+)")
+  local secondary_only, primary_only = which == "secondary", which == "primary"
+  return function(subject)
+    local status, found, why = host.hosts(subject, { mx = true, mx_required = true })
+    if status == "again" then error(host.again(why)) end
+    if status ~= "ok" then return end
+    local first = found[1] and found[1].preference
+    local ours
+    for _, h in ipairs(found) do
+      if host.is_local(h.ip) then ours = ours and math.min(ours, h.preference) or h.preference end
+    end
+    if not ours or (primary_only and ours ~= first) or (secondary_only and ours == first) then return end
+    return true, subject
+  end
+end
+
+function make.domain(item, where, no, last)
+  item = item:lower()
+  if item == "@" then
+    return { no = no, try = function(subject) return subject == lists.hostname(), subject end }
+  elseif item == "@[]" then
+    return { no = no, try = function(subject)
+      local ip = subject:match("^%[i?p?v?6?:?([%x:%.]+)%]$")
+      if ip and host.is_local(ip) then return true, subject end
+    end }
+  elseif item:find("^@mx_") then
+    if not item:find("^@mx_any$") and not item:find("^@mx_primary$") and not item:find("^@mx_secondary$") then
+      fail(where, 'the list item "' .. item .. '" is not one of @mx_any, @mx_primary, @mx_secondary')
+    end
+    return { no = no, try = mx_item(item) }
+  end
+  local try = common("domain", item, where)
+  if try then return { no = no, try = try } end
+  if item:sub(1, 1) == "*" then
+    local step, new = grow(last, no, "tails", suffix_step)
+    step.add(item:sub(2))
+    return new
+  end
+  if item:find("*", 1, true) then fail(where, 'the domain "' .. item .. '": a * may only stand at its beginning') end
+  if item:find("@", 1, true) then fail(where, 'the domain "' .. item .. '" holds an @: is this an address list?') end
+  local step, new = grow(last, no, "set", set_step)
+  step.set[item] = item
+  return new
+end
+
+make["local"] = function(item, where, no, last)
+  item = item:lower()
+  local try = common("local", item, where)
+  if try then return { no = no, try = try } end
+  if item:sub(1, 1) == "*" then
+    local step, new = grow(last, no, "tails", suffix_step)
+    step.add(item:sub(2))
+    return new
+  end
+  local step, new = grow(last, no, "set", set_step)
+  step.set[item] = item
+  return new
+end
+
+-- An address item: whole address, user@domain-item, *@domain-item, or a domain
+-- item alone. The subject is "local@domain", lower case; "" is the null sender.
+function make.address(item, where, no, last)
+  if item == "" then
+    local step, new = grow(last, no, "set", set_step)
+    step.set[""] = ""
+    return new
+  end
+  if item:sub(1, 2) == "@@" then fail(where, 'the list item "' .. item .. '" comes with the lookups') end
+  if item == "*" then return { no = no, try = function(subject) return true, subject end } end
+  if item:sub(1, 1) == "^" then return { no = no, try = by_regex(item, where) } end
+  local path = file_item(item, where)
+  if path then
+    return { no = no, try = function(subject)
+      if subject ~= "" then return in_file(path, subject) end
+    end }
+  end
+  local user, domain = item:match("^(.*)@([^@]*)$")
+  if user and user ~= "" and not user:find("*", 1, true) and domain ~= "" and not domain:find("^[%*%+%^@]") and not domain:find(";", 1, true) then
+    local step, new = grow(last, no, "set", set_step)
+    step.set[item:lower()] = item:lower()
+    return new
+  end
+  local domains = lists.compile("domain", { (domain or item) }, where)
+  local tail = user and user:sub(1, 1) == "*" and user:sub(2):lower()
+  user = user and user:lower()
+  return { no = no, try = function(subject, ev)
+    local l, d = subject:match("^(.*)@([^@]*)$")
+    if not d then return end
+    if user and not (tail and (tail == "" or l:sub(-#tail) == tail) or l == user) then return end
+    if domains(d, ev) then return true, subject end
+  end }
+end
+
+-- ---- hosts
+
+local function packed(subject, ev)
+  if ev and ev.ip_text == subject then return ev.ip end
+  local ip = host.ip_pack(subject)
+  if ev then ev.ip_text, ev.ip = subject, ip end
+  return ip
+end
+
+local function net_step(no)
+  local sets, bits = {}, {}             -- bits -> packed network -> true; bits in use
+  local step = { no = no, nets = sets }
+  function step.add(ip, width)
+    if not sets[width] then
+      sets[width] = {}
+      bits[#bits + 1] = width
+    end
+    sets[width][host.ip_mask(ip, width)] = true
+  end
+  function step.try(subject, ev)
+    local ip = packed(subject, ev)
+    if not ip then return end
+    for i = 1, #bits do
+      if sets[bits[i]][host.ip_mask(ip, bits[i])] then return true, subject end
+    end
+  end
+  return step
+end
+
+-- What to do when a host's name cannot be known (reference: Exim's +ignore_unknown
+-- and kin). "stop" tells the chain that the whole list says no.
+local function unknown(mode)
+  if mode.unknown == "ignore" then return nil end
+  if mode.unknown == "include" then return true end
+  return nil, nil, true
+end
+
+local function later(mode, text)
+  if mode.defer == "ignore" then return nil end
+  if mode.defer == "include" then return true end
+  error(host.again(text))
+end
+
+-- Items about the client's name need the mail object: only the client has one.
+local function name_item(mode, fits)
+  return function(subject, ev)
+    local m = ev and ev.m
+    if not m then error("a host list with names in it can only be asked about the client of a session", 0) end
+    local name = m.sender_host_address == subject and m.sender_host_name or nil
+    if name then return fits(name:lower(), ev) end
+    if m.sender_host_address ~= subject then
+      local status, found, why = host.reverse(subject)
+      if status == "ok" then return fits(found[1].name, ev) end
+      if status == "again" then return later(mode, why) end
+      return unknown(mode)
+    end
+    if m.host_lookup_deferred then return later(mode, "the name of " .. subject .. " could not be looked up") end
+    return unknown(mode)
+  end
+end
+
+local function address_of(mode, name)
+  return function(subject, ev)
+    local status, found, why = host.hosts(name, { mx = false })
+    if status == "again" then return later(mode, why) end
+    if status ~= "ok" then return unknown(mode) end
+    local ip = packed(subject, ev)
+    for _, h in ipairs(found) do
+      if host.ip_pack(h.ip) == ip then return true, name end
+    end
+  end
+end
+
+local function net_lookup(item, where)
+  local width, path = item:match("^net(%d*)%-lsearch;%s*(.+)$")
+  if not path then return nil end
+  return function(subject, ev)
+    local ip = packed(subject, ev)
+    if not ip then return end
+    local key = subject
+    if width ~= "" then key = host.ip_text(host.ip_mask(ip, tonumber(width))) .. "/" .. width end
+    return in_file(path, key)
+  end
+end
+
+function make.host(item, where, no, last, mode)
+  local flag, what = item:match("^%+(%a+)_(%a+)$")
+  if flag and FLAGS[flag .. "_" .. what] then
+    mode[what] = flag
+    return nil
+  end
+  if item == "" then return { no = no, try = function(subject) return subject == "" end } end
+  if item == "*" then return { no = no, try = function() return true end } end
+  if item == "@[]" then return { no = no, try = function(subject) return host.is_local(subject), subject end } end
+  if item == "@" then
+    local now = { unknown = mode.unknown, defer = mode.defer }
+    return { no = no, try = function(subject, ev) return address_of(now, lists.hostname())(subject, ev) end }
+  end
+  item = item:lower()
+
+  local now = { unknown = mode.unknown, defer = mode.defer }
+  local lookup = net_lookup(item, where)
+  if lookup then return { no = no, try = lookup } end
+  local path = file_item(item, where)
+  if path then
+    return { no = no, try = name_item(now, function(name) return in_file(path, name) end) }
+  end
+  if item:sub(1, 1) == "^" then
+    return { no = no, try = name_item(now, by_regex(item, where)) }
+  end
+
+  local text, width = item:match("^%[?([%x:%.]+)%]?/(%d+)$")
+  text = text or item:match("^%[?([%x:%.]+)%]?$")
+  local ip = text and host.ip_pack(text)
+  if ip then
+    local most = ip:byte(1) == 4 and 32 or 128
+    width = tonumber(width or most)
+    if width > most then fail(where, 'the network "' .. item .. '" is too long: at most /' .. most) end
+    local step, new = grow(last, no, "nets", net_step)
+    step.add(ip, width)
+    return new
+  end
+  if item:find("/", 1, true) or item:find("^[%d%.]+$") then
+    fail(where, '"' .. item .. '" is neither an address, a network nor a host name')
+  end
+  if item:sub(1, 1) == "*" then
+    local tail = item:sub(2)
+    return { no = no, try = name_item(now, function(name)
+      if #name >= #tail and name:sub(-#tail) == tail then return true, name end
+    end) }
+  end
+  if item:find("*", 1, true) then fail(where, 'the host "' .. item .. '": a * may only stand at its beginning') end
+  return { no = no, try = address_of(now, item) }
+end
+
+-- ---- compiling
+
+local function function_item(fn)
+  return function(subject, ev)
+    local result = fn(subject, ev and ev.m)
+    if result ~= nil and type(result) ~= "boolean" and type(result) ~= "string" then
+      error("a function in a list returns true, false, nil or a text, this one returned a " .. type(result), 0)
+    end
+    if result then return true, type(result) == "string" and result or subject end
+  end
+end
+
+local function chain(steps)
+  local n = #steps
+  if n == 0 then return function() return false end end
+  if n == 1 and not steps[1].no then
+    local try = steps[1].try
+    return function(subject, ev)
+      local hit, data = try(subject, ev)
+      return hit and true or false, data
+    end
+  end
+  local at_end = steps[n].no
+  return function(subject, ev)
+    for i = 1, n do
+      local step = steps[i]
+      local hit, data, stop = step.try(subject, ev)
+      if hit then return not step.no, not step.no and data or nil end
+      if stop then return false end
+    end
+    return at_end
+  end
+end
+
+-- All named lists used, for the check that every +name exists: { kind, name, where }.
+lists.uses = {}
+
+local function step_of(kind, item, where, last, mode)
+  local no = false
+  if type(item) == "function" then return { no = false, try = function_item(item) } end
+  if type(item) ~= "string" then fail(where, "an item of a list is a text or a function, this one is a " .. type(item)) end
+  local bang, rest = item:match("^%s*(!)%s*(.*)$")
+  if bang then no, item = true, rest end
+  local name = item:match("^%+([%w_]+)$")
+  if name and not (kind == "host" and FLAGS[name]) and name ~= "caseful" then
+    lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
+    return { no = no, try = named_item(kind, name, where) }
+  end
+  if name == "caseful" then
+    fail(where, "+caseful: lists ignore case here; use control = \"caseful_local_part\" and a function")
+  end
+  return make[kind](item, where, no, last, mode)
+end
+
+-- value: a string in Exim's form, an array of items, or a function item.
+function lists.compile(kind, value, where)
+  local steps, mode = {}, {}
+  if type(value) == "function" then value = { value } end
+  if type(value) ~= "table" and type(value) ~= "string" then
+    fail(where, "a list is a text or a table, this is a " .. type(value))
+  end
+  for _, item in ipairs(words.list(value)) do
+    local step = step_of(kind, item, where, steps[#steps], mode)
+    if step then steps[#steps + 1] = step end
+  end
+  return chain(steps)
+end
+
+-- A list that is only known when it is asked for (a function's result): compiled
+-- then, and remembered while the same text comes again.
+local recent, recent_n = {}, 0
+function lists.late(kind, value, where)
+  if type(value) ~= "string" then return lists.compile(kind, value, where) end
+  local key = kind .. "\0" .. value
+  local match = recent[key]
+  if not match then
+    local uses = #lists.uses
+    match = lists.compile(kind, value, where)
+    for i = #lists.uses, uses + 1, -1 do
+      local u = lists.uses[i]
+      lists.uses[i] = nil
+      if not lists.named[u.kind][u.name] then fail(where, lists.missing(u)) end
+    end
+    if recent_n >= 256 then recent, recent_n = {}, 0 end
+    recent[key], recent_n = match, recent_n + 1
+  end
+  return match
+end
+
+function lists.missing(u)
+  for other, name in pairs(lists.KINDS) do
+    if other ~= u.kind and lists.named[other][u.name] then
+      return string.format("+%s is a %s, a %s is needed here", u.name, name, lists.KINDS[u.kind])
+    end
+  end
+  return string.format('there is no %s.%s%s', lists.KINDS[u.kind], u.name, words.meant(u.name, lists.named[u.kind]))
+end
+
+-- Declares a named list. Compiled at once, so its mistakes show at its own line.
+function lists.name(kind, name, value, where)
+  local known = lists.named[kind][name]
+  if known then
+    fail(where, string.format("%s.%s is set twice, first at %s", lists.KINDS[kind], name, known.where))
+  end
+  lists.named[kind][name] = { value = value, where = where, match = lists.compile(kind, value, where) }
+end
+
+-- A +name that names itself, by whatever way, would never end.
+function lists.loops()
+  local found = {}
+  for kind, names in pairs(lists.named) do
+    local state = {}
+    local function walk(name)
+      if state[name] == 2 then return end
+      state[name] = 1
+      for _, item in ipairs(words.list(type(names[name].value) == "function" and {} or names[name].value)) do
+        local inner = type(item) == "string" and item:match("^%s*!?%s*%+([%w_]+)$")
+        if inner and names[inner] then
+          if state[inner] == 1 then
+            found[#found + 1] = { where = names[name].where, text = string.format(
+              "%s.%s and %s.%s name each other", lists.KINDS[kind], name, lists.KINDS[kind], inner) }
+          elseif not state[inner] then walk(inner) end
+        end
+      end
+      state[name] = 2
+    end
+    for name in pairs(names) do walk(name) end
+  end
+  return found
+end
+
+-- How the subject of each kind is made ready: lists compare lower case.
+function lists.subject(kind, text)
+  if kind == "host" then return text end
+  return text:lower()
+end
+
+return lists

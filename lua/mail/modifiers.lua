@@ -1,0 +1,296 @@
+-- modifiers - what a statement does once its conditions hold
+--
+-- Each is compiled from its table value into  function(ev) . They act in the
+-- fixed order of ORDER, whatever order they were written in (design 4.2).
+
+local host, use = ...
+local words = use "words"
+local modifiers = {}
+
+modifiers.ORDER = { "set", "control", "queue", "add_header", "remove_header", "logwrite", "delay", "log_message", "message" }
+
+-- A value that is a constant or a function of the mail object.
+local function value_of(value, ev)
+  if type(value) == "function" then return value(ev.m) end
+  return value
+end
+
+-- A word that may be written several times in Exim takes an array here.
+local function each(value)
+  if type(value) == "table" then return value end
+  return { value }
+end
+
+-- ---- set = { acl_m_x = 1 }
+
+local TYPES = { string = true, number = true, boolean = true }
+
+local function set(value, where)
+  if type(value) ~= "table" then error(where .. ": set takes a table: set = { acl_m_name = value }", 0) end
+  local names = {}
+  for name, v in pairs(value) do
+    if type(name) ~= "string" or not (name:find("^acl_c[_%d]") or name:find("^acl_m[_%d]")) then
+      if name == "dkim_verify_status" or name == "dkim_verify_reason" then
+        error(where .. ": set: " .. name .. " comes with DKIM", 0)
+      end
+      error(string.format('%s: set: "%s" cannot be set; names begin with acl_c_ (for the connection) or acl_m_ (for the message)',
+        where, tostring(name)), 0)
+    end
+    if not TYPES[type(v)] and type(v) ~= "function" then
+      error(string.format("%s: set: %s is a string, a number or a boolean, not a %s", where, name, type(v)), 0)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return function(ev)
+    for i = 1, #names do ev.m[names[i]] = value_of(value[names[i]], ev) end
+  end
+end
+
+-- ---- control = "name/option"
+
+-- A control is function(m, options, where); options are the texts after the
+-- slashes. host.control sets one field of the connection or the transaction.
+local controls = {}
+
+local function flag(field, value)
+  return function(m, options, where, name)
+    if #options > 0 then error(string.format('%s: control %s takes no option "%s"', where, name, options[1]), 0) end
+    host.control(m, field, value)
+  end
+end
+
+controls.caseful_local_part = flag("caseful", true)
+controls.caselower_local_part = flag("caseful", false)
+controls.enforce_sync = flag("sync", 1)
+controls.no_enforce_sync = flag("sync", -1)
+controls.no_multiline_responses = flag("no_multiline", true)
+controls.no_pipelining = flag("no_pipelining", true)
+controls.no_delay_flush = flag("no_delay_flush", true)
+controls.suppress_local_fixups = flag("suppress_fixups", true)
+controls.no_mbox_unspool = flag("no_mbox_unspool", true)
+controls.queue_only = flag("queue_only", true)
+-- Callouts flush when they come; until then there is nothing to leave undone.
+controls.no_callout_flush = function() end
+
+function controls.freeze(m, options, where)
+  if options[1] and options[1] ~= "no_tell" then
+    error(string.format('%s: control freeze takes the option no_tell, not "%s"', where, options[1]), 0)
+  end
+  host.control(m, "freeze", true)
+  if options[1] then host.control(m, "freeze_no_tell", true) end
+end
+
+function controls.queue(m, options, where)
+  local what = options[1] or "only"
+  if what == "only" then host.control(m, "queue_only", true)
+  elseif what == "first_pass_route" then host.control(m, "queue_first_pass", true)
+  else error(string.format('%s: control queue takes only or first_pass_route, not "%s"', where, what), 0) end
+end
+
+local function fake(code)
+  return function(m, options)
+    host.control(m, "fake_code", code)
+    host.control(m, "fake_reply", #options > 0 and table.concat(options, "/") or "")
+  end
+end
+controls.fakereject = fake(550)
+controls.fakedefer = fake(450)
+
+function controls.submission(m, options, where)
+  host.control(m, "submission", true)
+  for _, option in ipairs(options) do
+    local name, value = option:match("^(%w+)=(.*)$")
+    if option == "sender_retain" then host.control(m, "submission_sender_retain", true)
+    elseif name == "domain" then host.control(m, "submission_domain", value)
+    elseif name == "name" then host.control(m, "submission_name", value)
+    else
+      error(string.format('%s: control submission takes sender_retain, domain=NAME and name=TEXT, not "%s"', where, option), 0)
+    end
+  end
+end
+
+modifiers.controls = controls
+
+local function control_split(text, where)
+  if type(text) ~= "string" then error(where .. ": control takes a text such as \"freeze/no_tell\"", 0) end
+  local name, rest = text:match("^%s*([%w_]+)(.*)$")
+  local options = {}
+  for option in (rest or ""):gmatch("/([^/]*)") do options[#options + 1] = option:match("^%s*(.-)%s*$") end
+  -- the text of fakereject may itself hold slashes; it is put together again there
+  return name or text, options
+end
+
+-- The control names of a value that is written out, for the check by phase.
+function modifiers.control_names(value, where)
+  local names = {}
+  for _, item in ipairs(each(value)) do
+    if type(item) ~= "function" then names[#names + 1] = (control_split(item, where)) end
+  end
+  return names
+end
+
+function modifiers.control_run(m, text, where)
+  local name, options = control_split(text, where)
+  local fn = controls[name]
+  if not fn then
+    error(string.format('%s: there is no control "%s"%s', where, name, words.meant(name, controls)), 0)
+  end
+  fn(m, options, where, name)
+end
+
+local function control(value, where)
+  local items = each(value)
+  for _, item in ipairs(items) do
+    if type(item) ~= "function" then control_split(item, where) end
+  end
+  return function(ev)
+    for i = 1, #items do
+      local text = value_of(items[i], ev)
+      if text then modifiers.control_run(ev.m, text, where) end
+    end
+  end
+end
+
+-- ---- queue = "name"
+
+local function queue(value, where)
+  return function(ev)
+    local name = value_of(value, ev) or ""
+    if type(name) ~= "string" or (name ~= "" and not words.safe(name)) then
+      error(string.format('%s: queue: "%s" is no name for a queue: no / and no . at its beginning', where, tostring(name)), 0)
+    end
+    host.control(ev.m, "queue_name", name)
+  end
+end
+
+-- ---- headers
+
+local PLACES = { at_start = true, at_end = true, after_received = true, at_start_rfc = true }
+modifiers.PLACES = PLACES
+
+local function add_one(m, text, place, where)
+  local named, rest = text:match("^:([%w_]+):%s*(.*)$")
+  if named then
+    if not PLACES[named] then
+      error(string.format('%s: add_header: "%s" is no place; places are %s', where, named, words.join(PLACES)), 0)
+    end
+    place, text = named, rest
+  end
+  local ok, why = host.header_add(m, text, place or "at_end")
+  if not ok then error(string.format("%s: add_header: %s", where, why), 0) end
+end
+
+-- A text may hold several fields, one a line; a line that begins with a space
+-- continues the one before.
+function modifiers.header_add(m, text, place, where)
+  if text == nil or text == "" then return end
+  if type(text) ~= "string" then error(where .. ": a header is a text: \"Name: value\"", 0) end
+  if place and not PLACES[place] then
+    error(string.format('%s: "%s" is no place for a header; places are %s', where, tostring(place), words.join(PLACES)), 0)
+  end
+  text = text:gsub("\n+$", "")
+  local field = nil
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    if field and line:find("^[ \t]") then
+      field = field .. "\n" .. line
+    else
+      if field then add_one(m, field, place, where) end
+      field = line
+    end
+  end
+  if field then add_one(m, field, place, where) end
+end
+
+function modifiers.header_remove(m, names, where)
+  if type(names) == "string" then
+    names = names:sub(1, 1) == "^" and { names } or words.split(names)
+  end
+  if type(names) ~= "table" then error(where .. ": remove_header takes names of headers", 0) end
+  for _, name in ipairs(names) do
+    local ok, why = host.header_remove(m, name)
+    if not ok then error(string.format("%s: remove_header: %s", where, why), 0) end
+  end
+end
+
+local function add_header(value, where)
+  local items = each(value)
+  return function(ev)
+    for i = 1, #items do modifiers.header_add(ev.m, value_of(items[i], ev), nil, where) end
+  end
+end
+
+local function remove_header(value, where)
+  return function(ev)
+    local names = value_of(value, ev)
+    if names then modifiers.header_remove(ev.m, names, where) end
+  end
+end
+
+-- ---- logs and time
+
+local LOGS = { main = true, reject = true, panic = true }
+
+function modifiers.log(m, text, where)
+  if type(text) == "number" then text = tostring(text) end
+  if type(text) ~= "string" then error(where .. ": logwrite takes a text", 0) end
+  local names, rest = text:match("^:([%l,]*):%s*(.*)$")
+  if not names then return host.logwrite(m, "main", text) end
+  for name in names:gmatch("[^,]+") do
+    if not LOGS[name] then
+      error(string.format('%s: logwrite: there is no log "%s"; logs are %s', where, name, words.join(LOGS)), 0)
+    end
+    host.logwrite(m, name, rest)
+  end
+end
+
+local function logwrite(value, where)
+  local items = each(value)
+  return function(ev)
+    for i = 1, #items do
+      local text = value_of(items[i], ev)
+      if text ~= nil and text ~= "" then modifiers.log(ev.m, text, where) end
+    end
+  end
+end
+
+local function delay(value, where)
+  if type(value) ~= "function" and not words.seconds(value) then
+    error(string.format('%s: delay: "%s" is no time; write "30s" or "2m"', where, tostring(value)), 0)
+  end
+  return function(ev)
+    local t = value_of(value, ev)
+    if not t then return end
+    local seconds = words.seconds(t)
+    if not seconds then error(string.format('%s: delay: "%s" is no time', where, tostring(t)), 0) end
+    if seconds > 0 then host.sleep(seconds) end
+  end
+end
+
+-- The two that speak: they give a text instead of acting.
+local function text(value, where)
+  if type(value) ~= "string" and type(value) ~= "function" and type(value) ~= "number" then
+    error(where .. ": a message is a text or a function that gives one", 0)
+  end
+  if type(value) ~= "function" then
+    value = tostring(value)
+    return function() return value end
+  end
+  return function(ev)
+    local said = value(ev.m)
+    if said ~= nil and type(said) ~= "string" and type(said) ~= "number" then
+      error(where .. ": the function for a message gave a " .. type(said) .. ", not a text", 0)
+    end
+    return said and tostring(said)
+  end
+end
+
+local BUILT = {
+  set = set, control = control, queue = queue, add_header = add_header, remove_header = remove_header,
+  logwrite = logwrite, delay = delay, log_message = text, message = text,
+}
+
+function modifiers.compile(name, value, where) return BUILT[name](value, where) end
+function modifiers.built(name) return BUILT[name] ~= nil end
+
+return modifiers

@@ -1,0 +1,146 @@
+-- options - values of options: typed, checked, made ready once
+--
+-- The rows come from core/policy/api/options_*.lua. A row says the type, the
+-- default, whether a function may stand for the value, and, for a name that is
+-- not built, the feature it belongs to or why it does not apply.
+
+local host, use = ...
+local words = use "words"
+local lists = use "lists"
+local report = use "report"
+local options = {}
+
+options.LISTS = { domainlist = "domain", hostlist = "host", addresslist = "address", localpartlist = "local" }
+
+local function boolean(v)
+  if type(v) == "boolean" then return v end
+  if type(v) == "string" then return ({ yes = true, ["true"] = true, no = false, ["false"] = false })[v:lower()] end
+end
+
+local function integer(v)
+  if type(v) == "number" and v == math.floor(v) then return v end
+  return type(v) == "string" and words.size(v) or nil
+end
+
+local function text(v)
+  if type(v) == "string" then return v end
+  if type(v) == "number" then return tostring(v) end
+end
+
+local function list(v)
+  if type(v) == "string" then return words.split(v) end
+  if type(v) == "number" then return { tostring(v) } end
+  if type(v) ~= "table" then return nil end
+  local out = {}
+  for i, item in ipairs(v) do
+    if type(item) == "number" then item = tostring(item) end
+    if type(item) ~= "string" and type(item) ~= "function" then return nil end
+    out[i] = item
+  end
+  for key in pairs(v) do if type(key) ~= "number" then return nil end end
+  return out
+end
+
+-- Whatever its user takes apart: redirect's data, a router's set.
+local function loose(v)
+  if type(v) == "string" or type(v) == "table" then return v end
+end
+
+-- "/bin/prog a 'b c'" or { "/bin/prog", "a", "b c" }: always words, never a shell.
+local function argv(v)
+  if type(v) == "table" then return list(v) end
+  return type(v) == "string" and words.arguments(v) or nil
+end
+
+local function times(v)
+  local out = {}
+  for i, item in ipairs(list(type(v) == "number" and { v } or v) or {}) do
+    out[i] = words.seconds(item)
+    if not out[i] then return nil end
+    out[i] = tostring(out[i])
+  end
+  return out
+end
+
+local READ = {
+  boolean = boolean, integer = integer, size = words.size, time = words.seconds, octal = words.octal,
+  fixed = tonumber, string = text, list = list, timelist = times, table = loose,
+  domainlist = list, hostlist = list, addresslist = list, localpartlist = list,
+  ["function"] = function() return nil end,
+}
+local BY_NAME = { command = argv }
+local SAID = {
+  boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',
+  octal = 'an octal number in a string such as "0600"', fixed = "a number", string = "a text",
+  table = "a text or a table", ["function"] = "a function of the mail object",
+  list = "a table of texts, or a text with colons", timelist = 'a table of times such as { "4h", "24h" }',
+}
+
+function options.said(row) return SAID[row.type] or SAID.list end
+
+-- The value in its type, or nil: it is none.
+function options.read(row, value) return (BY_NAME[row.name] or READ[row.type])(value) end
+
+-- What can be said of a name before its value is looked at: true when it is
+-- there and built.
+function options.known(row, name, where, what, names)
+  if not row then
+    report.problem(where, string.format('there is no %s "%s"%s', what, tostring(name), words.meant(name, names)))
+  elseif row.feature then
+    report.problem(where, string.format('%s "%s" comes with %s', what, name, row.feature))
+  else
+    return true
+  end
+  return false
+end
+
+-- One option set at load: the cell { value =, fn =, match =, where = }, or nil
+-- with the problem reported.
+function options.set(row, value, where, what)
+  local name = row.name
+  if type(value) == "function" then
+    if not row.func and row.type ~= "function" then
+      return report.problem(where, string.format('%s "%s" cannot be a function; it takes %s', what, name, options.said(row)))
+    end
+    return { fn = value, where = where, row = row }
+  end
+  local read = options.read(row, value)
+  if read == nil then
+    return report.problem(where, string.format('%s "%s" takes %s, not %s', what, name, options.said(row),
+      type(value) == "table" and "such a table" or '"' .. tostring(value) .. '"'))
+  end
+  local cell = { value = read, where = where, row = row }
+  local kind = options.LISTS[row.type]
+  if kind then
+    if not report.attempt(function() cell.match = lists.compile(kind, value, where) end) then return nil end
+  end
+  return cell
+end
+
+-- The value of a cell now: a constant, or what its function says, checked.
+function options.value(cell, m)
+  if not cell.fn then return cell.value end
+  local result = cell.fn(m)
+  if result == nil then return nil end
+  local read = options.read(cell.row, result)
+  if read == nil then
+    error(string.format('%s: the function for %s gave %s; it must give %s or nil', cell.where, cell.row.name,
+      type(result) == "table" and "a table" or '"' .. tostring(result) .. '"', options.said(cell.row)), 0)
+  end
+  return read
+end
+
+-- Is subject in the list of this cell? A nil result of a function is the empty list.
+function options.matches(cell, m, subject, ev)
+  local kind = options.LISTS[cell.row.type]
+  local match = cell.match
+  if cell.fn then
+    local result = cell.fn(m)
+    if result == nil then return false end
+    if type(result) == "boolean" then return result end
+    match = lists.late(kind, result, cell.where)
+  end
+  return match(lists.subject(kind, subject), ev or { m = m })
+end
+
+return options

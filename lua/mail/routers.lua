@@ -1,0 +1,186 @@
+-- routers - declared, checked, and made ready to be walked
+--
+-- router.NAME { driver = ..., options } or router.NAME(function(m) ... end). The
+-- order of declaration is the order of trial. What can be checked without a
+-- message is checked here: options, drivers, transports that are not there.
+
+local host, use = ...
+local words = use "words"
+local options = use "options"
+local report = use "report"
+local transports = use "transports"
+local routers = {}
+
+routers.list = {}               -- in the order of trial
+routers.by_name = {}
+
+routers.drivers = { accept = true, dnslookup = true, ipliteral = true, manualroute = true, redirect = true }
+local UNBUILT = { queryprogram = "the policy surface", iplookup = "the policy surface" }
+
+-- The row of an option this driver takes, and all names it takes.
+local function row_of(driver, name)
+  local row = host.options.router[name]
+  return row and (not row.drivers or row.drivers[driver]) and row or nil
+end
+
+local function names_of(driver)
+  local names = {}
+  for name in pairs(host.options.router) do names[name] = row_of(driver, name) and true or nil end
+  return names
+end
+
+-- An option of another driver is a likelier slip than a typo; say whose it is.
+local function owner(name)
+  local row = host.options.router[name]
+  return row and row.drivers and words.join(row.drivers)
+end
+
+local function set_option(r, name, value)
+  local where = report.key(r.where, name)
+  if type(name) ~= "string" then
+    return report.problem(where, "router." .. r.name .. ": options are written name = value")
+  end
+  local row = row_of(r.driver, name)
+  local other = not row and owner(name)
+  if other then
+    return report.problem(where, string.format('router.%s: "%s" is an option of %s, this is %s', r.name, name, other, r.driver))
+  end
+  if options.known(row, name, where, "router option", names_of(r.driver)) then
+    r.cells[row.name] = options.set(row, value, where, "router option")
+  end
+end
+
+local function check_driver(r, spec)
+  local driver = spec.driver
+  if type(driver) ~= "string" then
+    report.problem(r.where, string.format("router.%s needs a driver: %s", r.name, words.join(routers.drivers)))
+  elseif UNBUILT[driver] then
+    report.problem(report.key(r.where, "driver"), string.format('router.%s: the driver "%s" comes with %s', r.name, driver, UNBUILT[driver]))
+  elseif not routers.drivers[driver] then
+    report.problem(report.key(r.where, "driver"), string.format('router.%s: there is no router driver "%s"%s', r.name, driver,
+      words.meant(driver, routers.drivers)))
+  else
+    return true
+  end
+end
+
+local function declare(name, spec, where)
+  local known = routers.by_name[name]
+  if known then
+    return report.problem(where, string.format("router.%s is set twice, first at %s", name, known.where))
+  end
+  local r = { name = name, where = where, cells = {}, index = #routers.list + 1 }
+  if type(spec) == "function" then
+    r.fn, r.where = spec, host.fn_where(spec) or where
+  elseif type(spec) ~= "table" then
+    return report.problem(where, string.format("router.%s takes a table of options or a function, not a %s", name, type(spec)))
+  end
+  routers.by_name[name], routers.list[r.index] = r, r
+  r.spec = spec
+end
+
+function routers.library()
+  local function give(_, name)
+    if type(name) ~= "string" or not name:find("^[%w_%-]+$") then
+      error(string.format('"%s" is no name for a router', tostring(name)), 2)
+    end
+    return function(spec)
+      if not report.loading() then error("routers are declared at load", 2) end
+      declare(name, spec, host.where(2))
+    end
+  end
+  return setmetatable({}, { __metatable = "router", __index = give, __newindex = function(_, name)
+    error("a router is declared by calling: router." .. tostring(name) .. " { driver = ... }", 2)
+  end })
+end
+
+-- ---- after all files are loaded
+
+-- Which options lead to a transport of which kind.
+local LOCAL_TRANSPORTS = { file_transport = true, pipe_transport = true, directory_transport = true, reply_transport = true }
+
+local function check_references(r)
+  for _, name in ipairs { "transport", "file_transport", "pipe_transport", "directory_transport" } do
+    local cell = r.cells[name]
+    if cell and cell.value then transports.check_name(cell.value, cell.where, "router." .. r.name .. ": " .. name) end
+  end
+  for _, name in ipairs { "pass_router", "redirect_router" } do
+    local cell = r.cells[name]
+    local other = cell and routers.by_name[cell.value]
+    if cell and not other then
+      report.problem(cell.where, string.format('router.%s: %s: there is no router "%s"%s', r.name, name, cell.value,
+        words.meant(cell.value, routers.by_name)))
+    elseif other and name == "pass_router" and other.index <= r.index then
+      report.problem(cell.where, string.format("router.%s: pass_router must name a later router, %s comes before", r.name, cell.value))
+    end
+  end
+end
+
+local CHECKS = {}
+
+function CHECKS.accept(r)
+  if not r.cells.transport and not (r.cells.verify_only and r.cells.verify_only.value) then
+    report.problem(r.where, "router." .. r.name .. ": accept needs a transport")
+  end
+end
+function CHECKS.dnslookup(r)
+  if not r.cells.transport then report.problem(r.where, "router." .. r.name .. ": dnslookup needs a transport") end
+end
+CHECKS.ipliteral = CHECKS.dnslookup
+function CHECKS.manualroute(r)
+  if not r.cells.route_list == not r.cells.route_data then
+    report.problem(r.where, "router." .. r.name .. ": manualroute needs route_list or route_data, one of them")
+  end
+end
+function CHECKS.redirect(r)
+  if not r.cells.data == not r.cells.file then
+    report.problem(r.where, "router." .. r.name .. ": redirect needs data or file, one of them")
+  end
+end
+
+local SELF = { freeze = true, defer = true, pass = true, fail = true, send = true }
+
+local function check_words(r, name, allowed)
+  local cell = r.cells[name]
+  if cell and not allowed[cell.value] and not (name == "self" and cell.value:find("^reroute%s*:%s*%S")) then
+    report.problem(cell.where, string.format('router.%s: %s = "%s" is none of %s', r.name, name, cell.value, words.join(allowed)))
+  end
+end
+
+function routers.check()
+  for _, r in ipairs(routers.list) do
+    if not r.fn and check_driver(r, r.spec) then
+      r.driver = r.spec.driver
+      for name, value in pairs(r.spec) do
+        if name ~= "driver" then set_option(r, name, value) end
+      end
+      CHECKS[r.driver](r)
+      check_words(r, "self", SELF)
+      check_words(r, "host_find_failed", { decline = true, defer = true, fail = true, freeze = true, ignore = true, pass = true })
+      check_words(r, "host_all_ignored", { decline = true, defer = true, fail = true, freeze = true, pass = true })
+      check_references(r)
+    end
+    r.spec = nil
+  end
+end
+
+-- The value of an option of a router now; the default if it is not set.
+function routers.option(r, name, m)
+  local cell = r.cells[name]
+  local value
+  if cell then value = options.value(cell, m) end
+  if value == nil then
+    local row = row_of(r.driver or "", name)
+    return row and row.default
+  end
+  return value
+end
+
+-- Is it in the list of that option? nil when the option is not set.
+function routers.listed(r, name, ev, subject)
+  local cell = r.cells[name]
+  if not cell then return nil end
+  return options.matches(cell, ev.m, subject, ev)
+end
+
+return routers

@@ -1,0 +1,120 @@
+-- site - the main options
+--
+-- site { NAME = value, ... }, as often as one likes; an option set twice is an
+-- error that names both places.
+
+local host, use = ...
+local words = use "words"
+local options = use "options"
+local report = use "report"
+local site = {}
+
+site.cells = {}
+
+function site.declare(spec)
+  local where = host.where(2)
+  if not report.loading() then error("site { ... } is for load", 2) end
+  if type(spec) ~= "table" then return report.problem(where, "site takes a table: site { name = value }") end
+  for name, value in pairs(spec) do
+    local at = report.key(where, name)
+    if type(name) ~= "string" then
+      report.problem(at, "site: options are written name = value")
+    elseif options.known(host.options.main[name], name, at, "option", host.options.main) then
+      name = host.options.main[name].name     -- another spelling is the same option
+      local known = site.cells[name]
+      if known then
+        report.problem(at, string.format('option "%s" is set twice, first at %s', name, known.where))
+      else
+        site.cells[name] = options.set(host.options.main[name], value, at, "option")
+      end
+    end
+  end
+end
+
+-- Values that other values are made of, and ranges the engine relies on.
+local POSITIVE = {
+  "recipients_max", "smtp_accept_max", "message_size_limit", "header_maxsize", "received_headers_max",
+  "smtp_accept_max_nonmail", "smtp_max_synprot_errors", "smtp_max_unknown_commands", "smtp_accept_max_per_connection",
+}
+
+function site.check()
+  for _, name in ipairs(POSITIVE) do
+    local cell = site.cells[name]
+    local n = cell and tonumber(cell.value)
+    if n and n < 1 then
+      report.problem(cell.where, string.format('option "%s" is a limit and must be at least 1: nothing here is without limit', name))
+    end
+  end
+  local workers = site.cells.workers
+  if workers and (workers.value < 1 or workers.value > 64) then
+    report.problem(workers.where, "workers must be between 1 and 64")
+  end
+  local listen = site.cells.listen
+  for _, item in ipairs(listen and listen.value or {}) do
+    if type(item) ~= "string" or not (item:find("^[%d%.]+:%d+$") or item:find("^%[[%x:%.]+%]:%d+$")) then
+      report.problem(listen.where, string.format('listen: "%s" is not written as "192.0.2.1:25" or "[2001:db8::1]:25"', tostring(item)))
+    end
+  end
+end
+
+-- The constant value or the default; what a function would say is not known here.
+function site.value(name)
+  local cell = site.cells[name]
+  if cell and cell.value ~= nil then return cell.value end
+  local row = host.options.main[name]
+  return row and row.default
+end
+
+-- The ports we listen on, for knowing ourselves in a list of hosts.
+local ports
+function site.ports()
+  if not ports then
+    ports = {}
+    for _, item in ipairs(site.value("listen") or {}) do ports[#ports + 1] = tonumber(item:match(":(%d+)$")) end
+  end
+  return ports
+end
+
+function site.listed(name, ev, subject)
+  local cell = site.cells[name]
+  if not cell then return false end
+  return options.matches(cell, ev.m, subject, ev)
+end
+
+-- entry.site: everything that was set, as it stands.
+function site.values()
+  local out = {}
+  for name, cell in pairs(site.cells) do
+    if cell.fn then out[name] = cell.fn
+    elseif type(cell.value) == "table" then
+      local list = {}
+      for i, item in ipairs(cell.value) do list[i] = type(item) == "function" and "(function)" or item end
+      out[name] = list
+    else out[name] = cell.value end
+  end
+  return out
+end
+
+-- entry.option: the value now. Nil gives the default to whoever asked.
+function site.option(name, m)
+  local cell = site.cells[name]
+  if not cell then return site.value(name) end
+  local value = options.value(cell, m)
+  if value == nil then return host.options.main[name].default end
+  return value
+end
+
+-- entry.match: is it in this list? An option that was not set is its default list.
+local defaults = {}
+function site.match(name, m, subject)
+  local cell = site.cells[name]
+  if not cell then
+    local row = host.options.main[name]
+    if not row or row.default == nil then return false end
+    defaults[name] = defaults[name] or options.set(row, row.default, "default:0", "option")
+    cell = defaults[name]
+  end
+  return options.matches(cell, m, subject)
+end
+
+return site

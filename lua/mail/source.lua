@@ -1,0 +1,134 @@
+-- source - what can only be seen in a rule's text
+--
+-- Lua forgets a key that is written twice in one table, and a path glued
+-- together with `..` looks like any string. A small tokenizer over the text
+-- finds both, and remembers where each key stands, so that an error about one
+-- word of a statement names its line. It reads Lua 5.1 as LuaJIT does and is
+-- run only over text that already compiled, so it needs no error handling.
+
+local host, use = ...
+local source = {}
+
+local OPENS = { ["function"] = true, ["do"] = true, ["if"] = true, ["repeat"] = true }
+local CLOSES = { ["end"] = true, ["until"] = true }
+
+-- The end of a long bracket that opens at `at`, or nil if none opens there.
+local function long_end(text, at)
+  local level = text:match("^%[(=*)%[", at)
+  if not level then return nil end
+  local _, stop = text:find("]" .. level .. "]", at, true)
+  return stop or #text
+end
+
+local function quoted_end(text, at)
+  local quote = text:sub(at, at)
+  local i = at + 1
+  while i <= #text do
+    local c = text:sub(i, i)
+    if c == "\\" then i = i + 2
+    elseif c == quote then return i
+    else i = i + 1 end
+  end
+  return #text
+end
+
+-- Calls see(kind, text, line) for every token: "name", "string", "number", "sign".
+local function tokens(text, see)
+  local at, line = 1, 1
+  local function pass(stop)
+    local _, lines = text:sub(at, stop):gsub("\n", "")
+    at, line = stop + 1, line + lines
+  end
+
+  if text:sub(1, 1) == "#" then pass(text:find("\n", 1, true) or #text) end
+  while at <= #text do
+    local c = text:sub(at, at)
+    if c:find("%s") then
+      pass(select(2, text:find("^%s+", at)))
+    elseif text:sub(at, at + 1) == "--" then
+      pass(long_end(text, at + 2) or (text:find("\n", at, true) or #text + 1) - 1)
+    elseif c:find("[%a_]") then
+      local word = text:match("^[%w_]+", at)
+      see("name", word, line)
+      pass(at + #word - 1)
+    elseif c:find("%d") then
+      local number = text:match("^[%w_%.]+", at)
+      see("number", number, line)
+      pass(at + #number - 1)
+    elseif c == '"' or c == "'" then
+      local stop = quoted_end(text, at)
+      see("string", text:sub(at + 1, stop - 1), line)
+      pass(stop)
+    elseif c == "[" and long_end(text, at) then
+      local stop = long_end(text, at)
+      see("string", "", line)
+      pass(stop)
+    else
+      local sign = text:match("^%.%.%.?", at) or text:match("^[=~<>]=", at) or c
+      see("sign", sign, line)
+      pass(at + #sign - 1)
+    end
+  end
+end
+
+-- Keys whose text becomes a path on disk.
+local PATHS = { directory = true, file = true }
+
+-- What stands in the text: `twice` = { {line, text} ... }, `paths` likewise, and
+-- `lines` = line of a table's brace -> key -> line of the key.
+function source.scan(text)
+  local found = { twice = {}, paths = {}, lines = {} }
+  local open = {}                       -- what is open: tables, brackets, blocks
+  local t1, t2, t3                      -- the last tokens
+
+  local function key(name, line)
+    local top = open[#open]
+    local first = top.keys[name]
+    if first then
+      found.twice[#found.twice + 1] = { line = line, text = string.format(
+        '"%s" is written twice in one table (first in line %d); Lua keeps only the last: use a list', name, first) }
+    end
+    top.keys[name] = first or line
+    found.lines[top.line] = found.lines[top.line] or {}
+    found.lines[top.line][name] = first or line
+    top.key = name
+  end
+
+  tokens(text, function(kind, word, line)
+    local top = open[#open]
+    local in_table = top and top.what == "{"
+
+    if kind == "sign" and word == "=" and in_table and t1 then
+      -- name =   or   ["name"] =   directly inside the braces
+      if t1.kind == "name" and t2 and (t2.word == "{" or t2.word == "," or t2.word == ";") and t2.kind == "sign" then
+        key(t1.word, t1.line)
+      elseif t1.kind == "sign" and t1.word == "]" and t2 and t2.kind == "string" and t3 and t3.word == "[" then
+        key(t2.word, t2.line)
+      end
+    elseif kind == "sign" and (word == "{" or word == "(" or word == "[") then
+      open[#open + 1] = { what = word, line = line, keys = {} }
+    elseif kind == "sign" and (word == "}" or word == ")" or word == "]") then
+      open[#open] = nil
+    elseif kind == "sign" and word == ".." then
+      for i = #open, 1, -1 do
+        if open[i].what == "{" then
+          if PATHS[open[i].key] then
+            found.paths[#found.paths + 1] = { line = line, text = string.format(
+              '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', open[i].key) }
+          end
+          break
+        end
+      end
+    elseif kind == "sign" and (word == "," or word == ";") and in_table then
+      top.key = nil
+    elseif kind == "name" and OPENS[word] and not (t1 and t1.word == "." and t1.kind == "sign") then
+      open[#open + 1] = { what = word, line = line, keys = {} }
+    elseif kind == "name" and CLOSES[word] then
+      open[#open] = nil
+    end
+    t3, t2, t1 = t2, t1, { kind = kind, word = word, line = line }
+  end)
+  return found
+end
+
+return source

@@ -1,0 +1,197 @@
+-- transports - declared, checked, and their options worked out per delivery
+--
+-- A transport without functions has its values ready at load; one with
+-- functions is asked for each delivery, in the transport phase.
+
+local host, use = ...
+local words = use "words"
+local options = use "options"
+local report = use "report"
+local transports = {}
+
+transports.by_name = {}
+
+transports.drivers = { appendfile = true, lmtp = true, pipe = true, smtp = true }
+local UNBUILT = { autoreply = "the policy surface", queuefile = "the queuefile transport" }
+-- These put mail into files of this machine: names from the wire become paths.
+local FILES = { appendfile = true }
+
+-- The row of an option this driver takes, and all names it takes.
+local function row_of(driver, name)
+  local row = host.options.transport[name]
+  return row and (not row.drivers or row.drivers[driver]) and row or nil
+end
+
+local function names_of(driver)
+  local names = {}
+  for name in pairs(host.options.transport) do names[name] = row_of(driver, name) and true or nil end
+  return names
+end
+
+local function owner(name)
+  local row = host.options.transport[name]
+  return row and row.drivers and words.join(row.drivers)
+end
+
+local function set_option(t, name, value)
+  local where = report.key(t.where, name)
+  if type(name) ~= "string" then
+    return report.problem(where, "transport." .. t.name .. ": options are written name = value")
+  end
+  local row = row_of(t.driver, name)
+  local other = not row and owner(name)
+  if other then
+    return report.problem(where, string.format('transport.%s: "%s" is an option of %s, this is %s', t.name, name, other, t.driver))
+  end
+  if options.known(row, name, where, "transport option", names_of(t.driver)) then
+    local cell = options.set(row, value, where, "transport option")
+    if row.name == "event_action" then t.event_action = cell and cell.fn
+    else t.cells[row.name] = cell end
+    if cell and cell.fn and row.name ~= "event_action" then t.varies = true end
+  end
+end
+
+local function declare(name, spec, where)
+  local known = transports.by_name[name]
+  if known then
+    return report.problem(where, string.format("transport.%s is set twice, first at %s", name, known.where))
+  end
+  if type(spec) ~= "table" then
+    return report.problem(where, string.format("transport.%s takes a table of options, not a %s", name, type(spec)))
+  end
+  transports.by_name[name] = { name = name, where = where, cells = {}, spec = spec }
+end
+
+function transports.library()
+  return setmetatable({}, { __metatable = "transport", __index = function(_, name)
+    if type(name) ~= "string" or not name:find("^[%w_%-]+$") then
+      error(string.format('"%s" is no name for a transport', tostring(name)), 2)
+    end
+    return function(spec)
+      if not report.loading() then error("transports are declared at load", 2) end
+      declare(name, spec, host.where(2))
+    end
+  end, __newindex = function(_, name)
+    error("a transport is declared by calling: transport." .. tostring(name) .. " { driver = ... }", 2)
+  end })
+end
+
+function transports.check_name(name, where, what)
+  if not transports.by_name[name] then
+    report.problem(where, string.format('%s: there is no transport "%s"%s', what, name, words.meant(name, transports.by_name)))
+  end
+end
+
+-- ---- checks that need only the text
+
+local CHECKS = {}
+function CHECKS.appendfile(t)
+  -- neither is right for a transport of redirect's file_transport: the path comes with the address
+  if t.cells.file and t.cells.directory then
+    report.problem(t.where, "transport." .. t.name .. ": appendfile takes file or directory, not both")
+  end
+  for _, name in ipairs { "file", "directory" } do
+    local cell = t.cells[name]
+    if cell and cell.value and cell.value:sub(1, 1) ~= "/" then
+      report.problem(cell.where, string.format('transport.%s: %s "%s" must begin with /', t.name, name, cell.value))
+    end
+  end
+end
+function CHECKS.lmtp(t)
+  if not t.cells.socket == not t.cells.command then
+    report.problem(t.where, "transport." .. t.name .. ": lmtp needs socket or command, one of them")
+  end
+end
+function CHECKS.pipe(t)
+  local shell = t.cells.use_shell
+  if shell and shell.value then
+    report.problem(shell.where, "transport." .. t.name .. ": programs are started without a shell; write the program and its arguments as a table")
+  end
+end
+function CHECKS.smtp(t)
+  local protocol = t.cells.protocol
+  if protocol and protocol.value ~= "smtp" and protocol.value ~= "lmtp" then
+    report.problem(protocol.where, string.format('transport.%s: protocol "%s" %s', t.name, protocol.value,
+      protocol.value == "smtps" and "comes with TLS" or "is neither smtp nor lmtp"))
+  end
+end
+
+function transports.check()
+  for name, t in pairs(transports.by_name) do
+    local driver = t.spec.driver
+    if type(driver) ~= "string" then
+      report.problem(t.where, string.format("transport.%s needs a driver: %s", name, words.join(transports.drivers)))
+    elseif UNBUILT[driver] then
+      report.problem(report.key(t.where, "driver"), string.format('transport.%s: the driver "%s" comes with %s', name, driver, UNBUILT[driver]))
+    elseif not transports.drivers[driver] then
+      report.problem(report.key(t.where, "driver"), string.format('transport.%s: there is no transport driver "%s"%s', name, driver,
+        words.meant(driver, transports.drivers)))
+    else
+      t.driver = driver
+      for key, value in pairs(t.spec) do
+        if key ~= "driver" then set_option(t, key, value) end
+      end
+      CHECKS[driver](t)
+    end
+    t.spec = nil
+  end
+end
+
+-- ---- values
+
+local function values(t, m)
+  local out = {}
+  for name, row in pairs(host.options.transport) do
+    if name == row.name and row_of(t.driver, name) then
+      local cell = t.cells[name]
+      local value
+      if cell then value = options.value(cell, m) end
+      if value == nil then value = row.default end
+      out[name] = value
+    end
+  end
+  return out
+end
+
+-- driver, and the values if none of them is a function. Nil: no such transport.
+function transports.constant(name)
+  local t = transports.by_name[name]
+  if not t or not t.driver then return nil end
+  if t.varies then return t.driver, nil end
+  t.values = t.values or values(t)
+  return t.driver, t.values
+end
+
+function transports.values(name, m)
+  local t = transports.by_name[name]
+  if not t or not t.driver then error(string.format('there is no transport "%s"', tostring(name)), 0) end
+  return t.driver, t.values or values(t, m)
+end
+
+function transports.driver(name)
+  local t = transports.by_name[name]
+  return t and t.driver
+end
+
+function transports.to_files(name) return FILES[transports.driver(name)] or false end
+-- A remote transport takes the router's hosts; a local one has none.
+function transports.remote(name)
+  local t = transports.by_name[name]
+  return t and (t.driver == "smtp") or false
+end
+function transports.has_hosts(name)
+  local t = transports.by_name[name]
+  return t and t.cells.hosts ~= nil
+end
+-- The port it uses if it says so plainly; nil if a function decides or none is set.
+function transports.port(name)
+  local t = transports.by_name[name]
+  local cell = t and t.cells.port
+  return cell and tonumber(cell.value)
+end
+function transports.event(name)
+  local t = transports.by_name[name]
+  return t and t.event_action
+end
+
+return transports
