@@ -105,11 +105,27 @@ void cli_guide(void);
 
 /* ---- the verbs, by file */
 int cli_run_help(struct cli *c);            /* cli_help.c */
+int cli_run_serve(struct cli *c);           /* cli_serve.c */
+int cli_run_check(struct cli *c);
+int cli_run_config(struct cli *c);
+int cli_run_reload(struct cli *c);
+int cli_run_status(struct cli *c);
+int cli_run_stop(struct cli *c);
+int cli_run_hold(struct cli *c);
+int cli_run_reopen(struct cli *c);
+int cli_run_queue_run(struct cli *c);
+int cli_run_queue_list(struct cli *c);      /* cli_queue.c */
+int cli_run_queue_count(struct cli *c);
+int cli_run_queue_show(struct cli *c);
+int cli_run_queue_write(struct cli *c);
 int cli_run_route(struct cli *c);           /* cli_ask.c */
 int cli_run_verify(struct cli *c);
 int cli_run_eval(struct cli *c);
 int cli_run_filter(struct cli *c);          /* cli_filter.c */
 int cli_run_smtp(struct cli *c);
+int cli_run_send(struct cli *c);            /* cli_send.c */
+int cli_run_mailq(struct cli *c);
+int cli_run_newaliases(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 

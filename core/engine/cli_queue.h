@@ -1,0 +1,19 @@
+/*
+ * cli_queue - the queue from outside, running engine or not
+ */
+#ifndef ENGINE_CLI_QUEUE_H
+#define ENGINE_CLI_QUEUE_H
+
+#include "engine/cli.h"
+#include "spool/spool.h"
+
+/* A write verb on a stopped spool, under its locks (cli_offline.c). */
+int cli_queue_offline(struct cli *c, const char *verb, struct msg_id id);
+/* An id as typed; false and a line on standard error if it is none. */
+bool cli_msg_id(struct cli *c, const char *text, struct msg_id *id);
+/* Control verbs (cli_serve.c). absent, if not NULL: no engine runs there, and nothing was printed. */
+int cli_control_id(struct cli *c, const char *verb, const char *id, bool *absent);
+/* Reads a queue that is running or not; NULL: *status, and why was printed. */
+struct spool *cli_peek(struct cli *c, int *status);
+
+#endif
