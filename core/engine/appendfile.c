@@ -30,21 +30,35 @@ static bool component_legal(struct str s)
     return true;
 }
 
+static bool components_legal(struct str path)
+{
+    struct str part;
+
+    while (str_cut(&path, '/', &part))
+        if (!component_legal(part))
+            return false;
+    return true;
+}
+
 bool appendfile_split(struct str path, struct str *root, struct str *rest)
 {
-    struct str left, part;
-    size_t slash;
+    size_t at;
 
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
     if (path.n < 2 || path.p[0] != '/')
         return false;
-    for (left = str_from(path, 1); str_cut(&left, '/', &part);)
-        if (!component_legal(part))
-            return false;
-    slash = str_rfind(path, '/');
-    *root = slash == 0 ? STR("/") : str_head(path, slash);
-    *rest = str_from(path, slash + 1);
+    at = str_find_str(path, STR("/./"));
+    if (at != SIZE_MAX) {
+        *root = at == 0 ? STR("/") : str_head(path, at);
+        *rest = str_from(path, at + 3);
+        return rest->n > 0 && (at == 0 || components_legal(str_from(*root, 1))) && components_legal(*rest);
+    }
+    if (!components_legal(str_from(path, 1)))
+        return false;
+    at = str_rfind(path, '/');
+    *root = at == 0 ? STR("/") : str_head(path, at);
+    *rest = str_from(path, at + 1);
     return true;
 }
 

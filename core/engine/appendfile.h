@@ -41,8 +41,9 @@ struct appendfile {
 /* ST_OK: the message is on stable storage. ST_AGAIN, ST_NEVER: nothing of it is left. */
 void appendfile_deliver(struct appendfile *f);
 
-/* Splits "/var/mail/ann" for a path that came as one string: everything up to
- * the last component is the root. False for a path with "..", empty or
+/* Splits a path that came as one string. path(ROOT, part, ...) of the rules marks
+ * the border with "/./" ("/var/mail/./example.org/ann"); without a mark everything
+ * up to the last component is the root. False for a path with "..", empty or
  * control-byte components, or one that is not absolute. */
 bool appendfile_split(struct str path, struct str *root, struct str *rest);
 
