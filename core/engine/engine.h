@@ -46,7 +46,8 @@ const struct policy_env *engine_env(struct engine *e);
 /* First and later generations: sessions begun before stay on theirs (P2). */
 void engine_switch(struct engine *e, struct policy *p);
 struct policy *engine_policy(struct engine *e);
-void engine_start(struct engine *e);        /* begin delivering what is due */
+/* Begin delivering what is due. Again after spool_take of one more shard: looks there too. */
+void engine_start(struct engine *e);
 void engine_free(struct engine *e);
 
 struct spool *engine_spool(struct engine *e);

@@ -36,6 +36,10 @@ struct spool_config {
     unsigned reserve_inodes_pct;    /* 0: 5 */
     void (*alert)(void *ctx, struct str line);  /* panic-log lines: set aside, failed flush */
     void *alert_ctx;
+    /* Crash slots: spool_note_active and spool_note_clear pass through here, with
+     * the message's shard (engine/shared.h keeps them). May be NULL. */
+    void (*note)(void *ctx, unsigned shard, struct msg_id id, bool on);
+    void *note_ctx;
 };
 
 enum status spool_open(struct loop *l, const struct spool_config *c, struct spool **out, struct why *why);
