@@ -1,0 +1,394 @@
+#include "mail/pair.h"
+
+#include <stdlib.h>
+
+enum { RCPTS_MAX = 16384, DEPTH_MAX = 64 };
+
+/* ---- writing */
+
+/* Client text on one line: what Exim writes newlines as is a space. */
+static void put_text(struct buf *out, const char *name, struct str s)
+{
+    if (s.n == 0)
+        return;
+    buf_addf(out, "--%s ", name);
+    for (size_t i = 0; i < s.n; i++)
+        buf_byte(out, s.p[i] == '\n' || s.p[i] == '\r' || s.p[i] == '\0' ? ' ' : s.p[i]);
+    buf_byte(out, '\n');
+}
+
+static void put_address(struct buf *out, const char *name, struct ip ip, uint16_t port)
+{
+    struct arena a = { 0 };
+
+    if (ip.v != IP_NONE)
+        buf_addf(out, "--%s [%.*s]:%u\n", name, STR_ARG(ip_text(&a, ip)), port);
+    arena_free(&a);
+}
+
+/* "acl_m_seen" is kept as "_seen", "acl_m0" as "0". */
+static void put_vars(struct buf *out, const char *kind, const struct user_var *v)
+{
+    struct arena a = { 0 };
+
+    for (; v; v = v->next) {
+        struct str name = str_from(v->name, 5), value;
+
+        if (v->v.type == VAL_STR)
+            value = v->v.u.s;
+        else if (v->v.type == VAL_INT)
+            value = arena_printf(&a, "%lld", (long long)v->v.u.i);
+        else if (v->v.type == VAL_NUM)
+            value = arena_printf(&a, "%.14g", v->v.u.d);
+        else
+            value = v->v.u.b ? STR("true") : STR("false");
+        buf_addf(out, "--%s %.*s %zu\n", kind, STR_ARG(name), value.n);
+        buf_add(out, value);
+        buf_byte(out, '\n');
+    }
+    arena_free(&a);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* The sorted names as a search tree in pre-order; any shape is read. */
+static void put_tree(struct buf *out, const struct str *v, size_t n)
+{
+    size_t mid = n / 2, right = n - mid - 1;
+
+    buf_addf(out, "%c%c %.*s\n", mid ? 'Y' : 'N', right ? 'Y' : 'N', STR_ARG(v[mid]));
+    if (mid)
+        put_tree(out, v, mid);
+    if (right)
+        put_tree(out, v + mid + 1, right);
+}
+
+static void put_settled(struct buf *out, const struct txn *t)
+{
+    struct arena a = { 0 };
+    struct str *v = arena_array(&a, struct str, t->nrcpts + 1u);
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->nrcpts; i++)
+        if (t->rcpts[i].state != RCPT_PENDING)
+            v[n++] = t->rcpts[i].addr;
+    qsort(v, n, sizeof *v, by_bytes);
+    if (n == 0)
+        buf_add(out, STR("XX\n"));
+    else
+        put_tree(out, v, n);
+    arena_free(&a);
+}
+
+static char header_type(struct str name)
+{
+    static const struct { struct str name; char type; } types[] = {
+        { STR_INIT("bcc"), 'B' }, { STR_INIT("cc"), 'C' }, { STR_INIT("from"), 'F' }, { STR_INIT("message-id"), 'I' },
+        { STR_INIT("received"), 'P' }, { STR_INIT("reply-to"), 'R' }, { STR_INIT("sender"), 'S' }, { STR_INIT("to"), 'T' },
+    };
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (str_same_fold(types[i].name, name))
+            return types[i].type;
+    return ' ';
+}
+
+/* Lines end in LF in their files, and the length counts them so. */
+static void put_headers(struct buf *out, struct str section)
+{
+    struct arena a = { 0 };
+    struct header h = { 0 };
+    struct buf plain = { 0 };
+
+    header_parse(&a, section, &h);
+    for (const struct field *f = h.first; f; f = f->next) {
+        buf_clear(&plain);
+        for (size_t i = 0; i < f->whole.n; i++)
+            if (f->whole.p[i] != '\r' && f->whole.p[i] != '\0')
+                buf_byte(&plain, f->whole.p[i]);
+        buf_addf(out, "%03zu%c ", plain.n, header_type(f->name));
+        buf_add(out, buf_str(&plain));
+    }
+    buf_free(&plain);
+    arena_free(&a);
+}
+
+static void put_connection(struct buf *out, const struct conn *c)
+{
+    put_text(out, "helo_name", c->helo);
+    put_address(out, "host_address", c->client_ip, c->client_port);
+    if (c->client_ip.v != IP_NONE)
+        put_text(out, "host_name", c->host_name);
+    put_address(out, "interface_address", c->local_ip, c->local_port);
+    put_text(out, "active_hostname", c->active_hostname);
+    put_text(out, "ident", c->ident);
+}
+
+void pair_write(const struct txn *t, struct msg_id id, struct str header, bool frozen, struct buf *out)
+{
+    const struct conn *c = t->conn;
+    struct str login = c->ident.n ? c->ident : STR("perigee");
+
+    buf_addf(out, "%s-H\n%.*s %d %d\n<%.*s>\n", id.s, STR_ARG(str_head(login, 63)), c->uid, c->gid, STR_ARG(t->sender));
+    buf_addf(out, "%lld %u\n", (long long)(t->received_us / 1000000), t->warnings_sent);
+    buf_addf(out, "-received_time_usec .%06lld\n", (long long)(t->received_us % 1000000));
+    buf_addf(out, "-received_time_complete %lld.%06lld\n", (long long)(t->received_done_us / 1000000),
+             (long long)(t->received_done_us % 1000000));
+    put_connection(out, c);
+    put_text(out, "received_protocol", t->protocol);
+    put_vars(out, "aclc", c->acl_c);
+    put_vars(out, "aclm", t->acl_m);
+    buf_addf(out, "-body_linecount %llu\n-max_received_linelength %llu\n", (unsigned long long)t->body_lines,
+             (unsigned long long)t->max_line);
+    if (frozen)
+        buf_addf(out, "-frozen %lld\n", (long long)t->frozen_at);
+    if (!c->smtp)
+        buf_add(out, STR("-local\n"));
+    put_settled(out, t);
+    buf_addf(out, "%u\n", t->nrcpts);
+    for (size_t i = 0; i < t->nrcpts; i++)
+        buf_addf(out, "%.*s\n", STR_ARG(t->rcpts[i].addr));
+    buf_byte(out, '\n');
+    put_headers(out, header);
+}
+
+void pair_body_head(struct msg_id id, struct buf *out)
+{
+    buf_addf(out, "%s-D\n", id.s);
+}
+
+/* ---- reading */
+
+struct reader {
+    struct arena *a;
+    struct str rest;
+    unsigned line;
+    struct why *why;
+};
+
+static enum status damaged(struct reader *r, const char *what)
+{
+    return why_set(r->why, ST_NEVER, "line %u: %s", r->line, what);
+}
+
+static bool line(struct reader *r, struct str *out)
+{
+    size_t n = str_find(r->rest, '\n');
+
+    r->line++;
+    if (n == SIZE_MAX)
+        return false;
+    *out = str_head(r->rest, n);
+    r->rest = str_from(r->rest, n + 1);
+    return true;
+}
+
+/* "1xUQe2-0006E1-15-H", "login uid gid", "<sender>", "seconds warnings". */
+static enum status read_head(struct reader *r, struct pair *p)
+{
+    struct str l, seconds;
+    uint64_t n;
+    size_t at;
+
+    if (!line(r, &l) || (l.n != 18 && l.n != 25) || !str_ends(l, STR("-H")))
+        return damaged(r, "is no name of such a file");
+    p->id = str_head(l, l.n - 2);
+    if (!line(r, &l) || (at = str_rfind(l, ' ')) == SIZE_MAX || (at = str_rfind(str_head(l, at), ' ')) == SIZE_MAX)
+        return damaged(r, "has no login, uid and gid");
+    p->login = str_head(l, at);
+    if (!line(r, &l) || l.n < 2 || l.p[0] != '<' || l.p[l.n - 1] != '>')
+        return damaged(r, "is no sender");
+    p->sender = (struct str){ l.p + 1, l.n - 2 };
+    if (!line(r, &l) || !str_cut(&l, ' ', &seconds) || !str_u64(seconds, INT64_MAX / 1000000, &n))
+        return damaged(r, "is no time");
+    p->received = (int64_t)n;
+    return ST_OK;
+}
+
+/* An item with a counted value on the lines that follow. */
+static enum status skip_value(struct reader *r, struct str l)
+{
+    size_t at = str_rfind(l, ' ');
+    uint64_t n;
+
+    if (at == SIZE_MAX || !str_u64(str_from(l, at + 1), r->rest.n, &n) || n >= r->rest.n || r->rest.p[n] != '\n')
+        return damaged(r, "its value does not fit");
+    r->rest = str_from(r->rest, n + 1);
+    return ST_OK;
+}
+
+static void read_item(struct pair *p, struct str name, struct str value)
+{
+    if (str_same(name, STR("helo_name")))
+        p->helo = value;
+    else if (str_same(name, STR("host_address")))
+        p->host = value;
+    else if (str_same(name, STR("received_protocol")))
+        p->protocol = value;
+    else if (str_same(name, STR("frozen")))
+        p->frozen = true;
+    else if (str_same(name, STR("spool_file_wireformat")))
+        p->wire = true;
+}
+
+/* The first line that does not begin with a hyphen ends the items. */
+static enum status read_items(struct reader *r, struct pair *p)
+{
+    while (r->rest.n > 0 && r->rest.p[0] == '-') {
+        struct str l, name;
+
+        if (!line(r, &l))
+            return damaged(r, "ends early");
+        l = str_from(l, l.n > 1 && l.p[1] == '-' ? 2 : 1);
+        if (l.n > 0 && l.p[0] == '(' && str_find(l, ')') != SIZE_MAX)     /* already quoted for a lookup */
+            l = str_from(l, str_find(l, ')') + 1);
+        str_cut(&l, ' ', &name);
+        if (str_same(name, STR("aclc")) || str_same(name, STR("aclm")) || str_same(name, STR("acl"))) {
+            if (skip_value(r, l) != ST_OK)
+                return ST_NEVER;
+        } else {
+            read_item(p, name, l);
+        }
+    }
+    return ST_OK;
+}
+
+struct settled { struct str *v; size_t n, cap; };
+
+static void settled_add(struct arena *a, struct settled *s, struct str addr)
+{
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? 2 * s->cap : 16;
+        struct str *v = arena_array(a, struct str, cap);
+
+        if (s->n > 0)
+            memcpy(v, s->v, s->n * sizeof *v);
+        s->v = v;
+        s->cap = cap;
+    }
+    s->v[s->n++] = addr;
+}
+
+static enum status read_tree(struct reader *r, struct settled *s, unsigned depth)
+{
+    struct str l;
+
+    if (!line(r, &l))
+        return damaged(r, "ends early");
+    if (depth == 0 && str_same(l, STR("XX")))
+        return ST_OK;
+    if (l.n < 4 || l.p[2] != ' ' || depth > DEPTH_MAX || s->n > RCPTS_MAX)
+        return damaged(r, "is no part of the list of settled recipients");
+    settled_add(r->a, s, str_from(l, 3));
+    if (l.p[0] == 'Y' && read_tree(r, s, depth + 1) != ST_OK)
+        return ST_NEVER;
+    if (l.p[1] == 'Y' && read_tree(r, s, depth + 1) != ST_OK)
+        return ST_NEVER;
+    return ST_OK;
+}
+
+/* "address ORCPT OLEN,DSN ERRORS_TO ELEN,PNO#3": taken off from the right. */
+static bool strip_extra(struct str *l)
+{
+    uint64_t n;
+
+    for (int part = 0; part < 2; part++) {
+        size_t at = str_rfind(*l, ' '), comma;
+        struct str numbers;
+
+        if (at == SIZE_MAX)
+            return false;
+        numbers = str_from(*l, at + 1);
+        comma = str_find(numbers, ',');
+        if (comma == SIZE_MAX || !str_u64(str_head(numbers, comma), at, &n))
+            return false;
+        *l = str_head(*l, at - n);
+        *l = str_head(*l, l->n > 0 && l->p[l->n - 1] == ' ' ? l->n - 1 : l->n);
+    }
+    return true;
+}
+
+static bool is_settled(const struct settled *s, struct str addr)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct str v = s->v[i];
+
+        if (str_starts(v, addr) && (v.n == addr.n || v.p[addr.n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static enum status read_recipients(struct reader *r, const struct settled *s, struct pair *p)
+{
+    struct str l;
+    uint64_t n;
+
+    if (!line(r, &l) || !str_u64(l, RCPTS_MAX, &n))
+        return damaged(r, "is no number of recipients");
+    p->rcpts = arena_array(r->a, struct str, n + 1);
+    for (uint64_t i = 0; i < n; i++) {
+        if (!line(r, &l) || l.n == 0)
+            return damaged(r, "is no recipient");
+        if (str_ends(l, STR("#3"))) {
+            l.n -= 2;
+            if (!strip_extra(&l))
+                return damaged(r, "is no recipient");
+        }
+        if (!is_settled(s, l))
+            p->rcpts[p->nrcpts++] = l;
+    }
+    return ST_OK;
+}
+
+static enum status read_headers(struct reader *r, struct pair *p)
+{
+    struct buf b = { 0 };
+    struct str l;
+
+    if (!line(r, &l) || l.n != 0)
+        return damaged(r, "should be empty");
+    while (r->rest.n > 0) {
+        size_t digits = 0;
+        uint64_t n;
+
+        while (digits < r->rest.n && digits < 10 && r->rest.p[digits] >= '0' && r->rest.p[digits] <= '9')
+            digits++;
+        if (digits < 3 || digits + 2 > r->rest.n || !str_u64(str_head(r->rest, digits), r->rest.n - digits - 2, &n)) {
+            buf_free(&b);
+            return damaged(r, "is no header");
+        }
+        l = str_head(str_from(r->rest, digits + 2), n);
+        for (size_t i = 0; r->rest.p[digits] != '*' && i < l.n; i++) {
+            if (l.p[i] == '\n')
+                buf_byte(&b, '\r');
+            buf_byte(&b, l.p[i]);
+        }
+        r->rest = str_from(r->rest, digits + 2 + n);
+    }
+    p->header = arena_dup(r->a, buf_str(&b));
+    buf_free(&b);
+    return ST_OK;
+}
+
+enum status pair_read(struct arena *a, struct str text, struct pair *p, struct why *why)
+{
+    struct reader r = { .a = a, .rest = text, .why = why };
+    struct settled settled = { 0 };
+    enum status st;
+
+    *p = (struct pair){ .nrcpts = 0 };
+    st = read_head(&r, p);
+    if (st == ST_OK)
+        st = read_items(&r, p);
+    if (st == ST_OK)
+        st = read_tree(&r, &settled, 0);
+    if (st == ST_OK)
+        st = read_recipients(&r, &settled, p);
+    if (st == ST_OK)
+        st = read_headers(&r, p);
+    return st;
+}
