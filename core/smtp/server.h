@@ -7,7 +7,7 @@
  * input, sends output, keeps the deadline, and answers questions.
  *
  * A question is asked through ops->ask and answered by smtp_server_answer,
- * now or later; while one is open no input is taken. All of a transaction hangs
+ * now (inside ask) or later; while one is open no input is taken. All of a transaction hangs
  * off one txn that is destroyed whole (R3.3).
  */
 #ifndef SMTP_SERVER_H
@@ -57,55 +57,70 @@ struct smtp_config {            /* read at start of session; owned by the engine
     bool stress;                /* shortened deadlines, one error */
 };
 
-/* Why a line for the reject or main log is due; engine/accept.c words it. */
+/* Why a line for the reject or main log is due. The text is Exim's, with its
+ * beginning ("SMTP call from", host, F=<sender>) left to engine/accept.c. */
 enum smtp_note {
-    NOTE_REJECTED,              /* text: what was refused and why, as in Exim's "rejected RCPT <x>: ..." */
-    NOTE_SYNTAX, NOTE_PROTOCOL, /* smtp_syntax_error, smtp_protocol_error */
-    NOTE_TOO_MANY,              /* dropped: errors, nonmail, unknown commands */
-    NOTE_SYNC,                  /* synchronisation error */
-    NOTE_SIZE,                  /* message too big */
-    NOTE_TIMEOUT, NOTE_LOST,    /* the session ended without QUIT */
-    NOTE_INCOMPLETE             /* a transaction was given up */
+    NOTE_REJECTED,              /* "rejected RCPT <x>: why", "temporarily rejected MAIL <x>: why", "rejected after DATA: why" */
+    NOTE_SYNTAX, NOTE_PROTOCOL, /* smtp_syntax_error, smtp_protocol_error: "SMTP syntax error in \"RCPT TO:<\"" */
+    NOTE_TOO_MANY,              /* dropped: "too many syntax or protocol errors (last command was \"X\")" */
+    NOTE_SYNC,                  /* "SMTP protocol synchronization error (...): rejected \"X\"" */
+    NOTE_SIZE,                  /* "message too big: read=N max=M" */
+    NOTE_TIMEOUT, NOTE_LOST,    /* ended without QUIT: "SMTP command timeout on connection",
+                                   "unexpected disconnection while reading SMTP command" */
+    NOTE_INCOMPLETE,            /* "incomplete transaction (RSET)" */
+    NOTE_DISCARDED              /* "RCPT <x>: discarded by RCPT ACL" */
 };
 
 struct smtp_server_ops {
     /* The ACL of a phase wants its answer: smtp_server_answer. For PH_RCPT,
-     * txn->addr is the address asked about; for PH_VRFY/EXPN command_argument. */
+     * txn->addr is the address asked about; for PH_VRFY/EXPN command_argument.
+     * Outside of a transaction t is made for the question and ends with the
+     * answer. What the answer frees (t itself, if it refuses) must not be
+     * touched after smtp_server_answer was called. */
     void (*ask)(void *ctx, enum phase ph, struct txn *t);
-    /* A transaction begins: make the draft. ST_AGAIN: MAIL gets 452 4.3.1 with why. */
+    /* A transaction begins, the ACL of MAIL said yes: make the draft. ST_AGAIN: MAIL
+     * gets 452 4.3.1, why goes to the log. t->id set here stands in the final 250. */
     enum status (*begin)(void *ctx, struct txn *t, struct why *why);
     /* Body bytes, unstuffed, CRLF lines, header section not included. */
     enum status (*body)(void *ctx, struct txn *t, struct str bytes, struct why *why);
     /* The message is whole and policy accepts it: keep it, then
      * smtp_server_kept. Nothing is answered before. */
     void (*keep)(void *ctx, struct txn *t);
-    /* The transaction ends without keep (or keep failed): drop the draft. */
+    /* The transaction ends without keep (or keep failed): drop the draft. Called
+     * once for each begin that said ST_OK and was not followed by kept(ST_OK). */
     void (*drop)(void *ctx, struct txn *t);
-    /* Something for the log. reply is what the client was told, may be empty. */
+    /* Something for the log. reply is what the client was told, may be empty.
+     * t is NULL outside of a transaction. */
     void (*note)(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
 };
 
 struct smtp_server *smtp_server_new(struct conn *c, const struct smtp_config *cfg,
                                     const struct smtp_server_ops *ops, void *ctx);
-/* Drops an open transaction. Cancel what was asked before calling. */
+/* Drops an open transaction. Cancel what was asked before calling. c's helo,
+ * command and command_argument go with it; c itself is the caller's. */
 void smtp_server_free(struct smtp_server *s);
 
 /* Starts: asks PH_CONNECT, then the banner. */
 void smtp_server_start(struct smtp_server *s);
-/* Takes input; returns how many bytes were consumed. It stops while a question
- * is open, while smtp_server_holds() is true, or when it is over. */
+/* Takes input; returns how many bytes were consumed: all of it, or what came
+ * before a question was opened. Offer the rest again once that is answered.
+ * Nothing of it is needed afterwards. */
 size_t smtp_server_input(struct smtp_server *s, struct str bytes);
 /* Answers to ask and keep. id of the message goes into the 250. */
 void smtp_server_answer(struct smtp_server *s, const struct verdict *v);
 void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *why);
-/* The peer closed, or the deadline passed: runs PH_NOTQUIT, then is over. */
+/* The peer closed, or the deadline passed: runs PH_NOTQUIT, then is over. Cancel
+ * a question of a phase first: its answer is no longer waited for. A message
+ * being kept is waited for: the session is over after smtp_server_kept. A call of
+ * timeout before the deadline does nothing. */
 void smtp_server_lost(struct smtp_server *s);
 void smtp_server_timeout(struct smtp_server *s);
 /* 421 and the end: now if idle, else at the end of the transaction (drain, old generation). */
 void smtp_server_shutdown(struct smtp_server *s, struct str text);
 
-/* Replies to send. The caller drains it and must do so before smtp_server_input
- * is called again when holds() says so (a delay flushes first). */
+/* Replies to send. The caller drains it after each call above, also while a
+ * question is open (a delay flushes first), and gives the memory back
+ * (buf_free) when it is empty, so that an idle session stays small. */
 struct buf *smtp_server_output(struct smtp_server *s);
 /* Milliseconds on clock_mono_ms when smtp_server_timeout is due; 0: none (a question is open). */
 int64_t smtp_server_deadline(const struct smtp_server *s);
@@ -113,8 +128,10 @@ bool smtp_server_over(const struct smtp_server *s);         /* send output, then
 bool smtp_server_waiting(const struct smtp_server *s);      /* a question is open */
 bool smtp_server_idle(const struct smtp_server *s);         /* no transaction, no question */
 struct txn *smtp_server_txn(struct smtp_server *s);         /* NULL: none */
-/* Bytes the caller has read and not yet offered: the sync check needs to know
- * that the client spoke before it was its turn (design: smtp_enforce_sync). */
+/* Bytes the caller has read and not yet offered, to be told before an answer: the
+ * sync check needs to know that the client spoke before it was its turn
+ * (smtp_enforce_sync): before the banner, or before the reply to the last command
+ * of a group. Forgotten at the next smtp_server_input. */
 void smtp_server_pending(struct smtp_server *s, size_t unread);
 
 #endif

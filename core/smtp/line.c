@@ -1,0 +1,104 @@
+/* Commands arrive as lines. A line is kept only as long as it is incomplete. */
+#include <stdlib.h>
+
+#include "smtp/state.h"
+
+enum { LINE_FAR = 8, TEXT_KEPT = 512 };
+
+static void remember_command(struct smtp_server *s, struct str line, struct str arg)
+{
+    size_t kept = line.n < TEXT_KEPT ? line.n : TEXT_KEPT, at = arg.n ? (size_t)(arg.p - line.p) : kept;
+
+    if (at > kept)
+        at = kept;
+    free(s->text);
+    s->text = malloc(kept + 1);
+    if (!s->text)
+        die("out of memory for a command of %zu bytes", kept);
+    memcpy(s->text, line.p, kept);
+    s->c->command = (struct str){ s->text, kept };
+    s->c->command_argument = (struct str){ s->text + at, arg.n < kept - at ? arg.n : kept - at };
+}
+
+static void line_refused(struct smtp_server *s, const char *text)
+{
+    server_reply(s, 500, "5.5.2", text);
+    server_note(s, NOTE_PROTOCOL, str_of(text), "SMTP protocol error: %s", text);
+    server_close(s, "bad-commands");
+}
+
+/* A whole line, its LF included. */
+static void take_line(struct smtp_server *s, struct str line, size_t unread)
+{
+    const char *name;
+    struct str arg;
+    enum command cmd;
+
+    /* Bare CR, bare LF: two servers in a row could see different commands (R3.1). */
+    if (line.n < 2 || str_find(line, '\r') != line.n - 2) {
+        line_refused(s, "lines must end in CR LF and hold neither alone");
+        return;
+    }
+    line = str_head(line, line.n - 2);
+    cmd = command_read(line, &name, &arg);
+    remember_command(s, line, arg);
+    s->command = (uint8_t)cmd;
+    if (name && cmd != CMD_ATRN && cmd != CMD_TURN)
+        conn_note_verb(s->c, name);     /* F37 names what may be entered */
+    verb_do(s, cmd, arg, unread);
+}
+
+static void too_long_over(struct smtp_server *s, bool crlf)
+{
+    s->too_long = 0;
+    if (!crlf)
+        line_refused(s, "lines must end in CR LF and hold neither alone");
+    else
+        server_error(s, NOTE_SYNTAX, 500, "5.5.2", "line too long");
+}
+
+/* The line is beyond the limit: nothing more of it is kept. */
+static void throw_away(struct smtp_server *s, struct str piece, bool whole)
+{
+    char before = s->line.n ? buf_str(&s->line).p[s->line.n - 1] : s->last;
+
+    s->too_long += s->line.n + piece.n;
+    buf_free(&s->line);
+    if (piece.n > 1)
+        before = piece.p[piece.n - 2];
+    s->last = piece.p[piece.n - 1];
+    if (s->too_long > (size_t)s->cfg->limits.line_max * LINE_FAR)
+        line_refused(s, "line too long");
+    else if (whole)
+        too_long_over(s, before == '\r');
+}
+
+size_t line_input(struct smtp_server *s, struct str bytes)
+{
+    size_t lf = str_find(bytes, '\n');
+    bool whole = lf != SIZE_MAX;
+    struct str piece = whole ? str_head(bytes, lf + 1) : bytes;
+    struct buf line = { 0 };
+
+    /* The first octet of a TLS handshake: no line will ever come. */
+    if (!s->line.n && !s->too_long && !s->c->history_n && piece.p[0] == 0x16) {
+        line_refused(s, "TLS does not begin here");
+        return bytes.n;
+    }
+    if (s->too_long || s->line.n + piece.n > s->cfg->limits.line_max) {
+        throw_away(s, piece, whole);
+    } else if (!whole) {
+        buf_add(&s->line, piece);
+    } else if (!s->line.n) {
+        take_line(s, piece, bytes.n - piece.n);
+    } else {
+        buf_add(&s->line, piece);
+        line = s->line;
+        s->line = (struct buf){ 0 };
+        take_line(s, buf_str(&line), bytes.n - piece.n);
+        buf_free(&line);
+    }
+    if (whole)
+        server_settle(s);
+    return piece.n;
+}

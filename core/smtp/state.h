@@ -1,0 +1,103 @@
+/*
+ * state - what an SMTP session is, for the files that make one up
+ *
+ * server.c asks questions and ends sessions, line.c takes lines, verb.c is the
+ * table of verbs, transaction.c what MAIL, RCPT and DATA do, content.c takes a
+ * message. Only they include this.
+ *
+ *     BANNER --accept--> COMMAND --354--> CONTENT --dot, answers--> COMMAND
+ *        any state --quit, refusal, loss, time, limits--> OVER
+ *
+ * Within COMMAND the place in the dialogue is computed, not stored: no HELO yet,
+ * ready, sender given, recipient given (server_place). All of a transaction is
+ * t and content; server_end_txn destroys both.
+ */
+#ifndef SMTP_STATE_H
+#define SMTP_STATE_H
+
+#include "smtp/command.h"
+#include "smtp/data.h"
+#include "smtp/reply.h"
+#include "smtp/server.h"
+
+enum server_state { SERVER_BANNER, SERVER_COMMAND, SERVER_CONTENT, SERVER_OVER };
+enum place { AT_GREETING, AT_READY, AT_SENDER, AT_RECIPIENT };
+
+enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT };    /* else an enum phase */
+
+struct content;
+
+struct smtp_server {
+    struct conn *c;
+    const struct smtp_config *cfg;
+    const struct smtp_server_ops *ops;
+    void *ctx;
+    struct txn *t;              /* the transaction; NULL: none */
+    struct txn *aside;          /* for a question asked outside of one */
+    struct content *content;    /* while in SERVER_CONTENT and until its answer */
+    struct buf line, out;
+    char *text;                 /* the last command: c->command points into it */
+    char *helo;                 /* c->helo points to it */
+    char *farewell;             /* smtp_server_shutdown's text */
+    size_t unread;              /* bytes the caller holds for us */
+    size_t too_long;            /* octets of an over-long line thrown away */
+    int64_t deadline;
+    int16_t asked;
+    uint8_t state;              /* enum server_state */
+    uint8_t command;            /* enum command under way */
+    bool begun;                 /* ops->begin made a draft */
+    bool discarded;             /* a recipient was accepted and thrown away */
+    bool pipelining;            /* offered in the last EHLO */
+    bool lost;                  /* the peer went while its message was being kept */
+    char last;                  /* last octet of the over-long line */
+};
+
+/* ---- server.c */
+enum place server_place(const struct smtp_server *s);
+void server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
+void server_reply_str(struct smtp_server *s, int code, const char *enhanced, struct str text);
+/* A reply the client brought upon itself: counted, noted, and too many of them are the end. */
+void server_error(struct smtp_server *s, enum smtp_note kind, int code, const char *enhanced, const char *text);
+void server_note(struct smtp_server *s, enum smtp_note note, struct str reply, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Must be the last thing its caller does: the answer may come inside. */
+void server_ask(struct smtp_server *s, enum phase ph);
+/* The transaction is over; what: the word for the log, NULL if it came to its proper end. */
+void server_end_txn(struct smtp_server *s, const char *what);
+/* The session is over without QUIT: asks PH_NOTQUIT first. Like server_ask, the last thing. */
+void server_close(struct smtp_server *s, const char *reason);
+void server_desync(struct smtp_server *s, const char *how);
+bool server_enforces_sync(const struct smtp_server *s);
+void server_over(struct smtp_server *s);
+/* What every command ends with, whether it was answered at once or later. */
+void server_settle(struct smtp_server *s);
+/* Replies for a verdict other than accept or discard, notes it, and closes if
+ * the verdict says so. What it says the answer to is `what` in the log. False: closed. */
+bool server_refuse(struct smtp_server *s, enum phase ph, const struct verdict *v, const char *what);
+
+/* ---- verb.c */
+void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unread);
+void verb_answered(struct smtp_server *s, enum phase ph, const struct verdict *v);
+
+/* ---- transaction.c: MAIL, RCPT, DATA */
+void transaction_mail(struct smtp_server *s, struct str arg);
+void transaction_rcpt(struct smtp_server *s, struct str arg);
+void transaction_data(struct smtp_server *s);
+void transaction_mail_answered(struct smtp_server *s, const struct verdict *v);
+void transaction_rcpt_answered(struct smtp_server *s, const struct verdict *v);
+void transaction_data_answered(struct smtp_server *s, const struct verdict *v);
+
+/* ---- line.c */
+size_t line_input(struct smtp_server *s, struct str bytes);
+
+/* ---- content.c */
+void content_begin(struct smtp_server *s);
+void content_free(struct content *m);
+size_t content_input(struct smtp_server *s, struct str bytes);
+void content_answered(struct smtp_server *s, const struct verdict *v);
+void content_kept(struct smtp_server *s, enum status st, const struct why *why);
+/* When the content is too slow; content_late: is it, now? */
+int64_t content_deadline(const struct smtp_server *s);
+bool content_late(struct smtp_server *s, int64_t now);
+
+#endif
