@@ -215,6 +215,24 @@ static bool next_record(struct str p, size_t *at, struct rr_at *rr)
     return true;
 }
 
+bool packet_holds(struct str p, uint16_t type)
+{
+    struct dname asked;
+    struct rr_at rr;
+    size_t at = HEADER;
+    bool found = false;
+
+    if (p.n < HEADER || get16(p, 4) != 1 || !packet_name(p, &at, &asked) || p.n - at < 4)
+        return false;
+    at += 4;
+    for (unsigned n = get16(p, 6); n > 0; n--) {
+        if (!next_record(p, &at, &rr))
+            return false;
+        found |= rr.type == type;
+    }
+    return found;
+}
+
 static bool owned_by(struct str p, const struct rr_at *rr, const struct dname *name)
 {
     struct dname owner;

@@ -22,6 +22,8 @@ void packet_answer(struct arena *a, struct str packet, const struct dname *name,
 void packet_again(struct arena *a, const struct dname *name, uint16_t type, const char *what,
                   struct dns_answer *out);
 
+/* Whether the answer section of a well-formed packet holds a record of that type. */
+bool packet_holds(struct str packet, uint16_t type);
 /* A name at *at, which is moved behind it. False: malformed. */
 bool packet_name(struct str packet, size_t *at, struct dname *out);
 /* The n bytes of data at `at` into rr, whose type is set already. False: malformed. */

@@ -20,6 +20,8 @@ struct dns_query {
     /* unbound.c's */
     struct ub_ctx *at;          /* asked there; NULL: not yet */
     int id;
+    bool *ended;                /* inside ub_resolve_event: set if the answer came there */
+    struct dns_query *waiting, **waited;    /* until it is known whether answers can be validated */
 };
 
 /* Ends q: the callback runs, q is gone. */
