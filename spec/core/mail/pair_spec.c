@@ -23,11 +23,6 @@ static void a_file_of_exims_is_read(void **state)
     struct pair p;
     struct why why = { 0 };
     (void)state;
-    memcpy(text, real, sizeof real);
-    at = strstr(text, "from alice@example.net\n\n");
-    memmove(at + 23, at + 24, strlen(at + 24) + 1);
-    at = strstr(text, "025T To:");
-    memcpy(at, "029T", 4);
     if (pair_read(&a, str_of(real), &p, &why) != ST_OK)
         fail_msg("%s", why.text);
     assert_true(str_same(p.id, STR("1xUQe2-0006E1-15")));
