@@ -53,6 +53,8 @@ enum status spool_take(struct spool *sp, unsigned shard, struct why *why);
 /* New messages go to the shards marked home; others only drain. */
 void spool_set_home(struct spool *sp, unsigned shard, bool home);
 void spool_release(struct spool *sp, unsigned shard);
+/* The shards there are, in no order; needs no open spool. Returns how many. */
+size_t spool_shards(const char *dir, unsigned *out, size_t max);
 /* An empty shard that is not home: removes its directory. ST_AGAIN if not empty. */
 enum status spool_remove_shard(struct spool *sp, unsigned shard, struct why *why);
 
@@ -67,7 +69,9 @@ uint64_t draft_size(const struct draft *d);
 size_t draft_peek(struct draft *d, uint64_t offset, char *out, size_t n);
 void draft_drop(struct draft *d);
 
-enum { SPOOL_FROZEN = 1, SPOOL_HELD = 2, SPOOL_BOUNCE = 4 };
+/* SPOOL_DAMAGED is set by the spool alone, with SPOOL_FROZEN: the message was
+ * set aside, since what lies on disk does not match its checksum. */
+enum { SPOOL_FROZEN = 1, SPOOL_HELD = 2, SPOOL_BOUNCE = 4, SPOOL_DAMAGED = 8 };
 struct spool_state {
     int64_t next_try;           /* wall seconds; when it is due */
     uint32_t flags;

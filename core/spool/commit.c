@@ -1,0 +1,610 @@
+/*
+ * commit - many messages, one flush
+ *
+ * What waits is written as one group of whole pages, flushed once, put into
+ * the index in one transaction, and answered. What arrives meanwhile is the
+ * next group; nothing is ever delayed to make a group larger.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "spool/account.h"
+#include "spool/crc.h"
+#include "spool/disk.h"
+
+enum {
+    GROUP_RECORDS = 300,
+    GROUP_VECS = GROUP_RECORDS * 3 + 1,     /* text, body, padding; IOV_MAX is 1024 */
+    GROUP_BYTES = 8 << 20,
+    COPY_BUDGET = 512 << 10,                /* moved by compaction with each group */
+    ABANDONED_MAX = 1 << 20
+};
+
+struct note { struct note *next; char text[WHY_MAX]; };
+
+struct group {
+    struct request *first, **last;
+    unsigned n;
+    uint64_t bytes;             /* of records, without the padding of the last page */
+    size_t dir_bytes;
+};
+
+/* ---- requests */
+
+void *must_alloc(size_t n)
+{
+    void *p = calloc(1, n);
+
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+struct request *request_new(struct shard *sh, enum rec_type type, struct id_parts id)
+{
+    struct request *r = must_alloc(sizeof *r);
+
+    r->sh = sh;
+    r->entry.type = type;
+    r->entry.time = id.time;
+    r->entry.counter = id.counter;
+    buf_room(&r->text, REC_HEAD);
+    buf_grew(&r->text, REC_HEAD);
+    return r;
+}
+
+void request_free(struct request *r)
+{
+    buf_free(&r->text);
+    buf_free(&r->body);
+    free(r->why);
+    free(r);
+}
+
+static void fail(struct request *r, enum status st, const struct why *why)
+{
+    r->st = st;
+    if (!why || r->why)
+        return;
+    r->why = must_alloc(sizeof *r->why);
+    *r->why = *why;
+}
+
+/* ---- between the threads */
+
+static void wake_loop(void *ctx)
+{
+    struct waker *w = ctx;
+
+    if (!w->sp) {
+        free(w);
+        return;
+    }
+    pthread_mutex_lock(&w->sp->lock);
+    w->sp->waker_out = false;
+    pthread_mutex_unlock(&w->sp->lock);
+    commit_answer(w->sp);
+}
+
+/* With the lock held. */
+static bool want_loop(struct disk *sp)
+{
+    if (sp->waker_out)
+        return false;
+    sp->waker_out = true;
+    sp->waker->job = (struct job){ wake_loop, sp->waker, NULL };
+    return true;
+}
+
+void commit_give(struct disk *sp, struct request *r)
+{
+    pthread_mutex_lock(&sp->lock);
+    *r->sh->last = r;
+    r->sh->last = &r->next;
+    pthread_mutex_unlock(&sp->lock);
+    pthread_cond_signal(&sp->work);
+}
+
+/* Hands answered requests over; nobody waits for those without a callback. */
+static void answer_all(struct disk *sp, struct request *list)
+{
+    bool call = false;
+
+    pthread_mutex_lock(&sp->lock);
+    for (struct request *r = list, *next; r; r = next) {
+        next = r->next;
+        r->next = NULL;
+        if (r->internal) {
+            request_free(r);
+            continue;
+        }
+        *sp->answered_last = r;
+        sp->answered_last = &r->next;
+        call = true;
+        if (!r->sh)
+            continue;
+        if (r->entry.type == REC_IDS)
+            r->sh->ids_asked = false;
+        if (--r->sh->pending == 0)
+            pthread_cond_broadcast(&sp->idle);
+    }
+    call = call && want_loop(sp);
+    pthread_mutex_unlock(&sp->lock);
+    CRASH_POINT("spool.commit.answer");
+    if (call)
+        loop_call(sp->loop, &sp->waker->job);
+}
+
+void commit_refuse(struct disk *sp, struct request *r, enum status st, const struct why *why)
+{
+    fail(r, st, why);
+    answer_all(sp, r);
+}
+
+void commit_answer(struct disk *sp)
+{
+    static const struct why nothing;
+    struct request *list;
+    struct note *notes;
+
+    pthread_mutex_lock(&sp->lock);
+    list = sp->answered;
+    sp->answered = NULL;
+    sp->answered_last = &sp->answered;
+    notes = sp->notes;
+    sp->notes = NULL;
+    pthread_mutex_unlock(&sp->lock);
+    while (notes) {
+        struct note *n = notes;
+
+        notes = n->next;
+        if (sp->config.alert)
+            sp->config.alert(sp->config.alert_ctx, str_of(n->text));
+        free(n);
+    }
+    while (list) {
+        struct request *r = list;
+
+        list = r->next;
+        sp->memory -= r->memory;
+        if (r->done)
+            r->done(r->ctx, r->st, r->why ? r->why : &nothing);
+        request_free(r);
+    }
+}
+
+void disk_alert(void *ctx, const char *fmt, ...)
+{
+    struct disk *sp = ctx;
+    struct note *n = must_alloc(sizeof *n), **at;
+    bool call;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(n->text, sizeof n->text, fmt, ap);
+    va_end(ap);
+    pthread_mutex_lock(&sp->lock);
+    for (at = &sp->notes; *at; at = &(*at)->next)
+        ;
+    *at = n;
+    call = want_loop(sp);
+    pthread_mutex_unlock(&sp->lock);
+    if (call)
+        loop_call(sp->loop, &sp->waker->job);
+}
+
+/* ---- a group: made */
+
+static void group_add(struct group *g, struct request *r)
+{
+    r->next = NULL;
+    *g->last = r;
+    g->last = &r->next;
+    g->n++;
+    g->bytes += r->entry.len;
+    g->dir_bytes += entry_size(&r->entry);
+}
+
+static struct rec rec_of(const struct request *r)
+{
+    return (struct rec){
+        .type = r->entry.type, .large = r->entry.large, .gone = r->entry.gone,
+        .time = r->entry.time, .counter = r->entry.counter,
+        .meta_len = (uint32_t)(r->text.n + r->body.n - REC_HEAD - r->body_len), .body_len = r->body_len,
+        .origin = r->entry.origin, .prev = r->entry.prev,
+    };
+}
+
+/* An end must name every generation that may hold the message's record, also
+ * one that compaction puts there with this very group. */
+static void name_origins(struct request *r, const struct group *before, const struct row *row)
+{
+    r->entry.origin = row->gen;
+    r->entry.prev = row->prev;
+    for (const struct request *c = before->first; c; c = c->next)
+        if (c->copied_from && c->entry.type == REC_COPY && c->entry.counter == r->entry.counter && c->entry.time == r->entry.time) {
+            r->entry.origin = r->sh->active ? r->sh->active->head.gen : 0;
+            r->entry.prev = c->copied_from;
+        }
+}
+
+/* Once for each: checksums of the body and the length. */
+static void measure(struct request *r)
+{
+    struct str body = buf_str(&r->body);
+    struct rec rec;
+
+    for (uint32_t i = 0; body.n; i++) {
+        struct str part = str_head(body, WIRE_CHUNK);
+
+        meta_set_sum(r->text.mem + r->text.at + REC_HEAD, i, crc32c(0, part.p, part.n));
+        body = str_from(body, part.n);
+    }
+    rec = rec_of(r);
+    r->entry.len = (uint32_t)rec_size(&rec);
+}
+
+/* Whether r may be written; if not it has its answer. */
+static bool make_ready(struct request *r, const struct group *before)
+{
+    struct shard *sh = r->sh;
+    struct row row;
+    struct why why;
+    enum status st;
+
+    if (r->entry.len == 0)
+        measure(r);
+    if (r->entry.len > sh->segment_size - WIRE_PAGE - WIRE_TAIL - 2 * WIRE_PAGE) {
+        fail(r, why_set(&why, ST_AGAIN, "a record of %u bytes is too large for a segment", r->entry.len), &why);
+        return false;
+    }
+    if (r->entry.type == REC_MESSAGE && sh->full) {
+        shard_keep_reserve(sh);
+        if (sh->full) {
+            fail(r, why_set(&why, ST_AGAIN, "the spool's file system is full"), &why);
+            return false;
+        }
+    }
+    if (r->entry.type != REC_STATE || r->copied_from || r->no_row)
+        return true;
+    st = index_get(sh->index, r->entry.time, r->entry.counter, &row, NULL);
+    if (st != ST_OK) {
+        struct msg_id id = id_make((struct id_parts){ r->entry.time, r->entry.counter, sh->n });
+
+        fail(r, why_set(&why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read"), &why);
+        return false;
+    }
+    if (r->entry.gone)
+        name_origins(r, before, &row);
+    return true;
+}
+
+/* ---- a group: written */
+
+static unsigned make_vecs(const struct group *g, struct segment *s, struct iovec *v)
+{
+    static const char zero[WIRE_PAGE];
+    uint64_t at = s->at;
+    unsigned n = 0;
+
+    for (struct request *r = g->first; r; r = r->next) {
+        struct rec rec = rec_of(r);
+        size_t bytes = r->text.n + r->body.n;
+        char *text = r->text.mem + r->text.at;
+
+        rec.gen = s->head.gen;
+        rec.tag = s->head.tag;
+        rec.group = s->group;
+        rec.meta_crc = r->copied_from ? r->meta_crc : crc32c(0, text + REC_HEAD, rec.meta_len);
+        rec_put(&rec, text);
+        r->entry.at = (uint32_t)at;
+        v[n++] = (struct iovec){ text, r->text.n };
+        if (r->body.n)
+            v[n++] = (struct iovec){ r->body.mem + r->body.at, r->body.n };
+        if (bytes < r->entry.len)
+            v[n++] = (struct iovec){ (char *)(uintptr_t)zero, r->entry.len - bytes };
+        at += r->entry.len;
+    }
+    if (at % WIRE_PAGE)
+        v[n++] = (struct iovec){ (char *)(uintptr_t)zero, WIRE_PAGE - at % WIRE_PAGE };
+    return n;
+}
+
+static enum status write_and_flush(struct shard *sh, const struct group *g, struct why *why)
+{
+    struct segment *s = sh->active;
+    struct iovec v[GROUP_VECS];
+    unsigned n = make_vecs(g, s, v);
+    uint64_t bytes = (g->bytes + WIRE_PAGE - 1) / WIRE_PAGE * WIRE_PAGE;
+    enum status st;
+
+    CRASH_POINT("spool.commit.write");
+    st = segment_write(s, v, (int)n, bytes, why);
+    CRASH_POINT("spool.commit.written");
+    if (st == ST_OK)
+        st = segment_flush(s, bytes, why);
+    CRASH_POINT("spool.commit.flushed");
+    if (st != ST_OK) {
+        shard_condemn(sh, s, why);
+        return st;
+    }
+    for (const struct request *r = g->first; r; r = r->next)
+        entry_put(&r->entry, &s->dir);
+    return ST_OK;
+}
+
+static enum status index_once(struct shard *sh, const struct group *g, struct buf *ended, struct why *why)
+{
+    struct segment *s = sh->active;
+    enum status st = account_begin(sh, why);
+    bool end;
+
+    buf_clear(ended);
+    for (const struct request *r = g->first; r && st == ST_OK; r = r->next) {
+        st = account_apply(sh, s, &r->entry, ACCOUNT_LOG, &end, why);
+        if (st == ST_OK && end) {
+            struct id_parts id = { r->entry.time, r->entry.counter, sh->n };
+
+            buf_add(ended, (struct str){ (const char *)&id, sizeof id });
+        }
+    }
+    if (st != ST_OK) {
+        account_abort(sh);
+        return st;
+    }
+    return account_commit(sh, (struct covered){ s->head.gen, s->at }, true, why);
+}
+
+/* Once more if it fails, since a map that was full has grown meanwhile. If it
+ * still fails, the log is ahead of the index and says so. */
+static enum status index_group(struct shard *sh, const struct group *g, struct buf *ended, struct why *why)
+{
+    enum status st = index_once(sh, g, ended, why);
+
+    if (st != ST_OK)
+        st = index_once(sh, g, ended, why);
+    if (st != ST_OK)
+        sh->behind = true;
+    return st;
+}
+
+/* Answered "later", but the log may have it: its end is written with the next
+ * group, so that it does not come back with the next start. */
+static void abandon(struct shard *sh, const struct request *r)
+{
+    struct abandoned a = { { r->entry.time, r->entry.counter, sh->n }, r->entry.origin };
+
+    if (sh->abandoned.n < ABANDONED_MAX) {
+        if (!r->no_row)
+            a.gen = sh->active ? sh->active->head.gen : sh->next_gen - 1;
+        buf_add(&sh->abandoned, (struct str){ (const char *)&a, sizeof a });
+    }
+}
+
+static void unlink_ended(struct shard *sh, struct buf *ended)
+{
+    struct str s = buf_str(ended);
+
+    for (; s.n >= sizeof(struct id_parts); s = str_from(s, sizeof(struct id_parts))) {
+        struct id_parts id;
+
+        memcpy(&id, s.p, sizeof id);
+        shard_unlink_body(sh, id);
+    }
+}
+
+static void count(struct disk *sp, const struct group *g)
+{
+    pthread_mutex_lock(&sp->lock);
+    sp->stats.flushes++;
+    for (const struct request *r = g->first; r; r = r->next) {
+        sp->stats.commits += r->entry.type == REC_MESSAGE;
+        sp->stats.updates += r->entry.type == REC_STATE && !r->copied_from;
+        sp->stats.large_bodies += r->entry.type == REC_MESSAGE && r->entry.large;
+        if (r->entry.type == REC_IDS) {
+            r->sh->ids_logged = r->entry.counter;
+            r->sh->ids_limit = r->entry.counter;
+        }
+    }
+    pthread_mutex_unlock(&sp->lock);
+}
+
+/* One group in one segment; every request in it is answered. */
+static enum status write_group(struct disk *sp, struct shard *sh, struct group *g)
+{
+    struct buf ended = { 0 };
+    struct why why;
+    enum status st = write_and_flush(sh, g, &why);
+
+    if (st == ST_OK)
+        st = index_group(sh, g, &ended, &why);
+    CRASH_POINT("spool.commit.indexed");
+    if (st == ST_OK)
+        count(sp, g);
+    for (struct request *r = g->first; r; r = r->next) {
+        if (st != ST_OK) {
+            fail(r, ST_AGAIN, &why);
+            if (r->entry.type == REC_MESSAGE || r->no_row)
+                abandon(sh, r);
+        } else if (r->no_row) {
+            shard_unlink_body(sh, (struct id_parts){ r->entry.time, r->entry.counter, sh->n });
+        }
+    }
+    answer_all(sp, g->first);
+    unlink_ended(sh, &ended);
+    buf_free(&ended);
+    return st;
+}
+
+/* ---- all that waits */
+
+static void refuse(struct disk *sp, struct request *r)
+{
+    if (r->entry.type == REC_MESSAGE && r->entry.large)
+        shard_unlink_body(r->sh, (struct id_parts){ r->entry.time, r->entry.counter, r->sh->n });
+    if (r->no_row)
+        abandon(r->sh, r);
+    r->next = NULL;
+    answer_all(sp, r);
+}
+
+static bool fits(const struct shard *sh, const struct group *g, const struct request *r)
+{
+    return sh->active && g->n < GROUP_RECORDS && g->bytes + r->entry.len <= GROUP_BYTES
+        && g->bytes + r->entry.len <= segment_room(sh->active, g->dir_bytes + entry_size(&r->entry));
+}
+
+/* False: r can stand nowhere, and has its answer. */
+static bool make_room(struct shard *sh, struct request *r)
+{
+    struct why why;
+
+    if (shard_roll(sh, r->entry.type != REC_MESSAGE, &why) == ST_OK)
+        return true;
+    fail(r, ST_AGAIN, &why);
+    return false;
+}
+
+static bool serve_list(struct disk *sp, struct shard *sh, struct request *list)
+{
+    struct group g = { NULL, &g.first, 0, 0, 0 };
+    bool ok = true;
+
+    while (list || g.n) {
+        struct request *r = list;
+
+        if (r && !make_ready(r, &g)) {
+            list = r->next;
+            ok = ok && !r->copied_from;
+            refuse(sp, r);
+            continue;
+        }
+        if (r && fits(sh, &g, r)) {
+            list = r->next;
+            group_add(&g, r);
+            continue;
+        }
+        if (g.n) {
+            ok = write_group(sp, sh, &g) == ST_OK && ok;
+            g = (struct group){ NULL, &g.first, 0, 0, 0 };
+        } else if (!make_room(sh, r)) {
+            list = r->next;
+            ok = ok && !r->copied_from;
+            refuse(sp, r);
+        }
+    }
+    return ok;
+}
+
+static struct request *ends_of_abandoned(struct shard *sh)
+{
+    struct request *list = NULL;
+    struct str s = buf_str(&sh->abandoned);
+
+    for (; s.n >= sizeof(struct abandoned); s = str_from(s, sizeof(struct abandoned))) {
+        struct abandoned a;
+        struct request *r;
+
+        memcpy(&a, s.p, sizeof a);
+        r = request_new(sh, REC_STATE, a.id);
+        state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
+        r->entry.gone = r->no_row = r->internal = true;
+        r->entry.origin = a.gen;
+        r->next = list;
+        list = r;
+    }
+    buf_clear(&sh->abandoned);
+    return list;
+}
+
+static struct request *joined(struct request *a, struct request *b)
+{
+    struct request **at = &a;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = b;
+    return a;
+}
+
+/* Nothing new is written while the index lacks part of the log: it must know
+ * what a record it is asked about means. */
+static bool caught_up(struct disk *sp, struct shard *sh, struct request *list)
+{
+    struct why why;
+
+    if (!sh->behind)
+        return true;
+    if (account_catch_up(sh, &why) == ST_OK) {
+        sh->behind = false;
+        return true;
+    }
+    while (list) {
+        struct request *r = list;
+
+        list = r->next;
+        fail(r, ST_AGAIN, &why);
+        refuse(sp, r);
+    }
+    return false;
+}
+
+static void serve(struct disk *sp, struct shard *sh, struct request *list, bool stop)
+{
+    struct request *copies;
+
+    if (!caught_up(sp, sh, list))
+        return;
+    list = joined(ends_of_abandoned(sh), list);
+    copies = stop ? NULL : compact_more(sh, COPY_BUDGET);
+    if (!serve_list(sp, sh, joined(copies, list)))
+        compact_stop(sh);
+}
+
+/* The next shard with something to do, in turn. With the lock held. */
+static struct shard *next_shard(struct disk *sp)
+{
+    for (unsigned i = 0; i < sp->nshards; i++) {
+        struct shard *sh = sp->shards[sp->turn++ % sp->nshards];
+
+        if (sh->first || (!sp->stop && !sh->closing && compact_wanted(sh)))
+            return sh;
+    }
+    return NULL;
+}
+
+void *commit_thread(void *ctx)
+{
+    struct disk *sp = ctx;
+    struct shard *sh;
+
+    pthread_mutex_lock(&sp->lock);
+    for (;;) {
+        struct request *list;
+        bool stop = sp->stop;
+
+        sh = next_shard(sp);
+        if (!sh) {
+            if (stop)
+                break;
+            pthread_cond_wait(&sp->work, &sp->lock);
+            continue;
+        }
+        list = sh->first;
+        sh->first = NULL;
+        sh->last = &sh->first;
+        sh->serving = true;
+        stop = stop || sh->closing;
+        pthread_mutex_unlock(&sp->lock);
+        serve(sp, sh, list, stop);
+        pthread_mutex_lock(&sp->lock);
+        sh->serving = false;
+        pthread_cond_broadcast(&sp->idle);
+    }
+    pthread_mutex_unlock(&sp->lock);
+    return NULL;
+}

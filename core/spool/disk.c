@@ -1,0 +1,374 @@
+#include "spool/disk.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+enum {
+    SEGMENT_DEFAULT = 64 << 20, SEGMENT_LEAST = 1 << 20, SEGMENT_MOST = 1 << 30,
+    MEMORY_DEFAULT = 64 << 20, BODY_DEFAULT = 128 << 10,
+    RESERVE_MOST = 256 << 20, RESERVE_PERCENT = 5,
+    ROOM_MS = 200               /* how long an answer of the file system holds */
+};
+
+static const struct spool_ops disk_ops;
+
+static struct disk *disk_of(const struct spool *sp)
+{
+    return (struct disk *)(uintptr_t)sp;
+}
+
+static struct queue queue_of(const struct spool *sp)
+{
+    return (struct queue){ disk_of(sp)->shards, disk_of(sp)->nshards };
+}
+
+/* ---- opening and closing */
+
+static uint64_t within(uint64_t v, uint64_t otherwise, uint64_t least, uint64_t most)
+{
+    if (v == 0)
+        v = otherwise;
+    return v < least ? least : v > most ? most : v;
+}
+
+static void settle_config(struct disk *sp, const struct spool_config *c)
+{
+    struct spool_config *o = &sp->config;
+
+    *o = *c;
+    o->segment_size = within(c->segment_size, SEGMENT_DEFAULT, SEGMENT_LEAST, SEGMENT_MOST) / WIRE_PAGE * WIRE_PAGE;
+    o->memory_max = within(c->memory_max, MEMORY_DEFAULT, WIRE_CHUNK, UINT64_MAX);
+    /* What goes into a segment must leave room for others. */
+    o->body_memory_max = within(c->body_memory_max, BODY_DEFAULT, 1, o->segment_size / 4);
+    o->reserve_inodes_pct = c->reserve_inodes_pct ? c->reserve_inodes_pct : RESERVE_PERCENT;
+    sp->dir = must_alloc(strlen(c->dir) + 1);
+    memcpy(sp->dir, c->dir, strlen(c->dir));
+    o->dir = sp->dir;
+}
+
+/* Signals are the loop's: a helper thread takes none. */
+static bool start_helper(struct disk *sp)
+{
+    sigset_t all, was;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    sp->bodies = bodies_start(sp, NULL);
+    sp->helper_runs = sp->bodies && pthread_create(&sp->helper, NULL, commit_thread, sp) == 0;
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    return sp->helper_runs;
+}
+
+static void disk_free(struct disk *sp)
+{
+    pthread_mutex_destroy(&sp->lock);
+    pthread_cond_destroy(&sp->work);
+    pthread_cond_destroy(&sp->idle);
+    /* The loop may still have its job. */
+    if (sp->waker_out)
+        sp->waker->sp = NULL;
+    else
+        free(sp->waker);
+    free(sp->shards);
+    free(sp->dir);
+    free(sp);
+}
+
+enum status spool_open(struct loop *l, const struct spool_config *c, struct spool **out, struct why *why)
+{
+    struct disk *sp = must_alloc(sizeof *sp);
+
+    *out = NULL;
+    sp->base.ops = &disk_ops;
+    sp->loop = l;
+    sp->answered_last = &sp->answered;
+    sp->waker = must_alloc(sizeof *sp->waker);
+    sp->waker->sp = sp;
+    sp->room_asked_ms = INT64_MIN / 2;
+    settle_config(sp, c);
+    pthread_mutex_init(&sp->lock, NULL);
+    pthread_cond_init(&sp->work, NULL);
+    pthread_cond_init(&sp->idle, NULL);
+    if (mkdir(sp->dir, 0700) < 0 && errno != EEXIST) {
+        why_errno(why, ST_AGAIN, "make %s", sp->dir);
+        goto fail;
+    }
+    if (!start_helper(sp)) {
+        why_set(why, ST_AGAIN, "cannot start the spool's threads");
+        if (sp->bodies)
+            bodies_stop(sp->bodies);
+        goto fail;
+    }
+    *out = &sp->base;
+    return ST_OK;
+
+fail:
+    disk_free(sp);
+    return ST_AGAIN;
+}
+
+/* Large bodies first: each ends in a request for the helper. */
+static void disk_close(struct spool *base)
+{
+    struct disk *sp = disk_of(base);
+
+    bodies_stop(sp->bodies);
+    pthread_mutex_lock(&sp->lock);
+    sp->stop = true;
+    pthread_mutex_unlock(&sp->lock);
+    pthread_cond_signal(&sp->work);
+    pthread_join(sp->helper, NULL);
+    while (sp->answered)
+        commit_answer(sp);
+    for (unsigned i = 0; i < sp->nshards; i++)
+        shard_close(sp->shards[i]);
+    sp->nshards = 0;
+    while (sp->notes)
+        commit_answer(sp);
+    read_orphan_bodies(sp);
+    disk_free(sp);
+}
+
+/* ---- shards */
+
+static enum status disk_take(struct spool *base, unsigned n, struct why *why)
+{
+    struct disk *sp = disk_of(base);
+    struct shard *sh, **v;
+    enum status st;
+
+    if (n >= SHARD_LIMIT)
+        return why_set(why, ST_NEVER, "there is no shard %u", n);
+    if (queue_shard(queue_of(base), n))
+        return ST_OK;
+    st = shard_open(sp->dir, n, sp->config.segment_size, &sp->lock, disk_alert, sp, &sh, why);
+    if (st != ST_OK)
+        return st;
+    pthread_mutex_lock(&sp->lock);
+    v = realloc(sp->shards, (sp->nshards + 1) * sizeof(*v));
+    if (!v)
+        die("out of memory");
+    sp->shards = v;
+    sp->shards[sp->nshards++] = sh;
+    pthread_mutex_unlock(&sp->lock);
+    pthread_cond_signal(&sp->work);
+    return ST_OK;
+}
+
+static void disk_set_home(struct spool *base, unsigned n, bool home)
+{
+    struct shard *sh = queue_shard(queue_of(base), n);
+
+    if (sh)
+        sh->home = home;
+}
+
+/* Waits for what was given, and takes it away from the helper. */
+static void detach(struct disk *sp, struct shard *sh)
+{
+    pthread_mutex_lock(&sp->lock);
+    sh->closing = true;
+    while (sh->pending || sh->serving || sh->first)
+        pthread_cond_wait(&sp->idle, &sp->lock);
+    for (unsigned i = 0; i < sp->nshards; i++)
+        if (sp->shards[i] == sh)
+            sp->shards[i--] = sp->shards[--sp->nshards];
+    pthread_mutex_unlock(&sp->lock);
+}
+
+static void disk_release(struct spool *base, unsigned n)
+{
+    struct shard *sh = queue_shard(queue_of(base), n);
+
+    if (!sh)
+        return;
+    detach(disk_of(base), sh);
+    shard_close(sh);
+}
+
+static enum status disk_remove_shard(struct spool *base, unsigned n, struct why *why)
+{
+    struct disk *sp = disk_of(base);
+    struct shard *sh = queue_shard(queue_of(base), n);
+    uint64_t count;
+    bool idle;
+
+    if (!sh)
+        return why_set(why, ST_AGAIN, "shard %u is not served here", n);
+    pthread_mutex_lock(&sp->lock);
+    idle = sh->pending == 0 && !sh->first;
+    pthread_mutex_unlock(&sp->lock);
+    if (sh->home || !idle || sh->keep_bodies || index_count(sh->index, &count) != ST_OK || count > 0)
+        return why_set(why, ST_AGAIN, "shard %u is not empty", n);
+    detach(sp, sh);
+    return shard_remove(sh, sp->dir, why);
+}
+
+size_t spool_shards(const char *dir, unsigned *out, size_t max)
+{
+    return shard_list(dir, out, max);
+}
+
+/* ---- states */
+
+static void give_state(struct disk *sp, struct request *r)
+{
+    pthread_mutex_lock(&sp->lock);
+    r->sh->pending++;
+    pthread_mutex_unlock(&sp->lock);
+    commit_give(sp, r);
+}
+
+static void disk_update(struct spool *base, struct msg_id id, const struct spool_state *s, spool_done *done, void *ctx)
+{
+    struct disk *sp = disk_of(base);
+    struct id_parts parts = { 0, 0, 0 };
+    struct shard *sh = id_read(id, &parts) ? queue_shard(queue_of(base), parts.shard) : NULL;
+    struct request *r = request_new(sh, REC_STATE, parts);
+    struct why why;
+
+    r->done = done;
+    r->ctx = ctx;
+    if (!sh || s->blob.n > REC_META_MAX / 2) {
+        r->sh = NULL;
+        commit_refuse(sp, r, sh ? ST_AGAIN : ST_NONE, (why_set(&why, ST_NONE, "%s: %s", id.s, sh ? "the state is too large" : "not in this spool"), &why));
+        return;
+    }
+    r->entry.gone = s->gone;
+    r->entry.next_try = s->next_try;
+    r->entry.flags = s->flags;
+    r->entry.pending = s->pending;
+    state_put(&(struct state_meta){ s->next_try, s->flags, s->pending, s->gone ? STR("") : s->blob }, &r->text);
+    give_state(sp, r);
+}
+
+void disk_set_aside(struct disk *sp, struct shard *sh, struct id_parts id, const char *text)
+{
+    struct msg_id name = id_make(id);
+    struct row row;
+
+    if (index_get(sh->index, id.time, id.counter, &row, NULL) != ST_OK || row.flags & SPOOL_DAMAGED)
+        return;
+    disk_alert(sp, "%s: damaged, set aside frozen: %s", name.s, text);
+    give_state(sp, read_set_aside(sh, &row));
+}
+
+/* ---- room (R2.6) */
+
+static void ask_room(struct disk *sp)
+{
+    const struct spool_config *c = &sp->config;
+    struct statvfs v;
+    uint64_t reserve, have, total;
+
+    sp->room_asked_ms = clock_mono_ms();
+    sp->room = false;
+    sp->room_bytes = 0;
+    if (FAULT(READ) || statvfs(sp->dir, &v) < 0)
+        return;
+    total = (uint64_t)v.f_blocks * v.f_frsize;
+    have = (uint64_t)v.f_bavail * v.f_frsize;
+    reserve = c->reserve_bytes;
+    if (!reserve) {
+        reserve = total / 100 * RESERVE_PERCENT;
+        if (reserve > RESERVE_MOST)
+            reserve = RESERVE_MOST;
+    }
+    if (have < reserve || (v.f_files && v.f_favail < v.f_files / 100 * c->reserve_inodes_pct))
+        return;
+    sp->room = true;
+    sp->room_bytes = have - reserve;
+}
+
+static bool disk_has_room(struct spool *base, uint64_t size)
+{
+    struct disk *sp = disk_of(base);
+
+    if (clock_mono_ms() - sp->room_asked_ms > ROOM_MS)
+        ask_room(sp);
+    return sp->room && size <= sp->room_bytes;
+}
+
+/* ---- the rest of the interface */
+
+static size_t disk_due(struct spool *sp, int64_t now, size_t max, bool (*busy)(void *ctx, struct msg_id id),
+                       void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    return queue_due(queue_of(sp), now, max, busy, row, ctx);
+}
+
+static int64_t disk_next_due(struct spool *sp)
+{
+    return queue_next_due(queue_of(sp));
+}
+
+static size_t disk_list(struct spool *sp, struct msg_id after, size_t max,
+                        void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    return queue_list(queue_of(sp), after, max, row, ctx);
+}
+
+static bool disk_row_get(struct spool *sp, struct msg_id id, struct spool_row *out, struct arena *a)
+{
+    return queue_row(queue_of(sp), id, out, a);
+}
+
+static uint64_t disk_count(struct spool *sp)
+{
+    uint64_t n;
+
+    queue_count(queue_of(sp), &n);
+    return n;
+}
+
+static bool disk_owns(struct spool *sp, struct msg_id id)
+{
+    struct id_parts p;
+
+    return id_read(id, &p) && queue_shard(queue_of(sp), p.shard);
+}
+
+static void disk_note(struct spool *base, struct msg_id id, bool on)
+{
+    const struct spool_config *c = &disk_of(base)->config;
+
+    struct id_parts p;
+
+    if (c->note && id_read(id, &p))
+        c->note(c->note_ctx, p.shard, id, on);
+}
+
+static void disk_stats(const struct spool *base, struct spool_stats *out)
+{
+    struct disk *sp = disk_of(base);
+
+    pthread_mutex_lock(&sp->lock);
+    *out = sp->stats;
+    for (unsigned i = 0; i < sp->nshards; i++) {
+        const struct shard *sh = sp->shards[i];
+
+        out->compactions += sh->compactions;
+        out->failed_flushes += sh->failed_flushes;
+        for (const struct segment *s = sh->segs; s; s = s->next) {
+            out->segments++;
+            out->bytes_total += s->head.size;
+            if (s->use != SEG_FREE && s->live > 0)
+                out->bytes_live += (uint64_t)s->live;
+        }
+    }
+    pthread_mutex_unlock(&sp->lock);
+    queue_count(queue_of(base), &out->messages);
+}
+
+static const struct spool_ops disk_ops = {
+    .close = disk_close, .take = disk_take, .set_home = disk_set_home, .release = disk_release,
+    .remove_shard = disk_remove_shard, .draft = disk_draft, .commit = disk_commit, .update = disk_update,
+    .load = disk_load, .due = disk_due, .next_due = disk_next_due, .list = disk_list, .row_get = disk_row_get,
+    .count = disk_count, .owns = disk_owns, .has_room = disk_has_room, .note = disk_note, .stats = disk_stats,
+};
