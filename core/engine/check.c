@@ -102,15 +102,49 @@ static void rejected(struct session *s, const struct txn *t, struct str text)
         log_header(s, t);
 }
 
-static void plain(struct session *s, const struct txn *t, enum log_selector sel, const char *head, struct str text)
+/* Exim's order: what, who, and what the client was told. */
+static void protocol(struct session *s, struct str text, struct str reply, bool reject)
+{
+    struct buf *line = &s->e->line;
+
+    buf_add(line, text);
+    buf_byte(line, ' ');
+    logline_client(line, s->set->log, &s->conn);
+    buf_byte(line, ' ');
+    buf_add(line, reply);
+    if (reject)
+        log_text(LOG_REJECT, STR(""), buf_str(line));
+    engine_log(s->e, LOG_MAIN, STR(""));
+}
+
+static void from(struct session *s, enum log_selector sel, struct str text)
 {
     struct buf *line = &s->e->line;
 
     if (!log_sel_has(s->set->log, sel))
         return;
-    buf_add(line, str_of(head));
-    put_who(s, t, line);
     buf_add(line, text);
+    buf_add(line, STR(" from "));
+    logline_peer(line, s->set->log, &s->conn);
+    engine_log(s->e, LOG_MAIN, STR(""));
+}
+
+static void discarded(struct session *s, const struct txn *t, struct str text)
+{
+    put_who(s, t, &s->e->line);
+    buf_add(&s->e->line, text);
+    engine_log(s->e, LOG_MAIN, t ? str_of(t->id.s) : STR(""));
+}
+
+static void dropped(struct session *s, struct str text)
+{
+    struct buf *line = &s->e->line;
+
+    buf_add(line, STR("SMTP call from "));
+    logline_peer(line, s->set->log, &s->conn);
+    buf_add(line, STR(" dropped: "));
+    buf_add(line, text);
+    log_text(LOG_REJECT, STR(""), buf_str(line));
     engine_log(s->e, LOG_MAIN, STR(""));
 }
 
@@ -118,20 +152,26 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
 {
     struct session *s = ctx;
 
-    (void)reply;
     switch (note) {
     case NOTE_REJECTED:
         rejected(s, t, text);
         break;
     case NOTE_SYNTAX:
-        plain(s, t, LS_smtp_syntax_error, "SMTP syntax error from ", text);
+        if (log_sel_has(s->set->log, LS_smtp_syntax_error))
+            protocol(s, text, reply, false);
         break;
     case NOTE_PROTOCOL:
-        plain(s, t, LS_smtp_protocol_error, "SMTP protocol error from ", text);
+        if (log_sel_has(s->set->log, LS_smtp_protocol_error))
+            protocol(s, text, reply, false);
+        break;
+    case NOTE_SYNC:
+        protocol(s, text, STR(""), true);
         break;
     case NOTE_TOO_MANY:
-    case NOTE_SYNC:
-        rejected(s, t, text);
+        dropped(s, text);
+        break;
+    case NOTE_DISCARDED:
+        discarded(s, t, text);
         break;
     case NOTE_SIZE:
         if (log_sel_has(s->set->log, LS_size_reject))
@@ -139,14 +179,14 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
         break;
     case NOTE_TIMEOUT:
         engine_count(s->e, COUNT_sessions_timeout, 1);
-        plain(s, t, LS_lost_incoming_connection, "SMTP command timeout on connection from ", text);
+        from(s, LS_lost_incoming_connection, text);
         break;
     case NOTE_LOST:
         engine_count(s->e, COUNT_sessions_lost, 1);
-        plain(s, t, LS_lost_incoming_connection, "unexpected disconnection while reading SMTP command from ", text);
+        from(s, LS_lost_incoming_connection, text);
         break;
     case NOTE_INCOMPLETE:
-        plain(s, t, LS_smtp_incomplete_transaction, "", text);
+        from(s, LS_smtp_incomplete_transaction, text);
         break;
     }
 }

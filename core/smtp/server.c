@@ -38,8 +38,8 @@ static void drop_txn(struct smtp_server *s)
 {
     if (s->begun)
         s->ops->drop(s->ctx, s->t);
-    s->begun = s->discarded = false;
-    content_free(s->content);
+    s->begun = s->discarded = s->too_many = false;
+    intake_free(s->content);
     s->content = NULL;
     txn_free(s->t);
     s->t = NULL;
@@ -94,7 +94,7 @@ int64_t smtp_server_deadline(const struct smtp_server *s)
 {
     if (s->state == SERVER_OVER || s->asked != ASKED_NONE)
         return 0;
-    return s->state == SERVER_CONTENT ? content_deadline(s) : s->deadline;
+    return s->state == SERVER_CONTENT ? intake_deadline(s) : s->deadline;
 }
 
 /* ---- speaking */
@@ -228,7 +228,7 @@ void smtp_server_answer(struct smtp_server *s, const struct verdict *v)
     else if (ph == PH_NOTQUIT)
         server_over(s);
     else if (ph == PH_DATA)
-        content_answered(s, v);
+        intake_answered(s, v);
     else
         verb_answered(s, (enum phase)ph, v);
     if (s->state == SERVER_COMMAND && ph == PH_CONNECT)
@@ -243,7 +243,7 @@ void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *w
     if (s->asked != ASKED_KEEP)
         return;
     s->asked = ASKED_NONE;
-    content_kept(s, st, why);
+    intake_kept(s, st, why);
     server_settle(s);
 }
 
@@ -329,7 +329,7 @@ size_t smtp_server_input(struct smtp_server *s, struct str bytes)
             return bytes.n;
         if (s->state == SERVER_BANNER)
             return at;
-        at += s->state == SERVER_CONTENT ? content_input(s, rest) : line_input(s, rest);
+        at += s->state == SERVER_CONTENT ? intake_input(s, rest) : line_input(s, rest);
         if (s->state == SERVER_COMMAND && s->asked == ASKED_NONE)
             farewell(s);
     }
@@ -370,7 +370,7 @@ void smtp_server_timeout(struct smtp_server *s)
 
     if (s->state == SERVER_OVER || s->asked != ASKED_NONE)
         return;
-    if (content ? !content_late(s, now) : now < s->deadline)
+    if (content ? !intake_late(s, now) : now < s->deadline)
         return;
     server_note(s, NOTE_TIMEOUT, STR("421 4.4.2 timeout"),
                 content ? "SMTP data timeout (message abandoned) on connection" : "SMTP command timeout on connection");

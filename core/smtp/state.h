@@ -2,7 +2,7 @@
  * state - what an SMTP session is, for the files that make one up
  *
  * server.c asks questions and ends sessions, line.c takes lines, verb.c is the
- * table of verbs, transaction.c what MAIL, RCPT and DATA do, content.c takes a
+ * table of verbs, transaction.c what MAIL, RCPT and DATA do, intake.c takes a
  * message. Only they include this.
  *
  *     BANNER --accept--> COMMAND --354--> CONTENT --dot, answers--> COMMAND
@@ -25,7 +25,7 @@ enum place { AT_GREETING, AT_READY, AT_SENDER, AT_RECIPIENT };
 
 enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT };    /* else an enum phase */
 
-struct content;
+struct intake;
 
 struct smtp_server {
     struct conn *c;
@@ -34,7 +34,7 @@ struct smtp_server {
     void *ctx;
     struct txn *t;              /* the transaction; NULL: none */
     struct txn *aside;          /* for a question asked outside of one */
-    struct content *content;    /* while in SERVER_CONTENT and until its answer */
+    struct intake *content;    /* while in SERVER_CONTENT and until its answer */
     struct buf line, out;
     char *text;                 /* the last command: c->command points into it */
     char *helo;                 /* c->helo points to it */
@@ -47,6 +47,7 @@ struct smtp_server {
     uint8_t command;            /* enum command under way */
     bool begun;                 /* ops->begin made a draft */
     bool discarded;             /* a recipient was accepted and thrown away */
+    bool too_many;              /* recipients, and recipients_max_reject refuses the message */
     bool pipelining;            /* offered in the last EHLO */
     bool lost;                  /* the peer went while its message was being kept */
     char last;                  /* last octet of the over-long line */
@@ -90,14 +91,14 @@ void transaction_data_answered(struct smtp_server *s, const struct verdict *v);
 /* ---- line.c */
 size_t line_input(struct smtp_server *s, struct str bytes);
 
-/* ---- content.c */
-void content_begin(struct smtp_server *s);
-void content_free(struct content *m);
-size_t content_input(struct smtp_server *s, struct str bytes);
-void content_answered(struct smtp_server *s, const struct verdict *v);
-void content_kept(struct smtp_server *s, enum status st, const struct why *why);
-/* When the content is too slow; content_late: is it, now? */
-int64_t content_deadline(const struct smtp_server *s);
-bool content_late(struct smtp_server *s, int64_t now);
+/* ---- intake.c */
+void intake_begin(struct smtp_server *s);
+void intake_free(struct intake *m);
+size_t intake_input(struct smtp_server *s, struct str bytes);
+void intake_answered(struct smtp_server *s, const struct verdict *v);
+void intake_kept(struct smtp_server *s, enum status st, const struct why *why);
+/* When the content is too slow; intake_late: is it, now? */
+int64_t intake_deadline(const struct smtp_server *s);
+bool intake_late(struct smtp_server *s, int64_t now);
 
 #endif

@@ -185,9 +185,11 @@ static bool too_many_recipients(struct smtp_server *s)
         server_close(s, "bad-commands");
         return true;
     }
-    if (t->nrcpts < most)
+    /* What was accepted, not what is kept: a name given twice counts twice. */
+    if (t->rcpt_seen - t->rcpt_refused - t->rcpt_deferred <= most)
         return false;
     if (s->cfg->max_reject) {
+        s->too_many = true;
         t->rcpt_refused++;
         server_reply(s, 552, "5.5.3", "too many recipients");
     } else {
@@ -263,10 +265,8 @@ void transaction_rcpt_answered(struct smtp_server *s, const struct verdict *v)
 
 void transaction_data(struct smtp_server *s)
 {
-    struct txn *t = s->t;
-
     /* recipients_max_reject: all or nobody. */
-    if (s->cfg->max_reject && t->rcpt_seen > t->nrcpts && t->nrcpts >= s->cfg->limits.recipients_max) {
+    if (s->too_many) {
         server_reply(s, 554, "5.5.3", "too many recipients");
         server_end_txn(s, "too many recipients");
         return;
@@ -283,7 +283,7 @@ void transaction_data_answered(struct smtp_server *s, const struct verdict *v)
         /* fall through */
     case V_ACCEPT:
         server_reply_str(s, 354, NULL, v->message.n ? v->message : STR("Enter message, ending with \".\" on a line by itself"));
-        content_begin(s);
+        intake_begin(s);
         break;
     case V_DEFER: case V_DENY: case V_DROP:
         if (server_refuse(s, PH_PREDATA, v, "DATA"))

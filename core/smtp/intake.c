@@ -25,7 +25,7 @@ static const struct { int code; const char *mark, *text; } FAULTS[] = {
 
 enum { WINDOW_MS = 60 * 1000 };
 
-struct content {
+struct intake {
     struct data data;
     struct buf header;          /* the section so far */
     size_t line_at;             /* where the line under way begins in it */
@@ -41,7 +41,7 @@ struct content {
     struct str said;            /* what policy wants in place of "OK" */
 };
 
-void content_free(struct content *m)
+void intake_free(struct intake *m)
 {
     if (!m)
         return;
@@ -49,9 +49,9 @@ void content_free(struct content *m)
     free(m);
 }
 
-void content_begin(struct smtp_server *s)
+void intake_begin(struct smtp_server *s)
 {
-    struct content *m = calloc(1, sizeof *m);
+    struct intake *m = calloc(1, sizeof *m);
 
     if (!m)
         die("out of memory for a message's content");
@@ -68,10 +68,10 @@ void content_begin(struct smtp_server *s)
 
 /* ---- time: R3.8 */
 
-int64_t content_deadline(const struct smtp_server *s)
+int64_t intake_deadline(const struct smtp_server *s)
 {
     const struct smtp_limits *l = &s->cfg->limits;
-    const struct content *m = s->content;
+    const struct intake *m = s->content;
     int64_t stress = 10 * 1000, block = s->cfg->stress && l->data_ms > stress ? stress : l->data_ms;
     int64_t at = m->last + block;
 
@@ -83,27 +83,27 @@ int64_t content_deadline(const struct smtp_server *s)
     return at;
 }
 
-static void new_window(struct content *m, int64_t now)
+static void new_window(struct intake *m, int64_t now)
 {
     m->window = now;
     m->window_bytes = 0;
 }
 
-bool content_late(struct smtp_server *s, int64_t now)
+bool intake_late(struct smtp_server *s, int64_t now)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
-    if (now < content_deadline(s))
+    if (now < intake_deadline(s))
         return false;
     if (m->window_bytes && now >= m->window + WINDOW_MS) {
         if (m->window_bytes < (uint64_t)s->cfg->limits.data_rate_min * WINDOW_MS / 1000)
             return true;
         new_window(m, now);
     }
-    return now >= content_deadline(s);
+    return now >= intake_deadline(s);
 }
 
-static void note_arrival(struct content *m, size_t n)
+static void note_arrival(struct intake *m, size_t n)
 {
     m->last = clock_mono_ms();
     if (!m->window_bytes)
@@ -113,12 +113,12 @@ static void note_arrival(struct content *m, size_t n)
 
 /* ---- bytes */
 
-static void fail(struct content *m, enum fault f)
+static void fail(struct intake *m, enum fault f)
 {
     m->faults |= 1u << f;
 }
 
-static enum fault worst(const struct content *m)
+static enum fault worst(const struct intake *m)
 {
     int f = 0;
 
@@ -129,7 +129,7 @@ static enum fault worst(const struct content *m)
 
 static void check_bytes(struct smtp_server *s)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
     if (m->data.bare)
         fail(m, BARE);
@@ -159,7 +159,7 @@ static size_t lines(struct str s)
 
 static void body_bytes(struct smtp_server *s, struct str run)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
     m->body_size += run.n;
     m->body_lines += lines(run);
@@ -171,7 +171,7 @@ static void body_bytes(struct smtp_server *s, struct str run)
 /* The section is complete: from here on rules can read it. */
 static void end_header(struct smtp_server *s)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
     struct txn *t = s->t;
 
     m->in_body = true;
@@ -187,7 +187,7 @@ static void end_header(struct smtp_server *s)
 /* The line under way in the header buffer is whole: what is it? */
 static void header_line_done(struct smtp_server *s)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
     struct str line = str_from(buf_str(&m->header), m->line_at);
     struct buf first = { 0 };
 
@@ -216,7 +216,7 @@ static void header_line_done(struct smtp_server *s)
 
 static void header_bytes(struct smtp_server *s, struct str run)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
     while (run.n && !m->in_body) {
         size_t lf = str_find(run, '\n');
@@ -240,7 +240,7 @@ static void header_bytes(struct smtp_server *s, struct str run)
 static void take_run(void *ctx, struct str run)
 {
     struct smtp_server *s = ctx;
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
     m->bytes += run.n;
     check_bytes(s);
@@ -256,7 +256,7 @@ static void take_run(void *ctx, struct str run)
 
 static void fill_in(struct smtp_server *s)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
     struct txn *t = s->t;
 
     t->received_done_us = clock_wall_us();
@@ -271,7 +271,7 @@ static void fill_in(struct smtp_server *s)
 /* The answer is no because of the content itself. */
 static void refuse_content(struct smtp_server *s, enum fault f)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
     int code = FAULTS[f].code;
     const char *mark = FAULTS[f].mark, *text = FAULTS[f].text;
     char reply[160];
@@ -301,9 +301,9 @@ static void thrown_away(struct smtp_server *s, struct str said)
     server_end_txn(s, NULL);
 }
 
-static void content_done(struct smtp_server *s)
+static void intake_done(struct smtp_server *s)
 {
-    struct content *m = s->content;
+    struct intake *m = s->content;
 
     check_bytes(s);
     if (!m->in_body && !m->faults)
@@ -329,7 +329,7 @@ static bool far_too_big(const struct smtp_server *s)
     return s->content->bytes > most && s->content->bytes - most > most + 1024 * 1024;
 }
 
-size_t content_input(struct smtp_server *s, struct str bytes)
+size_t intake_input(struct smtp_server *s, struct str bytes)
 {
     bool end;
     size_t n;
@@ -342,13 +342,13 @@ size_t content_input(struct smtp_server *s, struct str bytes)
     } else if (end) {
         s->state = SERVER_COMMAND;
         s->command = CMD_NONE;
-        content_done(s);
+        intake_done(s);
         server_settle(s);
     }
     return n;
 }
 
-void content_answered(struct smtp_server *s, const struct verdict *v)
+void intake_answered(struct smtp_server *s, const struct verdict *v)
 {
     switch (v->verb) {
     case V_ACCEPT:
@@ -393,7 +393,7 @@ static void not_kept(struct smtp_server *s, enum status st, const struct why *wh
                 never ? "" : "temporarily ", why ? why->text : "not stored");
 }
 
-void content_kept(struct smtp_server *s, enum status st, const struct why *why)
+void intake_kept(struct smtp_server *s, enum status st, const struct why *why)
 {
     if (st != ST_OK) {
         not_kept(s, st, why);
