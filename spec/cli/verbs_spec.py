@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# The command line beside a running engine, and beside a stopped one.
+import json, os, subprocess, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+
+HOLD = """
+acl.rcpt {{ }}
+site {{ log_selector = "+received_recipients" }}
+"""
+e = Engine().start()
+
+
+def status():
+    code, out, err = e.run("status", "--json")
+    same(code, 0)
+    numbers = json.loads(out)
+    holds(json.dumps(numbers), "messages_received")
+    same(e.run("status")[0], 0)
+
+
+def send():
+    code, out, err = e.run("send", "-f", "me@there.example", "cli@example.org", input="Subject: by-send\n\ntext\n")
+    same((code, err), (0, ""))
+    same(until(lambda: "by-send" in e.subjects()) is not None, True)
+
+
+def sendmail():
+    link = os.path.join(e.dir, "sendmail")
+    os.symlink(PERIGEE, link)
+    r = subprocess.run([link, "-oi", "-t", "-f", "<>"], input="To: t@example.org\nSubject: by-sendmail\n\n.\ntext\n",
+                       text=True, capture_output=True, timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool))
+    same((r.returncode, r.stderr), (0, ""))
+    same(until(lambda: "by-sendmail" in e.subjects()) is not None, True)
+    holds(e.mails("t")[0], "text")
+
+
+def smtp_pipe():
+    talk = "EHLO here.example\r\nMAIL FROM:<a@here.example>\r\nRCPT TO:<pipe@example.org>\r\nDATA\r\n"
+    r = subprocess.run([PERIGEE, "smtp"], input=talk.replace("DATA\r\n", "DATA\r\nSubject: by-pipe\r\n\r\nx\r\n.\r\nQUIT\r\n"), text=True, capture_output=True,
+                       timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool, PERIGEE_RULES=e.rules))
+    holds(r.stdout, "221")
+    same(until(lambda: "by-pipe" in e.subjects()) is not None, True)
+
+
+def reload_changes():
+    e.rule("40-no.lua", 'acl.mail { deny { senders = "no@there.example", message = "550 5.7.1 not today" } }')
+    same(e.run("reload")[0], 0)
+    with e.smtp() as s:
+        s.ehlo()
+        same(s.mail("no@there.example")[0], 550)
+
+
+def reload_refused():
+    e.rule("41-broken.lua", "acl.mail {{{ this is no Lua")
+    code, out, err = e.run("reload")
+    same(code, 1)
+    holds(out + err, "41-broken.lua:1")
+    os.unlink(os.path.join(e.rules, "41-broken.lua"))
+    with e.smtp() as s:
+        s.ehlo()
+        same(s.mail("no@there.example")[0], 550)
+    e.rule("40-no.lua", "")
+    same(e.run("reload")[0], 0)
+
+
+def queue_walk():
+    same(e.run("hold")[0], 0)
+    e.send("q1@example.org", "q2@example.org", subject="queued", sender="q@there.example")
+    e.send("other@example.org", subject="other", sender="x@there.example")
+    same(until(lambda: e.count() == 2), True)
+    code, out, err = e.run("queue", "list")
+    holds(out, "<q@there.example>")
+    holds(out, "          q2@example.org")
+    rows = [json.loads(l) for l in e.run("queue", "list", "--json")[1].splitlines()]
+    same(len(rows), 2)
+    first = next(r for r in rows if r["sender"] == "q@there.example")
+    same(sorted(first["recipients"]), ["q1@example.org", "q2@example.org"])
+    for filter, n in (("--sender=q@*", 1), ("--recipient=q2@example.org", 1), ("--domain=example.org", 2), ("--domain=x.example", 0),
+                      ("--older=1h", 0), ("--frozen", 0)):
+        same((filter, e.run("queue", "count", filter)[1].strip()), (filter, str(n)))
+    id = first["id"]
+    code, out, err = e.run("queue", "show", id)
+    holds(out, "recipient: q1@example.org pending")
+    holds(out, "Subject: queued")
+    same(e.run("queue", "freeze", id)[0], 0)
+    same(e.run("queue", "count", "--frozen")[1].strip(), "1")
+    same(e.run("queue", "thaw", id)[0], 0)
+    same(e.run("queue", "count", "--frozen")[1].strip(), "0")
+    other = next(r for r in rows if r["sender"] == "x@there.example")["id"]
+    same(e.run("queue", "remove", other)[0], 0)
+    same(e.count(), 1)
+    same(e.run("queue", "remove", other)[0], 1)
+    same(e.run("release")[0], 0)
+    same(until(lambda: e.count() == 0), True)
+    same("queued" in e.subjects() and "other" not in e.subjects(), True)
+
+
+def second_engine():
+    r = subprocess.run([PERIGEE, "serve", "--foreground", "--rules", e.rules, "--spool", e.spool, "--allow-root"],
+                       capture_output=True, text=True, timeout=30)
+    same(r.returncode != 0, True)
+    holds(r.stderr + r.stdout, "")
+    same(e.run("status")[0], 0)
+
+
+def stopped():
+    same(e.run("hold")[0], 0)
+    e.send("later@example.org", subject="kept", sender="q@there.example")
+    same(e.count(), 1)
+    same(e.run("stop", "--drain", "5")[0], 0)
+    same(until(lambda: e.process.poll() is not None), True)
+    same(e.process.returncode, 0)
+    same(e.count(), 1)
+    id = json.loads(e.run("queue", "list", "--json")[1])["id"]
+    holds(e.run("queue", "show", id)[1], "later@example.org")
+    same(e.run("send", "x@example.org", input="x\n")[0], 75)
+    same(e.run("reload")[0] >= 64, True)
+    same(e.run("queue", "freeze", id)[0], 0)
+    same(e.run("queue", "count", "--frozen")[1].strip(), "1")
+    same(e.run("queue", "remove", id)[0], 0)
+    same(e.count(), 0)
+
+
+def usage():
+    for args, status in ((["nonsense"], 64), (["queue"], 64), (["queue", "list", "--nope"], 64), (["route"], 64),
+                         (["serve", "--workers", "x"], 64), (["help", "serve"], 0), (["--help"], 0), (["version", "--json"], 0)):
+        r = subprocess.run([PERIGEE] + args, capture_output=True, text=True, timeout=30)
+        same((args, r.returncode), (args, status))
+
+
+def missing_rules():
+    r = subprocess.run([PERIGEE, "check", "--rules", "/no/such/directory"], capture_output=True, text=True, timeout=30)
+    same(r.returncode, 1)
+    holds(r.stdout + r.stderr, "/no/such/directory")
+    r = subprocess.run([PERIGEE, "serve", "--foreground", "--rules", "/no/such/directory", "--spool", e.spool + "2", "--allow-root"],
+                       capture_output=True, text=True, timeout=30)
+    same(r.returncode >= 64, True)
+    holds(r.stdout + r.stderr, "/no/such/directory")
+
+
+def hermetic():
+    zone = os.path.join(e.dir, "zone")
+    with open(zone, "w") as f:
+        f.write("there.example. MX 10 mx.there.example.\nmx.there.example. A 192.0.2.1\ndead.example. SERVFAIL\n")
+    rules = os.path.join(e.dir, "hermetic")
+    os.makedirs(rules, exist_ok=True)
+    with open(os.path.join(rules, "00.lua"), "w") as f:
+        f.write('site { primary_hostname = "mx.example.org" }\n'
+                'domainlist.local_domains = { "example.org" }\n'
+                'acl.rcpt { deny { senders = "bad@*", message = "550 5.7.1 bad" }, accept {} }\n'
+                'acl.data(function(m) header.add("X-Seen: " .. m.tod_epoch) end)\n'
+                'router.here { driver = "accept", domains = "+local_domains", transport = "box" }\n'
+                'router.out { driver = "dnslookup", domains = "! +local_domains", transport = "remote" }\n'
+                'transport.box { driver = "appendfile", directory = "/nowhere", maildir_format = true }\n'
+                'transport.remote { driver = "smtp" }\n')
+    world = ["--rules", rules, "--dns", zone, "--now", "2026-03-04T05:06:07Z", "--seed", "7"]
+
+    def twice(*args, input=None):
+        a = e.run(*args, *world, input=input)
+        same(a, e.run(*args, *world, input=input))
+        return a
+    code, out, err = twice("route", "b@there.example", "c@example.org")
+    same((code, err), (0, ""))
+    holds(out, "mx.there.example [192.0.2.1]")
+    holds(out, "transport=box")
+    same(twice("route", "x@nowhere.example")[0], 1)
+    same(twice("route", "x@dead.example")[0], 2)
+    same(twice("verify", "b@there.example")[0], 0)
+    code, out, err = twice("filter", "--sender", "a@there.example", "--rcpt", "b@example.org", "--client", "203.0.113.9",
+                           input="Subject: x\n\ntext\n")
+    same((code, err), (0, ""))
+    holds(out, "verdict: accept")
+    holds(out, "X-Seen: 1772600767")
+    holds(out, "Wed, 04 Mar 2026 05:06:07")
+    code, out, err = twice("filter", "--sender", "bad@there.example", "--rcpt", "b@example.org", input="Subject: x\n\ntext\n")
+    same(code, 69)
+    holds(out, "550 5.7.1 bad")
+    code, out, err = twice("eval", "--json", "--sender", "a@there.example", "1 + 1")
+    same((code, err), (0, ""))
+    holds(out, "2")
+    code, out, err = twice("eval", "--sender", "a@there.example", "m.sender_address_domain")
+    same((code, out.strip()), (0, "there.example"))
+    code, out, err = twice("smtp", input="EHLO there.example\r\nMAIL FROM:<bad@x.example>\r\nRCPT TO:<b@example.org>\r\nQUIT\r\n")
+    same(code, 0)
+    holds(out, "550 5.7.1 bad")
+
+
+case("status prints numbers, for people and for programs", status)
+case("send hands a message to the engine", send)
+case("under the name sendmail, -t reads the recipients", sendmail)
+case("smtp on standard input stores its message in the engine", smtp_pipe)
+case("a reload changes the answer to the next session", reload_changes)
+case("a broken rule set is refused with its place, and the old one stays", reload_refused)
+case("the queue is listed, filtered, shown, frozen, thawed, removed, held and released", queue_walk)
+case("a second engine on one spool refuses to start", second_engine)
+case("a stopped spool is listed and changed; send says 75", stopped)
+case("a wrong command line is answered with 64", usage)
+case("a missing rule directory is named", missing_rules)
+case("a hermetic command prints the same bytes every time", hermetic)
+e.close()
+done()

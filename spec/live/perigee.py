@@ -1,0 +1,336 @@
+"""A real engine for specs: started on a loopback port in a directory of its own, stopped by its pid.
+
+    with Engine(rules) as e:          # rules: Lua text, files by name
+        e.send("b@example.org")
+        e.wait(lambda: e.mails())
+
+and TAP: case("title", lambda: ...) ... done().
+"""
+import glob
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PERIGEE = os.environ.get("PERIGEE", os.path.join(ROOT, "build", "perigee"))
+SLOW = 4 if "asan" in PERIGEE else 1      # everything takes longer under a sanitizer
+
+# ---- TAP
+
+_count = _failed = 0
+
+
+def case(title, body):
+    """One case: body raises or returns False to fail."""
+    global _count, _failed
+    _count += 1
+    try:
+        ok = body() is not False
+        why = ""
+    except Exception:
+        ok, why = False, traceback.format_exc()
+    if not ok:
+        _failed += 1
+    print(f"{'ok' if ok else 'not ok'} {_count} - {title}", flush=True)
+    for line in why.splitlines():
+        print(f"# {line}", flush=True)
+    return ok
+
+
+def skip(title, why):
+    global _count
+    _count += 1
+    print(f"ok {_count} - {title} # SKIP {why}", flush=True)
+
+
+def done():
+    print(f"1..{_count}")
+    sys.exit(1 if _failed else 0)
+
+
+def same(got, want):
+    if got != want:
+        raise AssertionError(f"{got!r} is not {want!r}")
+
+
+def holds(text, what):
+    if what not in text:
+        raise AssertionError(f"no {what!r} in\n{text}")
+
+
+# ---- ports and processes
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until(what, seconds=20, step=0.02):
+    """The first true value of what(), or None when time is up."""
+    end = time.monotonic() + seconds * SLOW
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            return None
+        time.sleep(step)
+
+
+def listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except OSError:
+        return False
+
+
+def descendants(pid):
+    """pid and all below it."""
+    children = {}
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as f:
+                text = f.read()
+        except OSError:
+            continue
+        fields = text[text.rindex(")") + 2:].split()
+        children.setdefault(int(fields[1]), []).append(int(stat.split("/")[2]))
+    found, todo = [], [pid]
+    while todo:
+        p = todo.pop()
+        found.append(p)
+        todo += children.get(p, [])
+    return found
+
+
+SITE = """
+site {{
+  primary_hostname = "mx.example.org",
+  listen           = {{ "127.0.0.1:{port}" }},
+  dns_servers      = "127.0.0.1#9",
+}}
+domainlist.local_domains = {{ "example.org" }}
+acl.rcpt {{
+  accept {{ hosts = "127.0.0.1" }},
+}}
+router.here   {{ driver = "accept", domains = "+local_domains", transport = "mailbox" }}
+router.remote {{ driver = "manualroute", route_list = {{ "* 127.0.0.1" }}, self = "send", transport = "remote" }}
+transport.mailbox {{ driver = "appendfile", maildir_format = true,
+                     directory = function(m) return path("{mail}", m.local_part) end }}
+transport.remote  {{ driver = "smtp", port = {sink}, connect_timeout = "5s", command_timeout = "30s" }}
+retry.rule {{ "*", "*", "F,1h,1s" }}
+"""
+
+MESSAGE = "From: a@there.example\r\nTo: b@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@there.example>\r\n\r\n{body}\r\n"
+
+
+class Engine:
+    def __init__(self, extra="", workers=2, env=None, site=SITE, dir=None, sink=9, args=()):
+        self.own = dir is None
+        self.dir = dir or tempfile.mkdtemp(prefix="perigee-spec.")
+        self.port, self.sink, self.workers = free_port(), sink, workers
+        self.spool, self.rules, self.mail = (os.path.join(self.dir, d) for d in ("spool", "rules", "mail"))
+        os.makedirs(self.rules, exist_ok=True)
+        os.makedirs(self.mail, exist_ok=True)
+        self.env, self.args, self.process = dict(os.environ, **(env or {})), list(args), None
+        self.rule("00-site.lua", site.format(port=self.port, mail=self.mail, sink=sink, dir=self.dir))
+        if extra:
+            self.rule("50-extra.lua", extra.format(port=self.port, mail=self.mail, sink=sink, dir=self.dir))
+
+    def rule(self, name, text):
+        """Whole or not at all, as an editor saves."""
+        new = os.path.join(self.rules, "." + name)
+        with open(new, "w") as f:
+            f.write(text)
+        os.rename(new, os.path.join(self.rules, name))
+
+    def start(self, wait=True):
+        root = ["--allow-root"] if os.getuid() == 0 else []
+        self.out = open(os.path.join(self.dir, "out"), "ab")
+        self.process = subprocess.Popen(
+            [PERIGEE, "serve", "--foreground", "--rules", self.rules, "--spool", self.spool,
+             "--workers", str(self.workers)] + root + self.args,
+            stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, env=self.env, start_new_session=True)
+        if wait and not until(lambda: self.process.poll() is not None or listening(self.port)):
+            raise RuntimeError("the engine does not listen\n" + self.output())
+        if wait and self.process.poll() is not None:
+            raise RuntimeError(f"the engine ended with {self.process.returncode}\n" + self.output())
+        return self
+
+    def output(self):
+        with open(os.path.join(self.dir, "out"), errors="replace") as f:
+            return f.read()[-4000:]
+
+    def pids(self):
+        return [p for p in descendants(self.process.pid)] if self.process and self.process.poll() is None else []
+
+    def kill(self):
+        """kill -9 to all of it, at once."""
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        self.process.wait()
+        until(lambda: not listening(self.port))
+
+    def stop(self, seconds=20):
+        if not self.process or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(seconds * SLOW)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            if self.process and self.process.poll() is None:
+                self.kill()
+            if self.own:
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- talking to it
+
+    def run(self, *args, input=None, env=None):
+        """A verb of the command line, on this spool."""
+        r = subprocess.run([PERIGEE, *args], input=input, capture_output=True, text=True, timeout=120,
+                           env=dict(os.environ, PERIGEE_SPOOL=self.spool, PERIGEE_RULES=self.rules, **(env or {})))
+        return r.returncode, r.stdout, r.stderr
+
+    def smtp(self, timeout=30):
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=timeout * SLOW)
+
+    def send(self, *to, subject="test", body="text", sender="a@there.example"):
+        with self.smtp() as s:
+            return s.sendmail(sender, to, MESSAGE.format(subject=subject, body=body))
+
+    def mails(self, box="*"):
+        """Contents of the Maildirs' new messages."""
+        texts = []
+        for path in sorted(glob.glob(os.path.join(self.mail, box, "new", "*"))):
+            with open(path, "rb") as f:
+                texts.append(f.read().decode("latin-1"))
+        return texts
+
+    def subjects(self):
+        return [m.group(1).strip() for t in self.mails() for m in [re.search(r"^Subject: (.*)$", t, re.M)] if m]
+
+    def count(self):
+        status, out, err = self.run("queue", "count")
+        return int(out) if status == 0 else -1
+
+    def log(self, name="mainlog"):
+        try:
+            with open(os.path.join(self.spool, "log", name), errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+
+class Sink:
+    """A server that takes mail and remembers the subjects: one thread a connection, answers as told."""
+
+    def __init__(self, answers=None, delay=0):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(128)
+        self.port = self.socket.getsockname()[1]
+        self.answers, self.delay = answers or {}, delay
+        self.subjects, self.lock, self.open = [], threading.Lock(), True
+        self.connections = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while self.open:
+            try:
+                c, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.talk, args=(c,), daemon=True).start()
+
+    def talk(self, c):
+        f = c.makefile("rwb", buffering=65536)
+
+        def say(word, default):
+            f.write((self.answers.get(word, default) + "\r\n").encode())
+            f.flush()
+
+        try:
+            say("banner", "220 sink.example ESMTP")
+            for line in f:
+                word = line.split(None, 1)[0].decode("latin-1").lower() if line.strip() else ""
+                if word in ("ehlo", "lhlo"):
+                    say("ehlo", "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100000000")
+                elif word == "data":
+                    say("data", "354 go on")
+                    if self.answers.get("data", "354").startswith("354"):
+                        subject = None
+                        for line in f:
+                            if line == b".\r\n":
+                                break
+                            if subject is None and line.lower().startswith(b"subject:"):
+                                subject = line[8:].strip().decode("latin-1")
+                        if self.delay:
+                            time.sleep(self.delay)
+                        # remembered before it is answered: what we say we have, we have
+                        if self.answers.get("dot", "250").startswith("250"):
+                            with self.lock:
+                                self.subjects.append(subject)
+                        say("dot", "250 2.0.0 taken")
+                elif word == "quit":
+                    say("quit", "221 2.0.0 bye")
+                    break
+                else:
+                    say(word, "250 2.0.0 ok")
+        except (OSError, ValueError):
+            pass
+        finally:
+            try:
+                c.close()
+            except OSError:
+                pass
+
+    def close(self):
+        self.open = False
+        self.socket.close()
+
+
+def tool(name):
+    """A program the specs need; its absence is a failed case, not a skipped one."""
+    path = shutil.which(name) or next((p for p in (f"/usr/sbin/{name}", f"/usr/lib/postfix/sbin/{name}") if os.path.exists(p)), None)
+    if not path:
+        raise RuntimeError(f"{name} is not installed (make deps)")
+    return path
