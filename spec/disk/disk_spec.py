@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# R2.4, R2.6: a full disk delays mail and loses none; a read-only one is said so. As root on a small tmpfs of its own
+# mount namespace; else by the fault seam.
+import os, subprocess, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+
+SMALL = "64m"
+
+
+def mounted(body, size=SMALL):
+    where = tempfile.mkdtemp(prefix="perigee-disk.")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", where], capture_output=True).returncode != 0:
+        os.rmdir(where)
+        return False
+    try:
+        body(where)
+    finally:
+        subprocess.run(["umount", "-l", where], capture_output=True)
+        os.rmdir(where)
+    return True
+
+
+def fill(e, where):
+    """Big messages until one is refused; returns what was answered 250."""
+    taken, last = [], None
+    for i in range(400):
+        try:
+            with e.smtp() as s:
+                s.sendmail("a@there.example", ["b@example.org"], MESSAGE.format(subject=f"big-{i}", body=("z" * 998 + "\r\n") * 700))
+            taken.append(f"big-{i}")
+        except smtplib.SMTPException as why:
+            last = why
+            break
+    return taken, last
+
+
+def full():
+    def body(where):
+        e = Engine('site {{ queue_only = true }}', dir=where, workers=1)
+        e.mail_elsewhere = tempfile.mkdtemp(prefix="perigee-mail.")
+        e.rule("00-site.lua", SITE.format(port=e.port, mail=e.mail_elsewhere, sink=9, dir=e.dir) + 'site { segment_size = "4M" }\n'
+               if False else SITE.format(port=e.port, mail=e.mail_elsewhere, sink=9, dir=e.dir))
+        e.mail = e.mail_elsewhere
+        e.start()
+        try:
+            taken, why = fill(e, where)
+            if why is None:
+                raise AssertionError("nothing was ever refused")
+            code = getattr(why, "smtp_code", None) or list(getattr(why, "recipients", {0: (0,)}).values())[0][0]
+            same(code // 100, 4)
+            same(e.count(), len(taken))
+            # full, it still says so, shows its queue and delivers
+            same(e.run("status")[0], 0)
+            e.rule("50-extra.lua", "")
+            same(e.run("reload")[0], 0)
+            e.run("queue", "run")
+            same(until(lambda: e.count() == 0, 60), True)
+            same(sorted(e.subjects()), sorted(taken))
+            # and there is room again
+            same(until(lambda: try_send(e, "after"), 30), True)
+        finally:
+            e.stop()
+            e.close()
+            shutil.rmtree(e.mail_elsewhere, ignore_errors=True)
+
+    def try_send(e, subject):
+        try:
+            e.send("b@example.org", subject=subject)
+            return True
+        except smtplib.SMTPException:
+            return False
+    if not mounted(body):
+        by_fault("write:60+:ENOSPC")
+
+
+def by_fault(fault):
+    e = Engine(env={"PERIGEE_FAULT": fault}, workers=1)
+    with e:
+        taken = []
+        for i in range(60):
+            try:
+                e.send("b@there.example", subject=f"f-{i}")
+                taken.append(f"f-{i}")
+            except (smtplib.SMTPException, OSError):
+                pass
+        e.kill()
+        e.env = dict(os.environ)
+        e.start()
+        same(until(lambda: e.count() >= len(taken)), True)
+    return True
+
+
+def failing_writes():
+    by_fault("write:40+:EIO")
+
+
+def failing_flushes():
+    by_fault("flush:10:EIO")
+
+
+def read_only():
+    def body(where):
+        e = Engine(dir=where, workers=1)
+        subprocess.run(["mount", "-o", "remount,ro", where], check=True)
+        r = subprocess.run([PERIGEE, "serve", "--foreground", "--rules", e.rules, "--spool", e.spool, "--allow-root"],
+                           capture_output=True, text=True, timeout=60)
+        same(r.returncode >= 64, True)
+        holds(r.stderr + r.stdout, "Read-only")
+    if not mounted(body):
+        skip("a read-only spool is named and the engine does not start", "no right to mount here")
+        return True
+
+
+case("a full disk: mail is put off with 4xx, nothing answered 250 is lost, and deliveries make room", full)
+case("writes that fail: what was answered 250 is there after a restart", failing_writes)
+case("a flush that fails once condemns its group and no more", failing_flushes)
+case("a read-only spool is named, and the engine does not start", read_only)
+done()
