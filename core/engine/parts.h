@@ -47,6 +47,7 @@ struct engine {
     struct links *links;
     struct events *events;
     struct map *holds;              /* domain, "" for all deliveries */
+    struct map *boxes;              /* mailbox files being written, with who waits for them */
 
     /* hermetic */
     void (*on_delivery)(void *ctx, const struct delivery_seen *d);

@@ -169,7 +169,10 @@ static void offer_unread(struct session *s)
     if (s->lost)
         return;
     if (s->st) {
-        stream_resume(s->st);
+        if (stream_unread(s->st)) {     /* offered again by a resume only */
+            stream_pause(s->st);
+            stream_resume(s->st);
+        }
         return;
     }
     while (s->unread.n && !smtp_server_waiting(s->srv) && !smtp_server_over(s->srv)) {

@@ -1,0 +1,92 @@
+/*
+ * attempt - one go at delivering a message to one place
+ *
+ * Some items of a walk that share a transport and hosts, with everything the
+ * transport needs to know. deliver.c makes and ends them; remote.c, mailbox.c
+ * and command.c carry them out and end each item.
+ */
+#ifndef ENGINE_ATTEMPT_H
+#define ENGINE_ATTEMPT_H
+
+#include "engine/appendfile.h"
+#include "engine/event.h"
+#include "engine/program.h"
+#include "engine/transport.h"
+#include "engine/walk.h"
+#include "smtp/client.h"
+
+struct link;
+struct dest;
+
+struct attempt {
+    struct walk *w;
+    struct attempt *next, **at;         /* in the walk's waiting or running list */
+    struct item *items;                 /* by peer */
+    uint32_t nitems;
+    bool alone;                         /* divided: takes no further items */
+    struct event_view *view;            /* what transport options and events read */
+    struct transport tr;
+    struct eval *eval;
+    struct event_run *event;
+    struct buf header_room;
+    struct str header;                  /* as it leaves */
+    int64_t began_us;
+    struct job job;                     /* goes on outside of a callback */
+
+    /* remote */
+    struct host *hosts;
+    size_t nhosts, at_host;
+    uint32_t tried;
+    size_t resolving;                   /* of tr.hosts */
+    struct hosts_query *query;
+    int64_t skipped_until;
+    struct at_host host;
+    bool secure;
+    bool hint_seen;                     /* the host has failed before */
+    bool fresh;                         /* do not reuse a connection: one has just died */
+    struct client_message msg;
+    struct client_rcpt *rcpts;
+    struct item **by_rcpt;
+    uint64_t read_at;
+    struct dest *dest;                  /* waiting there */
+    struct attempt *dest_next;
+    struct link *link;
+    struct why failed;                  /* the host's failure, while retry rules are asked */
+    const char *failed_kind;
+
+    /* local */
+    struct appendfile *file;
+    bool file_busy;                     /* a helper thread has it */
+    struct str box;                     /* the mailbox file it holds or waits for */
+    struct attempt *box_next;
+    struct program *program;
+    struct content content;
+    struct str shown;
+};
+
+/* ---- deliver.c */
+void attempt_end(struct attempt *a);                        /* every item has ended */
+void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind, struct str error);
+struct engine *attempt_engine(struct attempt *a);
+
+/* ---- one file each: start, and give up (the engine ends) */
+void remote_start(struct attempt *a);
+void remote_cancel(struct attempt *a);
+void mailbox_start(struct attempt *a);
+void mailbox_cancel(struct attempt *a);
+void command_start(struct attempt *a);
+void command_cancel(struct attempt *a);
+
+/* ---- links.c: a connection for a->host, new or kept. False: the destination
+ * has no room for more mail of this worker; park the message. */
+bool link_request(struct attempt *a);
+void link_forget(struct attempt *a);                        /* the attempt goes away */
+void link_send(struct attempt *a);                          /* on the link that was given */
+void links_park(struct engine *e, struct attempt *a);
+/* answers, in remote.c */
+void remote_linked(struct attempt *a);                      /* a->link is ready: link_send */
+void remote_sent(struct attempt *a, bool reused);           /* every recipient is settled */
+/* No connection, or it broke. host_error: it says something about the host. */
+void remote_failed(struct attempt *a, const struct why *why, const char *kind, bool host_error, bool reused);
+
+#endif

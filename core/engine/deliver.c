@@ -1,0 +1,362 @@
+/*
+ * deliver - a message's items divided into attempts, and each made
+ */
+#include "engine/attempt.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+struct engine *attempt_engine(struct attempt *a)
+{
+    return a->w->e;
+}
+
+ssize_t walk_read_body(void *walk, uint64_t offset, char *p, size_t n)
+{
+    struct walk *w = walk;
+
+    return spool_body_read(w->msg.body, offset, p, n);
+}
+
+/* ---- lists */
+
+static void attempt_link(struct attempt *a, struct attempt **list)
+{
+    a->next = *list;
+    a->at = list;
+    if (a->next)
+        a->next->at = &a->next;
+    *list = a;
+}
+
+static void attempt_unlink(struct attempt *a)
+{
+    if (a->next)
+        a->next->at = a->at;
+    *a->at = a->next;
+}
+
+static void attempt_free(struct attempt *a)
+{
+    attempt_unlink(a);
+    buf_free(&a->header_room);
+    if (a->view)
+        event_view_free(a->view);
+    free(a);
+}
+
+static struct attempt *attempt_new(struct walk *w)
+{
+    struct attempt *a = calloc(1, sizeof *a);
+
+    if (!a)
+        die("no memory for a delivery");
+    a->w = w;
+    attempt_link(a, &w->waiting);
+    return a;
+}
+
+static void attempt_add(struct attempt *a, struct item *it)
+{
+    struct item **end = &a->items;
+
+    while (*end)
+        end = &(*end)->peer;
+    it->peer = NULL;
+    *end = it;
+    a->nitems++;
+}
+
+/* ---- division: one transport, one set of hosts, one sender, one header */
+
+static bool same_hosts(const struct item *a, const struct item *b)
+{
+    if (a->nhosts != b->nhosts || a->nfallback != b->nfallback)
+        return false;
+    for (size_t i = 0; i < a->nhosts + a->nfallback; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < b->nhosts + b->nfallback && !found; k++)
+            found = ip_same(a->hosts[i].ip, b->hosts[k].ip) && a->hosts[i].port == b->hosts[k].port
+                 && str_same(a->hosts[i].name, b->hosts[k].name);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static bool same_edits(const struct header_edit *a, const struct header_edit *b)
+{
+    for (; a && b; a = a->next, b = b->next)
+        if (a->remove != b->remove || a->place != b->place || !str_same(a->text, b->text))
+            return false;
+    return !a && !b;
+}
+
+static bool goes_with(const struct attempt *a, const struct item *it)
+{
+    const struct item *o = a->items;
+
+    return !a->alone && str_same(o->at.transport, it->at.transport) && !o->at.file.n && !it->at.file.n
+        && !o->at.pipe.n && !it->at.pipe.n && same_hosts(o, it)
+        && (o->at.return_path.p == NULL) == (it->at.return_path.p == NULL)
+        && str_same(o->at.return_path, it->at.return_path) && same_edits(o->edits, it->edits);
+}
+
+/* A walk of a thousand recipients looks at the newest few groups only. */
+static void divide(struct walk *w, struct item *it)
+{
+    enum { GROUPS_LOOKED_AT = 64 };
+    struct attempt *a = w->waiting;
+
+    for (int i = 0; a && i < GROUPS_LOOKED_AT; a = a->next, i++)
+        if (goes_with(a, it)) {
+            attempt_add(a, it);
+            return;
+        }
+    attempt_add(attempt_new(w), it);
+}
+
+/* Local transports deliver one address at a time; multi_domain and max_rcpt
+ * bound a remote one. What does not fit becomes attempts of its own. */
+static void split(struct attempt *a)
+{
+    struct walk *w = a->w;
+    struct item **at = &a->items, *it;
+    struct attempt *more = NULL;
+    uint32_t kept = 0;
+
+    while ((it = *at)) {
+        bool fits = kept == 0
+                 || (!transport_is_local(&a->tr) && kept < a->tr.max_rcpt
+                     && (a->tr.multi_domain || str_same_fold(it->at.domain, a->items->at.domain)));
+
+        if (fits) {
+            kept++;
+            at = &it->peer;
+            continue;
+        }
+        *at = it->peer;
+        if (!more || transport_is_local(&a->tr)) {
+            more = attempt_new(w);
+            more->alone = transport_is_local(&a->tr);
+        }
+        attempt_add(more, it);
+    }
+    a->nitems = kept;
+}
+
+/* ---- the header as it leaves */
+
+static void add_edit(struct arena *a, struct header_edit ***end, struct header_edit e)
+{
+    struct header_edit *h = arena_new(a, struct header_edit);
+
+    *h = e;
+    h->next = NULL;
+    **end = h;
+    *end = &h->next;
+}
+
+static void transport_edits(struct attempt *a, struct header_edit ***end)
+{
+    struct arena *ar = &a->w->arena;
+    struct str rest = a->tr.headers_remove, word, wire;
+    const char *reason;
+
+    for (size_t i = 0; i < rest.n; i++)
+        if (rest.p[i] == '\n')
+            ((char *)(uintptr_t)rest.p)[i] = ':';
+    while (str_cut(&rest, ':', &word))
+        if ((word = str_trim(word)).n)
+            add_edit(ar, end, (struct header_edit){ .remove = true, .text = word });
+    for (rest = a->tr.headers_add; str_cut(&rest, '\n', &word);)
+        if (str_trim(word).n && header_make(ar, str_trim(word), &wire, &reason))
+            add_edit(ar, end, (struct header_edit){ .place = HEADER_AT_END, .text = wire });
+}
+
+static void trace_fields(struct attempt *a, struct str sender, struct buf *out)
+{
+    struct arena *ar = &a->w->arena;
+
+    if (a->tr.return_path_add)
+        buf_addf(out, "Return-path: <%.*s>\r\n", STR_ARG(sender));
+    if (a->tr.envelope_to_add)
+        buf_addf(out, "Envelope-to: %.*s\r\n", STR_ARG(a->w->t->rcpts[a->items->rcpt].addr));
+    if (a->tr.delivery_date_add)
+        buf_addf(out, "Delivery-date: %.*s\r\n", STR_ARG(clock_rfc5322(ar, clock_wall())));
+}
+
+static void build_header(struct attempt *a)
+{
+    struct arena *ar = &a->w->arena;
+    struct header_edit *edits = NULL, **end = &edits;
+    struct buf trace = { 0 };
+
+    for (const struct header_edit *e = a->items->edits; e; e = e->next)
+        add_edit(ar, &end, *e);
+    transport_edits(a, &end);
+    trace_fields(a, a->msg.sender, &trace);
+    if (!edits && trace.n == 0) {
+        a->header = a->w->msg.header;
+        return;
+    }
+    header_apply(a->w->msg.header, edits, buf_str(&trace), &a->header_room);
+    a->header = buf_str(&a->header_room);
+    buf_free(&trace);
+}
+
+static struct str return_path(const struct attempt *a)
+{
+    if (a->tr.return_path.p)
+        return str_same(a->tr.return_path, STR("<>")) ? STR("") : a->tr.return_path;
+    if (a->items->at.return_path.p)
+        return a->items->at.return_path;
+    return a->w->t->sender;
+}
+
+/* ---- one attempt */
+
+void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind, struct str error)
+{
+    struct str text = arena_dup(&a->w->arena, error);
+
+    for (struct item *it = a->items; it; it = it->peer) {
+        if (it->end != ITEM_OPEN)
+            continue;
+        it->end = end;
+        it->err = err;
+        it->kind = kind;
+        it->error = text;
+    }
+}
+
+static void start_more(struct walk *w);
+
+void attempt_end(struct attempt *a)
+{
+    struct walk *w = a->w;
+
+    w->nrunning--;
+    attempt_free(a);
+    if (w->nrunning || w->waiting)
+        settle_step(w);
+    start_more(w);
+}
+
+static void options_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
+{
+    struct attempt *a = ctx;
+    struct walk *w = a->w;
+
+    a->eval = NULL;
+    if (st != ST_OK) {
+        attempt_all(a, ITEM_AGAIN, -1, "*", str_of(why && why->text[0] ? why->text : "transport options could not be evaluated"));
+        attempt_end(a);
+        return;
+    }
+    transport_read(&w->arena, tv, w->set->hostname, &a->tr);
+    split(a);
+    a->msg.sender = return_path(a);
+    build_header(a);
+    if (a->tr.message_size_limit > 0 && w->size > (uint64_t)a->tr.message_size_limit) {
+        attempt_all(a, ITEM_NEVER, 0, "*", arena_printf(&w->arena, "message is too big (transport limit = %lld)",
+                                                        (long long)a->tr.message_size_limit));
+        attempt_end(a);
+        return;
+    }
+    switch (a->tr.driver) {
+    case DRIVER_SMTP:
+    case DRIVER_LMTP:
+        remote_start(a);
+        break;
+    case DRIVER_APPENDFILE:
+        mailbox_start(a);
+        break;
+    case DRIVER_PIPE:
+        command_start(a);
+        break;
+    case DRIVER_OTHER:
+        attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&w->arena, "transport %.*s: driver %.*s cannot deliver",
+                                                         STR_ARG(a->tr.name), STR_ARG(a->tr.driver_name)));
+        attempt_end(a);
+        break;
+    }
+}
+
+static void attempt_start(struct attempt *a)
+{
+    struct walk *w = a->w;
+    struct eval *eval;
+
+    attempt_unlink(a);
+    attempt_link(a, &w->running);
+    w->nrunning++;
+    a->began_us = clock_wall_us();
+    walk_hold(w);
+    a->view = event_view(w->t, &a->items->at, NULL, w, walk_release);
+    a->view->t.phase = PH_TRANSPORT;
+    if (!policy_has_transport(w->set->policy, a->items->at.transport)) {
+        attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&w->arena, "there is no transport %.*s", STR_ARG(a->items->at.transport)));
+        attempt_end(a);
+        return;
+    }
+    eval = policy_transport(w->set->policy, a->items->at.transport, &a->view->t, options_known, a);
+    if (eval)
+        a->eval = eval;
+}
+
+/* At most remote_max_parallel at a time for one message. Attempts that end
+ * inside attempt_start come back here: the loop above them goes on. */
+static void start_more(struct walk *w)
+{
+    unsigned max = (unsigned)setting_int(w->set, SET_remote_max_parallel, 6);
+    struct attempt *a;
+
+    if (w->starting)
+        return;
+    w->starting = true;
+    while (w->waiting && w->nrunning < (max ? max : 1)) {
+        for (a = w->waiting; a->next; a = a->next)
+            ;
+        attempt_start(a);
+    }
+    w->starting = false;
+    if (!w->waiting && w->nrunning == 0)
+        settle_all(w);
+}
+
+void deliver_all(struct walk *w)
+{
+    w->t->phase = PH_TRANSPORT;
+    for (struct item *it = w->items; it && !w->freeze; it = it->next)
+        if (it->end == ITEM_OPEN && !it->same)
+            divide(w, it);
+    for (struct item *it = w->items; it && w->freeze; it = it->next)
+        if (it->end == ITEM_OPEN) {
+            it->end = ITEM_AGAIN;
+            it->not_tried = true;
+            it->error = STR("message is frozen");
+        }
+    start_more(w);
+}
+
+void deliver_cancel(struct walk *w)
+{
+    while (w->running) {
+        struct attempt *a = w->running;
+
+        if (a->eval)
+            policy_cancel(a->eval);
+        if (a->event)
+            event_cancel(a->event);
+        remote_cancel(a);
+        mailbox_cancel(a);
+        command_cancel(a);
+        attempt_free(a);
+    }
+    while (w->waiting)
+        attempt_free(w->waiting);
+    w->nrunning = 0;
+}

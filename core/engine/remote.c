@@ -1,0 +1,411 @@
+/*
+ * remote - an attempt over SMTP or LMTP: host after host until all are settled
+ */
+#include "engine/attempt.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/host.h"
+
+enum { ERR_RCPT_4XX = -44, ERR_DATA_4XX = -46, ERR_RETRY = -53, ERR_LOCAL = -17, PARK_S = 60 };
+
+static void next_host(struct attempt *a);
+
+/* ---- hosts named by the transport */
+
+static void add_host(struct attempt *a, struct host h)
+{
+    struct host *more = arena_array(&a->w->arena, struct host, a->nhosts + 1);
+
+    if (a->nhosts)
+        memcpy(more, a->hosts, a->nhosts * sizeof *more);
+    more[a->nhosts] = h;
+    a->hosts = more;
+    a->nhosts++;
+}
+
+static void resolve_next(struct attempt *a);
+
+static void resolved(void *ctx, const struct hosts_answer *ans)
+{
+    struct attempt *a = ctx;
+    bool late = a->query != NULL;
+
+    a->query = NULL;
+    for (size_t i = 0; i < ans->n && ans->end == HOSTS_OK; i++) {
+        struct host h = ans->host[i];
+
+        h.name = arena_dup(&a->w->arena, h.name);
+        if (!ip_is_loopback(h.ip) || a->tr.allow_localhost) {
+            add_host(a, h);
+        } else {
+            a->failed.err = ERR_LOCAL;
+            why_set(&a->failed, ST_AGAIN, "remote host address is the local host: %.*s", STR_ARG(h.name));
+        }
+    }
+    if (ans->end == HOSTS_AGAIN)
+        a->failed = ans->why;
+    if (late)
+        resolve_next(a);
+}
+
+static void resolve_one(struct attempt *a, struct str name)
+{
+    struct hosts_want want = { .randomize = a->tr.hosts_randomize };
+    struct host h = { .name = name, .preference = -1 };
+    struct hosts_query *q;
+
+    if (ip_parse(name, &h.ip)) {
+        struct hosts_answer one = { .end = HOSTS_OK, .host = &h, .n = 1 };
+
+        resolved(a, &one);
+        return;
+    }
+    q = hosts_ask(attempt_engine(a)->dns, name, &want, resolved, a);
+    if (q)
+        a->query = q;
+}
+
+static void resolve_next(struct attempt *a)
+{
+    size_t n = a->tr.nhosts + a->tr.nfallback;
+    bool own = a->items->nhosts == 0 || a->tr.hosts_override;
+
+    while (a->resolving < n && !a->query) {
+        size_t i = a->resolving++;
+
+        if (i < a->tr.nhosts && own)
+            resolve_one(a, a->tr.hosts[i]);
+        else if (i >= a->tr.nhosts && a->items->nfallback == 0)
+            resolve_one(a, a->tr.fallback[i - a->tr.nhosts]);
+    }
+    if (a->query)
+        return;
+    if (a->nhosts == 0) {
+        attempt_all(a, ITEM_AGAIN, a->failed.err, "*", str_of(a->failed.text[0] ? a->failed.text : "no host found for transport"));
+        attempt_end(a);
+        return;
+    }
+    next_host(a);
+}
+
+void remote_start(struct attempt *a)
+{
+    struct item *it = a->items;
+
+    a->failed_kind = "*";
+    if (a->tr.driver == DRIVER_LMTP) {
+        add_host(a, (struct host){ .name = a->tr.socket.n ? a->tr.socket : STR("localhost"), .preference = -1 });
+        next_host(a);
+        return;
+    }
+    if (it->nhosts && !a->tr.hosts_override)
+        for (size_t i = 0; i < it->nhosts; i++)
+            add_host(a, it->hosts[i]);
+    for (size_t i = it->nhosts; i < it->nhosts + it->nfallback && it->nfallback; i++)
+        add_host(a, it->hosts[i]);
+    resolve_next(a);
+}
+
+/* ---- the end: what no host took is for later */
+
+static void give_up(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+    bool skipped = a->tried == 0 && a->skipped_until;
+
+    for (struct item *it = a->items; it; it = it->peer) {
+        if (it->end != ITEM_OPEN)
+            continue;
+        it->end = ITEM_AGAIN;
+        if (it->error.n)
+            continue;                   /* a host's word about this recipient */
+        it->host = a->host;
+        it->err = skipped ? ERR_RETRY : a->failed.err;
+        it->kind = a->failed_kind;
+        it->not_tried = skipped;
+        it->host_next = a->skipped_until;
+        it->error = skipped ? STR("retry time not reached for any host")
+                            : arena_dup(&a->w->arena, str_of(a->failed.text));
+    }
+    if (!skipped && event_wanted(a->w->set, "msg:defer", a->tr.name)) {
+        walk_hold(a->w);
+        event_after(e, a->w->set, "msg:defer", event_view(a->w->t, &a->items->at, &a->host, a->w, walk_release),
+                    str_of(a->failed.text), a->failed.err);
+    }
+    attempt_end(a);
+}
+
+static void park(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+
+    links_park(e, a);
+    for (struct item *it = a->items; it; it = it->peer)
+        if (it->end == ITEM_OPEN) {
+            it->end = ITEM_AGAIN;
+            it->not_tried = true;
+            it->kind = "park";
+            it->host_next = engine_now(e) + PARK_S;
+        }
+    attempt_end(a);
+}
+
+/* In a world without sockets and without scripted peers the first host takes
+ * everything, and whoever watches sees it. */
+static void capture(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+    struct walk *w = a->w;
+    struct buf message = { 0 };
+
+    buf_add(&message, a->header);
+    buf_add(&message, STR("\r\n"));
+    for (uint64_t at = 0; at < w->msg.body_size;) {
+        ssize_t n = walk_read_body(w, at, buf_room(&message, 65536), 65536);
+
+        if (n <= 0)
+            break;
+        buf_grew(&message, (size_t)n);
+        at += (uint64_t)n;
+    }
+    for (struct item *it = a->items; it; it = it->peer) {
+        struct delivery_seen seen = {
+            .id = str_of(w->id.s), .recipient = it->at.address, .transport = a->tr.name, .host = a->host.name,
+            .message = buf_str(&message),
+        };
+
+        e->on_delivery(e->on_delivery_ctx, &seen);
+        it->end = ITEM_DONE;
+        it->host = a->host;
+        settle_delivered(w, it, STR(""), STR(""), clock_wall_us() - a->began_us, false, it != a->items, false);
+    }
+    buf_free(&message);
+    attempt_end(a);
+}
+
+static bool open_items(const struct attempt *a)
+{
+    for (const struct item *it = a->items; it; it = it->peer)
+        if (it->end == ITEM_OPEN)
+            return true;
+    return false;
+}
+
+static void next_host(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+    struct host_hint hint;
+
+    a->fresh = false;
+    a->msg.n = 0;
+    if (!open_items(a)) {
+        attempt_end(a);
+        return;
+    }
+    for (; a->at_host < a->nhosts && a->tried < a->tr.max_try; a->at_host++) {
+        const struct host *h = &a->hosts[a->at_host];
+
+        a->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : a->tr.port };
+        a->secure = h->secure;
+        a->hint_seen = host_hint_get(e, &a->host, a->tr.include_ip, &hint);
+        if (a->hint_seen && hint.next > engine_now(e) && !a->w->force) {
+            if (a->skipped_until == 0 || hint.next < a->skipped_until)
+                a->skipped_until = hint.next;
+            continue;
+        }
+        a->view->host = a->host;
+        a->view->t.host = &a->view->host;
+        if (e->cfg.hermetic && !e->on_connect && e->on_delivery)
+            capture(a);
+        else if (!link_request(a))
+            park(a);
+        return;
+    }
+    give_up(a);
+}
+
+/* ---- one transaction */
+
+static ssize_t read_body(void *ctx, char *p, size_t n)
+{
+    struct attempt *a = ctx;
+    uint64_t left = a->w->msg.body_size - a->read_at;
+    ssize_t got;
+
+    if (left == 0)
+        return 0;
+    got = walk_read_body(a->w, a->read_at, p, n < left ? n : (size_t)left);
+    if (got == 0) {
+        errno = EIO;                    /* the body is shorter than it was kept */
+        return -1;
+    }
+    if (got > 0)
+        a->read_at += (uint64_t)got;
+    return got;
+}
+
+void remote_linked(struct attempt *a)
+{
+    struct walk *w = a->w;
+    size_t n = 0;
+
+    if (!a->rcpts) {
+        a->rcpts = arena_array(&w->arena, struct client_rcpt, a->nitems);
+        a->by_rcpt = arena_array(&w->arena, struct item *, a->nitems);
+    }
+    for (struct item *it = a->items; it; it = it->peer) {
+        if (it->end != ITEM_OPEN)
+            continue;
+        a->rcpts[n] = (struct client_rcpt){ .addr = it->at.address };
+        a->by_rcpt[n++] = it;
+    }
+    a->read_at = 0;
+    a->msg = (struct client_message){
+        .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = w->t->body_8bit,
+        .size = a->header.n + 2 + w->msg.body_size, .header = a->header, .read = read_body, .ctx = a,
+    };
+    link_send(a);
+}
+
+/* A connection was closed under us before it took this message: another one
+ * is tried, the host has done nothing wrong. */
+static bool died_unused(const struct attempt *a, bool reused)
+{
+    if (!reused || a->fresh)
+        return false;
+    for (size_t i = 0; i < a->msg.n; i++)
+        if (a->rcpts[i].code || a->rcpts[i].outcome != CLIENT_AGAIN)
+            return false;
+    return true;
+}
+
+static void deferred_here(struct attempt *a, struct item *it, const struct client_rcpt *r)
+{
+    struct engine *e = attempt_engine(a);
+
+    it->error = r->text.n ? r->text : STR("no answer from the remote server");
+    it->host = a->host;
+    it->err = r->by_rcpt ? ERR_RCPT_4XX : ERR_DATA_4XX;
+    it->kind = r->by_rcpt ? "rcpt_4xx" : "data_4xx";
+    if (r->by_rcpt && event_wanted(a->w->set, "msg:rcpt:host:defer", a->tr.name)) {
+        walk_hold(a->w);
+        event_after(e, a->w->set, "msg:rcpt:host:defer", event_view(a->w->t, &it->at, &a->host, a->w, walk_release), it->error, it->err);
+    }
+}
+
+/* Takes over what the client settled. True if something was answered. */
+static void take_results(struct attempt *a, bool reused)
+{
+    struct walk *w = a->w;
+    bool further = false;
+
+    for (size_t i = 0; i < a->msg.n; i++) {
+        struct client_rcpt *r = &a->rcpts[i];
+        struct item *it = a->by_rcpt[i];
+
+        if (r->outcome == CLIENT_OK) {
+            CRASH_POINT("deliver.sent");
+            it->end = ITEM_DONE;
+            it->host = a->host;
+            settle_delivered(w, it, a->tr.lmtp && r->text.n ? r->text : a->msg.confirmation, STR(""),
+                             clock_wall_us() - a->began_us, transport_is_local(&a->tr), further, reused);
+            further = true;
+        } else if (r->outcome == CLIENT_NEVER) {
+            it->end = ITEM_NEVER;
+            it->host = a->host;
+            it->err = 0;
+            it->error = r->text.n ? r->text : STR("refused by the remote server");
+        } else if (r->code) {
+            deferred_here(a, it, r);
+        }
+    }
+}
+
+void remote_sent(struct attempt *a, bool reused)
+{
+    take_results(a, reused);
+    if (a->hint_seen)
+        host_hint_worked(attempt_engine(a), &a->host, a->tr.include_ip);
+    a->tried++;
+    a->at_host++;
+    next_host(a);
+}
+
+static void log_host(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+    struct arena ar = { 0 };
+
+    buf_addf(&e->line, "H=%.*s [%.*s]", STR_ARG(a->host.name), STR_ARG(ip_text(&ar, a->host.ip)));
+    if (log_sel_has(a->w->set->log, LS_outgoing_port))
+        buf_addf(&e->line, ":%u", a->host.port);
+    buf_addf(&e->line, " %s", a->failed.text);
+    engine_log(e, LOG_MAIN, str_of(a->w->id.s));
+    arena_free(&ar);
+}
+
+static void rule_known(void *ctx, enum status st, const struct retry_rule *r)
+{
+    struct attempt *a = ctx;
+
+    a->eval = NULL;
+    host_hint_failed(attempt_engine(a), a->w->set, &a->host, a->tr.include_ip, st == ST_OK && r ? r : &retry_default);
+    a->tried++;
+    a->at_host++;
+    next_host(a);
+}
+
+static void host_failed(struct attempt *a)
+{
+    struct engine *e = attempt_engine(a);
+    struct walk *w = a->w;
+    struct eval *eval;
+
+    log_host(a);
+    if (event_wanted(w->set, "msg:host:defer", a->tr.name)) {
+        struct str data = arena_printf(&w->arena, "%s", a->failed.text);
+
+        walk_hold(w);
+        event_after(e, w->set, "msg:host:defer", event_view(w->t, &a->items->at, &a->host, w, walk_release), data, a->failed.err);
+    }
+    eval = policy_retry(w->set->policy, &a->view->t, STR(""), a->host.name, str_of(a->failed_kind), rule_known, a);
+    if (eval)
+        a->eval = eval;
+}
+
+void remote_failed(struct attempt *a, const struct why *why, const char *kind, bool host_error, bool reused)
+{
+    if (a->msg.n && died_unused(a, reused)) {
+        a->fresh = true;
+        a->msg.n = 0;
+        if (!link_request(a))
+            park(a);
+        return;
+    }
+    if (a->msg.n)
+        take_results(a, reused);
+    a->msg.n = 0;
+    a->failed = *why;
+    a->failed_kind = kind;
+    if (!a->failed.text[0])
+        why_set(&a->failed, ST_AGAIN, "connection closed by the remote server");
+    if (host_error && open_items(a)) {
+        host_failed(a);
+        return;
+    }
+    a->tried++;
+    a->at_host++;
+    next_host(a);
+}
+
+void remote_cancel(struct attempt *a)
+{
+    if (a->query)
+        hosts_cancel(a->query);
+    a->query = NULL;
+    link_forget(a);
+}

@@ -1,0 +1,82 @@
+/*
+ * transport - the options of one transport, read for one attempt
+ *
+ * Values come from policy with functions already answered; here they get
+ * their types and Exim's defaults. Strings live as long as the attempt.
+ */
+#ifndef ENGINE_TRANSPORT_H
+#define ENGINE_TRANSPORT_H
+
+#include <sys/types.h>
+
+#include "base/ip.h"
+#include "policy/policy.h"
+
+enum driver { DRIVER_SMTP, DRIVER_LMTP, DRIVER_APPENDFILE, DRIVER_PIPE, DRIVER_OTHER };
+
+struct transport {
+    enum driver driver;
+    struct str name, driver_name;
+    /* every driver */
+    struct str headers_add, headers_remove;     /* one a line */
+    struct str return_path;                     /* p NULL: not set */
+    bool return_path_add, envelope_to_add, delivery_date_add, body_only, headers_only;
+    int64_t message_size_limit;
+    struct str user, group;
+    struct str home, directory;                 /* home_directory, current_directory */
+
+    /* smtp */
+    const struct str *hosts; size_t nhosts;
+    const struct str *fallback; size_t nfallback;
+    bool hosts_override, hosts_randomize, allow_localhost, multi_domain, lmtp, include_ip;
+    uint16_t port;
+    struct str helo, interface;
+    int64_t connect_ms, command_ms, data_ms, final_ms;
+    uint32_t max_rcpt, max_messages, max_try;
+    int64_t size_addition;
+    int64_t line_max;
+    struct val serialize, avoid_esmtp, avoid_pipelining;
+
+    /* lmtp */
+    struct str socket;
+
+    /* pipe, and lmtp over a program */
+    struct val command;
+    struct val environment;
+    struct str path;
+    int64_t timeout_ms;
+    size_t output_max;
+    struct val temp_errors;
+    bool ignore_status, return_output, return_fail_output, log_output, log_fail_output, log_defer_output;
+    bool timeout_defer, freeze_exec_fail, freeze_signal;
+    mode_t umask;
+
+    /* appendfile */
+    struct val file, folder;                    /* file, directory: a string, or path(): a list */
+    bool maildir, create_directory, file_must_exist, check_owner, check_group, mode_fail_narrower;
+    bool lockfile, fcntl_lock, unsupported;
+    mode_t mode, directory_mode, lockfile_mode;
+    int64_t lock_retries, lock_interval, lock_fcntl_timeout, lockfile_timeout;
+    struct str file_name, tag;
+
+    /* appendfile and pipe */
+    struct val check_string, escape_string, prefix, suffix;     /* VAL_NIL: the default */
+    bool crlf;
+};
+
+/* Copies what tv holds into the arena. */
+void transport_read(struct arena *a, const struct transport_values *tv, struct str hostname, struct transport *out);
+static inline bool transport_is_local(const struct transport *t)
+{
+    return t->driver != DRIVER_SMTP;
+}
+
+/* Is the host in a list of names, addresses, CIDR blocks and "*"? Transport
+ * host lists are facts here; what needs thought is a function. */
+bool host_listed(const struct val *list, struct str name, struct ip ip);
+
+/* A command as an argument vector: a list as it is, a string cut at blanks
+ * with quotes respected and nothing expanded. NULL-terminated; NULL: unusable. */
+char **command_argv(struct arena *a, const struct val *command);
+
+#endif
