@@ -57,6 +57,7 @@ struct attempt {
     /* local */
     struct appendfile *file;
     bool file_busy;                     /* a helper thread has it */
+    struct local_delivery *local;       /* another user's mailbox */
     struct str box;                     /* the mailbox file it holds or waits for */
     struct attempt *box_next;
     struct program *program;

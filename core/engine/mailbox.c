@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/local.h"
 
 /* Attempts waiting for a mailbox file that another one is writing. Two of our
  * own threads would only keep each other asleep over its lock. */
@@ -23,25 +24,14 @@ static void later(struct attempt *a, const char *text)
     attempt_end(a);
 }
 
-/* ---- where to: a path() with its root, or a plain string (design P5) */
+/* ---- where to (design P5) */
 
-static struct str joined(struct arena *a, const struct val *v)
+/* A path() carries the mark of its trusted root; for any other string names
+ * from the wire must be ones that cannot leave the directory they are put in. */
+static bool safe_path(const struct at_address *at, struct str path)
 {
-    struct buf b = { 0 };
-    struct str s;
-
-    for (size_t i = 1; i < v->u.list.n; i++) {
-        if (i > 1)
-            buf_byte(&b, '/');
-        buf_add(&b, v->u.list.v[i]);
-    }
-    s = arena_dup(a, buf_str(&b));
-    buf_free(&b);
-    return s;
-}
-
-static bool safe_address(const struct at_address *at)
-{
+    if (str_find_str(path, STR("/./")) != SIZE_MAX)
+        return true;
     return appendfile_safe(at->local_part) && appendfile_safe(at->domain);
 }
 
@@ -62,12 +52,7 @@ static bool from_option(struct attempt *a)
 
     f->directory = a->tr.folder.type != VAL_NIL;
     f->maildir = f->directory && a->tr.maildir;
-    if (v->type == VAL_LIST && v->u.list.n > 1) {
-        f->root = v->u.list.v[0];
-        f->rest = joined(&a->w->arena, v);
-        return true;
-    }
-    return v->type == VAL_STR && safe_address(&a->items->at) && appendfile_split(v->u.s, &f->root, &f->rest);
+    return v->type == VAL_STR && safe_path(&a->items->at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
 }
 
 /* ---- what */
@@ -254,6 +239,39 @@ static int64_t wanted_uid(const struct attempt *a)
     return pw ? (int64_t)pw->pw_uid : -2;
 }
 
+static enum content_end next_piece(void *ctx, struct buf *out)
+{
+    struct attempt *a = ctx;
+
+    return content_next(&a->file->content, out);
+}
+
+static void local_ended(void *ctx, enum status st, uint64_t written, const struct why *why)
+{
+    struct attempt *a = ctx;
+
+    a->local = NULL;
+    a->file->status = st;
+    a->file->written = written;
+    if (why)
+        a->file->why = *why;
+    content_free(&a->file->content);
+    finish(a);
+}
+
+static void as_user(struct attempt *a, int64_t uid)
+{
+    struct engine *e = attempt_engine(a);
+    struct local_want w = { .file = a->file };
+
+    if (!e->cfg.local || uid < -1) {
+        later(a, uid < -1 ? "there is no such user" : "delivery as another user needs the local delivery process");
+        return;
+    }
+    w.user = a->tr.user.n ? a->tr.user : arena_printf(&a->w->arena, "%lld", (long long)uid);
+    a->local = local_deliver(e->cfg.local, &w, next_piece, local_ended, a);
+}
+
 void mailbox_start(struct attempt *a)
 {
     struct engine *e = attempt_engine(a);
@@ -276,7 +294,7 @@ void mailbox_start(struct attempt *a)
     }
     uid = wanted_uid(a);
     if (uid != -1 && uid != (int64_t)geteuid()) {
-        later(a, "delivery as another user needs the local delivery process");
+        as_user(a, uid);
         return;
     }
     if (a->file->directory)
@@ -290,6 +308,11 @@ void mailbox_cancel(struct attempt *a)
     struct engine *e = attempt_engine(a);
     struct box *b = a->box.n ? map_get(e->boxes, a->box) : NULL;
 
+    if (a->local)
+        local_cancel(a->local);
+    a->local = NULL;
+    if (a->file_busy)
+        walk_release(a->w);             /* its thread is gone, and worked() will not come */
     if (!b || a->file_busy)
         return;
     for (struct attempt **at = &b->first; *at; at = &(*at)->box_next)

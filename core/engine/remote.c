@@ -127,7 +127,7 @@ static void give_up(struct attempt *a)
         it->err = skipped ? ERR_RETRY : a->failed.err;
         it->kind = a->failed_kind;
         it->not_tried = skipped;
-        it->host_next = a->skipped_until;
+        it->next_try = a->skipped_until;
         it->error = skipped ? STR("retry time not reached for any host")
                             : arena_dup(&a->w->arena, str_of(a->failed.text));
     }
@@ -149,7 +149,7 @@ static void park(struct attempt *a)
             it->end = ITEM_AGAIN;
             it->not_tried = true;
             it->kind = "park";
-            it->host_next = engine_now(e) + PARK_S;
+            it->next_try = engine_now(e) + PARK_S;
         }
     attempt_end(a);
 }

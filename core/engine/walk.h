@@ -35,7 +35,7 @@ struct item {
     int err;
     const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */
     struct at_host host;            /* the last one tried; ip.v 0: none */
-    int64_t host_next;              /* not_tried: when a host is due */
+    int64_t next_try;               /* AGAIN: when; for not_tried, when a host is due */
 };
 
 struct walk {
@@ -70,14 +70,18 @@ struct walk {
     bool starting;
 
     /* settle */
-    struct item *settling;
+    struct item *settling;          /* whose retry rule is being asked for */
+    struct event_view *settle_view;
+    struct str freeze_note;         /* the log says it once, when it is so on disk */
+    bool frozen_now, gone, warned;
+    struct timer again;             /* a result that could not be written yet */
+
+    /* report */
     struct keep *report;
-    struct draft *report_draft;
     struct txn *report_txn;
     struct conn report_conn;
-    struct event_view *settle_view;
-    bool gone;
-    struct timer again;
+    struct str report_to;
+    bool report_warning;
 
     struct walk *next, **link;
 };
@@ -98,7 +102,12 @@ void deliver_all(struct walk *w);
 void deliver_cancel(struct walk *w);
 ssize_t walk_read_body(void *walk, uint64_t offset, char *p, size_t n);
 
+/* ---- report.c: bounces and warnings, one after the other, then settle_write */
+void report_all(struct walk *w);
+void report_cancel(struct walk *w);
+
 /* ---- settle.c */
+void settle_write(struct walk *w);  /* the last word about each recipient goes to disk */
 void settle_step(struct walk *w);   /* an attempt is over: what is done is committed */
 void settle_all(struct walk *w);    /* the last one is */
 void settle_cancel(struct walk *w);
