@@ -25,6 +25,8 @@ struct engine {
     struct dns *dns;
     struct dns **old_dns;           /* resolvers of options that have changed since */
     size_t nold_dns;
+    struct buf dns_servers;         /* what the present one was made of */
+    bool dns_recurse;
     struct hints *hints;
     struct pool *pool;
     struct spool *spool;
@@ -35,6 +37,7 @@ struct engine {
     struct buf line;                /* a log line under way */
     uint64_t serial;                /* for file names and the like */
     bool started, draining;
+    unsigned ticks;
 
     /* accept */
     struct listener *listeners;
@@ -95,7 +98,6 @@ void queue_kick(struct engine *e);
 void queue_arrived(struct engine *e, struct msg_id id);
 void queue_force_all(struct engine *e, bool held_only);
 bool queue_idle(const struct engine *e);                        /* no message is on its way */
-bool queue_has(const struct engine *e, struct msg_id id);
 size_t queue_on_the_way(const struct engine *e);
 
 /* ---- links */

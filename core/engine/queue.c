@@ -69,7 +69,7 @@ static struct str id_key(const struct msg_id *id)
     return (struct str){ id->s, MSG_ID_LEN };
 }
 
-bool queue_has(const struct engine *e, struct msg_id id)
+static bool queue_has(const struct engine *e, struct msg_id id)
 {
     return map_get(e->queue->walks, id_key(&id)) != NULL;
 }

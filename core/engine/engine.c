@@ -1,0 +1,358 @@
+#include "engine/parts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/event.h"
+#include "engine/walk.h"
+
+enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10 };
+
+int64_t engine_now(const struct engine *e)
+{
+    return e->wall_at_start + (clock_mono_ms() - e->mono_at_start) / 1000;
+}
+
+void engine_count(struct engine *e, enum counter c, int64_t by)
+{
+    shared_count(e->shared, e->cfg.worker, c, by);
+}
+
+void engine_log(struct engine *e, enum log_file f, struct str id)
+{
+    log_text(f, id, buf_str(&e->line));
+    buf_clear(&e->line);
+}
+
+struct spool *engine_spool(struct engine *e) { return e->spool; }
+struct loop *engine_loop(struct engine *e) { return e->loop; }
+const struct policy_env *engine_env(struct engine *e) { return &e->env; }
+struct policy *engine_policy(struct engine *e) { return e->settings ? e->settings->policy : NULL; }
+
+/* ---- making one */
+
+static void alert(void *ctx, struct str line)
+{
+    (void)ctx;
+    log_text(LOG_PANIC, STR(""), line);
+}
+
+static uint64_t queue_size(void *ctx)
+{
+    struct engine *e = ctx;
+
+    return spool_count(e->spool);
+}
+
+static enum status open_storage(struct engine *e, struct why *why)
+{
+    struct spool_config sc = { .dir = e->cfg.spool_dir, .alert = alert, .alert_ctx = e };
+    enum status st;
+
+    if (!e->cfg.spool_dir) {
+        e->spool = spool_memory(e->loop);
+        e->hints = hints_memory();
+        return ST_OK;
+    }
+    st = spool_open(e->loop, &sc, &e->spool, why);
+    if (st != ST_OK)
+        return st;
+    /* Hints are worth having, never worth not starting for (R2.5). */
+    if (hints_open(e->cfg.spool_dir, &e->hints, why) != ST_OK) {
+        log_line(LOG_PANIC, "hints are kept in memory only: %s", why->text);
+        e->hints = hints_memory();
+    }
+    return ST_OK;
+}
+
+static void tick(void *ctx);
+static void woken(void *ctx, int what);
+
+static void make_parts(struct engine *e)
+{
+    e->per_host = map_new();
+    e->per_net = map_new();
+    e->holds = map_new();
+    e->boxes = map_new();
+    events_new(e);
+    links_new(e);
+    queue_new(e);
+    hold_load(e);
+    e->tick = (struct timer){ .fn = tick, .ctx = e };
+    if (e->cfg.wake_fd >= 0) {
+        e->wake = watch_new(e->loop, e->cfg.wake_fd, woken, e);
+        watch_set(e->wake, WATCH_READ);
+    }
+    e->env = (struct policy_env){
+        .loop = e->loop, .dns = e->dns, .hints = e->hints, .pool = e->pool, .hermetic = e->cfg.hermetic,
+        .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .ctx = e,
+    };
+}
+
+enum status engine_new(struct loop *l, const struct engine_config *c, struct engine **out, struct why *why)
+{
+    static const struct dns_config plain = { 0 };
+    struct engine *e = calloc(1, sizeof *e);
+    enum status st;
+
+    if (!e)
+        die("no memory for an engine");
+    signal(SIGPIPE, SIG_IGN);       /* programs may close what they read from us */
+    e->loop = l;
+    e->cfg = *c;
+    e->wall_at_start = clock_wall();
+    e->mono_at_start = clock_mono_ms();
+    e->shared = c->shared;
+    if (!e->shared) {
+        e->shared = shared_new(1);
+        e->own_shared = true;
+    }
+    st = dns_open(l, c->dns ? c->dns : &plain, &e->dns, why);
+    if (st != ST_OK)
+        goto fail;
+    st = open_storage(e, why);
+    if (st != ST_OK)
+        goto fail;
+    e->pool = pool_new(l, c->hermetic ? 0 : HELPERS);
+    make_parts(e);
+    *out = e;
+    return ST_OK;
+
+fail:
+    if (e->dns)
+        dns_close(e->dns);
+    if (e->own_shared)
+        shared_free(e->shared);
+    free(e);
+    return st;
+}
+
+/* ---- generations */
+
+/* The resolver the options describe, if they describe one and nobody above
+ * us chose it. The one before stays open for queries under way. */
+static void switch_dns(struct engine *e)
+{
+    struct dns_config c = {
+        .servers = setting_str(e->settings, SET_dns_servers, STR("")),
+        .recurse = setting_bool(e->settings, SET_dns_recurse, false),
+    };
+    struct arena a = { 0 };
+    const struct val *list = setting_val(e->settings, SET_dns_servers);
+    struct dns *d;
+    struct why why;
+    bool same;
+
+    if (list && list->type == VAL_LIST)
+        for (size_t i = 0; i < list->u.list.n; i++)
+            c.servers = i ? arena_printf(&a, "%.*s:%.*s", STR_ARG(c.servers), STR_ARG(list->u.list.v[i])) : list->u.list.v[i];
+    same = c.recurse == e->dns_recurse && str_same(c.servers, buf_str(&e->dns_servers));
+    if (!e->cfg.dns && !e->cfg.hermetic && !same) {
+        if (dns_open(e->loop, &c, &d, &why) == ST_OK) {
+            e->old_dns = realloc(e->old_dns, (e->nold_dns + 1) * sizeof *e->old_dns);
+            if (!e->old_dns)
+                die("no memory for a resolver");
+            e->old_dns[e->nold_dns++] = e->dns;
+            e->env.dns = e->dns = d;
+            e->dns_recurse = c.recurse;
+            buf_clear(&e->dns_servers);
+            buf_add(&e->dns_servers, c.servers);
+        } else {
+            log_line(LOG_PANIC, "the resolver stays as it is: %s", why.text);
+        }
+    }
+    arena_free(&a);
+}
+
+void engine_switch(struct engine *e, struct policy *p)
+{
+    struct settings *old = e->settings;
+
+    e->settings = settings_new(p);
+    switch_dns(e);
+    if (old) {
+        e->past = realloc(e->past, (e->npast + 1) * sizeof *e->past);
+        if (!e->past)
+            die("no memory for a generation");
+        e->past[e->npast++] = old;
+        sessions_tick(e);
+    }
+    listeners_update(e);
+    queue_kick(e);
+}
+
+void engine_start(struct engine *e)
+{
+    if (e->started)
+        return;
+    e->started = true;
+    timer_set(e->loop, &e->tick, TICK_MS);
+    queue_start(e);
+}
+
+void engine_reopen_logs(struct engine *e)
+{
+    (void)e;
+    log_reopen();
+}
+
+/* ---- once a second, and when another worker gave a slot back */
+
+static void tick(void *ctx)
+{
+    struct engine *e = ctx;
+
+    sessions_tick(e);
+    links_tick(e);
+    if (++e->ticks % HOLD_EVERY == 0) {
+        bool held = hold_all(e);
+
+        hold_load(e);
+        if (held && !hold_all(e))
+            queue_kick(e);
+        hints_tidy(e->hints, TIDY_AT_ONCE);
+    }
+    /* In a hermetic world nothing may keep time going that waits for nothing. */
+    if (!e->cfg.hermetic)
+        timer_set(e->loop, &e->tick, TICK_MS);
+}
+
+static void woken(void *ctx, int what)
+{
+    struct engine *e = ctx;
+    uint64_t n;
+
+    (void)what;
+    (void)!read(e->cfg.wake_fd, &n, sizeof n);
+    links_wake(e);
+}
+
+/* ---- the end */
+
+static void drained(void *ctx)
+{
+    struct engine *e = ctx;
+    void (*done)(void *) = e->drain_done;
+
+    timer_clear(e->loop, &e->drain_limit);
+    e->drain_done = NULL;
+    if (done)
+        done(e->drain_ctx);
+}
+
+void engine_check_drained(struct engine *e)
+{
+    if (!e->drain_done || e->nsessions || !queue_idle(e) || !events_idle(e))
+        return;
+    CRASH_POINT("drain");
+    loop_forget(e->loop, &e->drained);
+    e->drained = (struct job){ .fn = drained, .ctx = e };
+    loop_soon(e->loop, &e->drained);
+}
+
+void engine_drain(struct engine *e, int64_t ms, void (*done)(void *ctx), void *ctx)
+{
+    e->draining = true;
+    e->drain_done = done;
+    e->drain_ctx = ctx;
+    listeners_update(e);
+    sessions_shutdown(e, "421 4.3.2 service is shutting down, please try again");
+    links_drain(e);
+    e->drain_limit = (struct timer){ .fn = drained, .ctx = e };
+    timer_set(e->loop, &e->drain_limit, ms);
+    engine_check_drained(e);
+}
+
+/* Storage first: what was submitted to it still calls back, and those it calls
+ * must be there. */
+void engine_free(struct engine *e)
+{
+    e->draining = true;
+    e->drain_done = NULL;
+    loop_forget(e->loop, &e->drained);
+    timer_clear(e->loop, &e->tick);
+    timer_clear(e->loop, &e->drain_limit);
+    listeners_free(e);
+    sessions_abort(e);
+    pool_free(e->pool);
+    spool_close(e->spool);
+    queue_free(e);
+    events_free(e);
+    links_free(e);
+    if (e->wake)
+        watch_free(e->wake);
+    settings_release(e->settings);
+    for (size_t i = 0; i < e->npast; i++)
+        settings_release(e->past[i]);
+    free(e->past);
+    hints_close(e->hints);
+    dns_close(e->dns);
+    for (size_t i = 0; i < e->nold_dns; i++)
+        dns_close(e->old_dns[i]);
+    free(e->old_dns);
+    buf_free(&e->dns_servers);
+    map_free(e->per_host);
+    map_free(e->per_net);
+    map_free(e->holds);
+    map_free(e->boxes);
+    buf_free(&e->line);
+    if (e->own_shared)
+        shared_free(e->shared);
+    free(e);
+}
+
+/* ---- for hermetic worlds */
+
+void engine_on_delivery(struct engine *e, void (*fn)(void *ctx, const struct delivery_seen *d), void *ctx)
+{
+    e->on_delivery = fn;
+    e->on_delivery_ctx = ctx;
+}
+
+void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_addr *to), void *ctx)
+{
+    e->on_connect = fn;
+    e->on_connect_ctx = ctx;
+}
+
+/* ---- status */
+
+static void put_number(struct buf *out, bool *first, const char *name, uint64_t n)
+{
+    buf_addf(out, "%s\"%s\":%llu", *first ? "" : ",", name, (unsigned long long)n);
+    *first = false;
+}
+
+void engine_status(struct engine *e, struct buf *out)
+{
+    struct spool_stats s;
+    bool first = true;
+
+    spool_stats(e->spool, &s);
+    buf_byte(out, '{');
+    put_number(out, &first, "worker", e->cfg.worker);
+    put_number(out, &first, "generation", e->settings ? policy_generation(e->settings->policy) : 0);
+    put_number(out, &first, "generations_live", e->npast + 1);
+    put_number(out, &first, "rules_memory", e->settings ? policy_memory(e->settings->policy) : 0);
+    put_number(out, &first, "sessions", e->nsessions);
+    put_number(out, &first, "deliveries_now", queue_on_the_way(e));
+    put_number(out, &first, "messages_queued", spool_count(e->spool));
+    put_number(out, &first, "loop_lag_us", (uint64_t)loop_lag_us(e->loop));
+    buf_add(out, STR(",\"spool\":{"));
+    first = true;
+    put_number(out, &first, "messages", s.messages);
+    put_number(out, &first, "commits", s.commits);
+    put_number(out, &first, "flushes", s.flushes);
+    put_number(out, &first, "updates", s.updates);
+    put_number(out, &first, "segments", s.segments);
+    put_number(out, &first, "bytes_live", s.bytes_live);
+    put_number(out, &first, "bytes_total", s.bytes_total);
+    put_number(out, &first, "compactions", s.compactions);
+    put_number(out, &first, "large_bodies", s.large_bodies);
+    put_number(out, &first, "failed_flushes", s.failed_flushes);
+    buf_add(out, STR("}}"));
+}

@@ -1,0 +1,311 @@
+/*
+ * submission - a message that did not come by SMTP
+ *
+ * From a local program, over the submit socket or in process: two questions to
+ * policy, fixups, and the same keep as everybody's mail.
+ */
+#include "engine/keep.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "engine/logline.h"
+#include "mail/addr.h"
+#include "mail/domain.h"
+
+enum { HEADER_RCPTS_MAX = 1000, STACK_HEADER = 1 << 20 };
+
+struct submit {
+    struct engine *e;
+    struct settings *set;
+    struct conn conn;
+    struct txn *t;
+    struct draft *draft;
+    struct eval *eval;
+    struct keep *keep;
+    bool trusted;
+    submit_done *done;
+    void *ctx;
+    struct job job;
+    enum status st;
+    struct why why;
+};
+
+static void submit_free(struct submit *s)
+{
+    if (s->draft)
+        draft_drop(s->draft);
+    txn_free(s->t);
+    conn_free(&s->conn);
+    settings_release(s->set);
+    free(s);
+}
+
+static void finish(struct submit *s, enum status st, struct msg_id id, const struct why *why)
+{
+    if (st == ST_OK)
+        engine_count(s->e, COUNT_messages_submitted, 1);
+    s->done(s->ctx, st, id, why);
+    submit_free(s);
+}
+
+static void kept(void *ctx, enum status st, struct msg_id id, const struct why *why)
+{
+    struct submit *s = ctx;
+
+    s->keep = NULL;
+    finish(s, st, id, why);
+}
+
+/* ---- policy */
+
+static void refuse(struct submit *s, const struct verdict *v)
+{
+    bool later = v->verb == V_DEFER;
+    struct str text = v->message.n ? v->message : STR("administrative prohibition");
+
+    buf_addf(&s->e->line, "U=%.*s F=<%.*s> %srejected by non-SMTP ACL: %.*s", STR_ARG(s->conn.ident), STR_ARG(s->t->sender),
+             later ? "temporarily " : "", STR_ARG(v->log_message.n ? v->log_message : text));
+    log_text(LOG_REJECT, str_of(s->t->id.s), buf_str(&s->e->line));
+    engine_log(s->e, LOG_MAIN, str_of(s->t->id.s));
+    why_set(&s->why, later ? ST_AGAIN : ST_NEVER, "%.*s", STR_ARG(text));
+    finish(s, later ? ST_AGAIN : ST_NEVER, s->t->id, &s->why);
+}
+
+static void ask(struct submit *s, enum phase ph);
+
+static void answered(void *ctx, const struct verdict *v)
+{
+    struct submit *s = ctx;
+    struct keep_want w = { .e = s->e, .set = s->set, .t = s->t, .trusted = s->trusted };
+
+    s->eval = NULL;
+    if (v->verb == V_DENY || v->verb == V_DROP || v->verb == V_DEFER) {
+        refuse(s, v);
+        return;
+    }
+    if (v->verb == V_DISCARD)
+        s->t->discard = true;
+    if (s->t->phase == PH_NOT_SMTP_START) {
+        ask(s, PH_NOT_SMTP);
+        return;
+    }
+    w.draft = s->draft;
+    s->draft = NULL;
+    s->keep = keep_message(&w, kept, s);
+}
+
+static void ask(struct submit *s, enum phase ph)
+{
+    struct verdict v = { 0 };
+
+    s->t->phase = ph;
+    if (policy_has_acl(s->set->policy, ph)) {
+        struct eval *eval = policy_acl(s->set->policy, ph, s->t, answered, s);
+
+        if (eval)
+            s->eval = eval;
+        return;
+    }
+    policy_acl_default(ph, &v);
+    answered(s, &v);
+}
+
+/* ---- content: lines may end in LF or CRLF; the spool has CRLF */
+
+static void to_wire(struct str text, struct buf *out)
+{
+    struct str line;
+
+    while (text.n) {
+        size_t eol = str_find(text, '\n');
+
+        line = str_head(text, eol);
+        text = eol == SIZE_MAX ? STR("") : str_from(text, eol + 1);
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        buf_add(out, line);
+        buf_add(out, STR("\r\n"));
+    }
+}
+
+/* A name of printable bytes, then a colon, white space before it allowed. */
+static bool is_field(struct str line)
+{
+    size_t i = 0, name;
+
+    while (i < line.n && line.p[i] > ' ' && line.p[i] < 127 && line.p[i] != ':')
+        i++;
+    name = i;
+    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+        i++;
+    return name > 0 && i < line.n && line.p[i] == ':';
+}
+
+/* The border: an empty line, or the first line that can be no field. */
+static size_t header_length(struct str wire, size_t *body_at)
+{
+    size_t at = 0;
+
+    while (at < wire.n) {
+        struct str rest = str_from(wire, at), line = str_head(rest, str_find(rest, '\n'));
+
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (line.n == 0) {
+            *body_at = at + 2;
+            return at;
+        }
+        if (!(at > 0 && (line.p[0] == ' ' || line.p[0] == '\t')) && !is_field(line))
+            break;
+        at += line.n + 2;
+    }
+    *body_at = at;
+    return at;
+}
+
+static enum status take_content(struct submit *s, struct str message, struct why *why)
+{
+    struct buf wire = { 0 };
+    struct txn *t = s->t;
+    enum status st;
+    size_t end, body;
+
+    if (str_starts(message, STR("From ")))      /* an mbox line, of no meaning here */
+        message = str_from(message, str_find(message, '\n') == SIZE_MAX ? message.n : str_find(message, '\n') + 1);
+    to_wire(message, &wire);
+    end = header_length(buf_str(&wire), &body);
+    if (end > STACK_HEADER) {
+        buf_free(&wire);
+        return why_set(why, ST_NEVER, "message header is too long");
+    }
+    t->header_text = arena_dup(&t->arena, str_head(buf_str(&wire), end));
+    header_parse(&t->arena, t->header_text, &t->header);
+    st = draft_add(s->draft, str_from(buf_str(&wire), body), why);
+    t->body_size = wire.n - (body < wire.n ? body : wire.n);
+    buf_free(&wire);
+    return st;
+}
+
+/* ---- envelope */
+
+static enum status add_recipient(struct submit *s, struct str text, struct why *why)
+{
+    struct addr addr;
+    const char *reason = "empty address";
+    struct str rest;
+
+    text = str_trim(text);
+    if (!addr_path(text, false, &addr, &rest, &reason) || addr.local.n == 0 || str_trim(rest).n)
+        return why_set(why, ST_NEVER, "recipient %.*s: %s", STR_ARG(str_head(text, 100)), reason ? reason : "malformed address");
+    if (addr.domain.n == 0)
+        addr.domain = s->set->qualify_recipient;
+    text = addr_join(&s->t->arena, addr.local, arena_lower(&s->t->arena, addr.domain));
+    if (!txn_has_recipient(s->t, text))
+        txn_add_rcpt(s->t, text);
+    return ST_OK;
+}
+
+static enum status from_headers(struct submit *s, struct why *why)
+{
+    static const struct str fields[] = { STR_INIT("To"), STR_INIT("Cc"), STR_INIT("Bcc") };
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; ; k++) {
+            const struct field *f = header_field(&s->t->header, fields[i], k);
+            struct addr_item *items;
+            const char *reason;
+            size_t n;
+
+            if (!f)
+                break;
+            if (addr_list(&s->t->arena, f->value, HEADER_RCPTS_MAX, &items, &n, &reason) != ADDR_LIST_OK)
+                return why_set(why, ST_NEVER, "%.*s: %s", STR_ARG(fields[i]), reason);
+            for (size_t m = 0; m < n; m++)
+                if (add_recipient(s, items[m].addr, why) != ST_OK)
+                    return ST_NEVER;
+        }
+    return ST_OK;
+}
+
+/* Bcc is for us alone when recipients come from the header. */
+static void drop_bcc(struct txn *t)
+{
+    struct header_edit *h = arena_new(&t->arena, struct header_edit);
+
+    h->remove = true;
+    h->text = STR("Bcc");
+    if (!t->edits_end)
+        t->edits_end = &t->edits;
+    *t->edits_end = h;
+    t->edits_end = &h->next;
+}
+
+static enum status take_envelope(struct submit *s, const struct submission *want, struct why *why)
+{
+    struct txn *t = s->t;
+    struct str own = addr_join(&t->arena, addr_quote(&t->arena, want->login.n ? want->login : STR("nobody")), s->set->qualify_domain);
+    bool may = want->trusted || want->sender.n == 0;
+
+    t->sender = want->sender.p && may ? arena_dup(&t->arena, want->sender) : own;
+    if (t->sender.n && str_find(t->sender, '@') == SIZE_MAX)
+        t->sender = addr_join(&t->arena, t->sender, s->set->qualify_domain);
+    for (size_t i = 0; i < want->nrcpts; i++)
+        if (add_recipient(s, want->rcpts[i], why) != ST_OK)
+            return ST_NEVER;
+    if (want->from_headers) {
+        drop_bcc(t);
+        if (from_headers(s, why) != ST_OK)
+            return ST_NEVER;
+    }
+    if (t->nrcpts == 0)
+        return why_set(why, ST_NEVER, "no recipients");
+    return ST_OK;
+}
+
+static void failed(void *ctx)
+{
+    struct submit *s = ctx;
+
+    finish(s, s->st, s->t->id, &s->why);
+}
+
+void engine_submit(struct engine *e, const struct submission *want, submit_done *done, void *ctx)
+{
+    struct submit *s = calloc(1, sizeof *s);
+    struct txn *t;
+
+    if (!s)
+        die("no memory for a submission");
+    s->e = e;
+    s->set = settings_hold(e->settings);
+    s->trusted = want->trusted;
+    s->done = done;
+    s->ctx = ctx;
+    conn_init(&s->conn);
+    s->conn.serial = ++e->serial;
+    s->conn.ident = arena_dup(&s->conn.arena, want->login);
+    s->conn.uid = want->uid;
+    s->conn.gid = want->gid;
+    s->conn.protocol = STR("local");
+    s->conn.since_us = clock_wall_us();
+    t = s->t = txn_new(&s->conn);
+    t->received_us = clock_wall_us();
+    t->size_declared = -1;
+
+    s->st = spool_draft(e->spool, &s->draft, &s->why);
+    if (s->st != ST_OK)
+        s->draft = NULL;
+    else
+        t->id = draft_id(s->draft);
+    if (s->st == ST_OK)
+        s->st = take_content(s, want->message, &s->why);
+    if (s->st == ST_OK)
+        s->st = take_envelope(s, want, &s->why);
+    if (s->st != ST_OK) {
+        s->job = (struct job){ .fn = failed, .ctx = s };
+        loop_soon(e->loop, &s->job);
+        return;
+    }
+    ask(s, PH_NOT_SMTP_START);
+}
