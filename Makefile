@@ -200,7 +200,7 @@ lint: deps-lint
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -j2 all
-	@spec/bench/run.sh
+	@spec/bench/compare.py $(BENCH)
 
 # ---- make install
 install: all

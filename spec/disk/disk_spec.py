@@ -39,8 +39,7 @@ def full():
     def body(where):
         e = Engine('site {{ queue_only = true }}', dir=where, workers=1)
         e.mail_elsewhere = tempfile.mkdtemp(prefix="perigee-mail.")
-        e.rule("00-site.lua", SITE.format(port=e.port, mail=e.mail_elsewhere, sink=9, dir=e.dir) + 'site { segment_size = "4M" }\n'
-               if False else SITE.format(port=e.port, mail=e.mail_elsewhere, sink=9, dir=e.dir))
+        e.rule("00-site.lua", SITE.format(port=e.port, mail=e.mail_elsewhere, sink=9, dir=e.dir))
         e.mail = e.mail_elsewhere
         e.start()
         try:
