@@ -65,7 +65,7 @@ struct dns_query;
 typedef void dns_fn(void *ctx, const struct dns_answer *a);     /* a is valid in the call only */
 
 enum status dns_open(struct loop *l, const struct dns_config *c, struct dns **out, struct why *why);
-void dns_close(struct dns *d);                  /* what is under way is cancelled */
+void dns_close(struct dns *d);          /* what is under way is cancelled; not inside a dns_fn */
 bool dns_ipv6_off(const struct dns *d);
 /* cb may run before this returns (cache, zone): NULL is returned then. cb runs
  * exactly once unless the query is cancelled. */
