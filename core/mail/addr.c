@@ -44,8 +44,9 @@ static const char *quoted_fault(struct str s)
     for (size_t i = 1; i < s.n; i++) {
         if (s.p[i] == '"')
             return i + 1 == s.n ? NULL : "local part: text after the closing quote";
-        if (s.p[i] == '\\')
-            i++;
+        /* A backslash takes a printable ASCII character (quoted-pairSMTP). */
+        if (s.p[i] == '\\' && (unsigned char)s.p[++i] >= 0x80)
+            return "local part: backslash before a character outside ASCII";
     }
     return "local part: quote not closed";
 }
