@@ -60,15 +60,29 @@ static int create(struct appendfile *f, int tmp, char *name, size_t room)
     return fd;
 }
 
+static int rename_new(struct appendfile *f, int tmp, int new, const char *name, char *final, size_t room)
+{
+    char base[NAME_ROOM];
+    int rc = -1;
+
+    for (int i = 0; i < TRIES; i++) {
+        file_name(f, i, base, sizeof base);
+        snprintf(final, room, "%s,S=%llu%.*s", base, (unsigned long long)f->written,
+                 (int)(f->tag.n > 64 ? 64 : f->tag.n), f->tag.p ? f->tag.p : "");
+        rc = FAULT(RENAME) ? -1 : renameat2(tmp, name, new, final, RENAME_NOREPLACE);
+        if (rc == 0 || errno != EEXIST)
+            break;
+    }
+    return rc;
+}
+
 static enum status move(struct appendfile *f, int tmp, int new, const char *name)
 {
     char final[NAME_ROOM + 100];
 
-    snprintf(final, sizeof final, "%s,S=%llu%.*s", name, (unsigned long long)f->written,
-             (int)(f->tag.n > 64 ? 64 : f->tag.n), f->tag.p ? f->tag.p : "");
-    if (strchr(final, '/'))
+    if (f->tag.n && memchr(f->tag.p, '/', f->tag.n))
         return why_set(&f->why, ST_AGAIN, "maildir_tag holds a slash");
-    if (FAULT(RENAME) || renameat2(tmp, name, new, final, RENAME_NOREPLACE) < 0)
+    if (rename_new(f, tmp, new, name, final, sizeof final) < 0)
         return why_errno(&f->why, ST_AGAIN, "move %s to new in %.*s", name, STR_ARG(f->rest));
     if (FAULT(FLUSH) || fsync(new) < 0) {
         enum status st = why_errno(&f->why, ST_AGAIN, "flush new in %.*s", STR_ARG(f->rest));

@@ -1,0 +1,238 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "engine/logline.h"
+#include "mail/header.h"
+
+static void same(struct buf *b, const char *want)
+{
+    buf_byte(b, 0);
+    assert_string_equal(buf_str(b).p, want);
+    buf_free(b);
+}
+
+/* ---- selectors */
+
+static void words_switch_selectors(void **state)
+{
+    static const struct { const char *text; enum log_selector s; bool on; } rows[] = {
+        { "", LS_queue_run, true },
+        { "", LS_deliver_time, false },
+        { "+deliver_time", LS_deliver_time, true },
+        { "+deliver_time -deliver_time", LS_deliver_time, false },
+        { "-queue_run", LS_queue_run, false },
+        { "+all -subject", LS_subject, false },
+        { "+all -subject", LS_tls_sni, true },
+        { "  +millisec\n  +receive_time ", LS_receive_time, true },
+        { "-rejected_headers", LS_rejected_header, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+
+        assert_int_equal(log_sel_read(str_of(rows[i].text), &sel, NULL), ST_OK);
+        assert_int_equal(log_sel_has(sel, rows[i].s), rows[i].on);
+    }
+}
+
+static void an_unknown_selector_is_named(void **state)
+{
+    log_sel sel = 0;
+    struct why why;
+
+    (void)state;
+    assert_int_equal(log_sel_read(STR("+milisec"), &sel, &why), ST_NEVER);
+    assert_non_null(strstr(why.text, "milisec"));
+    assert_int_equal(log_sel_read(STR("millisec"), &sel, &why), ST_NEVER);
+}
+
+/* ---- times */
+
+static void times_have_a_unit(void **state)
+{
+    static const struct { const char *sel; int64_t us; const char *want; } rows[] = {
+        { "", 304000, "0s" }, { "", 1204000, "1s" }, { "", 225000000, "3m45s" },
+        { "+millisec", 304000, "0.304s" }, { "+millisec", 4999000, "4.999s" }, { "+millisec", 5000000, "5s" },
+        { "+millisec", 225000000, "3m45s" }, { "", -5, "0s" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+        struct buf b = { 0 };
+
+        log_sel_read(str_of(rows[i].sel), &sel, NULL);
+        logline_time(&b, sel, rows[i].us);
+        same(&b, rows[i].want);
+    }
+}
+
+/* ---- arrival */
+
+static struct txn *message(struct conn *c)
+{
+    struct txn *t;
+
+    conn_init(c);
+    c->smtp = true;
+    ip_parse(STR("192.0.2.9"), &c->client_ip);
+    c->client_port = 4321;
+    ip_parse(STR("198.51.100.25"), &c->local_ip);
+    c->local_port = 25;
+    c->helo = STR("there.example");
+    t = txn_new(c);
+    t->sender = STR("ann@there.example");
+    t->protocol = STR("esmtp");
+    t->size = 433;
+    t->received_us = 1000000;
+    t->received_done_us = 1204000;
+    txn_add_rcpt(t, STR("bob@example.org"));
+    txn_add_rcpt(t, STR("eve@example.org"));
+    header_parse(&t->arena, STR("Subject: =?utf-8?q?say_=22hi=22?=\r\nMessage-ID: <x1@there.example>\r\n"), &t->header);
+    return t;
+}
+
+static void the_arrival_line_has_the_tags_of_its_selectors(void **state)
+{
+    static const struct { const char *sel, *name, *want; } rows[] = {
+        { "", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 id=x1@there.example" },
+        { "", "there.example", "<= ann@there.example H=there.example [192.0.2.9] P=esmtp S=433 id=x1@there.example" },
+        { "", "nat.example", "<= ann@there.example H=nat.example (there.example) [192.0.2.9] P=esmtp S=433 id=x1@there.example" },
+        { "-msg_id +incoming_port", "", "<= ann@there.example H=(there.example) [192.0.2.9]:4321 P=esmtp S=433" },
+        { "-msg_id +incoming_interface", "", "<= ann@there.example H=(there.example) [192.0.2.9] I=[198.51.100.25]:25 P=esmtp S=433" },
+        { "-msg_id +receive_time", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 RT=0s" },
+        { "-msg_id +receive_time +millisec", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 RT=0.204s" },
+        { "-msg_id +received_recipients", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 for bob@example.org eve@example.org" },
+        { "-msg_id +subject +8bitmime", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 M8S=0 T=\"say \\\"hi\\\"\"" },
+        { "-msg_id +received_sender", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 from <ann@there.example>" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+        struct buf b = { 0 };
+        struct conn c;
+        struct txn *t = message(&c);
+
+        c.host_name = str_of(rows[i].name);
+        assert_int_equal(log_sel_read(str_of(rows[i].sel), &sel, NULL), ST_OK);
+        logline_arrival(&b, sel, t, STR(""), false);
+        same(&b, rows[i].want);
+        txn_free(t);
+        conn_free(&c);
+    }
+}
+
+static void a_bounce_names_what_it_is_about(void **state)
+{
+    struct buf b = { 0 };
+    struct conn c;
+    struct txn *t;
+
+    (void)state;
+    conn_init(&c);
+    c.ident = STR("perigee");
+    t = txn_new(&c);
+    t->sender = STR("");
+    t->protocol = STR("local");
+    t->size = 99;
+    logline_arrival(&b, log_sel_default(), t, STR("1xUQe2-0100AB-15"), false);
+    same(&b, "<= <> R=1xUQe2-0100AB-15 U=perigee P=local S=99");
+    txn_free(t);
+    conn_free(&c);
+}
+
+/* ---- delivery */
+
+static struct at_host mx = { .name = STR_INIT("mx.example"), .port = 25 };
+
+static struct log_delivery delivery(void)
+{
+    ip_parse(STR("192.0.2.25"), &mx.ip);
+    ip_parse(STR("198.51.100.25"), &mx.from_ip);
+    mx.from_port = 40000;
+    return (struct log_delivery){
+        .address = STR("bob@example.net"), .original = STR("bob@example.net"), .sender = STR("ann@example.org"),
+        .return_path = STR("ann@example.org"), .router = STR("dns"), .transport = STR("remote"), .host = &mx,
+        .confirmation = STR("250 2.0.0 kept as \"17\""), .size = 512, .queue_us = 225000000, .deliver_us = 304000,
+        .error = STR("550 no"), .err = 111,
+    };
+}
+
+static void the_delivery_line_has_the_tags_of_its_selectors(void **state)
+{
+    static const struct { const char *sel, *want; } rows[] = {
+        { "", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] C=\"250 2.0.0 kept as \\\"17\\\"\"" },
+        { "-smtp_confirmation +deliver_time +millisec", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] DT=0.304s" },
+        { "-smtp_confirmation +queue_time", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] QT=3m45s" },
+        { "-smtp_confirmation +delivery_size", "=> bob@example.net R=dns T=remote S=512 H=mx.example [192.0.2.25]" },
+        { "-smtp_confirmation +sender_on_delivery +return_path_on_delivery",
+          "=> bob@example.net F=<ann@example.org> P=<ann@example.org> R=dns T=remote H=mx.example [192.0.2.25]" },
+        { "-smtp_confirmation +outgoing_port", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25]:25" },
+        { "-smtp_confirmation +incoming_interface", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] I=[198.51.100.25]:40000" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+        struct log_delivery d = delivery();
+        struct buf b = { 0 };
+
+        assert_int_equal(log_sel_read(str_of(rows[i].sel), &sel, NULL), ST_OK);
+        logline_delivered(&b, sel, &d);
+        same(&b, rows[i].want);
+    }
+}
+
+static void other_kinds_of_line(void **state)
+{
+    log_sel sel = log_sel_default();
+    struct log_delivery d = delivery();
+    struct buf b = { 0 };
+
+    (void)state;
+    log_sel_read(STR("-smtp_confirmation"), &sel, NULL);
+    d.further = d.reused = true;
+    logline_delivered(&b, sel, &d);
+    same(&b, "-> bob@example.net R=dns T=remote H=mx.example [192.0.2.25]*");
+
+    logline_deferred(&b, sel, &d);
+    same(&b, "== bob@example.net R=dns T=remote H=mx.example [192.0.2.25]* defer (111): 550 no");
+
+    d.reused = false;
+    d.original = STR("list@example.org");
+    logline_failed(&b, sel, &d);
+    same(&b, "** bob@example.net <list@example.org> R=dns T=remote H=mx.example [192.0.2.25]: 550 no");
+
+    d = delivery();
+    d.host = NULL;
+    d.local = true;
+    d.confirmation = STR("");
+    logline_delivered(&b, sel, &d);
+    same(&b, "=> bob <bob@example.net> R=dns T=remote");
+
+    logline_completed(&b, sel, 225000000, STR(""));
+    same(&b, "Completed");
+    log_sel_read(STR("+queue_time_overall"), &sel, NULL);
+    logline_completed(&b, sel, 225000000, STR(""));
+    same(&b, "Completed QT=3m45s");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_switch_selectors),
+        cmocka_unit_test(an_unknown_selector_is_named),
+        { "LOG-T2 LOG-T3 a duration has its unit, and a fraction only when short and asked for", times_have_a_unit, NULL, NULL, NULL },
+        { "LOG-T1 LOG-T4 the arrival line has the tags of its selectors and no others", the_arrival_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
+        cmocka_unit_test(a_bounce_names_what_it_is_about),
+        { "LOG-T2 LOG-T4 LOG-T5 the delivery line has the tags of its selectors and no others", the_delivery_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
+        { "LOG-T3 further recipients, deferrals, failures, local deliveries, the end", other_kinds_of_line, NULL, NULL, NULL },
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
