@@ -248,6 +248,15 @@ static ssize_t read_body(void *ctx, char *p, size_t n)
     return got;
 }
 
+/* A message with more recipients than a transaction may have is sent again from its start. */
+static bool rewind_body(void *ctx)
+{
+    struct attempt *a = ctx;
+
+    a->read_at = 0;
+    return true;
+}
+
 void remote_linked(struct attempt *a)
 {
     struct walk *w = a->w;
@@ -266,7 +275,8 @@ void remote_linked(struct attempt *a)
     a->read_at = 0;
     a->msg = (struct client_message){
         .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = w->t->body_8bit,
-        .size = a->header.n + 2 + w->msg.body_size, .header = a->header, .read = read_body, .ctx = a,
+        .size = a->header.n + 2 + w->msg.body_size, .header = a->header, .max_line = (uint32_t)w->t->max_line,
+        .read = read_body, .rewind = rewind_body, .ctx = a,
     };
     link_send(a);
 }
