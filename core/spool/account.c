@@ -99,6 +99,8 @@ bool account_segment_get(struct str bytes, struct segment *s)
     return true;
 }
 
+enum { SAVE_EACH = 32 };        /* transactions after which live bytes are kept */
+
 /* ---- transactions */
 
 enum status account_begin(struct shard *sh, struct why *why)
@@ -125,10 +127,15 @@ void account_abort(struct shard *sh)
 
 enum status account_commit(struct shard *sh, struct covered c, bool ready, struct why *why)
 {
+    bool save;
     enum status st = ST_OK;
     struct buf b = { 0 };
 
-    for (struct segment *s = sh->segs; s && st == ST_OK; s = s->next)
+    /* What lives in a segment is a hint to compaction, which looks again: after
+     * a crash it may be a little old. */
+    save = ready && (sh->segments_changed || ++sh->commits % SAVE_EACH == 0);
+
+    for (struct segment *s = sh->segs; s && save && st == ST_OK; s = s->next)
         if (s->dirty && s->use != SEG_FREE) {
             buf_clear(&b);
             account_segment_put(s, &b);
@@ -142,11 +149,13 @@ enum status account_commit(struct shard *sh, struct covered c, bool ready, struc
         return st;
     }
     for (struct segment *s = sh->segs; s; s = s->next) {
-        s->dirty = false;
+        s->dirty = s->dirty && !save;
         s->live_was = s->live;
         for (unsigned i = 0; i < s->ntombs; i++)
             s->tombs[i].staged = 0;
     }
+    if (save)
+        sh->segments_changed = false;
     sh->covered = c;
     return ST_OK;
 }

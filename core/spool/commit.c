@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/fault.h"
 #include "spool/account.h"
@@ -21,7 +22,8 @@ enum {
     GROUP_VECS = GROUP_RECORDS * 3 + 1,     /* text, body, padding; IOV_MAX is 1024 */
     GROUP_BYTES = 8 << 20,
     COPY_BUDGET = 512 << 10,                /* moved by compaction with each group */
-    ABANDONED_MAX = 1 << 20
+    ABANDONED_MAX = 1 << 20,
+    QUIET_MS = 20                           /* without work before segments are filled */
 };
 
 struct note { struct note *next; char text[WHY_MAX]; };
@@ -337,17 +339,17 @@ static enum status write_and_flush(struct shard *sh, const struct group *g, stru
     return ST_OK;
 }
 
-static enum status index_once(struct shard *sh, const struct group *g, struct buf *ended, struct why *why)
+static enum status index_once(struct shard *sh, struct segment *s, struct str entries, struct buf *ended, struct why *why)
 {
-    struct segment *s = sh->active;
     enum status st = account_begin(sh, why);
+    struct entry e;
     bool end;
 
     buf_clear(ended);
-    for (const struct request *r = g->first; r && st == ST_OK; r = r->next) {
-        st = account_apply(sh, s, &r->entry, ACCOUNT_LOG, &end, why);
+    while (st == ST_OK && entry_get(&entries, &e)) {
+        st = account_apply(sh, s, &e, ACCOUNT_LOG, &end, why);
         if (st == ST_OK && end) {
-            struct id_parts id = { r->entry.time, r->entry.counter, sh->n };
+            struct id_parts id = { e.time, e.counter, sh->n };
 
             buf_add(ended, (struct str){ (const char *)&id, sizeof id });
         }
@@ -361,14 +363,16 @@ static enum status index_once(struct shard *sh, const struct group *g, struct bu
 
 /* Once more if it fails, since a map that was full has grown meanwhile. If it
  * still fails, the log is ahead of the index and says so. */
-static enum status index_group(struct shard *sh, const struct group *g, struct buf *ended, struct why *why)
+static enum status index_group(struct shard *sh, struct segment *s, struct str entries, struct buf *ended, struct why *why)
 {
-    enum status st = index_once(sh, g, ended, why);
+    enum status st = index_once(sh, s, entries, ended, why);
 
     if (st != ST_OK)
-        st = index_once(sh, g, ended, why);
-    if (st != ST_OK)
+        st = index_once(sh, s, entries, ended, why);
+    if (st != ST_OK) {
         sh->behind = true;
+        sh->alert(sh->alert_ctx, "shard %u: %s; the queue is not shown whole until that works again", sh->n, why->text);
+    }
     return st;
 }
 
@@ -413,31 +417,70 @@ static void count(struct disk *sp, const struct group *g)
     pthread_mutex_unlock(&sp->lock);
 }
 
-/* One group in one segment; every request in it is answered. */
-static enum status write_group(struct disk *sp, struct shard *sh, struct group *g)
+/* Takes the messages out of a group: they are durable. The entries stay, in
+ * the segment's directory, for the index. */
+static struct request *take_messages(struct group *g)
+{
+    struct request *list = NULL, **last = &list, **at = &g->first;
+
+    while (*at) {
+        struct request *r = *at;
+
+        if (r->entry.type != REC_MESSAGE) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        r->next = NULL;
+        *last = r;
+        last = &r->next;
+    }
+    g->last = at;
+    return list;
+}
+
+static void all_failed(struct shard *sh, struct group *g, const struct why *why)
+{
+    for (struct request *r = g->first; r; r = r->next) {
+        fail(r, ST_AGAIN, why);
+        if (r->entry.type == REC_MESSAGE || r->no_row)
+            abandon(sh, r);
+    }
+}
+
+/* One group in one segment; every request in it is answered. A message is
+ * answered once it is durable, and whoever asks the index for it waits until
+ * it is there. A result is answered when the index has it too: else it would
+ * still be due, and be tried again. */
+static void write_group(struct disk *sp, struct shard *sh, struct group *g, bool *ok)
 {
     struct buf ended = { 0 };
+    struct segment *s = sh->active;
+    size_t dir_from = s->dir.n;
     struct why why;
     enum status st = write_and_flush(sh, g, &why);
 
-    if (st == ST_OK)
-        st = index_group(sh, g, &ended, &why);
-    CRASH_POINT("spool.commit.indexed");
-    if (st == ST_OK)
-        count(sp, g);
-    for (struct request *r = g->first; r; r = r->next) {
-        if (st != ST_OK) {
-            fail(r, ST_AGAIN, &why);
-            if (r->entry.type == REC_MESSAGE || r->no_row)
-                abandon(sh, r);
-        } else if (r->no_row) {
-            shard_unlink_body(sh, (struct id_parts){ r->entry.time, r->entry.counter, sh->n });
-        }
+    if (st != ST_OK) {
+        all_failed(sh, g, &why);
+        answer_all(sp, g->first);
+        *ok = false;
+        return;
     }
+    count(sp, g);
+    index_hold(sh->index);
+    answer_all(sp, take_messages(g));
+    st = index_group(sh, s, str_from(buf_str(&s->dir), dir_from), &ended, &why);
+    index_let_go(sh->index);
+    CRASH_POINT("spool.commit.indexed");
+    if (st != ST_OK)
+        all_failed(sh, g, &why);
+    for (const struct request *r = g->first; r && st == ST_OK; r = r->next)
+        if (r->no_row)
+            shard_unlink_body(sh, (struct id_parts){ r->entry.time, r->entry.counter, sh->n });
     answer_all(sp, g->first);
     unlink_ended(sh, &ended);
     buf_free(&ended);
-    return st;
+    *ok = *ok && st == ST_OK;
 }
 
 /* ---- all that waits */
@@ -489,7 +532,7 @@ static bool serve_list(struct disk *sp, struct shard *sh, struct request *list)
             continue;
         }
         if (g.n) {
-            ok = write_group(sp, sh, &g) == ST_OK && ok;
+            write_group(sp, sh, &g, &ok);
             g = (struct group){ NULL, &g.first, 0, 0, 0 };
         } else if (!make_room(sh, r)) {
             list = r->next;
@@ -577,6 +620,56 @@ static struct shard *next_shard(struct disk *sp)
     return NULL;
 }
 
+/* The segment that wants filling: the one in use first. With the lock held. */
+static struct segment *unfilled(struct disk *sp, struct shard **sh)
+{
+    for (unsigned i = 0; i < sp->nshards; i++) {
+        *sh = sp->shards[i];
+        if ((*sh)->closing || !(*sh)->home)
+            continue;
+        if ((*sh)->active && segment_unfilled((*sh)->active))
+            return (*sh)->active;
+        for (struct segment *s = (*sh)->segs; s; s = s->next)
+            if (segment_unfilled(s))
+                return s;
+    }
+    return NULL;
+}
+
+/* Nothing to do: fill a little of a segment, if it stays quiet. With the lock
+ * held; it is let go meanwhile. */
+static void be_idle(struct disk *sp)
+{
+    struct shard *sh;
+    struct segment *s = unfilled(sp, &sh);
+    struct timespec until;
+    struct why why;
+
+    if (!s) {
+        pthread_cond_wait(&sp->work, &sp->lock);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += QUIET_MS * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    if (!sp->quiet && pthread_cond_timedwait(&sp->work, &sp->lock, &until) != ETIMEDOUT)
+        return;
+    sp->quiet = true;
+    sh->serving = true;
+    pthread_mutex_unlock(&sp->lock);
+    if (segment_fill(s, &why) == ST_AGAIN) {
+        if (s == sh->active)
+            shard_condemn(sh, s, &why);
+        s->filled = s->head.size;
+    }
+    pthread_mutex_lock(&sp->lock);
+    sh->serving = false;
+    pthread_cond_broadcast(&sp->idle);
+}
+
 void *commit_thread(void *ctx)
 {
     struct disk *sp = ctx;
@@ -591,9 +684,10 @@ void *commit_thread(void *ctx)
         if (!sh) {
             if (stop)
                 break;
-            pthread_cond_wait(&sp->work, &sp->lock);
+            be_idle(sp);
             continue;
         }
+        sp->quiet = false;
         list = sh->first;
         sh->first = NULL;
         sh->last = &sh->first;

@@ -54,6 +54,7 @@ struct disk {
     struct shard **shards;
     unsigned nshards, turn;
     bool stop;
+    bool quiet;                 /* nothing was asked for a while */
     struct request *answered, **answered_last;
     struct note *notes;
     struct waker *waker;

@@ -19,10 +19,11 @@ enum { INDEX_VERSION = 1, KEY = 10, DUE_KEY = 18 };
 
 struct index {
     MDB_env *env;
-    MDB_dbi rows, due, segs, meta;
+    MDB_dbi rows, due, meta;    /* meta: what is covered, and the segments */
     MDB_txn *txn;               /* the writer's */
     MDB_txn *read;              /* kept, renewed for each read */
     pthread_mutex_t reading;    /* held for each read, and while the map grows */
+    pthread_mutex_t gate;       /* held by the writer: reads wait for its commit */
     uint64_t reserved;          /* bytes of the file that have blocks */
     bool readonly;
     char boot[BOOT_ID_LEN + 1];
@@ -133,7 +134,7 @@ static int open_tables(struct index *ix)
     if (rc)
         return rc;
     if ((rc = mdb_dbi_open(txn, "rows", make, &ix->rows)) || (rc = mdb_dbi_open(txn, "due", make, &ix->due))
-        || (rc = mdb_dbi_open(txn, "segs", make, &ix->segs)) || (rc = mdb_dbi_open(txn, "meta", make, &ix->meta))) {
+        || (rc = mdb_dbi_open(txn, "meta", make, &ix->meta))) {
         mdb_txn_abort(txn);
         return rc;
     }
@@ -171,10 +172,11 @@ enum status index_open(const char *dir, bool readonly, size_t map, struct index 
     ix->readonly = readonly;
     boot_id(ix->boot);
     pthread_mutex_init(&ix->reading, NULL);
+    pthread_mutex_init(&ix->gate, NULL);
     buf_addf(&path, "%s/index.mdb%c", dir, 0);
     rc = FAULT(LMDB) ? errno : mdb_env_create(&ix->env);
     if (!rc) {
-        mdb_env_set_maxdbs(ix->env, 4);
+        mdb_env_set_maxdbs(ix->env, 3);
         mdb_env_set_mapsize(ix->env, map ? map : MAP_FIRST);
         rc = mdb_env_open(ix->env, path.mem + path.at, MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOTLS | (readonly ? MDB_RDONLY : 0), 0600);
     }
@@ -203,6 +205,7 @@ void index_close(struct index *ix)
     if (ix->env)
         mdb_env_close(ix->env);
     pthread_mutex_destroy(&ix->reading);
+    pthread_mutex_destroy(&ix->gate);
     free(ix);
 }
 
@@ -213,6 +216,8 @@ static bool read_begin(struct index *ix)
 {
     int rc;
 
+    pthread_mutex_lock(&ix->gate);
+    pthread_mutex_unlock(&ix->gate);
     pthread_mutex_lock(&ix->reading);
     rc = mdb_txn_renew(ix->read);
     if (rc == MDB_MAP_RESIZED && !mdb_env_set_mapsize(ix->env, 0))
@@ -356,7 +361,7 @@ void index_segments(struct index *ix, void (*fn)(void *ctx, uint32_t gen, struct
 
     if (!read_begin(ix))
         return;
-    if (!mdb_cursor_open(ix->read, ix->segs, &c)) {
+    if (!mdb_cursor_open(ix->read, ix->meta, &c)) {
         while (!mdb_cursor_get(c, &k, &v, MDB_NEXT))
             if (k.mv_size == 4)
                 fn(ctx, (uint32_t)get_be(k.mv_data, 4), (struct str){ v.mv_data, v.mv_size });
@@ -366,6 +371,16 @@ void index_segments(struct index *ix, void (*fn)(void *ctx, uint32_t gen, struct
 }
 
 /* ---- writing */
+
+void index_hold(struct index *ix)
+{
+    pthread_mutex_lock(&ix->gate);
+}
+
+void index_let_go(struct index *ix)
+{
+    pthread_mutex_unlock(&ix->gate);
+}
 
 /* The map doubles before it is full, and the file keeps some blocks ahead of
  * what it uses. Neither may happen while anybody in this process reads. */
@@ -528,7 +543,7 @@ enum status index_put_segment(struct index *ix, uint32_t gen, struct str bytes, 
     int rc;
 
     put_be(key, 4, gen);
-    rc = mdb_put(ix->txn, ix->segs, &k, &v, 0);
+    rc = mdb_put(ix->txn, ix->meta, &k, &v, 0);
     return rc ? failed(ix, rc, "put", why) : ST_OK;
 }
 
@@ -539,6 +554,6 @@ enum status index_del_segment(struct index *ix, uint32_t gen, struct why *why)
     int rc;
 
     put_be(key, 4, gen);
-    rc = mdb_del(ix->txn, ix->segs, &k, NULL);
+    rc = mdb_del(ix->txn, ix->meta, &k, NULL);
     return rc && rc != MDB_NOTFOUND ? failed(ix, rc, "delete", why) : ST_OK;
 }

@@ -46,6 +46,10 @@ void index_remove(const char *dir);
 bool index_covers(struct index *ix, struct covered *out);
 
 /* ---- writing */
+/* Reads that begin from here on wait until index_let_go: for what was answered
+ * as durable and is just being put in. */
+void index_hold(struct index *ix);
+void index_let_go(struct index *ix);
 enum status index_begin(struct index *ix, struct why *why);
 void index_abort(struct index *ix);
 /* ready: what is written so far may be believed by whoever opens it. */

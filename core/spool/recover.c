@@ -146,7 +146,7 @@ static enum status rebuild(struct shard *sh, struct why *why)
     if (st == ST_OK)
         st = account_begin(sh, why);
     if (st == ST_OK)
-        st = account_commit(sh, (struct covered){ sh->next_gen - 1, UINT64_MAX }, true, why);
+        st = account_commit(sh, (struct covered){ sh->next_gen - 1, UINT64_MAX }, sh->segments_changed = true, why);
     return st;
 }
 

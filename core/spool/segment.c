@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "spool/crc.h"
 
-enum { DIR_MAX = 512 << 20 };
+enum { DIR_MAX = 512 << 20, FILL_STEP = 1 << 20 };
 
 void segment_name(unsigned file, char out[32])
 {
@@ -177,6 +177,8 @@ enum status segment_open(int dirfd, unsigned file, bool readonly, struct segment
         s->use = SEG_FREE;
     else
         s->use = foot_of(s, &foot) ? SEG_SEALED : SEG_ACTIVE;
+    if (*read != WIRE_EMPTY)
+        s->filled = s->head.size;
     *out = s;
     return ST_OK;
 
@@ -268,6 +270,35 @@ enum status segment_flush(struct segment *s, uint64_t bytes, struct why *why)
         return why_errno(why, ST_AGAIN, "flush segment %u", s->file);
     s->at += whole_pages(bytes);
     s->group++;
+    return ST_OK;
+}
+
+bool segment_unfilled(const struct segment *s)
+{
+    return s->filled < s->head.size && (s->use == SEG_FREE || s->use == SEG_ACTIVE);
+}
+
+enum status segment_fill(struct segment *s, struct why *why)
+{
+    static const char zero[FILL_STEP];
+    uint64_t from = s->filled, n;
+
+    if (s->use == SEG_ACTIVE && from < s->at)
+        from = s->at;
+    if (from < WIRE_PAGE)
+        from = WIRE_PAGE;
+    if (from >= s->head.size - WIRE_TAIL) {
+        s->filled = s->head.size;
+        return ST_NONE;
+    }
+    n = s->head.size - WIRE_TAIL - from;
+    if (n > FILL_STEP)
+        n = FILL_STEP;
+    if (!write_all(s->fd, zero, n, from))
+        return why_errno(why, ST_AGAIN, "fill segment %u", s->file);
+    if (FAULT(FLUSH) || fdatasync(s->fd) < 0)
+        return why_errno(why, ST_AGAIN, "flush segment %u", s->file);
+    s->filled = from + n;
     return ST_OK;
 }
 

@@ -38,6 +38,7 @@ struct segment {
     struct seg_head head;
     uint64_t at;                /* where the next group goes */
     uint32_t group;             /* its number */
+    uint64_t filled;            /* bytes from the start that were written in some use */
     struct buf dir;             /* entries; kept while active or condemned */
     unsigned refs;              /* reads under way on the loop */
     /* what the index txn under way would make of it (account.h) */
@@ -70,6 +71,11 @@ uint64_t segment_room(const struct segment *s, size_t dir_more);
 enum status segment_write(struct segment *s, struct iovec *v, int n, uint64_t bytes, struct why *why);
 /* Flushes; s->at is then behind the group. */
 enum status segment_flush(struct segment *s, uint64_t bytes, struct why *why);
+/* Writes and flushes some zeros ahead of where groups go, for a first use: to
+ * overwrite takes half the time of writing what was only reserved. ST_NONE:
+ * nothing left to fill. */
+enum status segment_fill(struct segment *s, struct why *why);
+bool segment_unfilled(const struct segment *s);
 enum status segment_seal(struct segment *s, struct why *why);
 enum status segment_mark_free(struct segment *s, struct why *why);
 

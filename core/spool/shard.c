@@ -215,6 +215,7 @@ enum status shard_roll(struct shard *sh, bool for_results, struct why *why)
         sh->next_gen++;
         if (segment_begin(s, &h, why) == ST_OK) {
             sh->active = s;
+            sh->segments_changed = true;
             shard_keep_reserve(sh);
             return ST_OK;
         }
@@ -258,6 +259,7 @@ bool shard_free_segment(struct shard *sh, struct segment *s)
     }
     account_forget_tombs(sh, gen);
     if (sh->index && account_begin(sh, NULL) == ST_OK) {
+        sh->segments_changed = true;
         if (index_del_segment(sh->index, gen, NULL) == ST_OK)
             account_commit(sh, sh->covered, true, NULL);
         else
@@ -555,6 +557,7 @@ void shard_close(struct shard *sh)
 {
     CRASH_POINT("spool.close");
     seal_active(sh);
+    sh->segments_changed = true;
     if (!sh->behind && account_begin(sh, NULL) == ST_OK)
         account_commit(sh, sh->covered, true, NULL);
     shard_forget(sh);

@@ -66,6 +66,8 @@ struct shard {
     uint64_t ids_logged;        /* limit in the log */
     struct buf abandoned;       /* struct abandoned: answered "later", but may lie on disk */
     struct compact compact;
+    bool segments_changed;      /* the index must be told which there are */
+    unsigned commits;
     bool behind;                /* the index lacks records of the log */
     bool damaged;               /* a segment was set aside just now */
     bool keep_bodies;           /* or earlier: unknown large bodies may be its */
