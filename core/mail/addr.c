@@ -45,7 +45,7 @@ static const char *quoted_fault(struct str s)
         if (s.p[i] == '"')
             return i + 1 == s.n ? NULL : "local part: text after the closing quote";
         /* A backslash takes a printable ASCII character (quoted-pairSMTP). */
-        if (s.p[i] == '\\' && (unsigned char)s.p[++i] >= 0x80)
+        if (s.p[i] == '\\' && ++i < s.n && (unsigned char)s.p[i] >= 0x80)
             return "local part: backslash before a character outside ASCII";
     }
     return "local part: quote not closed";

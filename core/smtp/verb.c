@@ -80,7 +80,7 @@ static void do_vrfy(struct smtp_server *s, struct str arg)
     bool vrfy = s->command == CMD_VRFY;
     static const struct verdict no = { .verb = V_DENY };
 
-    if (!arg.n)
+    if (!arg.n || str_same(arg, STR("\"\"")))
         server_error(s, NOTE_SYNTAX, 501, "5.5.4", "an address or a name is needed");
     else if (vrfy ? s->cfg->offer_vrfy : s->cfg->offer_expn)
         server_ask(s, vrfy ? PH_VRFY : PH_EXPN);
