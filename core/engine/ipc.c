@@ -40,7 +40,7 @@ bool ipc_send(int sock, const struct ipc *m)
     struct msghdr msg = { .msg_iov = part, .msg_iovlen = text.n ? 2 : 1 };
     struct pollfd ready = { .fd = sock, .events = POLLOUT };
 
-    if (m->fd >= 0) {
+    if (row[m->type].fd) {
         struct cmsghdr *c;
 
         msg.msg_control = control.space;

@@ -45,7 +45,7 @@ struct ipc {
     uint32_t a, b;
     int64_t n;
     struct str text;
-    int fd;                 /* -1: none */
+    int fd;                 /* looked at only where the type carries one */
 };
 
 enum ipc_end { IPC_GOT, IPC_NOTHING, IPC_CLOSED, IPC_BAD };

@@ -181,7 +181,7 @@ static int by_number(const void *a, const void *b)
 
 void user_keep_only(const int *fds, size_t n)
 {
-    int keep[64];
+    int keep[128];
     unsigned from = 3;
 
     if (n > sizeof keep / sizeof *keep)

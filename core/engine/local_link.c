@@ -1,0 +1,250 @@
+/*
+ * local_link - the worker's side of local deliveries
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "engine/local.h"
+#include "engine/local_wire.h"
+
+enum { DEFAULT_MS = 300000, GRACE_MS = 10000 };
+
+struct local_link {
+    struct loop *loop;
+    int fd;
+};
+
+struct local_delivery {
+    struct loop *loop;
+    int fd;                     /* our end; -1: it never began */
+    struct watch *watch;
+    struct timer limit;
+    struct job failed;
+    local_source *source;
+    local_done *done;
+    void *ctx;
+    struct buf out;
+    bool whole;                 /* everything of the message is in out or sent */
+    struct local_result result;
+    size_t got;                 /* bytes of result */
+    struct why why;
+};
+
+struct local_link *local_link_new(struct loop *l, int fd)
+{
+    struct local_link *link = calloc(1, sizeof *link);
+
+    if (!link)
+        die("out of memory: the link to the local process");
+    link->loop = l;
+    link->fd = fd;
+    return link;
+}
+
+void local_link_free(struct local_link *l)
+{
+    if (!l)
+        return;
+    close(l->fd);
+    free(l);
+}
+
+static void delivery_free(struct local_delivery *d)
+{
+    watch_free(d->watch);
+    timer_clear(d->loop, &d->limit);
+    loop_forget(d->loop, &d->failed);
+    if (d->fd >= 0)
+        close(d->fd);
+    buf_free(&d->out);
+    free(d);
+}
+
+void local_cancel(struct local_delivery *d)
+{
+    delivery_free(d);
+}
+
+static void finish(struct local_delivery *d, enum status st, uint64_t written)
+{
+    local_done *done = d->done;
+    void *ctx = d->ctx;
+    struct why why = d->why;
+
+    delivery_free(d);
+    done(ctx, st, written, &why);
+}
+
+static void on_failed(void *ctx)
+{
+    finish(ctx, ST_AGAIN, 0);
+}
+
+static void on_limit(void *ctx)
+{
+    struct local_delivery *d = ctx;
+
+    why_set(&d->why, ST_AGAIN, "local delivery took too long");
+    finish(d, ST_AGAIN, 0);
+}
+
+/* ---- the message goes out */
+
+static bool next_piece(struct local_delivery *d)
+{
+    struct buf piece = { 0 };
+    enum content_end end = d->source(d->ctx, &piece);
+    uint32_t zero = 0;
+
+    for (struct str s = buf_str(&piece), part; s.n > 0; s = str_from(s, part.n)) {
+        uint32_t n;
+
+        part = str_head(s, LOCAL_PIECE_MAX);
+        n = (uint32_t)part.n;
+        buf_add(&d->out, (struct str){ (const char *)&n, sizeof n });
+        buf_add(&d->out, part);
+    }
+    buf_free(&piece);
+    if (end == CONTENT_END) {
+        buf_add(&d->out, (struct str){ (const char *)&zero, sizeof zero });
+        d->whole = true;
+    }
+    return end != CONTENT_ERROR;
+}
+
+/* False: d is gone. */
+static bool send_more(struct local_delivery *d)
+{
+    ssize_t n;
+
+    if (d->out.n == 0 && !next_piece(d)) {
+        why_errno(&d->why, ST_AGAIN, "read the message");
+        finish(d, ST_AGAIN, 0);
+        return false;
+    }
+    if (d->out.n > 0) {
+        n = FAULT(SEND) ? -1 : send(d->fd, buf_str(&d->out).p, d->out.n, MSG_NOSIGNAL);
+        if (n > 0)
+            buf_drop(&d->out, (size_t)n);
+        else if (errno != EAGAIN && errno != EINTR)
+            buf_clear(&d->out), d->whole = true;        /* it refused early: its result says why */
+    }
+    if (d->out.n == 0 && d->whole) {
+        buf_free(&d->out);
+        watch_set(d->watch, WATCH_READ);
+    }
+    return true;
+}
+
+/* ---- the result comes back */
+
+static void read_result(struct local_delivery *d)
+{
+    ssize_t n = recv(d->fd, (char *)&d->result + d->got, sizeof d->result - d->got, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0)
+        d->got += (size_t)n;
+    if (n > 0 && d->got < sizeof d->result)
+        return;
+    if (n <= 0 || d->result.magic != LOCAL_MAGIC || d->result.status > ST_NEVER) {
+        why_set(&d->why, ST_AGAIN, "the local process ended without a result");
+        finish(d, ST_AGAIN, 0);
+        return;
+    }
+    d->result.text[sizeof d->result.text - 1] = 0;
+    why_set(&d->why, ST_OK, "%s", d->result.text);
+    finish(d, (enum status)d->result.status, d->result.written);
+}
+
+static void on_watch(void *ctx, int what)
+{
+    struct local_delivery *d = ctx;
+
+    if (what & WATCH_WRITE && !send_more(d))
+        return;
+    if (what & WATCH_READ)
+        read_result(d);
+}
+
+/* ---- the order */
+
+static bool send_order(int sock, const struct local_want *w, int fd)
+{
+    const struct appendfile *f = w->file;
+    const struct str text[LOCAL_TEXTS] = { w->user, f->root, f->rest, f->hostname, f->file_name, f->tag };
+    struct local_order o = {
+        .magic = LOCAL_MAGIC,
+        .flags = (f->directory ? LOCAL_DIRECTORY : 0) | (f->maildir ? LOCAL_MAILDIR : 0)
+            | (f->create_directory ? LOCAL_CREATE : 0) | (f->file_must_exist ? LOCAL_MUST_EXIST : 0)
+            | (f->check_owner ? LOCAL_OWNER : 0) | (f->check_group ? LOCAL_GROUP : 0)
+            | (f->mode_fail_narrower ? LOCAL_NARROWER : 0) | (f->lockfile ? LOCAL_LOCKFILE : 0)
+            | (f->fcntl_lock ? LOCAL_FCNTL : 0),
+        .mode = f->mode, .directory_mode = f->directory_mode, .lockfile_mode = f->lockfile_mode,
+        .lock_retries = f->lock_retries, .lock_interval = f->lock_interval,
+        .lock_fcntl_timeout = f->lock_fcntl_timeout, .lockfile_timeout = f->lockfile_timeout,
+        .wall_us = f->wall_us, .serial = f->serial, .timeout_ms = w->timeout_ms,
+    };
+    struct iovec part[1 + LOCAL_TEXTS] = { { &o, sizeof o } };
+    union { char space[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
+    struct msghdr msg = { .msg_iov = part, .msg_iovlen = 1 + LOCAL_TEXTS, .msg_control = control.space,
+                          .msg_controllen = sizeof control.space };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    size_t all = 0;
+
+    for (int i = 0; i < LOCAL_TEXTS; i++) {
+        o.length[i] = (uint32_t)text[i].n;
+        part[1 + i] = (struct iovec){ (void *)text[i].p, text[i].n };
+        all += text[i].n;
+    }
+    if (all > LOCAL_TEXT_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    return !FAULT(HELPER) && sendmsg(sock, &msg, MSG_NOSIGNAL) >= 0;
+}
+
+static enum status begin(struct local_link *l, struct local_delivery *d, const struct local_want *w)
+{
+    int pair[2];
+    bool sent;
+
+    if (FAULT(SOCKET) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return why_errno(&d->why, ST_AGAIN, "a socket to the local process");
+    d->fd = pair[0];
+    fcntl(d->fd, F_SETFL, O_NONBLOCK);      /* ours alone: the other side just waits */
+    sent = send_order(l->fd, w, pair[1]);
+    if (!sent)
+        why_errno(&d->why, ST_AGAIN, "ask the local process");
+    close(pair[1]);
+    return sent ? ST_OK : ST_AGAIN;
+}
+
+struct local_delivery *local_deliver(struct local_link *l, const struct local_want *w,
+                                     local_source *source, local_done *done, void *ctx)
+{
+    struct local_delivery *d = calloc(1, sizeof *d);
+
+    if (!d)
+        die("out of memory: a local delivery");
+    *d = (struct local_delivery){ .loop = l->loop, .fd = -1, .source = source, .done = done, .ctx = ctx };
+    d->limit = (struct timer){ .fn = on_limit, .ctx = d };
+    d->failed = (struct job){ .fn = on_failed, .ctx = d };
+    if (begin(l, d, w) != ST_OK) {
+        loop_soon(l->loop, &d->failed);
+        return d;
+    }
+    timer_set(l->loop, &d->limit, (w->timeout_ms ? w->timeout_ms : DEFAULT_MS) + GRACE_MS);
+    d->watch = watch_new(l->loop, d->fd, on_watch, d);
+    watch_set(d->watch, WATCH_READ | WATCH_WRITE);
+    return d;
+}

@@ -1,0 +1,549 @@
+#include "engine/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/checker.h"
+#include "engine/house.h"
+#include "engine/local.h"
+#include "engine/lock.h"
+#include "engine/notify.h"
+
+enum { SECOND_MS = 1000, GRACE_MS = 5000, LOCK_TRIES = 50, LOCK_WAIT_MS = 100, LOCAL_RESTART_MS = 1000 };
+
+/* ---- saying things before there is a log */
+
+static void complain(const char *text)
+{
+    fprintf(stderr, "perigee: %s\n", text);
+}
+
+static void show_problems(struct str text)
+{
+    struct str line;
+
+    while (str_cut(&text, '\n', &line))
+        if (line.n > 0)
+            fprintf(stderr, "%.*s\n", STR_ARG(line));
+}
+
+/* ---- coming up, step by step; each returns 0 or an exit status */
+
+struct first_check { struct loop *loop; struct facts *facts; };
+
+static void on_first_check(void *ctx, struct facts *f)
+{
+    struct first_check *fc = ctx;
+
+    *fc->facts = *f;
+    loop_stop(fc->loop);
+}
+
+/* The rules' bytes are all that is read while we are root (design section 3). */
+static int read_rules(struct house *h)
+{
+    struct snapshot s = { 0 };
+    struct checker_want want = { .rules = h->rules };
+    struct first_check fc = { h->loop, &h->facts };
+    struct why why = { 0 };
+
+    if (!realpath(h->c->rules, h->rules)) {
+        fprintf(stderr, "perigee: rules directory %s: %s\n", h->c->rules, strerror(errno));
+        return EX_CONFIG;
+    }
+    if (snapshot_read(h->rules, &s, &why) != ST_OK) {
+        complain(why.text);
+        return EX_CONFIG;
+    }
+    memcpy(h->hash, s.hash, sizeof h->hash);
+    h->snapshot = snapshot_seal(&s);
+    snapshot_free(&s);
+    if (h->snapshot < 0) {
+        complain("cannot keep a copy of the rules");
+        return EX_OSERR;
+    }
+    want.snapshot = h->snapshot;
+    want.spool = h->c->spool;
+    user_for_checker(h->c->spool ? h->c->spool : "", &want.user);
+    if (!checker_start(h->loop, &want, on_first_check, &fc, &why)) {
+        complain(why.text);
+        return EX_OSERR;
+    }
+    loop_run(h->loop);
+    show_problems(h->facts.problems);
+    h->generation = h->last_generation = 1;
+    return h->facts.good ? 0 : EX_CONFIG;
+}
+
+/* A second copy that later reloads do not replace. */
+static void fix_facts(struct house *h)
+{
+    struct buf text = { 0 };
+
+    facts_write(&h->facts, &text);
+    facts_read(&h->fixed, buf_str(&text));
+    buf_free(&text);
+}
+
+static bool same_place(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+static int choose_spool(struct house *h)
+{
+    char option[4096] = "";
+
+    if (h->facts.spool.n > 0)
+        snprintf(option, sizeof option, "%.*s", STR_ARG(h->facts.spool));
+    if (h->c->spool && option[0] && !same_place(h->c->spool, option)) {
+        fprintf(stderr, "perigee: the spool is %s by command line or environment, but spool_directory says %s\n", h->c->spool, option);
+        return EX_CONFIG;
+    }
+    snprintf(h->spool, sizeof h->spool, "%s", h->c->spool ? h->c->spool : option[0] ? option : "/var/spool/perigee");
+    return 0;
+}
+
+static int become_who(struct house *h)
+{
+    struct why why = { 0 };
+
+    if (user_choose(h->facts.user, h->facts.group, h->spool, h->c->allow_root, &h->user, &why) == ST_OK)
+        return 0;
+    complain(why.text);
+    return EX_CONFIG;
+}
+
+static int make_spool(struct house *h)
+{
+    bool made = mkdir(h->spool, 0755) == 0;
+    char real[4096];
+
+    if (!made && errno != EEXIST) {
+        fprintf(stderr, "perigee: make spool %s: %s\n", h->spool, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    if (made && h->user.drop && chown(h->spool, h->user.uid, h->user.gid) < 0) {
+        fprintf(stderr, "perigee: give spool %s to its user: %s\n", h->spool, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    if (!realpath(h->spool, real)) {
+        fprintf(stderr, "perigee: spool %s: %s\n", h->spool, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    memcpy(h->spool, real, strlen(real) + 1);
+    return 0;
+}
+
+/* Workers of an engine that was just killed hold the lock a moment longer; an
+ * engine that lives holds it for good. */
+static int lock_spool(struct house *h)
+{
+    struct why why = { 0 };
+    enum status st = ST_AGAIN;
+    pid_t holder = 0;
+
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        user_act(&h->user);
+        st = lock_take(h->spool, true, &h->lock, &holder, &why);
+        user_act_end();
+        if (st != ST_AGAIN || (holder > 0 && (kill(holder, 0) == 0 || errno == EPERM)))
+            break;
+        poll(NULL, 0, LOCK_WAIT_MS);
+    }
+    if (st == ST_OK)
+        return 0;
+    complain(why.text);
+    return st == ST_AGAIN ? EX_UNAVAILABLE : EX_CANTCREAT;
+}
+
+static int open_ports(struct house *h)
+{
+    struct str_list listen_list = h->facts.listen;
+    struct why why = { 0 };
+
+    if (ports_open(h, &listen_list, &why) == ST_OK && ports_unix(h, "submit.sock", 0666, &h->submit, &why) == ST_OK
+        && control_open(h, &why) == ST_OK)
+        return 0;
+    complain(why.text);
+    return EX_OSERR;
+}
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
+static int make_shared(struct house *h)
+{
+    int64_t wanted = h->c->workers ? h->c->workers : h->facts.workers;
+
+    if (wanted < 0 || wanted > WORKERS_MAX) {
+        fprintf(stderr, "perigee: workers: 1 to %d\n", WORKERS_MAX);
+        return EX_CONFIG;
+    }
+    h->workers = wanted ? (unsigned)wanted : cores();
+    h->shared = shared_new(h->workers);
+    for (unsigned i = 0; i < h->workers; i++)
+        if ((h->wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
+            fprintf(stderr, "perigee: eventfd: %s\n", strerror(errno));
+            return EX_OSERR;
+        }
+    shards_scan(h);
+    staff_init(h);
+    return 0;
+}
+
+void master_open_log(struct house *h)
+{
+    struct log_config c;
+    struct why why;
+
+    facts_log(&h->facts, h->spool, h->log_path, &c);
+    c.stderr_too = h->c->foreground;
+    if (h->user.drop) {
+        c.as_uid = h->user.uid;
+        c.as_gid = h->user.gid;
+    }
+    if (log_open(&c, &why) != ST_OK)
+        fprintf(stderr, "perigee: %s; logging to standard error\n", why.text);
+}
+
+/* Ten thousand sessions need as many descriptors; workers inherit the limit. */
+static void raise_limits(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+/* ---- local deliveries */
+
+static void on_local_restart(void *ctx)
+{
+    master_local(ctx);
+}
+
+void master_local(struct house *h)
+{
+    struct local_limits limits = {
+        .roots = h->fixed.roots.v, .nroots = h->fixed.roots.n,
+        .never = h->fixed.never.v, .nnever = h->fixed.never.n,
+        .lowest_uid = (uint32_t)h->fixed.lowest_uid,
+    };
+    pid_t master = getpid();
+
+    if (geteuid() != 0 || limits.nroots == 0 || h->stopping)
+        return;
+    if (h->local[0] < 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, h->local) < 0) {
+        log_line(LOG_PANIC, "no link to the local process: %s", strerror(errno));
+        return;
+    }
+    h->local_pid = FAULT(FORK) ? -1 : fork();
+    if (h->local_pid == 0) {
+        sigset_t none;
+
+        user_keep_only(&h->local[0], 1);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        _exit(user_tie(master) ? local_serve(h->local[0], &limits) : EX_OSERR);
+    }
+    if (h->local_pid < 0) {
+        h->local_pid = 0;
+        log_line(LOG_PANIC, "cannot start the local process: %s", strerror(errno));
+        timer_set(h->loop, &h->local_restart, LOCAL_RESTART_MS);
+    }
+}
+
+static void reap_local(struct house *h)
+{
+    int status;
+
+    if (h->local_pid == 0 || waitpid(h->local_pid, &status, WNOHANG) != h->local_pid)
+        return;
+    h->local_pid = 0;
+    if (h->stopping)
+        return;
+    log_line(LOG_MAIN, "the local process ended (%s %d)", WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    timer_set(h->loop, &h->local_restart, LOCAL_RESTART_MS);
+}
+
+/* ---- life */
+
+/* Tells the parent that waits for it how the start went, once. */
+static void report(struct house *h, int status)
+{
+    unsigned char byte = (unsigned char)status;
+
+    if (h->ready_fd < 0)
+        return;
+    (void)!write(h->ready_fd, &byte, 1);
+    close(h->ready_fd);
+    h->ready_fd = -1;
+}
+
+void master_detach(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0)
+        return;
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
+void master_ready(struct house *h)
+{
+    if (h->ready)
+        return;
+    for (unsigned i = 0; i < h->workers; i++)
+        if (h->staff[i].state != STAFF_UP)
+            return;
+    h->ready = true;
+    log_line(LOG_MAIN, "perigee %s serves: process %d, %u workers, generation %u", PERIGEE_VERSION, (int)getpid(), h->workers, h->generation);
+    if (geteuid() == 0 && !h->user.drop)
+        log_line(LOG_PANIC, "workers run as root (--allow-root): every rule and every bug has root's rights");
+    notify_say("READY=1");
+    if (h->ready_fd >= 0)
+        master_detach();
+    report(h, 0);
+}
+
+static void on_give_up(void *ctx)
+{
+    struct house *h = ctx;
+
+    staff_kill(h);
+    timer_set(h->loop, &h->give_up, GRACE_MS);
+}
+
+void master_stop(struct house *h, int64_t drain_ms)
+{
+    CRASH_POINT("shutdown.begin");
+    if (!h->stopping) {
+        log_line(LOG_MAIN, "stopping: %lld s for what is under way", (long long)drain_ms / 1000);
+        notify_say("STOPPING=1");
+        h->stopping = true;
+        reload_cancel(h);
+        reload_watch(h);
+        staff_end(h, drain_ms);
+        ports_close(h);
+    } else {
+        staff_end(h, drain_ms);
+    }
+    timer_set(h->loop, &h->give_up, drain_ms + GRACE_MS);
+    if (staff_alive(h) == 0)
+        loop_stop(h->loop);
+}
+
+void master_gone(struct house *h)
+{
+    if (h->stopping && staff_alive(h) == 0)
+        loop_stop(h->loop);
+}
+
+static void on_second(void *ctx)
+{
+    struct house *h = ctx;
+
+    staff_second(h);
+    timer_set(h->loop, &h->second, SECOND_MS);
+}
+
+static void on_watchdog(void *ctx)
+{
+    struct house *h = ctx;
+
+    notify_say("WATCHDOG=1");
+    timer_set(h->loop, &h->watchdog, notify_watchdog_ms());
+}
+
+static void on_signal(void *ctx, int fd)
+{
+    struct house *h = ctx;
+    struct signalfd_siginfo si;
+
+    while (read(fd, &si, sizeof si) == sizeof si) {
+        switch (si.ssi_signo) {
+        case SIGCHLD:
+            staff_reap(h);
+            reap_local(h);
+            break;
+        case SIGHUP:
+            reload_start(h, "SIGHUP", NULL, NULL);
+            break;
+        case SIGUSR1:
+            log_reopen();
+            staff_send_all(h, (struct ipc){ .type = IPC_REOPEN });
+            break;
+        default:
+            /* Asked twice is asked to hurry. */
+            master_stop(h, h->stopping ? 0 : DRAIN_MS);
+        }
+    }
+}
+
+struct signals { struct house *house; int fd; };
+
+static void on_signals(void *ctx, int what)
+{
+    struct signals *s = ctx;
+    (void)what;
+
+    on_signal(s->house, s->fd);
+}
+
+static struct watch *take_signals(struct house *h, struct signals *s)
+{
+    static const int taken[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGTERM, SIGINT };
+    struct watch *w;
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        sigaddset(&set, taken[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->house = h;
+    s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s->fd < 0)
+        die("cannot take signals: %s", strerror(errno));
+    w = watch_new(h->loop, s->fd, on_signals, s);
+    watch_set(w, WATCH_READ);
+    return w;
+}
+
+static void serve(struct house *h)
+{
+    struct signals signals;
+    struct watch *w = take_signals(h, &signals);
+
+    h->second = (struct timer){ .fn = on_second, .ctx = h };
+    h->watchdog = (struct timer){ .fn = on_watchdog, .ctx = h };
+    h->give_up = (struct timer){ .fn = on_give_up, .ctx = h };
+    h->local_restart = (struct timer){ .fn = on_local_restart, .ctx = h };
+    timer_set(h->loop, &h->second, SECOND_MS);
+    if (notify_watchdog_ms() > 0)
+        timer_set(h->loop, &h->watchdog, notify_watchdog_ms());
+    ports_commit(h, true);
+    reload_watch(h);
+    master_local(h);
+    for (unsigned i = 0; i < h->workers; i++)
+        staff_start(&h->staff[i]);
+    loop_run(h->loop);
+    if (h->local_pid)
+        kill(h->local_pid, SIGKILL);
+    log_line(LOG_MAIN, "stopped");
+    watch_free(w);
+    close(signals.fd);
+}
+
+/* The parent of an engine that goes to the background waits until that serves
+ * and takes its exit status. */
+static int wait_for_child(int fd, pid_t pid)
+{
+    unsigned char byte = EX_SOFTWARE;
+    ssize_t n;
+
+    while ((n = read(fd, &byte, 1)) < 0 && errno == EINTR)
+        ;
+    if (n == 1)
+        return byte;
+    waitpid(pid, NULL, 0);
+    return EX_SOFTWARE;
+}
+
+/* True in the process that goes on. */
+static bool go_to_background(struct house *h, int *status)
+{
+    int fd[2];
+    pid_t pid;
+
+    if (h->c->foreground || getenv("NOTIFY_SOCKET"))
+        return true;
+    if (pipe2(fd, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+        complain("cannot go to the background");
+        *status = EX_OSERR;
+        return false;
+    }
+    if (pid > 0) {
+        close(fd[1]);
+        *status = wait_for_child(fd[0], pid);
+        return false;
+    }
+    close(fd[0]);
+    setsid();
+    h->ready_fd = fd[1];
+    h->background = true;
+    return true;
+}
+
+static void tear_down(struct house *h)
+{
+    struct timer *timers[] = { &h->second, &h->watchdog, &h->give_up, &h->local_restart };
+
+    for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+        timer_clear(h->loop, timers[i]);
+    control_stopped(h);
+    control_free(h);
+    ports_close(h);
+    log_close();
+    loop_free(h->loop);
+    facts_free(&h->facts);
+    facts_free(&h->fixed);
+    shared_free(h->shared);
+    close(h->lock);
+}
+
+int master_serve(const struct serve_config *c)
+{
+    static struct house house;
+    struct house *h = &house;
+    int status = 0;
+
+    *h = (struct house){ .c = c, .lock = -1, .snapshot = -1, .submit = -1, .ready_fd = -1, .local = { -1, -1 },
+                         .born_ms = clock_mono_ms() };
+    umask(027);
+    if (!go_to_background(h, &status))
+        return status;
+    raise_limits();
+    h->loop = loop_new();
+    if ((status = read_rules(h)) || (status = choose_spool(h)) || (status = become_who(h)) || (status = make_spool(h))
+        || (status = lock_spool(h)) || (status = open_ports(h)) || (status = make_shared(h))) {
+        report(h, status);
+        return status;
+    }
+    fix_facts(h);
+    master_open_log(h);
+    serve(h);
+    status = h->exit_status;
+    tear_down(h);
+    report(h, status ? status : EX_SOFTWARE);
+    return status;
+}

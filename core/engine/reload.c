@@ -1,0 +1,366 @@
+/*
+ * reload - new rules for all or for none (design 4.8)
+ *
+ * The directory is read once into a sealed snapshot; the checker loads that; new
+ * ports open; every worker builds from the same bytes; only when all are ready
+ * all are told to switch. Whatever goes wrong before that leaves everything as
+ * it was. A worker that is starting meanwhile is no part of it and catches up.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "engine/checker.h"
+#include "engine/house.h"
+#include "engine/notify.h"
+
+enum { BUILD_MS = 120000, QUIET_MS = 1000, WAITERS_MAX = 64 };
+
+struct waiter { reload_done *done; void *ctx; };
+
+struct reload {
+    struct house *h;
+    char why[64];
+    int snapshot;
+    uint8_t hash[32];
+    size_t files;
+    uint32_t generation;
+    struct checker *checker;
+    struct facts facts;
+    uint64_t waiting;               /* workers that have not answered */
+    uint64_t ready;                 /* workers that built it */
+    struct timer limit;
+    struct waiter waiter[WAITERS_MAX];
+    size_t nwaiters;
+    struct waiter next[WAITERS_MAX];    /* came too late for this snapshot: for the next */
+    size_t nnext;
+};
+
+/* One watch a process: what it watches and the quiet it waits for. */
+struct rules_watch {
+    struct house *h;
+    int fd;
+    struct watch *watch;
+    struct timer quiet;
+};
+
+static void start(struct house *h, const char *why, const struct waiter *w, size_t n);
+
+/* ---- the end of one */
+
+static void restart_list(const struct facts *old, const struct facts *now, struct arena *a, struct str_list *out)
+{
+    const struct { const char *name; bool same; } row[] = {
+        { "workers", old->workers == now->workers },
+        { "spool_directory", str_same(old->spool, now->spool) },
+        { "user", str_same(old->user, now->user) },
+        { "group", str_same(old->group, now->group) },
+        { "local_delivery_roots", facts_list_same(&old->roots, &now->roots) },
+        { "never_users", facts_list_same(&old->never, &now->never) },
+        { "local_lowest_uid", old->lowest_uid == now->lowest_uid },
+    };
+
+    out->v = arena_array(a, struct str, sizeof row / sizeof *row);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        if (!row[i].same)
+            out->v[out->n++] = str_of(row[i].name);
+}
+
+static void log_lines(const char *what, struct str text)
+{
+    struct str line;
+
+    while (str_cut(&text, '\n', &line))
+        if (line.n > 0)
+            log_line(LOG_MAIN, "%s%.*s", what, STR_ARG(line));
+}
+
+/* Frees r. Whoever asked while it ran gets a reload of their own, since the
+ * directory may have changed after it was read. */
+static void finish(struct reload *r, bool ok, struct str problems)
+{
+    struct house *h = r->h;
+    struct arena a = { 0 };
+    struct str text = arena_dup(&a, problems);
+    struct str_list restart = { 0 };
+
+    if (ok)
+        restart_list(&h->fixed, &h->facts, &a, &restart);
+    for (size_t i = 0; i < restart.n; i++)
+        log_line(LOG_MAIN, "%.*s has changed and needs a restart", STR_ARG(restart.v[i]));
+    shared_count(h->shared, WORKERS_MAX, ok ? COUNT_reloads : COUNT_reloads_failed, 1);
+    notify_say("READY=1");
+
+    timer_clear(h->loop, &r->limit);
+    if (r->checker)
+        checker_cancel(r->checker);
+    facts_free(&r->facts);
+    if (r->snapshot >= 0)
+        close(r->snapshot);
+    h->reload = NULL;
+    for (size_t i = 0; i < r->nwaiters; i++)
+        r->waiter[i].done(r->waiter[i].ctx, ok, text, &restart);
+    if (r->nnext > 0 && !h->stopping)
+        start(h, "asked again", r->next, r->nnext);
+    free(r);
+    arena_free(&a);
+}
+
+static void refuse(struct reload *r, struct str text)
+{
+    struct house *h = r->h;
+
+    for (unsigned i = 0; i < h->workers; i++) {
+        struct staff *s = &h->staff[i];
+
+        if (s->building == r->generation && s->state == STAFF_UP) {
+            s->building = 0;
+            staff_send(s, (struct ipc){ .type = IPC_ABANDON, .a = r->generation });
+        }
+    }
+    ports_undo(h);
+    memcpy(h->refused_hash, r->hash, sizeof r->hash);
+    log_lines("reload refused: ", text.n > 0 ? text : STR("no reason given"));
+    finish(r, false, text);
+}
+
+/* The one moment: from here on every new session, in every worker and in those
+ * still to come, begins on the new rules. */
+static void commit(struct reload *r)
+{
+    struct house *h = r->h;
+    struct facts old = h->facts;
+    int old_snapshot = h->snapshot;
+
+    CRASH_POINT("reload.commit");
+    h->generation = r->generation;
+    h->snapshot = r->snapshot;
+    r->snapshot = -1;
+    memcpy(h->hash, r->hash, sizeof h->hash);
+    memset(h->refused_hash, 0, sizeof h->refused_hash);
+    for (unsigned i = 0; i < h->workers; i++) {
+        struct staff *s = &h->staff[i];
+
+        if (s->building == r->generation && s->state == STAFF_UP) {
+            s->building = 0;
+            staff_send(s, (struct ipc){ .type = IPC_SWITCH, .a = r->generation });
+        }
+    }
+    ports_commit(h, false);
+    h->facts = r->facts;
+    r->facts = (struct facts){ 0 };
+    facts_free(&old);
+    close(old_snapshot);
+    master_open_log(h);
+    reload_watch(h);
+    log_line(LOG_MAIN, "rules reloaded (%s): generation %u, %zu files", r->why, h->generation, r->files);
+    finish(r, true, h->facts.problems);
+}
+
+/* ---- its steps */
+
+static void on_limit(void *ctx)
+{
+    refuse(ctx, STR("a worker takes too long to load the rules"));
+}
+
+static void on_checked(void *ctx, struct facts *f)
+{
+    struct reload *r = ctx;
+    struct house *h = r->h;
+    struct why why;
+
+    r->checker = NULL;
+    r->facts = *f;
+    if (!f->good) {
+        refuse(r, f->problems);
+        return;
+    }
+    if (ports_open(h, &f->listen, &why) != ST_OK) {
+        refuse(r, str_of(why.text));
+        return;
+    }
+    for (unsigned i = 0; i < h->workers; i++) {
+        struct staff *s = &h->staff[i];
+
+        if (s->state != STAFF_UP || s->building != 0)
+            continue;
+        s->building = r->generation;
+        r->waiting |= UINT64_C(1) << i;
+        staff_send(s, (struct ipc){ .type = IPC_RULES, .a = r->generation, .fd = r->snapshot });
+    }
+    if (r->waiting == 0)
+        commit(r);
+    else
+        timer_set(h->loop, &r->limit, BUILD_MS);
+}
+
+bool reload_built(struct staff *s, bool ok, struct str problems)
+{
+    struct reload *r = s->house->reload;
+
+    if (!r || s->building != r->generation)
+        return false;
+    r->waiting &= ~(UINT64_C(1) << s->number);
+    if (!ok)
+        refuse(r, problems);
+    else if (r->waiting == 0)
+        commit(r);
+    return true;
+}
+
+/* It may have died of these very rules. */
+void reload_lost(struct staff *s)
+{
+    struct reload *r = s->house->reload;
+
+    s->building = 0;
+    if (r && r->waiting >> s->number & 1)
+        refuse(r, STR("a worker died while it loaded the rules"));
+}
+
+static enum status read_rules(struct reload *r, struct why *why)
+{
+    struct snapshot s = { 0 };
+    enum status st = snapshot_read(r->h->rules, &s, why);
+
+    if (st != ST_OK)
+        return st;
+    memcpy(r->hash, s.hash, sizeof r->hash);
+    r->files = s.n;
+    r->snapshot = snapshot_seal(&s);
+    if (r->snapshot < 0)
+        st = why_errno(why, ST_AGAIN, "keep a copy of the rules");
+    snapshot_free(&s);
+    return st;
+}
+
+static void start(struct house *h, const char *reason, const struct waiter *w, size_t n)
+{
+    struct reload *r = calloc(1, sizeof *r);
+    struct checker_want want = { .rules = h->rules, .spool = h->spool, .user = h->user };
+    struct why why;
+
+    if (!r)
+        die("out of memory: a reload");
+    r->h = h;
+    r->snapshot = -1;
+    r->generation = ++h->last_generation;
+    r->limit = (struct timer){ .fn = on_limit, .ctx = r };
+    snprintf(r->why, sizeof r->why, "%s", reason);
+    memcpy(r->waiter, w, n * sizeof *w);
+    r->nwaiters = n;
+    h->reload = r;
+    notify_reloading();
+    if (read_rules(r, &why) == ST_OK) {
+        want.snapshot = r->snapshot;
+        r->checker = checker_start(h->loop, &want, on_checked, r, &why);
+    }
+    if (!r->checker)
+        refuse(r, str_of(why.text));
+}
+
+static void nobody(void *ctx, bool ok, struct str text, const struct str_list *restart)
+{
+    (void)ctx, (void)ok, (void)text, (void)restart;
+}
+
+void reload_start(struct house *h, const char *reason, reload_done *done, void *ctx)
+{
+    struct waiter w = { done ? done : nobody, ctx };
+    struct reload *r = h->reload;
+
+    if (h->stopping || (r && r->nnext == WAITERS_MAX))
+        w.done(ctx, false, h->stopping ? STR("the engine is stopping") : STR("too many reloads wait"), &(struct str_list){ 0 });
+    else if (r)
+        r->next[r->nnext++] = w;
+    else
+        start(h, reason, &w, 1);
+}
+
+void reload_cancel(struct house *h)
+{
+    struct reload *r = h->reload;
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->nnext; i++)
+        r->next[i].done(r->next[i].ctx, false, STR("the engine is stopping"), &(struct str_list){ 0 });
+    r->nnext = 0;
+    refuse(r, STR("the engine is stopping"));
+}
+
+/* ---- reload_on_change: a second without change, then a look at the bytes */
+
+static void on_quiet(void *ctx)
+{
+    struct rules_watch *w = ctx;
+    struct snapshot s = { 0 };
+    struct why why;
+
+    if (w->h->reload) {
+        timer_set(w->h->loop, &w->quiet, QUIET_MS);
+        return;
+    }
+    if (snapshot_read(w->h->rules, &s, &why) != ST_OK) {
+        log_line(LOG_MAIN, "rules changed, but: %s", why.text);
+        return;
+    }
+    if (memcmp(s.hash, w->h->hash, sizeof s.hash) != 0 && memcmp(s.hash, w->h->refused_hash, sizeof s.hash) != 0)
+        reload_start(w->h, "rules changed", NULL, NULL);
+    snapshot_free(&s);
+}
+
+static void add_watches(struct rules_watch *w)
+{
+    const uint32_t what = IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_CREATE | IN_MOVE_SELF | IN_DELETE_SELF;
+    char lib[4200];
+
+    snprintf(lib, sizeof lib, "%s/lib", w->h->rules);
+    inotify_add_watch(w->fd, w->h->rules, what);
+    inotify_add_watch(w->fd, lib, what);        /* it need not exist */
+}
+
+static void on_change(void *ctx, int what)
+{
+    struct rules_watch *w = ctx;
+    char events[4096];
+    (void)what;
+
+    while (read(w->fd, events, sizeof events) > 0)
+        ;
+    add_watches(w);             /* a directory that was moved in anew has another inode */
+    timer_set(w->h->loop, &w->quiet, QUIET_MS);
+}
+
+void reload_watch(struct house *h)
+{
+    struct rules_watch *w = h->watching;
+
+    if (h->facts.watch && !h->stopping && !w) {
+        w = calloc(1, sizeof *w);
+        if (!w)
+            die("out of memory: the watch over the rules");
+        w->h = h;
+        w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        w->quiet = (struct timer){ .fn = on_quiet, .ctx = w };
+        if (w->fd < 0) {
+            log_line(LOG_MAIN, "cannot watch the rules: %s", strerror(errno));
+            free(w);
+            return;
+        }
+        w->watch = watch_new(h->loop, w->fd, on_change, w);
+        watch_set(w->watch, WATCH_READ);
+        add_watches(w);
+        h->watching = w;
+    } else if (w && (!h->facts.watch || h->stopping)) {
+        watch_free(w->watch);
+        timer_clear(h->loop, &w->quiet);
+        close(w->fd);
+        free(w);
+        h->watching = NULL;
+    }
+}
