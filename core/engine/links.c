@@ -36,7 +36,7 @@ struct link {
     struct dest *dest;
     struct link *next, **at;            /* of the destination */
     enum link_state state;
-    bool idle, quitting, sent, host_error, reported;
+    bool idle, sent, host_error;
     struct attempt *attempt;
     struct stream *stream;
     struct smtp_client *client;
@@ -239,6 +239,17 @@ static void link_flush(struct link *l)
         link_arm(l);
 }
 
+/* QUIT goes out as the connection closes; nobody waits for its answer. */
+static void link_quit(struct link *l)
+{
+    l->idle = false;
+    timer_clear(l->e->loop, &l->timer);
+    smtp_client_quit(l->client);
+    link_flush(l);
+    l->state = LINK_CLOSED;
+    step_soon(l);
+}
+
 static void link_failed(struct link *l, const char *kind)
 {
     l->state = LINK_CLOSED;
@@ -295,12 +306,11 @@ static void connect_allowed(void *ctx, struct str objection)
     if (objection.n) {
         why_set(&l->why, ST_AGAIN, "deferred by smtp:connect event expansion: %.*s", STR_ARG(objection));
         l->kind = "*";
-        l->host_error = true;
-        smtp_client_quit(l->client);
+        link_quit(l);
     } else {
         smtp_client_go(l->client);
+        link_flush(l);
     }
-    link_flush(l);
 }
 
 static void on_banner(void *ctx, struct str text)
@@ -353,15 +363,10 @@ static void on_timer(void *ctx)
     struct link *l = ctx;
 
     if (l->idle) {
-        l->idle = false;
-        l->quitting = true;
-        smtp_client_quit(l->client);
-        link_flush(l);
+        link_quit(l);
         return;
     }
     if (l->state == LINK_CONNECTING) {
-        errno = ETIMEDOUT;
-        l->why.err = ETIMEDOUT;
         why_set(&l->why, ST_AGAIN, "Connection timed out");
         l->why.err = ETIMEDOUT;
         link_failed(l, "timeout_connect");
@@ -643,11 +648,7 @@ static void link_done(struct link *l)
     if (smtp_client_state(l->client) != CLIENT_READY)
         return;                         /* closed() follows */
     if (closes_first(l)) {
-        if (!l->quitting) {
-            l->quitting = true;
-            smtp_client_quit(l->client);
-            link_flush(l);
-        }
+        link_quit(l);
         return;
     }
     l->sent = false;
@@ -673,7 +674,7 @@ static void link_step(void *ctx)
         link_over(l);
     else if (l->sent)
         link_done(l);
-    else if (l->attempt && l->client && smtp_client_state(l->client) == CLIENT_READY && !l->quitting)
+    else if (l->attempt && l->client && smtp_client_state(l->client) == CLIENT_READY)
         remote_linked(l->attempt);
 }
 
