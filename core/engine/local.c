@@ -263,7 +263,7 @@ static enum status act(const struct local_limits *l, struct order *r, uint64_t *
     struct arena a = { 0 };
     struct user user;
     int memory = -1;
-    uint64_t size;
+    uint64_t size = 0;
     enum status st;
 
     if ((st = find_root(l, &a, &r->file, why)) != ST_OK || (st = find_user(l, r->user, &user, why)) != ST_OK
@@ -321,7 +321,7 @@ static void reap(unsigned *running)
         (*running)--;
 }
 
-/* Beyond `most` orders wait in the socket, and workers in their sends. */
+/* Beyond `most` orders wait in the socket; when that is full, a delivery is put off. */
 int local_serve(int fd, const struct local_limits *limits)
 {
     static struct order order;
