@@ -393,8 +393,10 @@ local function answer_of(s, ev)
 end
 
 function warn_now(s)
-  local answer = answer_of(s, { m = host.current() })
-  warning({ m = host.current() }, answer.log_message or answer.message)
+  local ev = report.current()
+  if s.where == "?" then s.where = ev.where or "?" end
+  local answer = answer_of(s, ev)
+  warning(ev, answer.log_message or answer.message)
 end
 
 local Unwind = { __metatable = "unwind" }
@@ -403,7 +405,7 @@ local Unwind = { __metatable = "unwind" }
 function acl.unwind(answer) error(setmetatable({ answer = answer }, Unwind), 0) end
 
 local function function_step(s, ev)
-  ev.text, ev.log = nil, nil
+  ev.text, ev.log, ev.where = nil, nil, s.where
   local ok, result, extra = pcall(s.fn, ev.m)
   if not ok then
     if type(result) == "table" and getmetatable(result) == "unwind" then return result.answer end
@@ -417,6 +419,8 @@ local function function_step(s, ev)
   if result.verb == "demand" then
     error(s.where .. ": demand is no answer; return deny(...) if it does not hold", 0)
   end
+  -- `return deny(...)` is a tail call: the line is gone, the function's is known
+  if result.where == "?" then result.where = s.where end
   return answer_of(result, ev)
 end
 

@@ -77,6 +77,11 @@ env.prvs = later("prvs", "sender authentication")
 env.authresults = later("authresults", "sender authentication")
 env.cert = later("cert", "TLS")
 
+-- A name that nobody set is a typo, not nil.
+setmetatable(env, { __index = function(_, name)
+  error(string.format('there is no "%s"%s', tostring(name), words.meant(name, env)), 2)
+end })
+
 -- ---- entry
 
 local entry = {}

@@ -26,6 +26,12 @@ local function locked(name, members)
 end
 library.locked = locked
 
+-- Where a rule called us: its line, or, when that was a tail call, its statement.
+local function rule_line(ev)
+  local where = host.where(3)
+  return where == "?" and ev.where or where
+end
+
 local function text_arg(value, what, level)
   if type(value) ~= "string" then error(string.format("%s must be a text, not a %s", what, type(value)), level + 1) end
   return value
@@ -288,8 +294,14 @@ library.list = locked("list", {
 })
 
 library.header = locked("header", {
-  add = function(text, place) modifiers.header_add(report.current().m, text, place, host.where(2)) end,
-  remove = function(names) modifiers.header_remove(report.current().m, names, host.where(2)) end,
+  add = function(text, place)
+    local ev = report.current()
+    modifiers.header_add(ev.m, text, place, rule_line(ev))
+  end,
+  remove = function(names)
+    local ev = report.current()
+    modifiers.header_remove(ev.m, names, rule_line(ev))
+  end,
 })
 
 local DIGESTS = { md5 = true, sha1 = true, sha256 = true, sha512 = true }
@@ -328,7 +340,7 @@ for name, row in pairs(host.acl_words.condition) do
     check[name] = function(...)
       local ev = report.current()
       ev.text, ev.log = nil, nil
-      local yes, answer = conditions.check(name, ev, host.where(2), ...)
+      local yes, answer = conditions.check(name, ev, rule_line(ev), ...)
       if answer then acl.unwind(answer) end
       return yes
     end
@@ -343,7 +355,7 @@ for name, row in pairs(host.acl_words.control) do
   if modifiers.controls[name] then
     control[name] = function(...)
       local ev = report.current()
-      local where = host.where(2)
+      local where = rule_line(ev)
       local phase = host.phase(ev.m)
       if row.phases and not row.phases[phase] then
         error(string.format('%s: control "%s" cannot be used in phase %s', where, name, phase), 0)
@@ -365,7 +377,8 @@ do
 end
 
 function library.logwrite(text)
-  modifiers.log(report.current().m, text, host.where(2))
+  local ev = report.current()
+  modifiers.log(ev.m, text, rule_line(ev))
 end
 
 function library.sleep(time)

@@ -189,17 +189,7 @@ function modifiers.header_add(m, text, place, where)
   if place and not PLACES[place] then
     error(string.format('%s: "%s" is no place for a header; places are %s', where, tostring(place), words.join(PLACES)), 0)
   end
-  text = text:gsub("\n+$", "")
-  local field = nil
-  for line in (text .. "\n"):gmatch("(.-)\n") do
-    if field and line:find("^[ \t]") then
-      field = field .. "\n" .. line
-    else
-      if field then add_one(m, field, place, where) end
-      field = line
-    end
-  end
-  if field then add_one(m, field, place, where) end
+  for _, field in ipairs(words.fields(text)) do add_one(m, field, place, where) end
 end
 
 function modifiers.header_remove(m, names, where)

@@ -68,7 +68,31 @@ local READ = {
   domainlist = list, hostlist = list, addresslist = list, localpartlist = list,
   ["function"] = function() return nil end,
 }
-local BY_NAME = { command = argv }
+
+-- headers_add: texts of fields, never a colon list.
+local function fields(v)
+  local out = {}
+  for _, text in ipairs(type(v) == "table" and v or { v }) do
+    if type(text) ~= "string" then return nil end
+    for _, field in ipairs(words.fields(text)) do out[#out + 1] = field end
+  end
+  return out
+end
+
+-- route_list: its rules hold colons of their own.
+local function rules(v)
+  if type(v) == "string" then return { v } end
+  return list(v)
+end
+
+-- Whatever can be taken for true or false: words.truth and words.loosely read it.
+local function open_truth(v)
+  if type(v) ~= "table" then return v end
+end
+
+local BY_NAME = {
+  command = argv, headers_add = fields, route_list = rules, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+}
 local SAID = {
   boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',
   octal = 'an octal number in a string such as "0600"', fixed = "a number", string = "a text",
@@ -88,6 +112,8 @@ function options.known(row, name, where, what, names)
     report.problem(where, string.format('there is no %s "%s"%s', what, tostring(name), words.meant(name, names)))
   elseif row.feature then
     report.problem(where, string.format('%s "%s" comes with %s', what, name, row.feature))
+  elseif row.never then
+    report.problem(where, string.format('%s "%s" does not apply: %s', what, name, row.never))
   else
     return true
   end

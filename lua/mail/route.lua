@@ -9,6 +9,7 @@
 local host, use = ...
 local words = use "words"
 local lists = use "lists"
+local options = use "options"
 local routers = use "routers"
 local transports = use "transports"
 local report = use "report"
@@ -256,18 +257,7 @@ local function edits_of(r, ev, before)
   local edits = {}
   for _, e in ipairs(before or {}) do edits[#edits + 1] = e end
   local add, remove = routers.option(r, "headers_add", ev.m), routers.option(r, "headers_remove", ev.m)
-  -- a text for headers_add holds fields one a line, never a colon list
-  for _, text in ipairs(type(add) == "string" and { add } or add or {}) do
-    local field
-    for line in (text .. "\n"):gmatch("(.-)\n") do
-      if field and line:find("^[ \t]") then field = field .. "\n" .. line
-      else
-        if field and field ~= "" then edits[#edits + 1] = { place = "at_end", remove = false, text = field } end
-        field = line
-      end
-    end
-    if field and field ~= "" then edits[#edits + 1] = { place = "at_end", remove = false, text = field } end
-  end
+  for _, text in ipairs(add or {}) do edits[#edits + 1] = { place = "at_end", remove = false, text = text } end
   for _, name in ipairs(words.list(remove)) do
     if name ~= "" then edits[#edits + 1] = { place = "at_end", remove = true, text = name } end
   end
@@ -334,8 +324,14 @@ local function cells_of(r, spec, allowed)
       if not allowed[name] then
         error(string.format('%s: the answer of router %s knows no "%s"%s', r.where, r.name, name, words.meant(name, allowed)), 0)
       end
-      local row = host.options.router.generic[name]
-      if row then cells[name] = { value = value, where = r.where, row = row } end
+      local row = host.options.router[name]
+      if row and not row.drivers then
+        local read = options.read(row, value)
+        if read == nil then
+          error(string.format('%s: router %s: %s takes %s', r.where, r.name, name, options.said(row)), 0)
+        end
+        cells[name] = { value = read, where = r.where, row = row }
+      end
     end
   end
   return cells

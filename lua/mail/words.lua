@@ -173,6 +173,20 @@ function words.loosely(value)
   return not (s == "" or s == "0" or s == "no" or s == "false")
 end
 
+-- Header fields in one text, one a line; a line that begins with white space goes
+-- on with the one before.
+function words.fields(text)
+  local found = {}
+  for line in (text .. "\n"):gmatch("(.-)\r?\n") do
+    if #found > 0 and line:find("^[ \t]") then
+      found[#found] = found[#found] .. "\n" .. line
+    elseif line:find("%S") then
+      found[#found + 1] = line
+    end
+  end
+  return found
+end
+
 -- One safe component of a path (R7.3): what may become a file's name. First
 -- no '.' and no '-', no '/', no control byte, and not longer than a name may be.
 function words.safe(part)

@@ -182,12 +182,9 @@ local function host_of(w)
     generation = 1, hermetic = true, check_only = false,
   }
   w.rows = api
-  host.rules = setmetatable({}, { __index = function(_, name)
-    local base = { string = string, table = table, math = math, pairs = pairs, ipairs = ipairs, type = type, tostring = tostring,
-      tonumber = tonumber, select = select, error = error, pcall = pcall, assert = assert, next = next, unpack = unpack, print = print,
-      os = { time = os.time } }
-    return base[name]
-  end })
+  host.rules = { string = string, table = table, math = math, pairs = pairs, ipairs = ipairs, type = type, tostring = tostring,
+    tonumber = tonumber, select = select, error = error, pcall = pcall, assert = assert, next = next, unpack = unpack,
+    setmetatable = setmetatable, getmetatable = getmetatable, os = { time = os.time } }
   local env = setmetatable({}, { __index = host.rules, __newindex = function(_, name, value)
     if w.closed then error("global \"" .. name .. "\" is written after load", 2) end
     rawset(host.rules, name, value)
@@ -201,7 +198,10 @@ local function host_of(w)
   function host.phase(m) return w.boxes[m].phase end
   function host.again(text) return setmetatable({ again = text }, Again) end
   function host.again_text(err) return type(err) == "table" and getmetatable(err) == Again and err.again or nil end
-  function host.where(level) return level_where(level + 1) end
+  function host.where(level)
+    local where = level_where(level + 1)      -- no tail call: levels are counted
+    return where
+  end
   function host.fn_where(f)
     local info = debug.getinfo(f, "S")
     return (info.source:gsub("^[@=]", "")) .. ":" .. info.linedefined

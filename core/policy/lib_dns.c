@@ -1,0 +1,264 @@
+/* Names for rules: records, the hosts of a domain, the name of an address. Each
+ * gives  "ok", array  |  "none", nil, why  |  "again", nil, why : the library
+ * decides which of them is raised. */
+#include "policy/lua.h"
+
+enum { DNS_WAIT_MS = 60000 };
+
+static int push_why(lua_State *L, const char *status, const char *why)
+{
+    lua_pushstring(L, status);
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 3;
+}
+
+static void set_str(lua_State *L, const char *name, struct str s)
+{
+    push_str(L, s);
+    lua_setfield(L, -2, name);
+}
+
+static void set_int(lua_State *L, const char *name, int64_t n)
+{
+    lua_pushnumber(L, (lua_Number)n);
+    lua_setfield(L, -2, name);
+}
+
+static void set_bool(lua_State *L, const char *name, bool b)
+{
+    lua_pushboolean(L, b);
+    lua_setfield(L, -2, name);
+}
+
+/* ---- records */
+
+struct ask {
+    struct dns_query *q;
+    struct dns_rr *rr;
+    size_t n;
+    enum status status;
+    bool secure;
+    struct why why;
+};
+
+static void ask_cancel(void *ctx)
+{
+    dns_cancel(((struct ask *)ctx)->q);
+}
+
+static void push_rr(lua_State *L, const struct dns_rr *rr)
+{
+    lua_createtable(L, 0, 5);
+    set_str(L, "name", rr->name);
+    set_int(L, "ttl", rr->ttl);
+    if (rr->ip.v)
+        set_str(L, "ip", ip_text(policy_scratch(L), rr->ip));
+    if (rr->target.p)
+        set_str(L, "target", rr->target);
+    if (rr->text.p)
+        set_str(L, "text", rr->text);
+    if (rr->type == DNS_MX || rr->type == DNS_SRV)
+        set_int(L, "preference", rr->preference);
+    if (rr->type == DNS_SRV) {
+        set_int(L, "weight", rr->weight);
+        set_int(L, "port", rr->port);
+    }
+}
+
+static int ask_push(lua_State *L, void *ctx)
+{
+    struct ask *k = ctx;
+
+    if (k->status != ST_OK)
+        return push_why(L, k->status == ST_NONE ? "none" : "again", k->why.text);
+    lua_pushliteral(L, "ok");
+    lua_createtable(L, (int)k->n, 0);
+    for (size_t i = 0; i < k->n; i++) {
+        push_rr(L, &k->rr[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_createtable(L, 0, 1);
+    set_bool(L, "secure", k->secure);
+    return 3;
+}
+
+/* Absent text stays absent; empty text is kept known. */
+static struct str keep(struct arena *a, struct str s)
+{
+    return s.p ? arena_dup(a, s) : s;
+}
+
+static void ask_done(void *ctx, const struct dns_answer *a)
+{
+    struct wait *w = ctx;
+    struct ask *k = wait_ctx(w);
+    struct arena *m = wait_arena(w);
+
+    k->q = NULL;
+    k->status = a->status;
+    k->secure = a->security == DNS_SECURE;
+    k->why = a->why;
+    if (a->status == ST_OK && a->n) {
+        k->n = a->n;
+        k->rr = arena_array(m, struct dns_rr, a->n);
+        for (size_t i = 0; i < a->n; i++) {
+            k->rr[i] = a->rr[i];
+            k->rr[i].name = keep(m, a->rr[i].name);
+            k->rr[i].target = keep(m, a->rr[i].target);
+            k->rr[i].text = keep(m, a->rr[i].text);
+            k->rr[i].data = (struct str){ 0 };
+        }
+    } else if (a->status == ST_OK) {
+        k->status = ST_NONE;
+    }
+    if (k->status == ST_NONE && !k->why.text[0])
+        why_set(&k->why, ST_NONE, "%s", a->nxdomain ? "the name does not exist" : "there is no such record");
+    wait_done(w, ask_push);
+}
+
+/* dns(type, name) */
+static int l_dns(lua_State *L)
+{
+    struct str type = arg_str(L, 1, 10), name = arg_str(L, 2, 1024);
+    uint16_t number;
+    struct wait *w;
+    struct ask *k;
+
+    luaL_argcheck(L, dns_type_find(type, &number), 1, "no such type of record");
+    if (name.n == 0 || name.n > 255)
+        return push_why(L, "none", "that is no name");
+    w = wait_begin(L, "dns", DNS_WAIT_MS, ask_cancel, sizeof *k);
+    k = wait_ctx(w);
+    k->q = dns_ask(policy_env(L)->dns, name, number, ask_done, w);
+    return wait_yield(w);
+}
+
+/* ---- hosts */
+
+struct find {
+    struct hosts_query *q;
+    struct host *host;
+    size_t n;
+    enum hosts_end end;
+    bool secure, has_mx, nxdomain;
+    struct why why;
+};
+
+static void find_cancel(void *ctx)
+{
+    hosts_cancel(((struct find *)ctx)->q);
+}
+
+static void push_host(lua_State *L, const struct host *h)
+{
+    lua_createtable(L, 0, 5);
+    set_str(L, "name", h->name);
+    set_str(L, "ip", ip_text(policy_scratch(L), h->ip));
+    set_int(L, "port", h->port);
+    set_int(L, "preference", h->preference);
+    set_bool(L, "secure", h->secure);
+}
+
+static int find_push(lua_State *L, void *ctx)
+{
+    static const char *const names[] = {
+        [HOSTS_OK] = "ok", [HOSTS_NONE] = "none", [HOSTS_NULL_MX] = "null_mx", [HOSTS_AGAIN] = "again",
+    };
+    struct find *k = ctx;
+
+    if (k->end != HOSTS_OK)
+        return push_why(L, names[k->end], k->why.text);
+    lua_pushliteral(L, "ok");
+    lua_createtable(L, (int)k->n, 0);
+    for (size_t i = 0; i < k->n; i++) {
+        push_host(L, &k->host[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_pushnil(L);
+    lua_createtable(L, 0, 2);
+    set_bool(L, "secure", k->secure);
+    set_bool(L, "has_mx", k->has_mx);
+    return 4;
+}
+
+static void find_done(void *ctx, const struct hosts_answer *a)
+{
+    struct wait *w = ctx;
+    struct find *k = wait_ctx(w);
+    struct arena *m = wait_arena(w);
+
+    k->q = NULL;
+    k->end = a->end;
+    k->secure = a->secure;
+    k->has_mx = a->has_mx;
+    k->nxdomain = a->nxdomain;
+    k->why = a->why;
+    if (a->end == HOSTS_OK && a->n) {
+        k->n = a->n;
+        k->host = arena_array(m, struct host, a->n);
+        for (size_t i = 0; i < a->n; i++) {
+            k->host[i] = a->host[i];
+            k->host[i].name = arena_dup(m, a->host[i].name);
+        }
+    }
+    wait_done(w, find_push);
+}
+
+static bool field_bool(lua_State *L, int arg, const char *name)
+{
+    bool yes;
+
+    lua_getfield(L, arg, name);
+    yes = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return yes;
+}
+
+/* hosts(domain, { mx =, mx_required =, ipv4_only =, ipv4_prefer =, dnssec_require =, randomize = }) */
+static int l_hosts(lua_State *L)
+{
+    struct str domain = arg_str(L, 1, 1024);
+    struct hosts_want want = { 0 };
+    struct wait *w;
+    struct find *k;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    want.mx = field_bool(L, 2, "mx");
+    want.mx_required = field_bool(L, 2, "mx_required");
+    want.ipv4_only = field_bool(L, 2, "ipv4_only");
+    want.ipv4_prefer = field_bool(L, 2, "ipv4_prefer");
+    want.dnssec_require = field_bool(L, 2, "dnssec_require");
+    want.randomize = field_bool(L, 2, "randomize");
+    if (domain.n == 0 || domain.n > 255)
+        return push_why(L, "none", "that is no name");
+    w = wait_begin(L, "dns.hosts", DNS_WAIT_MS, find_cancel, sizeof *k);
+    k = wait_ctx(w);
+    k->q = hosts_ask(policy_env(L)->dns, domain, &want, find_done, w);
+    return wait_yield(w);
+}
+
+/* reverse(ip) -> as hosts; the first one's name is the verified name */
+static int l_reverse(lua_State *L)
+{
+    struct str text = arg_str(L, 1, 255);
+    struct ip ip;
+    struct wait *w;
+    struct find *k;
+
+    luaL_argcheck(L, ip_parse(text, &ip), 1, "that is no address");
+    w = wait_begin(L, "dns.reverse", DNS_WAIT_MS, find_cancel, sizeof *k);
+    k = wait_ctx(w);
+    k->q = hosts_reverse(policy_env(L)->dns, ip, find_done, w);
+    return wait_yield(w);
+}
+
+static const luaL_Reg waits[] = {
+    { "dns", l_dns },
+    { "hosts", l_hosts },
+    { "reverse", l_reverse },
+    { NULL, NULL },
+};
+
+extern const struct lib lib_dns;
+const struct lib lib_dns = { NULL, waits };

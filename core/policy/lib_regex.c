@@ -1,0 +1,131 @@
+/* Regular expressions for rules: PCRE2 with every limit set (R8.5). The match
+ * limits stop backtracking; the cap on the subject stops scans that are merely
+ * quadratic. A limit that is hit is an error, never "no match". */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "policy/lua.h"
+
+enum { PATTERN_MAX = 16384, SUBJECT_MAX = 65536, MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384 };
+
+static const char META[] = "perigee.regex";
+
+struct regex {
+    pcre2_code *code;
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+};
+
+static int regex_gc(lua_State *L)
+{
+    struct regex *re = luaL_checkudata(L, 1, META);
+
+    pcre2_match_data_free(re->data);
+    pcre2_match_context_free(re->context);
+    pcre2_code_free(re->code);
+    memset(re, 0, sizeof *re);
+    return 0;
+}
+
+static struct regex *regex_push(lua_State *L)
+{
+    struct regex *re = lua_newuserdata(L, sizeof *re);
+
+    memset(re, 0, sizeof *re);
+    if (luaL_newmetatable(L, META)) {
+        lua_pushcfunction(L, regex_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_pushliteral(L, "regex");
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_setmetatable(L, -2);
+    return re;
+}
+
+static int push_error(lua_State *L, int code)
+{
+    char text[256];
+
+    lua_pushnil(L);
+    if (pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text) < 0)
+        lua_pushfstring(L, "error %d", code);
+    else
+        lua_pushstring(L, text);
+    return 2;
+}
+
+/* regex(pattern, flags) -> compiled | nil, why. flags: "i" ignores case. */
+static int l_regex(lua_State *L)
+{
+    struct str pattern = arg_str(L, 1, SIZE_MAX), flags = arg_str(L, 2, 8);
+    uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+    struct regex *re;
+    PCRE2_SIZE at;
+    int code;
+
+    if (pattern.n > PATTERN_MAX) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "it is longer than %d bytes", PATTERN_MAX);
+        return 2;
+    }
+    if (str_find(flags, 'i') != SIZE_MAX)
+        options |= PCRE2_CASELESS;
+    re = regex_push(L);
+    re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, &code, &at, NULL);
+    if (!re->code)
+        return push_error(L, code);
+    re->data = pcre2_match_data_create_from_pattern(re->code, NULL);
+    re->context = pcre2_match_context_create(NULL);
+    if (!re->data || !re->context)
+        die("out of memory for a regular expression");
+    pcre2_set_match_limit(re->context, MATCH_LIMIT);
+    pcre2_set_depth_limit(re->context, DEPTH_LIMIT);
+    pcre2_set_heap_limit(re->context, HEAP_LIMIT_KIB);
+    return 1;
+}
+
+/* { [0] = whole, capture, ... }; a group that took no part is "". */
+static int push_captures(lua_State *L, struct regex *re, struct str subject, int n)
+{
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(re->data);
+
+    lua_createtable(L, n, 1);
+    for (int i = 0; i < n; i++) {
+        if (at[2 * i] == PCRE2_UNSET || at[2 * i + 1] < at[2 * i])
+            lua_pushliteral(L, "");
+        else
+            lua_pushlstring(L, subject.p + at[2 * i], at[2 * i + 1] - at[2 * i]);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
+/* regex_match(compiled, subject) -> captures | nil | nil, why */
+static int l_regex_match(lua_State *L)
+{
+    struct regex *re = luaL_checkudata(L, 1, META);
+    struct str subject = arg_str(L, 2, SIZE_MAX);
+    int n;
+
+    luaL_argcheck(L, re->code, 1, "a compiled expression is needed");
+    if (subject.n > SUBJECT_MAX) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "the subject is longer than %d bytes", SUBJECT_MAX);
+        return 2;
+    }
+    n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, re->data, re->context);
+    if (n == PCRE2_ERROR_NOMATCH)
+        return 0;
+    if (n < 0)
+        return push_error(L, n);
+    return push_captures(L, re, subject, n);
+}
+
+static const luaL_Reg plain[] = {
+    { "regex", l_regex },
+    { "regex_match", l_regex_match },
+    { NULL, NULL },
+};
+
+extern const struct lib lib_regex;
+const struct lib lib_regex = { plain, NULL };
