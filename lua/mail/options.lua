@@ -79,8 +79,8 @@ local function fields(v)
   return out
 end
 
--- route_list: its rules hold colons of their own.
-local function rules(v)
+-- route_list, listen: an item holds colons of its own.
+local function whole(v)
   if type(v) == "string" then return { v } end
   return list(v)
 end
@@ -91,7 +91,7 @@ local function open_truth(v)
 end
 
 local BY_NAME = {
-  command = argv, headers_add = fields, route_list = rules, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+  command = argv, headers_add = fields, route_list = whole, listen = whole, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
 }
 local SAID = {
   boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',

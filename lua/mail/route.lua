@@ -620,9 +620,9 @@ function walk_address(walk, addr)
   if addr.depth > ANCESTORS then
     return item(walk, "defer", addr, nil, "too many redirections of " .. addr.address .. ": it comes round")
   end
-  -- two ways to one address are one delivery
+  -- two ways to one address are one delivery; one that comes round to itself goes on past its router
   local key = addr.address:lower() .. "\0" .. addr.start
-  if addr.parent and walk.seen[key] then return end
+  if addr.parent and walk.seen[key] and not own_ancestor(addr.parent, addr.address) then return end
   walk.seen[key] = true
 
   local index = addr.start

@@ -242,9 +242,14 @@ end
 
 local FLAGS = { randomize = true, no_randomize = true, byname = true, bydns = true, ipv4_only = true, ipv4_prefer = true }
 
+-- A colon list of hosts, in which [2001:db8::1] needs no doubled colons.
+local function host_names(text)
+  return words.split((text:gsub("%[[^%]]*%]", function(literal) return (literal:gsub(":", "::")) end)))
+end
+
 -- "hosts options": the host list, and the words after it in any order (F40).
 local function rule_hosts(r, parts, from, ev)
-  local rule = { names = words.split(parts[from] or ""), randomize = words.loosely(routers.option(r, "hosts_randomize", ev.m)) }
+  local rule = { names = host_names(parts[from] or ""), randomize = words.loosely(routers.option(r, "hosts_randomize", ev.m)) }
   for i = from + 1, #parts do
     local word = parts[i]
     if word == "randomize" then rule.randomize = true

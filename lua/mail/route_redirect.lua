@@ -99,11 +99,10 @@ local function address_item(state, item)
   local local_part, domain = host.address_parse(text)
   if not local_part then
     local bare = qualified(state, text)
-    local why
-    local_part, domain, why = host.address_parse(bare)
+    local_part, domain = host.address_parse(bare)       -- nil and the reason if it is none
     if not local_part then
       if state.r.cells and limits(state.r, "skip_syntax_errors", state.ev) then return end
-      return outcome("error", string.format('router.%s: "%s" is no address: %s', state.r.name, text, tostring(why or domain)))
+      return outcome("error", string.format('router.%s: "%s" is no address: %s', state.r.name, text, tostring(domain)))
     end
     text = bare
   end

@@ -56,6 +56,7 @@ local function pack(text)
   end
   if not text:find("^[%x:]+$") or not text:find(":") then return nil end
   local head, tail = text:match("^(.-)::(.*)$")
+  if tail and tail:find("::", 1, true) then return nil end
   local function groups(s)
     local g = {}
     for x in s:gmatch("[^:]+") do
@@ -377,6 +378,7 @@ end
 -- Runs fn(m) as an evaluation. "again" is an answer here, an error is raised on.
 function World:ask(phase, facts, fn)
   self.did = fresh()
+  if facts and facts.qualify_recipient == nil then facts.qualify_recipient = "host.example" end
   local m = mail(self, facts)
   self.boxes[m].phase = phase
   local before = self.current
@@ -394,6 +396,7 @@ function World:acl(phase, facts)
 end
 
 function World:route(address, facts, lines)
+  facts = facts or {}
   return self:ask("route", facts or {}, function(m) return self.entry.route(m, address, lines) end)
 end
 
