@@ -1,0 +1,651 @@
+/*
+ * The walk of a message through a whole hermetic engine, every way through
+ * each callback: each case runs twice, with rules that answer at once and
+ * with rules that answer from the loop.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/rnd.h"
+#include "engine/peer.h"
+#include "plain_policy.h"
+
+static struct loop *loop;
+static struct engine *engine;
+static struct peer *peers[4];
+static int npeers;
+static char log_text_seen[65536];
+static char delivered[65536];
+static bool later;
+
+static void keep_line(void *ctx, enum log_file f, struct str line)
+{
+    size_t n = strlen(log_text_seen);
+
+    (void)ctx;
+    if (f != LOG_REJECT)
+        snprintf(log_text_seen + n, sizeof log_text_seen - n, "%.*s\n", STR_ARG(line));
+}
+
+static void keep_delivery(void *ctx, const struct delivery_seen *d)
+{
+    size_t n = strlen(delivered);
+
+    (void)ctx;
+    snprintf(delivered + n, sizeof delivered - n, "[%.*s %.*s %.*s]\n%.*s\n", STR_ARG(d->recipient), STR_ARG(d->transport),
+             STR_ARG(d->file), STR_ARG(d->message));
+}
+
+static int connect_peer(void *ctx, const struct sock_addr *to)
+{
+    (void)ctx;
+    for (int i = 0; i < npeers; i++)
+        if (peer_is_at(peers[i], to))
+            return peer_connect(peers[i]);
+    return -1;
+}
+
+static struct peer *peer_at(const char *where)
+{
+    struct sock_addr at;
+    struct arena a = { 0 };
+
+    assert_true(sock_parse(&a, str_of(where), 25, &at));
+    peers[npeers] = peer_new(loop, &at);
+    arena_free(&a);
+    return peers[npeers++];
+}
+
+static void engine_up(void)
+{
+    static const struct dns_config dns = { .zone_text = { "", 0 } };
+    struct engine_config c = { .hermetic = true, .wake_fd = -1, .dns = &dns };
+    struct policy *p = p_new(1);
+    struct why why;
+
+    assert_int_equal(engine_new(loop, &c, &engine, &why), ST_OK);
+    engine_on_delivery(engine, keep_delivery, NULL);
+    engine_on_connect(engine, connect_peer, NULL);
+    engine_switch(engine, p);
+    policy_release(p);
+    engine_start(engine);
+}
+
+static int up(void **state)
+{
+    (void)state;
+    clock_fake(1700000000000000);
+    rnd_seed(1);
+    log_text_seen[0] = delivered[0] = 0;
+    log_to(keep_line, NULL);
+    loop = loop_new();
+    p_reset(loop);
+    P.later = later;
+    P.steps[0] = (struct retry_step){ 'F', 3 * 24 * 3600, 900, 1 };
+    P.nsteps = 1;
+    npeers = 0;
+    p_transport("box", "appendfile")[TOPT_file] = v_str("/mail/./all");
+    p_transport("out", "smtp");
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    if (engine)
+        engine_free(engine);
+    engine = NULL;
+    for (int i = 0; i < npeers; i++)
+        peer_free(peers[i]);
+    assert_int_equal(P.waiting, 0);
+    loop_free(loop);
+    log_to(NULL, NULL);
+    return 0;
+}
+
+static void settle(void) { loop_settle(loop, false, 0); }
+
+static void advance(int64_t seconds)
+{
+    int64_t until = clock_wall_us() + seconds * 1000000;
+
+    loop_settle(loop, true, until);
+    if (clock_wall_us() < until)
+        clock_step((until - clock_wall_us()) / 1000);
+    settle();
+}
+
+/* Says it all in turn and gives the last reply. */
+static const char *say(const char *from, const char *to, const char *message)
+{
+    static char reply[2000];
+    struct sock_addr peer = { .port = 4321 }, local = { .port = 25 };
+    struct session *s;
+    struct str rest = str_of(to), word;
+    struct buf in = { 0 };
+
+    ip_parse(STR("192.0.2.9"), &peer.ip);
+    ip_parse(STR("198.51.100.25"), &local.ip);
+    s = engine_session_bytes(engine, &peer, &local);
+    settle();
+    buf_addf(&in, "EHLO there.example\r\n");
+    session_input(s, buf_str(&in));
+    settle();
+    buf_clear(&in);
+    buf_addf(&in, "MAIL FROM:<%s>\r\n", from);
+    while (str_cut(&rest, ' ', &word))
+        buf_addf(&in, "RCPT TO:<%.*s>\r\n", STR_ARG(word));
+    buf_addf(&in, "DATA\r\n");
+    session_input(s, buf_str(&in));
+    settle();
+    buf_clear(session_output(s));
+    buf_clear(&in);
+    buf_addf(&in, "%s\r\n.\r\n", message);
+    session_input(s, buf_str(&in));
+    settle();
+    snprintf(reply, sizeof reply, "%.*s", STR_ARG(buf_str(session_output(s))));
+    session_close(s);
+    buf_free(&in);
+    settle();
+    return reply;
+}
+
+#define MESSAGE "Subject: hello\r\n\r\nbody\r\n..dot"
+#define LOGGED(text) do { if (!strstr(log_text_seen, text)) fail_msg("not logged: %s\n%s", text, log_text_seen); } while (0)
+#define NOT_LOGGED(text) do { if (strstr(log_text_seen, text)) fail_msg("logged: %s\n%s", text, log_text_seen); } while (0)
+#define QUEUED(n) assert_int_equal(spool_count(engine_spool(engine)), n)
+
+static unsigned times(const char *where, const char *what)
+{
+    unsigned n = 0;
+
+    for (; (where = strstr(where, what)); where += strlen(what))
+        n++;
+    return n;
+}
+
+/* ---- */
+
+static void a_message_goes_into_a_mailbox(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    engine_up();
+    assert_int_equal(strncmp(say("ann@there.example", "bob@example.org", MESSAGE), "250", 3), 0);
+    LOGGED("<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=");
+    LOGGED("=> bob <bob@example.org> R=plain T=box");
+    LOGGED("Completed");
+    assert_non_null(strstr(delivered, "[bob@example.org box /mail/all]\nReceived: from [192.0.2.9] (helo=there.example)\r\n\tby mx.example.org with esmtp"));
+    assert_non_null(strstr(delivered, "Subject: hello\r\n\r\nbody\r\n.dot\r\n"));
+    QUEUED(0);
+}
+
+static void recipients_of_one_destination_share_a_transaction(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    say("ann@there.example", "one@x.example two@x.example three@y.example", MESSAGE);
+    LOGGED("=> one@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1] C=\"250");
+    LOGGED("-> two@x.example R=plain T=out");
+    LOGGED("-> three@y.example R=plain T=out");
+    assert_int_equal(times(peer_heard(p).p, "MAIL FROM"), 1);
+    assert_int_equal(peer_connections(p), 1);
+    say("ann@there.example", "four@x.example", MESSAGE);
+    LOGGED("=> four@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1]* C=");
+    assert_int_equal(peer_connections(p), 1);
+    QUEUED(0);
+}
+
+static void each_recipient_has_its_own_end(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "there.example", .transport = "box" });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    P.events = " msg:fail:delivery msg:host:defer msg:rcpt:defer ";
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    assert_true(peer_tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user")));
+    assert_true(peer_tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later")));
+    say("ann@there.example", "good@x.example bad@x.example slow@x.example", MESSAGE);
+    LOGGED("=> good@x.example");
+    LOGGED("** bad@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1]: ");
+    LOGGED("== slow@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1] defer (-44): ");
+    LOGGED("<= <> R=");
+    assert_non_null(strstr(delivered, "[ann@there.example box"));
+    assert_non_null(strstr(delivered, "Final-Recipient: rfc822;bad@x.example\r\nStatus: 5.1.1"));
+    assert_null(strstr(delivered, "rfc822;slow@x.example"));
+    QUEUED(1);
+    /* It gives in: only the one who waited is asked again. */
+    assert_true(peer_tell(p, STR("rcpt"), STR("slow@x.example 250 ok")));
+    advance(1000);
+    LOGGED("=> slow@x.example");
+    assert_int_equal(times(log_text_seen, "=> good@x.example"), 1);
+    assert_int_equal(times(log_text_seen, "<= <> R="), 1);
+    QUEUED(0);
+}
+
+static void hosts_are_tried_in_order_and_remembered(void **state)
+{
+    struct peer *second;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1 192.0.2.2" });
+    engine_up();
+    second = peer_at("192.0.2.2:25");
+    say("ann@there.example", "one@x.example", MESSAGE);
+    LOGGED("H=h192.0.2.1 [192.0.2.1] Connection refused");
+    LOGGED("=> one@x.example R=plain T=out H=h192.0.2.2 [192.0.2.2]");
+    say("ann@there.example", "two@x.example", MESSAGE);
+    assert_int_equal(times(log_text_seen, "Connection refused"), 1);    /* its retry time has not come */
+    assert_int_equal(peer_connections(second), 1);
+    QUEUED(0);
+}
+
+static void what_no_host_takes_waits_and_is_given_up_in_the_end(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "there.example", .transport = "box" });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    say("ann@there.example", "one@x.example", MESSAGE);
+    LOGGED("== one@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1] defer (111): Connection refused");
+    QUEUED(1);
+    advance(2 * 3600);
+    assert_in_range(times(log_text_seen, "[192.0.2.1] Connection refused"), 6, 10);    /* every quarter of an hour */
+    assert_int_equal(times(delivered, "Warning: message"), 0);
+    advance(24 * 3600);
+    assert_int_equal(times(delivered, "Subject: Warning: message"), 1);
+    advance(3 * 24 * 3600);
+    LOGGED("** one@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1]: Connection refused: retry timeout exceeded");
+    assert_int_equal(times(delivered, "Subject: Mail delivery failed"), 1);
+    assert_int_equal(times(delivered, "Subject: Warning: message"), 1);
+    QUEUED(0);
+}
+
+static void a_bounce_that_fails_is_frozen_and_never_bounced(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "nowhere.example", .kind = ROUTE_FAIL, .text = "no such place" });
+    engine_up();
+    say("ann@nowhere.example", "bob@nowhere.example", MESSAGE);
+    LOGGED("** bob@nowhere.example R=plain: no such place");
+    LOGGED("Frozen (delivery error message)");
+    assert_int_equal(times(log_text_seen, "<= <>"), 1);
+    QUEUED(1);
+    advance(11 * 7 * 24 * 3600);
+    assert_int_equal(times(log_text_seen, "<= <>"), 1);
+    QUEUED(0);
+}
+
+static void copies_and_lists_reach_each_place_once(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "team@example.org", .redirect = "one@x.example two@example.org one@x.example" });
+    p_route((struct p_route){ .domain = "example.org", .transport = "box" });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    peer_tell(p, STR("rcpt"), STR("451 4.2.1 later"));
+    say("ann@there.example", "team@example.org one@x.example", MESSAGE);
+    LOGGED("=> two <team@example.org> R=plain T=box");
+    assert_int_equal(times(log_text_seen, "== one@x.example"), 1);
+    peer_tell(p, STR("rcpt"), STR("250 ok"));
+    advance(1000);
+    assert_int_equal(times(log_text_seen, "=> one@x.example"), 1);
+    assert_int_equal(times(log_text_seen, "=> two <team@example.org>"), 1);     /* not again */
+    assert_int_equal(times(peer_heard(p).p, "RCPT TO:<one@x.example>"), 2);
+    QUEUED(0);
+}
+
+static void a_connection_that_died_idle_costs_nothing(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    say("ann@there.example", "one@x.example", MESSAGE);
+    peer_tell(p, STR("close"), STR("mail"));
+    say("ann@there.example", "two@x.example", MESSAGE);
+    assert_int_equal(peer_connections(p), 2);           /* another one was tried at once */
+    QUEUED(1);                                          /* and closed too: the host's fault */
+    LOGGED("== two@x.example");
+}
+
+static void a_host_that_stalls_is_left_after_the_deadline(void **state)
+{
+    static const char *const words[] = { "banner", "ehlo", "mail", "rcpt", "data", "dot" };
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char to[40];
+
+        snprintf(to, sizeof to, "%s@x.example", words[i]);
+        peer_tell(p, STR("stall"), str_of(words[i]));
+        say("ann@there.example", to, MESSAGE);
+        advance(700);
+        snprintf(to, sizeof to, "== %s@x.example", words[i]);
+        LOGGED(to);
+        engine_run_queue(engine);       /* hints are ignored on command */
+        advance(1);
+        break;                          /* the peer keeps what it was told: one word a world */
+    }
+    QUEUED(1);
+}
+
+static void commands_change_the_queue(void **state)
+{
+    struct spool_row row;
+    struct arena a = { 0 };
+    struct msg_id id = { "" };
+
+    (void)state;
+    p_route((struct p_route){ .domain = "there.example", .transport = "box" });
+    p_route((struct p_route){ .domain = "*", .kind = ROUTE_DEFER, .text = "not today" });
+    engine_up();
+    say("ann@there.example", "one@x.example", MESSAGE);
+    LOGGED("== one@x.example R=plain defer (-1): not today");
+    snprintf(id.s, sizeof id.s, "%.16s", strstr(log_text_seen, "<=") - 17);
+    assert_true(spool_row_get(engine_spool(engine), id, &row, &a));
+    engine_queue(engine, QUEUE_FREEZE, id, STR("root"), NULL, NULL);
+    settle();
+    LOGGED("frozen by root");
+    assert_true(spool_row_get(engine_spool(engine), id, &row, &a) && (row.flags & SPOOL_FROZEN));
+    advance(5000);
+    assert_int_equal(times(log_text_seen, "not today"), 1);
+    engine_queue(engine, QUEUE_THAW, id, STR("root"), NULL, NULL);
+    advance(2);
+    LOGGED("Unfrozen by root");
+    assert_int_equal(times(log_text_seen, "not today"), 2);
+    engine_queue(engine, QUEUE_RETRY, id, STR("root"), NULL, NULL);
+    settle();
+    assert_int_equal(times(log_text_seen, "not today"), 3);
+    engine_queue(engine, QUEUE_BOUNCE, id, STR("root"), NULL, NULL);
+    settle();
+    LOGGED("cancelled by root");
+    assert_non_null(strstr(delivered, "delivery cancelled by administrator"));
+    QUEUED(0);
+    say("ann@there.example", "two@x.example", MESSAGE);
+    snprintf(id.s, sizeof id.s, "%.16s", strstr(strstr(log_text_seen, "cancelled by"), "<= ann") - 17);
+    engine_queue(engine, QUEUE_REMOVE, id, STR("root"), NULL, NULL);
+    settle();
+    LOGGED("removed by root");
+    QUEUED(0);
+    arena_free(&a);
+}
+
+static void held_destinations_wait_and_go_when_released(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    engine_up();
+    engine_hold(engine, STR("X.example"), true);
+    say("ann@there.example", "one@x.example two@y.example", MESSAGE);
+    LOGGED("=> two <two@y.example>");
+    QUEUED(1);
+    advance(100000);
+    NOT_LOGGED("=> one");
+    engine_hold(engine, STR("x.example"), false);
+    settle();
+    LOGGED("=> one <one@x.example>");
+    QUEUED(0);
+    engine_hold(engine, STR(""), true);
+    say("ann@there.example", "three@x.example", MESSAGE);
+    advance(1000);
+    QUEUED(1);
+    engine_hold(engine, STR(""), false);
+    settle();
+    QUEUED(0);
+}
+
+static const char *seen_event(const char *name, const struct txn *t, struct str data, int err)
+{
+    size_t n = strlen(log_text_seen);
+
+    (void)t;
+    snprintf(log_text_seen + n, sizeof log_text_seen - n, "event %s <%.*s> %d\n", name, STR_ARG(data), err);
+    return "";
+}
+
+static const char *object_tcp(const char *name, const struct txn *t, struct str data, int err)
+{
+    seen_event(name, t, data, err);
+    return !strcmp(name, "tcp:connect") ? "no" : "";
+}
+
+static const char *object_banner(const char *name, const struct txn *t, struct str data, int err)
+{
+    seen_event(name, t, data, err);
+    return !strcmp(name, "smtp:connect") ? "not to them" : !strncmp(name, "msg:", 4) ? "ignored" : "";
+}
+
+#define ALL_EVENTS " tcp:connect smtp:connect tcp:close msg:delivery msg:complete msg:host:defer msg:defer msg:fail:delivery msg:fail:internal "
+
+static void in_order(const char *const *what, size_t n)
+{
+    const char *at = log_text_seen;
+
+    for (size_t i = 0; i < n; i++) {
+        at = strstr(at, what[i]);
+        if (!at)
+            fail_msg("out of order or missing: %s\n%s", what[i], log_text_seen);
+    }
+}
+
+static void events_come_in_their_order(void **state)
+{
+    static const char *const good[] = { "event tcp:connect", "event smtp:connect <", "event tcp:close", "=> one@x", "event msg:delivery <250",
+                                        "-> two@x", "event msg:delivery <250", "Completed", "event msg:complete" };
+    static const char *const bad[] = { "H=h192.0.2.2 [192.0.2.2] Connection refused", "event msg:host:defer <Connection refused> 111",
+                                       "event msg:defer", "== three@y.example" };
+
+    (void)state;
+    p_route((struct p_route){ .domain = "y.example", .transport = "out", .hosts = "192.0.2.2" });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    P.events = ALL_EVENTS;
+    P.answer = seen_event;
+    engine_up();
+    peer_at("192.0.2.1:25");
+    say("ann@there.example", "one@x.example two@x.example", MESSAGE);
+    if (!later)
+        in_order(good, sizeof good / sizeof *good);
+    assert_int_equal(times(log_text_seen, "event msg:delivery"), 2);
+    assert_int_equal(times(log_text_seen, "event tcp:close"), 1);
+    say("ann@there.example", "three@y.example", MESSAGE);
+    if (!later)
+        in_order(bad, sizeof bad / sizeof *bad);
+    assert_int_equal(times(log_text_seen, "event msg:host:defer"), 1);
+    assert_int_equal(times(log_text_seen, "event tcp:close"), 1);
+}
+
+static void an_objection_at_tcp_connect_makes_no_connection(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    P.events = ALL_EVENTS;
+    P.answer = object_tcp;
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    say("ann@there.example", "one@x.example", MESSAGE);
+    assert_int_equal(peer_connections(p), 0);
+    LOGGED("== one@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1] defer (-58): Event requests alternate response");
+    QUEUED(1);
+}
+
+static void an_objection_to_the_banner_closes(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    P.events = ALL_EVENTS;
+    P.answer = object_banner;
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    say("ann@there.example", "one@x.example", MESSAGE);
+    LOGGED("deferred by smtp:connect event expansion: not to them");
+    assert_int_equal(times(peer_heard(p).p ? peer_heard(p).p : "", "MAIL FROM"), 0);
+    QUEUED(1);
+}
+
+static enum verb refuse_bob(enum phase ph, const struct txn *t)
+{
+    if (ph == PH_RCPT && t->addr && str_starts(t->addr->address, STR("bob")))
+        return V_DENY;
+    return V_ACCEPT;
+}
+
+static void rules_are_asked_at_each_phase(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    P.acl = refuse_bob;
+    engine_up();
+    assert_int_equal(strncmp(say("ann@there.example", "bob@example.org eve@example.org", MESSAGE), "250", 3), 0);
+    LOGGED("F=<ann@there.example> rejected RCPT <bob@example.org>");
+    LOGGED("=> eve <eve@example.org>");
+    NOT_LOGGED("=> bob");
+}
+
+static void drain_ends_when_nothing_is_left(void *ctx) { *(bool *)ctx = true; }
+
+static void a_drain_waits_for_what_is_on_its_way(void **state)
+{
+    bool over = false;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    engine_up();
+    say("ann@there.example", "one@x.example", MESSAGE);
+    engine_drain(engine, 30000, drain_ends_when_nothing_is_left, &over);
+    settle();
+    assert_true(over);
+}
+
+static void stored(void *ctx, enum status st, struct msg_id id, const struct why *why)
+{
+    (void)id;
+    (void)why;
+    *(int *)ctx = (int)st;
+}
+
+static void a_local_submission_is_put_right(void **state)
+{
+    struct str to[] = { STR("bob@example.org") };
+    struct submission s = { .rcpts = to, .nrcpts = 1, .message = STR("To: x@example.org\nBcc: y@example.org\nFrom: <else@example.com>\n\nhi\n"),
+                            .login = STR("ann"), .uid = 1000, .gid = 1000 };
+    int st = -1;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    engine_up();
+    engine_submit(engine, &s, stored, &st);
+    settle();
+    assert_int_equal(st, ST_OK);
+    LOGGED("<= ann@example.org U=ann P=local");
+    assert_non_null(strstr(delivered, "Sender: ann@example.org\r\n"));
+    assert_non_null(strstr(delivered, "Message-Id: <E"));
+    assert_non_null(strstr(delivered, "Date: "));
+    s.from_headers = true;
+    s.nrcpts = 0;
+    delivered[0] = 0;
+    engine_submit(engine, &s, stored, &st);
+    settle();
+    assert_non_null(strstr(delivered, "[x@example.org box"));
+    assert_non_null(strstr(delivered, "[y@example.org box"));
+    assert_null(strstr(delivered, "Bcc:"));
+    s.message = STR("Subject: nobody\n\n");
+    engine_submit(engine, &s, stored, &st);
+    settle();
+    assert_int_equal(st, ST_NEVER);
+}
+
+/* The record of a delivery is on disk before the next attempt begins: a crash
+ * between two deliveries of a message repeats none that was recorded. */
+static void what_was_delivered_is_recorded_while_others_are_open(void **state)
+{
+    struct spool_msg m;
+    struct msg_id id = { "" };
+    struct arena a = { 0 };
+    struct conn c;
+    struct txn *t;
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "example.org", .transport = "box" });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    peer_tell(p, STR("stall"), STR("dot"));
+    say("ann@there.example", "one@example.org two@x.example", MESSAGE);
+    LOGGED("=> one <one@example.org>");
+    snprintf(id.s, sizeof id.s, "%.16s", strstr(log_text_seen, "<=") - 17);
+    assert_int_equal(spool_load(engine_spool(engine), id, &a, &m, NULL), ST_OK);
+    conn_init(&c);
+    t = txn_new(&c);
+    assert_int_equal(envelope_read(m.envelope, &c, t, NULL), ST_OK);
+    assert_int_equal(envelope_state_read(m.state.blob, t, NULL), ST_OK);
+    assert_int_equal(t->rcpts[0].state, RCPT_DONE);
+    assert_int_equal(t->rcpts[1].state, RCPT_PENDING);
+    assert_int_equal(m.state.pending, 1);
+    spool_body_close(m.body);
+    txn_free(t);
+    conn_free(&c);
+    arena_free(&a);
+}
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+#define N(name, f) { name, f, up, down, NULL }
+        T(a_message_goes_into_a_mailbox),
+        T(recipients_of_one_destination_share_a_transaction),
+        N("EV-T6 each recipient has its own end", each_recipient_has_its_own_end),
+        T(hosts_are_tried_in_order_and_remembered),
+        T(what_no_host_takes_waits_and_is_given_up_in_the_end),
+        T(a_bounce_that_fails_is_frozen_and_never_bounced),
+        T(copies_and_lists_reach_each_place_once),
+        T(a_connection_that_died_idle_costs_nothing),
+        T(a_host_that_stalls_is_left_after_the_deadline),
+        T(commands_change_the_queue),
+        T(held_destinations_wait_and_go_when_released),
+        N("EV-T1 EV-T5 EV-T7 events come in their order", events_come_in_their_order),
+        N("EV-T2 an objection at tcp:connect makes no connection", an_objection_at_tcp_connect_makes_no_connection),
+        N("EV-T3 an objection to the banner closes the connection", an_objection_to_the_banner_closes),
+        T(rules_are_asked_at_each_phase),
+        T(a_drain_waits_for_what_is_on_its_way),
+        T(a_local_submission_is_put_right),
+        N("SF-T3 what was delivered is on record while other recipients are open", what_was_delivered_is_recorded_while_others_are_open),
+    };
+
+    return cmocka_run_group_tests_name(later ? "rules that wait" : "rules that answer at once", tests, NULL, NULL);
+}
+
+int main(void)
+{
+    int failed = run();
+
+    later = true;
+    return failed + run();
+}
