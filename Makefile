@@ -48,6 +48,7 @@ ifeq ($(KIND),fuzz)
 override CC = clang
 OPT      = -O1 -g -fno-omit-frame-pointer
 HARDEN   =
+WARN    += -Wno-format-nonliteral
 EXTRA   += -DPERIGEE_FAULTS -DPERIGEE_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 endif
 
