@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 struct play {
     struct conn conn;
     struct smtp_server *server;
-    struct buf out, kept;
+    struct buf out, body, kept;     /* of the message under way; of those that were kept */
     unsigned messages;
 };
 
@@ -27,7 +27,8 @@ static void ask(void *ctx, enum phase ph, struct txn *t)
 
 static enum status begin(void *ctx, struct txn *t, struct why *why)
 {
-    (void)ctx; (void)t; (void)why;
+    (void)t; (void)why;
+    buf_clear(&((struct play *)ctx)->body);
     return ST_OK;
 }
 
@@ -39,7 +40,7 @@ static enum status body(void *ctx, struct txn *t, struct str bytes, struct why *
     /* What comes out is content: CRLF lines only, dots taken off. */
     for (size_t i = 0; i < bytes.n; i++)
         assert(bytes.p[i] != '\n' || i == 0 || bytes.p[i - 1] == '\r');
-    buf_add(&p->kept, bytes);
+    buf_add(&p->body, bytes);
     return ST_OK;
 }
 
@@ -49,6 +50,7 @@ static void keep(void *ctx, struct txn *t)
 
     assert(t->nrcpts > 0 && t->sender.p);
     buf_add(&p->kept, t->header_text);
+    buf_add(&p->kept, buf_str(&p->body));
     p->messages++;
     smtp_server_kept(p->server, ST_OK, NULL);
 }
@@ -93,6 +95,7 @@ static void end(struct play *p)
     smtp_server_free(p->server);
     conn_free(&p->conn);
     buf_free(&p->out);
+    buf_free(&p->body);
     buf_free(&p->kept);
 }
 
