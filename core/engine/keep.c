@@ -42,6 +42,8 @@ static void committed(void *ctx, enum status st, const struct why *why)
 {
     struct keep *k = ctx;
     struct engine *e = k->w.e;
+    struct msg_id id = k->id;
+    bool try_now = !k->w.no_queue;
 
     if (st != ST_OK) {
         finish(k, ST_AGAIN, why);
@@ -52,8 +54,8 @@ static void committed(void *ctx, enum status st, const struct why *why)
     engine_count(e, COUNT_messages_received, 1);
     engine_count(e, COUNT_bytes_received, (int64_t)k->size);
     finish(k, ST_OK, NULL);
-    if (!k->w.no_queue)
-        queue_arrived(e, k->id);
+    if (try_now)
+        queue_arrived(e, id);
     engine_check_drained(e);
 }
 

@@ -169,6 +169,14 @@ static unsigned times(const char *where, const char *what)
     return n;
 }
 
+static const char *heard(const struct peer *p)
+{
+    static char text[65536];
+
+    snprintf(text, sizeof text, "%.*s", STR_ARG(peer_heard(p)));
+    return text;
+}
+
 /* ---- */
 
 static void a_message_goes_into_a_mailbox(void **state)
@@ -197,7 +205,7 @@ static void recipients_of_one_destination_share_a_transaction(void **state)
     LOGGED("=> one@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1] C=\"250");
     LOGGED("-> two@x.example R=plain T=out");
     LOGGED("-> three@y.example R=plain T=out");
-    assert_int_equal(times(peer_heard(p).p, "MAIL FROM"), 1);
+    assert_int_equal(times(heard(p), "MAIL FROM"), 1);
     assert_int_equal(peer_connections(p), 1);
     say("ann@there.example", "four@x.example", MESSAGE);
     LOGGED("=> four@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1]* C=");
@@ -306,7 +314,7 @@ static void copies_and_lists_reach_each_place_once(void **state)
     advance(1000);
     assert_int_equal(times(log_text_seen, "=> one@x.example"), 1);
     assert_int_equal(times(log_text_seen, "=> two <team@example.org>"), 1);     /* not again */
-    assert_int_equal(times(peer_heard(p).p, "RCPT TO:<one@x.example>"), 2);
+    assert_int_equal(times(heard(p), "RCPT TO:<one@x.example>"), 2);
     QUEUED(0);
 }
 
@@ -504,7 +512,7 @@ static void an_objection_to_the_banner_closes(void **state)
     p = peer_at("192.0.2.1:25");
     say("ann@there.example", "one@x.example", MESSAGE);
     LOGGED("deferred by smtp:connect event expansion: not to them");
-    assert_int_equal(times(peer_heard(p).p ? peer_heard(p).p : "", "MAIL FROM"), 0);
+    assert_int_equal(times(heard(p), "MAIL FROM"), 0);
     QUEUED(1);
 }
 

@@ -25,9 +25,7 @@ struct p_route {
 };
 
 static struct {
-    const char *names[P_OPTS];
     struct val opts[P_OPTS];
-    int nopts;
     struct p_route routes[P_ROUTES];
     int nroutes;
     struct { const char *name, *driver; struct val v[TOPT_COUNT]; } transports[P_TRANSPORTS];
@@ -41,6 +39,10 @@ static struct {
     struct loop *loop;
     int waiting;
 } P;
+
+/* The engine finds options once a process: their places outlive a case. */
+static char p_names[P_OPTS][48];
+static int p_nopts;
 
 struct policy { unsigned refs; uint32_t generation; int64_t born; };
 
@@ -59,11 +61,11 @@ struct eval {
 
 static inline int p_opt(const char *name)
 {
-    for (int i = 0; i < P.nopts; i++)
-        if (!strcmp(P.names[i], name))
+    for (int i = 0; i < p_nopts; i++)
+        if (!strcmp(p_names[i], name))
             return i;
-    P.names[P.nopts] = name;
-    return P.nopts++;
+    snprintf(p_names[p_nopts], sizeof p_names[0], "%s", name);
+    return p_nopts++;
 }
 
 static inline void p_int(const char *name, int64_t n) { P.opts[p_opt(name)] = (struct val){ .type = VAL_INT, .u.i = n }; }
@@ -146,15 +148,10 @@ void policy_stats(const struct policy *p, struct policy_stats *out) { (void)p; m
 
 int policy_opt_find(struct str name)
 {
-    char *z = malloc(name.n + 1);   /* lives as long as the program: a name is asked for once */
-    int at;
+    char z[48];
 
-    memcpy(z, name.p, name.n);
-    z[name.n] = 0;
-    at = p_opt(z);
-    if (P.names[at] != z)
-        free(z);
-    return at;
+    snprintf(z, sizeof z, "%.*s", STR_ARG(name));
+    return p_opt(z);
 }
 
 const struct val *policy_opt(const struct policy *p, int opt) { (void)p; return &P.opts[opt]; }
