@@ -406,7 +406,7 @@ function acl.unwind(answer) error(setmetatable({ answer = answer }, Unwind), 0) 
 
 local function function_step(s, ev)
   ev.text, ev.log, ev.where = nil, nil, s.where
-  local ok, result, extra = pcall(s.fn, ev.m)
+  local ok, result = pcall(s.fn, ev.m)
   if not ok then
     if type(result) == "table" and getmetatable(result) == "unwind" then return result.answer end
     error(result, 0)

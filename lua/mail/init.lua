@@ -63,8 +63,11 @@ env.router = routers.library()
 env.transport = transports.library()
 env.retry = library.locked("retry", retry.library())
 env.event = library.locked("event", event.library())
-env.route = library.locked("route", route.constructors)
-env.redirect, env.fail, env.pass = route.redirect, route.fail, route.pass
+do
+  local answers = use("route_answers").constructors
+  env.route = library.locked("route", { to = answers.to })
+  env.redirect, env.fail, env.pass = answers.redirect, answers.fail, answers.pass
+end
 for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "address", "ip", "list", "header", "hash", "regex",
                         "check", "control", "verify", "logwrite", "sleep" } do
   env[name] = library[name]

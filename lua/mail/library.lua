@@ -294,9 +294,9 @@ library.list = locked("list", {
 })
 
 library.header = locked("header", {
-  add = function(text, place)
+  add = function(text, where_to)
     local ev = report.current()
-    modifiers.header_add(ev.m, text, place, rule_line(ev))
+    modifiers.header_add(ev.m, text, where_to, rule_line(ev))
   end,
   remove = function(names)
     local ev = report.current()
@@ -390,7 +390,6 @@ end
 -- domainlist.NAME and its kin: assigned at load, asked with :has(x) in code.
 function library.named(kind)
   local title = lists.KINDS[kind]
-  local list = { __metatable = title }
   local boxes = {}
   return setmetatable({}, { __metatable = title, __newindex = function(_, name, value)
     if not report.loading() then error(title .. "s are declared at load", 2) end

@@ -4,7 +4,7 @@
 -- default, whether a function may stand for the value, and, for a name that is
 -- not built, the feature it belongs to or why it does not apply.
 
-local host, use = ...
+local _, use = ...
 local words = use "words"
 local lists = use "lists"
 local report = use "report"
@@ -72,9 +72,9 @@ local READ = {
 -- headers_add: texts of fields, never a colon list.
 local function fields(v)
   local out = {}
-  for _, text in ipairs(type(v) == "table" and v or { v }) do
-    if type(text) ~= "string" then return nil end
-    for _, field in ipairs(words.fields(text)) do out[#out + 1] = field end
+  for _, lines in ipairs(type(v) == "table" and v or { v }) do
+    if type(lines) ~= "string" then return nil end
+    for _, field in ipairs(words.fields(lines)) do out[#out + 1] = field end
   end
   return out
 end

@@ -4,8 +4,7 @@
 -- line, so that one run shows them all. Once rules run, a mistake is an error of
 -- that evaluation.
 
-local host, use = ...
-local source = use "source"
+local host = ...
 local report = {}
 
 local problems, loading, scans = {}, false, {}

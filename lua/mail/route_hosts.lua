@@ -103,11 +103,11 @@ end
 
 function drivers.dnslookup(r, addr, ev)
   local want = dns_want(r, addr, ev)
-  local status, hosts, why, info = host.hosts(addr.domain, want)
+  local status, hosts, why = host.hosts(addr.domain, want)
   if status == "again" then
     if want.mx and routers.listed(r, "mx_fail_domains", ev, addr.domain) then
       want.mx, want.mx_required = false, false
-      status, hosts, why, info = host.hosts(addr.domain, want)
+      status, hosts, why = host.hosts(addr.domain, want)
     end
     if status == "again" then return dns_again(r, addr, ev, why) end
   end

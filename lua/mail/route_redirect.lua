@@ -6,9 +6,7 @@
 -- `children`, each { address = } or { file = } or { pipe = }.
 
 local host, use = ...
-local words = use "words"
 local routers = use "routers"
-local report = use "report"
 local redirect = {}
 
 local INCLUDES = 20             -- files that one redirection may read
@@ -104,7 +102,6 @@ local function address_item(state, item)
       if state.r.cells and limits(state.r, "skip_syntax_errors", state.ev) then return end
       return outcome("error", string.format('router.%s: "%s" is no address: %s', state.r.name, text, tostring(domain)))
     end
-    text = bare
   end
   state.children[#state.children + 1] = { address = local_part .. "@" .. domain:lower() }
   if #state.children > CHILDREN then return outcome("error", "router." .. state.r.name .. ": more than " .. CHILDREN .. " addresses") end

@@ -96,9 +96,6 @@ end
 
 -- ---- after all files are loaded
 
--- Which options lead to a transport of which kind.
-local LOCAL_TRANSPORTS = { file_transport = true, pipe_transport = true, directory_transport = true, reply_transport = true }
-
 local function check_references(r)
   for _, name in ipairs { "transport", "file_transport", "pipe_transport", "directory_transport" } do
     local cell = r.cells[name]
@@ -128,12 +125,12 @@ function CHECKS.dnslookup(r)
 end
 CHECKS.ipliteral = CHECKS.dnslookup
 function CHECKS.manualroute(r)
-  if not r.cells.route_list == not r.cells.route_data then
+  if (r.cells.route_list == nil) == (r.cells.route_data == nil) then
     report.problem(r.where, "router." .. r.name .. ": manualroute needs route_list or route_data, one of them")
   end
 end
 function CHECKS.redirect(r)
-  if not r.cells.data == not r.cells.file then
+  if (r.cells.data == nil) == (r.cells.file == nil) then
     report.problem(r.where, "router." .. r.name .. ": redirect needs data or file, one of them")
   end
 end

@@ -4,7 +4,6 @@
 -- error that names both places.
 
 local host, use = ...
-local words = use "words"
 local options = use "options"
 local report = use "report"
 local site = {}

@@ -6,7 +6,6 @@
 -- word of a statement names its line. It reads Lua 5.1 as LuaJIT does and is
 -- run only over text that already compiled, so it needs no error handling.
 
-local host, use = ...
 local source = {}
 
 local OPENS = { ["function"] = true, ["do"] = true, ["if"] = true, ["repeat"] = true }

@@ -98,7 +98,7 @@ function CHECKS.appendfile(t)
   end
 end
 function CHECKS.lmtp(t)
-  if not t.cells.socket == not t.cells.command then
+  if (t.cells.socket == nil) == (t.cells.command == nil) then
     report.problem(t.where, "transport." .. t.name .. ": lmtp needs socket or command, one of them")
   end
 end

@@ -2,17 +2,16 @@
 --
 -- Everything here is plain: nothing waits and nothing knows of mail.
 
-local host, use = ...
 local words = {}
 
 -- Edit distance with transpositions, given up beyond `limit`: a typo is one
 -- or two slips, anything farther is another word.
 local function distance(a, b, limit)
   if math.abs(#a - #b) > limit then return limit + 1 end
-  local before, last, this = {}, {}, {}
+  local before, last = {}, {}
   for j = 0, #b do last[j] = j end
   for i = 1, #a do
-    this = { [0] = i }
+    local this = { [0] = i }
     local least = i
     for j = 1, #b do
       local cost = a:byte(i) == b:byte(j) and 0 or 1

@@ -1,0 +1,140 @@
+-- route_address - one address on its way through the routers
+--
+-- Each has a mail object of its own (host.view), so that what a router sees is
+-- about this address only; `show` brings its variables up to date.
+
+local host, use = ...
+local words = use "words"
+local routers = use "routers"
+local addresses = {}
+
+-- ---- addresses on their way
+
+local function unquote(text)
+  local inner = text:match('^"(.*)"$')
+  return inner and inner:gsub("\\(.)", "%1") or text
+end
+
+-- A new address to be routed; parent is the one it came from. Each has a mail
+-- object of its own, so that what a router sees is about this address only.
+function addresses.new(walk, text, parent)
+  local as_is, domain = text:match("^(.*)@([^@]*)$")
+  if not domain then as_is, domain = text, "" end
+  domain = domain:lower()
+  local address = as_is .. "@" .. domain
+  local top = parent
+  while top and top.parent do top = top.parent end
+  local addr = {
+    address = address, local_part_as_is = unquote(as_is), local_part = unquote(as_is):lower(), domain = domain,
+    parent = parent, original = top and top.address, depth = parent and parent.depth + 1 or 0, start = 1,
+    r_vars = {}, shown = {}, m = host.view(walk.m, "route", address),
+  }
+  addr.ev = { m = addr.m }
+  return addr
+end
+
+-- What an address hands on to those made from it.
+function addresses.inherit(child, addr)
+  child.errors_to = addr.errors_to
+  child.edits = addr.edits
+  child.address_data = addr.address_data
+  child.one_time = addr.one_time
+  for name, value in pairs(addr.r_vars) do
+    child.r_vars[name] = value
+    child.m[name] = value
+  end
+end
+
+local function split(address)
+  if address then return address:match("^(.*)@([^@]*)$") end
+end
+
+local function facts_of(addr, router)
+  local parent_local, parent_domain = split(addr.parent and addr.parent.address)
+  local first_local, first_domain = split(addr.original or addr.address)
+  return {
+    local_part = addr.caseful and addr.local_part_as_is or addr.local_part,
+    local_part_prefix = addr.prefix, local_part_prefix_v = addr.prefix_v,
+    local_part_suffix = addr.suffix, local_part_suffix_v = addr.suffix_v,
+    domain_data = addr.domain_data, local_part_data = addr.local_part_data,
+    parent_local_part = parent_local, parent_domain = parent_domain,
+    original_local_part = first_local, original_domain = first_domain,
+    router_name = router, address_data = addr.address_data, home = addr.home, self_hostname = addr.self_hostname,
+    return_path = addr.errors_to, local_user_uid = addr.local_uid, local_user_gid = addr.local_gid,
+  }
+end
+
+local FACTS = {
+  "local_part", "local_part_prefix", "local_part_prefix_v", "local_part_suffix", "local_part_suffix_v", "domain_data",
+  "local_part_data", "parent_local_part", "parent_domain", "original_local_part", "original_domain", "router_name",
+  "address_data", "home", "self_hostname", "return_path", "local_user_uid", "local_user_gid",
+}
+
+-- Brings the variables of the address up to what is known of it now.
+function addresses.show(addr, router)
+  local facts, shown = facts_of(addr, router), addr.shown
+  for i = 1, #FACTS do
+    local name = FACTS[i]
+    if facts[name] ~= shown[name] then
+      host.fact(addr.m, name, facts[name])
+      shown[name] = facts[name]
+    end
+  end
+end
+
+-- Is that the address itself or one it came from?
+function addresses.own_ancestor(addr, text)
+  local a = addr
+  while a do
+    if a.address:lower() == text:lower() then return true end
+    a = a.parent
+  end
+end
+
+-- ---- what the router's other options give the address
+
+local function edits_of(r, ev, before)
+  local edits = {}
+  for _, e in ipairs(before or {}) do edits[#edits + 1] = e end
+  local add, remove = routers.option(r, "headers_add", ev.m), routers.option(r, "headers_remove", ev.m)
+  for _, text in ipairs(add or {}) do edits[#edits + 1] = { place = "at_end", remove = false, text = text } end
+  for _, name in ipairs(words.list(remove)) do
+    if name ~= "" then edits[#edits + 1] = { place = "at_end", remove = true, text = name } end
+  end
+  return edits
+end
+
+local function set_variables(r, addr, ev)
+  local cell = r.cells.set
+  if not cell then return end
+  local value = cell.value
+  if cell.fn then value = cell.fn(ev.m) end
+  for name, v in pairs(type(value) == "table" and value or {}) do
+    if type(name) ~= "string" or not name:find("^r_") then
+      error(string.format('%s: set: "%s" is no r_ variable', cell.where, tostring(name)), 0)
+    end
+    if type(v) == "function" then v = v(ev.m) end
+    addr.r_vars[name], addr.m[name] = v, v
+  end
+end
+
+-- What a router's options that are no conditions say, before its driver runs.
+function addresses.prepare(r, addr, ev)
+  if not r.cells or r.fn then return end
+  set_variables(r, addr, ev)
+  local data = routers.option(r, "address_data", ev.m)
+  if data ~= nil then addr.address_data = data end
+  local errors_to = routers.option(r, "errors_to", ev.m)
+  if errors_to ~= nil then
+    if errors_to ~= "" and not host.address_parse(errors_to) then
+      error(string.format('%s: errors_to: "%s" is no address', r.cells.errors_to.where, errors_to), 0)
+    end
+    addr.errors_to = errors_to
+  end
+  addr.home = routers.option(r, "router_home_directory", ev.m) or addr.home
+  if r.cells.headers_add or r.cells.headers_remove then addr.edits = edits_of(r, ev, addr.edits) end
+  addr.transport = routers.option(r, "transport", ev.m)
+  addresses.show(addr, r.name)
+end
+
+return addresses
