@@ -143,7 +143,7 @@ enum status account_commit(struct shard *sh, struct covered c, bool ready, struc
         }
     buf_free(&b);
     if (st == ST_OK)
-        st = index_commit(sh->index, c, ready, why);
+        st = index_commit(sh->index, c, ready && !sh->unsure, why);
     if (st != ST_OK) {
         account_abort(sh);
         return st;

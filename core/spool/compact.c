@@ -33,15 +33,15 @@ void compact_stop(struct shard *sh)
 }
 
 /* What was condemned first; then whatever has least to move. */
-static struct segment *pick(const struct shard *sh)
+static struct segment *pick(struct shard *sh)
 {
     unsigned percent = sh->full ? LIVE_PERCENT_FULL : LIVE_PERCENT;
     struct segment *best = NULL;
 
     for (struct segment *s = sh->segs; s; s = s->next) {
-        if (s->stuck || s == sh->active || s->refs > 0)
+        if (s->stuck || s == sh->active)
             continue;
-        if (s->use == SEG_CONDEMNED)
+        if (s->use == SEG_CONDEMNED && shard_may_drop(sh, s))
             return s;
         if (s->use == SEG_SEALED && s->live < (int64_t)(s->head.size / 100 * percent) && (!best || s->live < best->live))
             best = s;

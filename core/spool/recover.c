@@ -21,13 +21,9 @@ static void search(struct shard *sh, struct segment *s)
 {
     struct scan_found found;
 
-    buf_clear(&s->dir);
-    scan_segment(s, WIRE_PAGE, &s->dir, &found);
+    shard_search(sh, s, &s->dir, &found);
     s->at = found.end;
     s->group = found.group;
-    if (found.damaged)
-        sh->alert(sh->alert_ctx, "shard %u: segment %u has %u damaged records; their messages are set aside",
-                  sh->n, s->file, found.damaged);
 }
 
 static void search_unsealed(struct shard *sh)
@@ -75,7 +71,9 @@ static void seal_unsealed(struct shard *sh)
         next = s->next;
         if (s->use != SEG_ACTIVE)
             continue;
-        if (s->dir.n == 0)
+        if (s->stuck)
+            s->use = SEG_CONDEMNED;
+        else if (s->dir.n == 0)
             shard_free_segment(sh, s);
         else if (segment_seal(s, &why) != ST_OK)
             shard_condemn(sh, s, &why);
@@ -154,7 +152,7 @@ static enum status open_index(struct shard *sh, struct why *why)
 {
     enum status st = index_open(sh->path, false, 0, &sh->index, NULL);
 
-    if (st == ST_OK && index_covers(sh->index, &sh->covered) && index_agrees(sh) && account_catch_up(sh, NULL) == ST_OK)
+    if (st == ST_OK && !sh->unsure && index_covers(sh->index, &sh->covered) && index_agrees(sh) && account_catch_up(sh, NULL) == ST_OK)
         return ST_OK;
     index_close(sh->index);
     sh->index = NULL;

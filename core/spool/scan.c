@@ -23,8 +23,12 @@ static bool header_at(struct scan *c, uint64_t at, struct rec *r)
     const struct segment *s = c->s;
     char head[REC_HEAD];
 
-    if (at + REC_HEAD > s->head.size - WIRE_TAIL || segment_read(s, at, head, sizeof head, NULL) != ST_OK)
+    if (at + REC_HEAD > s->head.size - WIRE_TAIL)
         return false;
+    if (segment_read(s, at, head, sizeof head, NULL) != ST_OK) {
+        c->found->unread++;
+        return false;
+    }
     return rec_get(head, r) == WIRE_OK && r->gen == s->head.gen && r->tag == s->head.tag
         && rec_size(r) <= s->head.size - WIRE_TAIL - at;
 }
@@ -37,7 +41,11 @@ static bool body_matches(struct scan *c, const struct meta *m, uint64_t at)
         uint64_t left = m->body_size - (uint64_t)i * WIRE_CHUNK;
         size_t n = left < WIRE_CHUNK ? (size_t)left : WIRE_CHUNK;
 
-        if (segment_read(c->s, at + (uint64_t)i * WIRE_CHUNK, p, n, NULL) != ST_OK || crc32c(0, p, n) != meta_sum(m, i))
+        if (segment_read(c->s, at + (uint64_t)i * WIRE_CHUNK, p, n, NULL) != ST_OK) {
+            c->found->unread++;
+            return false;
+        }
+        if (crc32c(0, p, n) != meta_sum(m, i))
             return false;
     }
     return true;
@@ -52,6 +60,8 @@ static bool record_entry(struct scan *c, const struct rec *r, uint64_t at, struc
     buf_clear(&c->text);
     if (segment_read(c->s, at + REC_HEAD, buf_room(&c->text, r->meta_len), r->meta_len, NULL) == ST_OK)
         buf_grew(&c->text, r->meta_len);
+    else
+        c->found->unread++;
     text = buf_str(&c->text);
     if (text.n == r->meta_len && crc32c(0, text.p, text.n) == r->meta_crc && entry_of(r, (uint32_t)at, text, e)) {
         bool ok = true;
@@ -95,7 +105,7 @@ static void settle_doubts(struct scan *c)
         struct doubt d;
 
         memcpy(&d, s.p + (n - 1) * sizeof d, sizeof d);
-        if (d.group < c->last_group) {
+        if (d.group < c->last_group || c->found->unread) {
             c->found->damaged++;
             continue;
         }

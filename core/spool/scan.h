@@ -14,6 +14,7 @@
 struct scan_found {
     unsigned records;
     unsigned torn;          /* left out: of the last group, which was never answered */
+    unsigned unread;        /* places that could not be read at all */
     unsigned damaged;       /* kept, but their text or body does not match its checksum */
     uint64_t end;           /* page behind the last record */
     uint32_t group;         /* behind the last one seen */

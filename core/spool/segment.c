@@ -91,28 +91,16 @@ static bool read_page(int fd, uint64_t at, char page[WIRE_PAGE])
 /* Two heads: a flush cut off by a crash may leave them different, and then the
  * younger one is what was being written. A free mark has the generation of
  * the use it ends. */
-static enum wire_read read_heads(int fd, uint64_t size, struct seg_head *h)
+static enum wire_read younger(enum wire_read ra, const struct seg_head *a, enum wire_read rb, const struct seg_head *b, struct seg_head *h)
 {
-    char page[WIRE_PAGE];
-    struct seg_head a, b;
-    enum wire_read ra, rb;
-
-    ra = read_page(fd, 0, page) ? seg_head_get(page, &a) : WIRE_DAMAGED;
-    rb = read_page(fd, size - WIRE_TAIL, page) ? seg_head_get(page, &b) : WIRE_DAMAGED;
     if (ra == WIRE_VERSION_OTHER || rb == WIRE_VERSION_OTHER)
         return WIRE_VERSION_OTHER;
-    if (ra == WIRE_OK && a.size != size)
-        ra = WIRE_DAMAGED;
-    if (rb == WIRE_OK && b.size != size)
-        rb = WIRE_DAMAGED;
     if (ra == WIRE_OK && rb == WIRE_OK) {
-        bool first = a.gen != b.gen ? a.gen > b.gen : a.free;
-
-        *h = first ? a : b;
+        *h = (a->gen != b->gen ? a->gen > b->gen : a->free) ? *a : *b;
         return WIRE_OK;
     }
     if (ra == WIRE_OK || rb == WIRE_OK) {
-        *h = ra == WIRE_OK ? a : b;
+        *h = ra == WIRE_OK ? *a : *b;
         return WIRE_OK;
     }
     return ra == WIRE_EMPTY && rb == WIRE_EMPTY ? WIRE_EMPTY : WIRE_DAMAGED;
@@ -120,17 +108,48 @@ static enum wire_read read_heads(int fd, uint64_t size, struct seg_head *h)
 
 /* Both heads lost: the first record stands where nobody but us ever writes, and
  * knows generation and tag. Better a message too many than one too few. */
-static bool heads_from_records(struct segment *s)
+static bool head_from_record(int fd, struct seg_head *h, bool *unread)
 {
     char head[REC_HEAD];
     struct rec r;
 
-    if (FAULT(READ) || pread(s->fd, head, sizeof head, WIRE_PAGE) != REC_HEAD || rec_get(head, &r) != WIRE_OK)
+    if (FAULT(READ) || pread(fd, head, sizeof head, WIRE_PAGE) != REC_HEAD) {
+        *unread = true;
         return false;
-    s->head.gen = r.gen;
-    s->head.tag = r.tag;
-    s->head.shard = SHARD_UNKNOWN;
+    }
+    if (rec_get(head, &r) != WIRE_OK)
+        return false;
+    *h = (struct seg_head){ .shard = SHARD_UNKNOWN, .gen = r.gen, .tag = r.tag, .size = h->size };
     return true;
+}
+
+/* *unread: something could not be read at all, which is not damage: another
+ * time it may. */
+static enum wire_read read_heads(int fd, struct seg_head *h, bool *unread)
+{
+    uint64_t size = h->size;
+    char page[WIRE_PAGE];
+    struct seg_head a = { .size = 0 }, b = { .size = 0 };
+    enum wire_read ra = WIRE_DAMAGED, rb = WIRE_DAMAGED, r;
+
+    *unread = false;
+    if (read_page(fd, 0, page))
+        ra = seg_head_get(page, &a);
+    else
+        *unread = true;
+    if (read_page(fd, size - WIRE_TAIL, page))
+        rb = seg_head_get(page, &b);
+    else
+        *unread = true;
+    if (ra == WIRE_OK && a.size != size)
+        ra = WIRE_DAMAGED;
+    if (rb == WIRE_OK && b.size != size)
+        rb = WIRE_DAMAGED;
+    r = younger(ra, &a, rb, &b, h);
+    h->size = size;
+    if (r == WIRE_DAMAGED && head_from_record(fd, h, unread))
+        r = WIRE_OK;
+    return r;
 }
 
 static bool foot_of(const struct segment *s, struct seg_foot *f)
@@ -144,9 +163,11 @@ static bool foot_of(const struct segment *s, struct seg_foot *f)
 enum status segment_open(int dirfd, unsigned file, bool readonly, struct segment **out, enum wire_read *read, struct why *why)
 {
     struct segment *s = NULL;
+    enum status st_end = ST_NEVER;
     struct seg_foot foot;
     struct stat st;
     char name[32];
+    bool unread;
     int fd;
 
     *out = NULL;
@@ -164,13 +185,14 @@ enum status segment_open(int dirfd, unsigned file, bool readonly, struct segment
         goto fail;
     }
     s = segment_new(file, fd, (uint64_t)st.st_size);
-    *read = read_heads(fd, s->head.size, &s->head);
+    *read = read_heads(fd, &s->head, &unread);
     if (*read == WIRE_VERSION_OTHER) {
         why_set(why, ST_NEVER, "%s was written by another version of Perigee; this one reads version %d only", name, WIRE_VERSION);
         goto fail;
     }
-    if (*read == WIRE_DAMAGED && !heads_from_records(s)) {
-        why_set(why, ST_NEVER, "%s: neither of its heads can be read", name);
+    if (*read == WIRE_DAMAGED) {
+        st_end = unread ? ST_AGAIN : ST_NEVER;
+        why_set(why, st_end, "%s: its heads %s", name, unread ? "cannot be read" : "are damaged");
         goto fail;
     }
     if (*read == WIRE_EMPTY || s->head.free)
@@ -187,7 +209,7 @@ fail:
         segment_close(s);
     else if (fd >= 0)
         close(fd);
-    return fd < 0 ? ST_AGAIN : ST_NEVER;
+    return fd < 0 ? ST_AGAIN : st_end;
 }
 
 /* ---- writing */

@@ -59,6 +59,22 @@ static unsigned count_free(const struct shard *sh)
     return n;
 }
 
+/* Whatever could not be read may be readable another time: the segment is
+ * neither freed nor sealed, bodies nobody knows are kept, and the index is
+ * made anew at the next start. */
+void shard_search(struct shard *sh, struct segment *s, struct buf *out, struct scan_found *found)
+{
+    buf_clear(out);
+    scan_segment(s, WIRE_PAGE, out, found);
+    if (found->unread) {
+        s->stuck = sh->unsure = sh->keep_bodies = true;
+        sh->alert(sh->alert_ctx, "shard %u: parts of segment %u cannot be read; it is kept as it is", sh->n, s->file);
+    }
+    if (found->damaged)
+        sh->alert(sh->alert_ctx, "shard %u: segment %u has %u damaged records; their messages are set aside",
+                  sh->n, s->file, found->damaged);
+}
+
 struct str shard_entries(struct shard *sh, struct segment *s, struct buf *b)
 {
     struct scan_found found;
@@ -67,8 +83,7 @@ struct str shard_entries(struct shard *sh, struct segment *s, struct buf *b)
     if (s->use != SEG_SEALED)
         return buf_str(&s->dir);
     if (segment_dir(s, b, &why) != ST_OK) {
-        buf_clear(b);
-        scan_segment(s, WIRE_PAGE, b, &found);
+        shard_search(sh, s, b, &found);
         sh->alert(sh->alert_ctx, "shard %u: %s; a search found %u records", sh->n, why.text, found.records);
     }
     return buf_str(b);
@@ -84,12 +99,28 @@ static void list_add(struct shard *sh, struct segment *s)
     pthread_mutex_unlock(sh->lock);
 }
 
-/* Takes it off the list and removes its file. Only without readers. */
+/* Ids must never go back: the last head that tells how many were reserved
+ * stays until another says so too. Nor may anybody be reading. */
+bool shard_may_drop(struct shard *sh, const struct segment *s)
+{
+    bool ok = false;
+
+    pthread_mutex_lock(sh->lock);
+    for (const struct segment *o = sh->segs; o && !ok; o = o->next)
+        ok = o != s && o->head.ids_limit >= s->head.ids_limit;
+    ok = ok && s->refs == 0;
+    pthread_mutex_unlock(sh->lock);
+    return ok;
+}
+
+/* Takes it off the list and removes its file. */
 static bool list_drop(struct shard *sh, struct segment *s)
 {
     struct segment **at = &sh->segs;
     char name[32];
 
+    if (!shard_may_drop(sh, s))
+        return false;
     segment_name(s->file, name);
     CRASH_POINT("spool.segment.unlink");
     if (FAULT(UNLINK) || (unlinkat(sh->dirfd, name, 0) < 0 && errno != ENOENT))
@@ -139,12 +170,16 @@ static struct segment *make_segment(struct shard *sh, struct why *why)
     return s;
 }
 
+/* The one free for longest; but one that was filled before one that was not. */
 static struct segment *find_free(const struct shard *sh)
 {
+    struct segment *best = NULL;
+
     for (struct segment *s = sh->segs; s; s = s->next)
-        if (s->use == SEG_FREE && s->head.size == sh->segment_size && refs_of(sh, s) == 0)
-            return s;
-    return NULL;
+        if (s->use == SEG_FREE && s->head.size == sh->segment_size && refs_of(sh, s) == 0
+            && (!best || s->filled > best->filled || (s->filled == best->filled && s->head.gen < best->head.gen)))
+            best = s;
+    return best;
 }
 
 void shard_keep_reserve(struct shard *sh)
@@ -153,7 +188,7 @@ void shard_keep_reserve(struct shard *sh)
         make_segment(sh, NULL);
     for (struct segment *s = sh->segs, *next; s; s = next) {
         next = s->next;
-        if (s->use == SEG_FREE && (s->head.size != sh->segment_size || count_free(sh) > FREE_KEPT) && refs_of(sh, s) == 0)
+        if (s->use == SEG_FREE && (s->head.size != sh->segment_size || count_free(sh) > FREE_KEPT))
             list_drop(sh, s);
     }
     set_full(sh, count_free(sh) == 0);
@@ -248,14 +283,14 @@ bool shard_free_segment(struct shard *sh, struct segment *s)
 
     CRASH_POINT("spool.free");
     if (bad || segment_mark_free(s, NULL) != ST_OK) {
-        if (refs_of(sh, s) > 0)
-            return false;
-        gone = list_drop(sh, s);
-        if (!gone || fsync(sh->dirfd) < 0) {
-            if (!gone)
-                s->stuck = true;
+        s->use = SEG_CONDEMNED;
+        gone = shard_may_drop(sh, s);
+        if (gone && !list_drop(sh, s)) {
+            s->stuck = true;
             return false;
         }
+        if (!gone || FAULT(FLUSH) || fsync(sh->dirfd) < 0)
+            return false;
     }
     account_forget_tombs(sh, gen);
     if (sh->index && account_begin(sh, NULL) == ST_OK) {
@@ -400,6 +435,9 @@ static enum status read_segments(struct shard *sh, bool readonly, struct why *wh
         if (g->head.ids_limit > sh->ids_logged)
             sh->ids_logged = g->head.ids_limit;
     }
+    /* The one set aside may have been the last. */
+    if (sh->damaged)
+        sh->next_gen += 1000;
     return st;
 }
 

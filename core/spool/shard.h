@@ -70,6 +70,7 @@ struct shard {
     unsigned commits;
     bool behind;                /* the index lacks records of the log */
     bool damaged;               /* a segment was set aside just now */
+    bool unsure;                /* a segment could not be read whole: this index lasts until the next start */
     bool keep_bodies;           /* or earlier: unknown large bodies may be its */
 
     /* the loop's own */
@@ -100,6 +101,9 @@ void shard_forget(struct shard *sh);
 /* The entries of a segment: its own, or read to b; searched for where the
  * directory is damaged. */
 struct str shard_entries(struct shard *sh, struct segment *s, struct buf *b);
+/* Adds what is found in a segment without its directory. */
+struct scan_found;
+void shard_search(struct shard *sh, struct segment *s, struct buf *out, struct scan_found *found);
 /* Brings index and log together after a start (recover.c). */
 enum status recover_shard(struct shard *sh, struct why *why);
 /* For a look from outside: an index in dir, made from the log. */
@@ -111,6 +115,8 @@ struct segment *shard_segment(const struct shard *sh, uint32_t gen);
 enum status shard_roll(struct shard *sh, bool for_results, struct why *why);
 /* Nothing is written to it any more; what is in it stays. */
 void shard_condemn(struct shard *sh, struct segment *s, const struct why *why);
+/* Whether its file may be removed now. */
+bool shard_may_drop(struct shard *sh, const struct segment *s);
 /* Nothing in it is live: to be used again. False: it could not even be removed. */
 bool shard_free_segment(struct shard *sh, struct segment *s);
 /* Makes sure that there is a free segment in reserve; sets full if not. */
