@@ -278,9 +278,12 @@ void engine_free(struct engine *e)
     timer_clear(e->loop, &e->drain_limit);
     listeners_free(e);
     sessions_abort(e);
+    submits_free(e);
     pool_free(e->pool);
+    queue_stop(e);
     spool_close(e->spool);
     queue_free(e);
+    keeps_free(e);
     events_free(e);
     links_free(e);
     if (e->wake)

@@ -19,10 +19,14 @@ struct keep {
     bool id_made, forgotten, returned, over;
     keep_done *done;
     void *ctx;
+    struct keep *next, **link;
 };
 
 static void keep_free(struct keep *k)
 {
+    if (k->next)
+        k->next->link = k->link;
+    *k->link = k->next;
     buf_free(&k->line);
     settings_release(k->w.set);
     free(k);
@@ -174,6 +178,11 @@ struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
     k->w.set = settings_hold(w->set);
     k->done = done;
     k->ctx = ctx;
+    k->next = w->e->keeps;
+    k->link = &w->e->keeps;
+    if (k->next)
+        k->next->link = &k->next;
+    w->e->keeps = k;
     k->id = t->id = draft_id(w->draft);
     t->protocol = received_protocol(t);
 
@@ -203,4 +212,10 @@ void keep_forget(struct keep *k)
         draft_drop(k->w.draft);
         keep_free(k);
     }
+}
+
+void keeps_free(struct engine *e)
+{
+    while (e->keeps)
+        keep_free(e->keeps);
 }

@@ -13,6 +13,8 @@
 #include "engine/settings.h"
 
 struct listener;
+struct keep;
+struct submit;
 struct queue;
 struct links;
 struct events;
@@ -46,6 +48,8 @@ struct engine {
     struct map *per_host, *per_net; /* counts, as pointers */
     struct timer tick;              /* once a second: housekeeping */
 
+    struct keep *keeps;             /* commits under way */
+    struct submit *submits;
     struct queue *queue;
     struct links *links;
     struct events *events;
@@ -90,6 +94,7 @@ void listeners_free(struct engine *e);
 
 /* ---- queue */
 void queue_new(struct engine *e);
+void queue_stop(struct engine *e);                              /* before the spool closes; queue_free after */
 void queue_free(struct engine *e);
 void queue_start(struct engine *e);
 /* Something is due, or there is room: looks when the loop comes round. */
@@ -111,6 +116,9 @@ bool links_parked(const struct engine *e, struct msg_id id);
 void links_unpark(struct engine *e, struct msg_id id);
 /* How many more due messages may be looked at now, while some are parked. */
 size_t links_explore(const struct engine *e);
+
+void keeps_free(struct engine *e);                              /* the spool is closed: nothing calls back */
+void submits_free(struct engine *e);
 
 /* ---- hold */
 void hold_load(struct engine *e);

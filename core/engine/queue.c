@@ -487,6 +487,19 @@ void queue_start(struct engine *e)
     queue_kick(e);
 }
 
+/* Everything on its way is given up. What was submitted to the spool still
+ * calls back, so the walks themselves stay until it is closed. */
+void queue_stop(struct engine *e)
+{
+    for (struct walk *w = e->queue->first; w; w = w->next) {
+        deliver_cancel(w);
+        settle_cancel(w);
+        if (w->msg.body)
+            spool_body_close(w->msg.body);
+        w->msg.body = NULL;
+    }
+}
+
 void queue_free(struct engine *e)
 {
     struct queue *q = e->queue;
@@ -497,17 +510,13 @@ void queue_free(struct engine *e)
     while (q->first) {
         struct walk *w = q->first;
 
-        deliver_cancel(w);
-        settle_cancel(w);
-        if (w->eval)
-            policy_cancel(w->eval);
-        w->eval = NULL;
         timer_clear(e->loop, &w->again);
         q->first = w->next;
         if (w->next)
             w->next->link = &q->first;
         walk_release(w);
     }
+    loop_forget(e->loop, &q->look);
     while ((o = q->orders)) {
         q->orders = o->next;
         buf_free(&o->by);

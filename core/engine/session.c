@@ -310,6 +310,8 @@ void session_free(struct session *s)
     if (s->st)
         stream_abort(s->st);
     timer_clear(e->loop, &s->deadline);
+    if (s->end.fn)
+        loop_forget(e->loop, &s->end);
     if (s->counted)
         accept_uncount(s);
     if (s->next)

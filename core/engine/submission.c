@@ -29,10 +29,14 @@ struct submit {
     struct job job;
     enum status st;
     struct why why;
+    struct submit *next, **link;
 };
 
 static void submit_free(struct submit *s)
 {
+    if (s->next)
+        s->next->link = s->link;
+    *s->link = s->next;
     if (s->draft)
         draft_drop(s->draft);
     txn_free(s->t);
@@ -278,6 +282,11 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
     if (!s)
         die("no memory for a submission");
     s->e = e;
+    s->next = e->submits;
+    s->link = &e->submits;
+    if (s->next)
+        s->next->link = &s->next;
+    e->submits = s;
     s->set = settings_hold(e->settings);
     s->trusted = want->trusted;
     s->done = done;
@@ -308,4 +317,19 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
         return;
     }
     ask(s, PH_NOT_SMTP_START);
+}
+
+void submits_free(struct engine *e)
+{
+    struct submit *s;
+
+    while ((s = e->submits)) {
+        if (s->eval)
+            policy_cancel(s->eval);
+        if (s->keep)
+            keep_forget(s->keep);
+        if (s->job.fn)
+            loop_forget(e->loop, &s->job);
+        submit_free(s);
+    }
 }

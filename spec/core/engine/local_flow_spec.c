@@ -1,0 +1,286 @@
+/*
+ * Deliveries on this machine for real: an engine with helper threads, files in
+ * a directory of its own, programs, and LMTP over a socket to a program.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "plain_policy.h"
+
+static struct loop *loop;
+static struct engine *engine;
+static char root[64];
+static char log_seen[65536];
+
+static void keep_line(void *ctx, enum log_file f, struct str line)
+{
+    size_t n = strlen(log_seen);
+
+    (void)ctx;
+    (void)f;
+    snprintf(log_seen + n, sizeof log_seen - n, "%.*s\n", STR_ARG(line));
+}
+
+static int up(void **state)
+{
+    static const struct dns_config dns = { .zone_text = { "", 0 } };
+    struct engine_config c = { .wake_fd = -1, .dns = &dns };
+    struct policy *p = p_new(1);
+    struct why why;
+
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/perigee-spec-XXXXXX");
+    assert_non_null(mkdtemp(root));
+    log_seen[0] = 0;
+    log_to(keep_line, NULL);
+    loop = loop_new();
+    p_reset(loop);
+    assert_int_equal(engine_new(loop, &c, &engine, &why), ST_OK);
+    engine_switch(engine, p);
+    policy_release(p);
+    engine_start(engine);
+    return 0;
+}
+
+static int down(void **state)
+{
+    char command[100];
+
+    (void)state;
+    engine_free(engine);
+    loop_turn(loop, 0);             /* what the spool still had to say goes */
+    loop_free(loop);
+    log_to(NULL, NULL);
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    return system(command);
+}
+
+static void stored(void *ctx, enum status st, struct msg_id id, const struct why *why)
+{
+    (void)id;
+    (void)why;
+    *(int *)ctx = (int)st;
+}
+
+static void submit(const char *to)
+{
+    struct str rcpt = str_of(to);
+    struct submission s = { .sender = STR("ann@example.org"), .rcpts = &rcpt, .nrcpts = 1, .trusted = true, .login = STR("ann"),
+                            .message = STR("From: ann@example.org\nSubject: hi\n\nFrom the start\n.\nend\n") };
+    int st = -1;
+
+    engine_submit(engine, &s, stored, &st);
+    for (int i = 0; st < 0 && i < 500; i++)
+        loop_turn(loop, 10);
+    assert_int_equal(st, ST_OK);
+}
+
+static void wait_for(const char *text, unsigned times)
+{
+    int64_t end = clock_mono_ms() + 10000;
+
+    for (;;) {
+        unsigned n = 0;
+
+        for (const char *at = log_seen; (at = strstr(at, text)); at++)
+            n++;
+        if (n >= times)
+            return;
+        if (clock_mono_ms() > end)
+            fail_msg("%u of %u: %s\n%s", n, times, text, log_seen);
+        loop_turn(loop, 50);
+    }
+}
+
+static const char *path_in(const char *name)
+{
+    static char ring[4][128];
+    static int i;
+
+    i = (i + 1) % 4;
+    snprintf(ring[i], sizeof ring[i], "%s/%s", root, name);
+    return ring[i];
+}
+
+static char *slurp(const char *path)
+{
+    static char text[65536];
+    FILE *f = fopen(path, "r");
+    size_t n;
+
+    if (!f)
+        return NULL;
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = 0;
+    fclose(f);
+    return text;
+}
+
+static void write_program(const char *name, const char *text)
+{
+    FILE *f = fopen(path_in(name), "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    chmod(path_in(name), 0755);
+}
+
+/* ---- */
+
+static void mail_arrives_in_a_maildir(void **state)
+{
+    struct val *v = p_transport("box", "appendfile");
+    struct dirent *d;
+    unsigned n = 0;
+    DIR *dir;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    v[TOPT_directory] = v_str(path_in("./bob"));
+    v[TOPT_maildir_format] = v_bool(true);
+    v[TOPT_return_path_add] = v[TOPT_delivery_date_add] = v[TOPT_envelope_to_add] = v_bool(true);
+    for (int i = 0; i < 5; i++)
+        submit("bob@example.org");
+    wait_for("=> bob <bob@example.org> R=plain T=box", 5);
+    wait_for("Completed", 5);
+    dir = opendir(path_in("bob/new"));
+    assert_non_null(dir);
+    while ((d = readdir(dir)))
+        if (d->d_name[0] != '.') {
+            char path[512], *text;
+
+            snprintf(path, sizeof path, "%s/bob/new/%.200s", root, d->d_name);
+            text = slurp(path);
+            assert_int_equal(strncmp(text, "Return-path: <ann@example.org>\nEnvelope-to: bob@example.org\nDelivery-date: ", 74), 0);
+            assert_non_null(strstr(text, "\n\nFrom the start\n.\nend\n"));
+            n++;
+        }
+    closedir(dir);
+    assert_int_equal(n, 5);
+    assert_int_equal(spool_count(engine_spool(engine)), 0);
+}
+
+static void mail_that_comes_at_once_goes_into_one_mbox_in_turn(void **state)
+{
+    (void)state;
+    p_transport("box", "appendfile")[TOPT_file] = v_str(path_in("./mbox"));
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    for (int i = 0; i < 8; i++)
+        submit("bob@example.org");
+    wait_for("Completed", 8);
+    unsigned n = 0;
+    for (const char *at = slurp(path_in("mbox")); (at = strstr(at, "From ann@example.org ")); at++)
+        n++;
+    assert_int_equal(n, 8);
+    assert_non_null(strstr(slurp(path_in("mbox")), "\n\n>From the start\n"));
+}
+
+static void a_strange_name_never_becomes_a_path(void **state)
+{
+    static const char *const names[] = { "\"../x\"@example.org", "\"a/b\"@example.org", ".x@example.org", "-x@example.org" };
+    char whole[100];
+
+    (void)state;
+    snprintf(whole, sizeof whole, "%s/%s", root, "plain");
+    p_transport("box", "appendfile")[TOPT_file] = v_str(whole);
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    for (size_t i = 0; i < 2; i++)
+        submit(names[i]);
+    wait_for("no safe file or directory for this address", 2);
+    assert_null(slurp(whole));
+}
+
+static void a_program_gets_the_message_and_its_exit_status_counts(void **state)
+{
+    char *text;
+
+    (void)state;
+    write_program("take", "#!/bin/sh\nout=\"$0.seen\"\n{ echo \"$#:$1:$2:$SENDER:$RECIPIENT:$LOCAL_PART\"; cat; } > \"$out\"\n");
+    write_program("later", "#!/bin/sh\nexit 75\n");
+    write_program("never", "#!/bin/sh\nexit 1\n");
+    static char take[200], later[200], never[200];
+    snprintf(take, sizeof take, "%s 'a b' ''", path_in("take"));
+    snprintf(later, sizeof later, "%s", path_in("later"));
+    snprintf(never, sizeof never, "%s", path_in("never"));
+    p_transport("take", "pipe")[TOPT_command] = v_str(take);
+    p_transport("later", "pipe")[TOPT_command] = v_str(later);
+    p_transport("never", "pipe")[TOPT_command] = v_str(never);
+    p_route((struct p_route){ .domain = "take.example", .transport = "take" });
+    p_route((struct p_route){ .domain = "later.example", .transport = "later" });
+    p_route((struct p_route){ .domain = "never.example", .transport = "never" });
+    p_route((struct p_route){ .domain = "example.org", .transport = "take" });
+    submit("x@later.example");
+    submit("x@never.example");
+    wait_for("defer (0): the program returned exit code 75", 1);
+    wait_for("** x <x@never.example>", 0);
+    wait_for(": the program returned exit code 1", 1);
+    wait_for("<= <> R=", 1);
+    wait_for("=> ann <ann@example.org> R=plain T=take", 1);     /* its bounce */
+    submit("x@take.example");
+    wait_for("=> x <x@take.example> R=plain T=take", 1);
+    text = slurp(path_in("take.seen"));
+    if (strncmp(text, "2:a b::ann@example.org:x@take.example:x\nFrom ann@example.org ", 61))
+        fail_msg("%s", text);
+    assert_non_null(strstr(text, "\n\nFrom the start\n.\nend\n"));
+    wait_for("Completed", 3);
+    assert_int_equal(spool_count(engine_spool(engine)), 1);
+}
+
+#define LMTP \
+    "#!/bin/sh\nprintf '220 here\\r\\n'\nn=0\n" \
+    "while IFS= read -r line; do\n" \
+    "  case \"$line\" in\n" \
+    "  LHLO*) printf '250 here\\r\\n';;\n" \
+    "  MAIL*) printf '250 ok\\r\\n';;\n" \
+    "  RCPT*no@*) printf '550 5.1.1 no such box\\r\\n';;\n" \
+    "  RCPT*) n=$((n+1)); printf '250 ok\\r\\n';;\n" \
+    "  DATA*) printf '354 go\\r\\n'\n" \
+    "    while IFS= read -r line; do [ \"$line\" = \"$(printf '.\\r')\" ] && break; done\n" \
+    "    while [ $n -gt 0 ]; do printf '250 2.1.5 kept\\r\\n'; n=$((n-1)); done;;\n" \
+    "  QUIT*) printf '221 bye\\r\\n'; exit 0;;\n" \
+    "  *) printf '500 what\\r\\n';;\n" \
+    "  esac\ndone\n"
+
+static void lmtp_speaks_to_a_program(void **state)
+{
+    static char lmtp[200];
+
+    (void)state;
+    write_program("lmtp", LMTP);
+    snprintf(lmtp, sizeof lmtp, "%s", path_in("lmtp"));
+    p_transport("boxes", "lmtp")[TOPT_command] = v_str(lmtp);
+    p_transport("home", "appendfile")[TOPT_file] = v_str(path_in("./mbox"));
+    p_route((struct p_route){ .domain = "boxes.example", .transport = "boxes" });
+    p_route((struct p_route){ .domain = "*", .transport = "home" });
+    submit("yes@boxes.example");
+    submit("no@boxes.example");
+    wait_for("=> yes <yes@boxes.example> R=plain T=boxes", 1);
+    wait_for("no such box", 1);
+    wait_for("=> ann <ann@example.org> R=plain T=home", 1);
+    wait_for("Completed", 3);
+    assert_int_equal(spool_count(engine_spool(engine)), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+        T(mail_arrives_in_a_maildir),
+        T(mail_that_comes_at_once_goes_into_one_mbox_in_turn),
+        T(a_strange_name_never_becomes_a_path),
+        T(a_program_gets_the_message_and_its_exit_status_counts),
+        T(lmtp_speaks_to_a_program),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
