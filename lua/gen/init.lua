@@ -75,3 +75,48 @@
 --   host.events[name]            { name, section, before }
 --   host.functions[name]         { name, waits }
 --   other spellings (also) are keys too, with row.name the right one
+
+local HERE = arg[0]:match("^(.*/)") or "./"
+package.path = HERE .. "?.lua;" .. package.path
+
+local rows = require "rows"
+local what, out = arg[1], arg[2]
+
+-- Written only when it changed, so that make rebuilds only what is touched.
+local function write(path, text)
+  local old = io.open(path, "rb")
+  if old then
+    local same = old:read("*a") == text
+    old:close()
+    if same then return end
+  end
+  local f = assert(io.open(path .. ".new", "wb"))
+  assert(f:write(text))
+  assert(f:close())
+  assert(os.rename(path .. ".new", path))
+end
+
+-- The inputs are named on the command line: api tables, Lua to embed, C libraries.
+local input = { api = {}, lua = {}, libs = {} }
+for i = 3, #arg do
+  local path = arg[i]
+  if path:match "^core/policy/api/.*%.lua$" then table.insert(input.api, path)
+  elseif path:match "^core/policy/lib_.*%.c$" then table.insert(input.libs, path)
+  elseif path:match "%.lua$" then table.insert(input.lua, path)
+  else error("what is " .. path .. "?") end
+end
+for _, list in pairs(input) do table.sort(list) end
+
+local ok, tables = pcall(rows.read, input.api)
+if not ok then
+  io.stderr:write(tostring(tables), "\n")
+  os.exit(1)
+end
+
+if what == "c" then
+  require("emit_c")(tables, input, out, write)
+elseif what == "docs" then
+  require("emit_docs")(tables, out, write)
+else
+  error("usage: init.lua c|docs OUT FILES")
+end

@@ -155,10 +155,10 @@ function entry.event(name, m)
 end
 
 function entry.expr(code, m)
-  local chunk, err = host.compile("expression", "return " .. code)
-  if not chunk then chunk = host.compile("expression", code) end
+  local chunk, err = host.compile("expression", "local m = ... return " .. code)
+  if not chunk then chunk = host.compile("expression", "local m = ... " .. code) end
   if not chunk then error(err, 0) end
-  return chunk()
+  return chunk(m)
 end
 
 return entry

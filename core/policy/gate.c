@@ -1,0 +1,553 @@
+/*
+ * gate - the mail object: the one place where rules meet a transaction's facts
+ *
+ * Lua holds a box: which evaluation, which serial of it, in which phase, about
+ * which address. A box is good as long as its evaluation runs; after that, it gives a message
+ * instead of old memory. Every name is a row (core/policy/api); nil means
+ * absent, and never "too early" or "misspelt": those are errors.
+ */
+#include "policy/host.h"
+
+enum { USER_VALUE_MAX = 64 << 10, USER_MEMORY_MAX = 16 << 20 };
+
+static const char BOX[] = "mail object";
+
+/* ---- boxes */
+
+void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr)
+{
+    struct box *b = lua_newuserdata(L, sizeof *b);
+
+    b->eval = e;
+    b->serial = e->serial;
+    b->phase = ph;
+    b->addr = addr;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->policy->box_ref);
+    lua_setmetatable(L, -2);
+}
+
+static struct box *box_of(lua_State *L, int arg)
+{
+    struct box *b = lua_touserdata(L, arg);
+
+    if (!b || lua_islightuserdata(L, arg) || !lua_getmetatable(L, arg))
+        return NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy_of(L)->box_ref);
+    if (!lua_rawequal(L, -1, -2))
+        b = NULL;
+    lua_pop(L, 2);
+    return b;
+}
+
+struct box *box_arg(lua_State *L, int arg)
+{
+    struct box *b = box_of(L, arg);
+
+    if (!b)
+        rule_error(L, "bad argument #%d (mail object expected, got %s)", arg, luaL_typename(L, arg));
+    if (b->eval->serial != b->serial)
+        rule_error(L, "this mail object has expired: it is good for the message it was given with, and for no longer");
+    return b;
+}
+
+/* The transaction as this box sees it; getters read phase and addr from there. */
+static struct txn *seen(const struct box *b)
+{
+    struct eval *e = b->eval;
+    struct txn *t = e->txn;
+
+    t->phase = b->phase;
+    t->addr = b->addr ? b->addr : e->own_addr;
+    t->host = e->host;
+    t->event = e->event;
+    return t;
+}
+
+struct txn *arg_txn(lua_State *L, int arg)
+{
+    return seen(box_arg(L, arg));
+}
+
+/* ---- names */
+
+static const struct var_row *row_named(lua_State *L, int key)
+{
+    const struct var_row *row;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy_of(L)->rows_ref);
+    lua_pushvalue(L, key);
+    lua_rawget(L, -2);
+    row = lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    return row;
+}
+
+static bool in_phase(uint32_t phases, enum phase ph)
+{
+    return phases >> ph & 1;
+}
+
+/* How many letters to change: small for a slip of the keyboard. */
+static size_t distance(struct str a, struct str b)
+{
+    size_t row[64];
+
+    if (a.n >= 64 || b.n >= 64)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t above = row[j], best = diagonal + (a.p[i - 1] != b.p[j - 1]);
+
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            diagonal = above;
+            row[j] = best;
+        }
+    }
+    return row[b.n];
+}
+
+static int unknown(lua_State *L, struct str name)
+{
+    const char *nearest = NULL;
+    size_t best = name.n / 3 + 2, d;
+
+    for (const struct gone_row *g = gone_rows; g->name; g++)
+        if (str_same(name, str_of(g->name)))
+            return rule_error(L, "there is no variable %s: %s", g->name, g->text);
+    if (str_starts(name, STR("h_")) || str_starts(name, STR("header_")))
+        return rule_error(L, "header fields are read as m.header.NAME or m.header[\"NAME\"], not as m.%s", name.p);
+    for (size_t i = 0; i < var_count; i++) {
+        d = distance(name, str_of(var_rows[i].name));
+        if (d < best) {
+            best = d;
+            nearest = var_rows[i].name;
+        }
+    }
+    if (nearest)
+        return rule_error(L, "there is no variable %s; did you mean %s?", name.p, nearest);
+    return rule_error(L, "there is no variable %s", name.p);
+}
+
+static int too_early(lua_State *L, const char *name, enum phase ph)
+{
+    return rule_error(L, "%s is not known in phase %s", name, phase_name(ph));
+}
+
+/* ---- families: acl_c_*, acl_m_*, r_*, header views, regex */
+
+static const struct family_row *family_of(struct str name)
+{
+    for (const struct family_row *f = family_rows; f->head; f++) {
+        size_t n = strlen(f->head);
+
+        if (f->head[n - 1] == '_' ? name.n > n && str_starts(name, str_of(f->head)) : str_same(name, str_of(f->head)))
+            return f;
+    }
+    return NULL;
+}
+
+static struct user_var **user_list(struct txn *t, struct str name, struct arena **a)
+{
+    *a = &t->arena;
+    if (str_starts(name, STR("acl_c_"))) {
+        *a = &t->conn->arena;
+        return &t->conn->acl_c;
+    }
+    if (str_starts(name, STR("acl_m_")))
+        return &t->acl_m;
+    return t->addr ? &t->addr->r_vars : NULL;
+}
+
+static int push_view(lua_State *L, int box, const char *kind)
+{
+    lua_createtable(L, 0, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy_of(L)->view_ref);
+    lua_getfield(L, -1, kind);
+    lua_remove(L, -2);
+    /* The view's table keeps its mail object; its metatable says how to read. */
+    lua_pushvalue(L, box);
+    lua_rawseti(L, -3, 0);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static int get_family(lua_State *L, const struct box *b, struct str name)
+{
+    const struct family_row *f = family_of(name);
+    struct txn *t = seen(b);
+    struct user_var **list;
+    struct arena *a;
+    const struct val *v;
+
+    if (!f)
+        return unknown(L, name);
+    if (!in_phase(f->phases, b->phase))
+        return too_early(L, name.p, b->phase);
+    if (f->head[strlen(f->head) - 1] != '_')
+        return push_view(L, 1, f->head);
+    list = user_list(t, name, &a);
+    v = list ? user_var_get(*list, name) : NULL;
+    if (v)
+        push_val(L, v);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* ---- reading and writing m.NAME */
+
+static void read_row(lua_State *L, const struct box *b, const struct var_row *row)
+{
+    struct policy *p = b->eval->policy;
+    struct vars v = { .t = seen(b), .arena = policy_scratch(L), .policy = p };
+    struct val out = { .type = VAL_NIL };
+
+    row->get(&v, &out);
+    push_val(L, &out);
+}
+
+static struct str name_arg(lua_State *L, int arg)
+{
+    if (lua_type(L, arg) != LUA_TSTRING)
+        rule_error(L, "variables have names, not a %s", luaL_typename(L, arg));
+    return str_at(L, arg);
+}
+
+/* gate_get(m, name): nothing has to be fetched any more. */
+static int gate_get(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    struct str name = name_arg(L, 2);
+    const struct var_row *row = row_named(L, 2);
+
+    if (!row)
+        return get_family(L, b, name);
+    if (!in_phase(row->phases, b->phase))
+        return too_early(L, row->name, b->phase);
+    read_row(L, b, row);
+    return 1;
+}
+
+/* gate_check(m, name): before something is fetched for it. */
+static int gate_check(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    const struct var_row *row = row_named(L, 2);
+
+    if (row && !in_phase(row->phases, b->phase))
+        return too_early(L, row->name, b->phase);
+    return 0;
+}
+
+/* host.get(m, name): without the phase, without fetching. */
+static int host_get(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    struct str name = name_arg(L, 2);
+    const struct var_row *row = row_named(L, 2);
+
+    if (!row)
+        return get_family(L, b, name);
+    read_row(L, b, row);
+    return 1;
+}
+
+/* Rules may not fill the engine's memory where no Lua limit sees it. */
+static void set_user_var(lua_State *L, const struct box *b, struct str name)
+{
+    struct txn *t = seen(b);
+    struct arena *a;
+    struct user_var **list = user_list(t, name, &a);
+    struct val v;
+    int type = lua_type(L, 3);
+
+    if (type != LUA_TNIL && type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
+        rule_error(L, "%s takes a string, a number, a boolean or nil, not a %s", name.p, lua_typename(L, type));
+    if (name.n > 128)
+        rule_error(L, "a variable's name of more than 128 bytes");
+    val_of(L, 3, policy_scratch(L), &v);
+    if (v.type == VAL_STR && v.u.s.n > USER_VALUE_MAX)
+        rule_error(L, "%s takes at most %d bytes, not %d", name.p, USER_VALUE_MAX, (int)v.u.s.n);
+    if (a->used > USER_MEMORY_MAX)
+        rule_error(L, "too much has been kept in variables of this %s", a == &t->arena ? "message" : "connection");
+    if (list)
+        user_var_set(a, list, name, &v);
+}
+
+static int gate_set(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    struct str name = name_arg(L, 2);
+    const struct family_row *f;
+
+    if (row_named(L, 2))
+        return rule_error(L, "%s cannot be assigned to", name.p);
+    f = family_of(name);
+    if (!f)
+        return unknown(L, name);
+    if (f->head[strlen(f->head) - 1] != '_')
+        return rule_error(L, "%s cannot be assigned to", name.p);
+    if (!in_phase(f->writable, b->phase))
+        return rule_error(L, "%s cannot be assigned to in phase %s", name.p, phase_name(b->phase));
+    set_user_var(L, b, name);
+    return 0;
+}
+
+static int gate_name(lua_State *L)
+{
+    struct box *b = box_of(L, 1);
+
+    lua_pushfstring(L, "%s (%s)", BOX, !b || b->eval->serial != b->serial ? "expired" : phase_name(b->phase));
+    return 1;
+}
+
+/* ---- header fields and captures */
+
+enum header_form { FORM_DECODED, FORM_RAW, FORM_LIST };
+
+static struct str form(struct arena *a, const struct field *f, enum header_form how)
+{
+    struct str text = how == FORM_RAW ? f->value : header_unfold(a, f->value);
+
+    return how == FORM_DECODED ? header_decode(a, text) : str_trim(text);
+}
+
+static int push_header(lua_State *L, enum header_form how)
+{
+    struct box *b;
+    struct txn *t;
+    struct str name;
+    size_t n;
+    struct arena *a;
+    struct str *list;
+
+    lua_rawgeti(L, 1, 0);
+    lua_replace(L, 1);
+    b = box_arg(L, 1);
+    t = seen(b);
+    name = name_arg(L, 2);
+    if (name.n && name.p[name.n - 1] == ':')
+        name.n--;
+    n = header_count(&t->header, name);
+    /* m.header.list_id is what one can write without quotes */
+    if (n == 0) {
+        lua_pushstring(L, luaL_gsub(L, name.p, "_", "-"));
+        n = header_count(&t->header, str_of(lua_tostring(L, -1)));
+        if (n)
+            name = str_at(L, -1);
+    }
+    if (n == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    a = policy_scratch(L);
+    list = arena_array(a, struct str, n);
+    for (size_t i = 0; i < n; i++)
+        list[i] = form(a, header_field(&t->header, name, i), how);
+    if (how == FORM_LIST) {
+        push_val(L, &(struct val){ .type = VAL_LIST, .u.list = { list, n } });
+        return 1;
+    }
+    lua_checkstack(L, 2);
+    push_str(L, list[0]);
+    for (size_t i = 1; i < n; i++) {
+        lua_pushliteral(L, "\n");
+        push_str(L, list[i]);
+        lua_concat(L, 3);
+    }
+    return 1;
+}
+
+static int view_header(lua_State *L) { return push_header(L, FORM_DECODED); }
+static int view_rheader(lua_State *L) { return push_header(L, FORM_RAW); }
+static int view_lheader(lua_State *L) { return push_header(L, FORM_LIST); }
+
+static int view_regex(lua_State *L)
+{
+    lua_Integer i = lua_isnumber(L, 2) ? lua_tointeger(L, 2) : -1;
+    struct txn *t;
+
+    lua_rawgeti(L, 1, 0);
+    lua_replace(L, 1);
+    t = arg_txn(L, 1);
+    if (i < 0 || i > 9)
+        return rule_error(L, "regex captures are numbered 0 to 9");
+    push_str(L, t->regex[i]);
+    return 1;
+}
+
+static int view_set(lua_State *L)
+{
+    return rule_error(L, "header fields and captures cannot be assigned to; use header.add");
+}
+
+/* ---- what the library does with mail objects */
+
+static int host_current(lua_State *L)
+{
+    struct eval *e = eval_running(L);
+
+    if (!e)
+        return 0;
+    box_push(L, e, e->phase, e->addr);
+    return 1;
+}
+
+static int host_phase(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy_of(L)->phase_ref[box_arg(L, 1)->phase]);
+    return 1;
+}
+
+static enum phase phase_arg(lua_State *L, int arg)
+{
+    enum phase ph;
+
+    if (!phase_find(arg_str(L, arg, 32), &ph))
+        rule_error(L, "there is no phase %s", lua_tostring(L, arg));
+    return ph;
+}
+
+/* host.view(m, phase, address) */
+static int host_view(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    enum phase ph = phase_arg(L, 2);
+    struct str address = arg_str(L, 3, 1024);
+    struct arena *a = &b->eval->arena;
+    struct at_address *at;
+
+    if (a->used > EVAL_MEMORY)
+        return rule_error(L, "too many addresses in one evaluation");
+    at = arena_new(a, struct at_address);
+    txn_at(seen(b), arena_dup(a, address), at);
+    at->local_uid = at->local_gid = -1;
+    box_push(L, b->eval, ph, at);
+    return 1;
+}
+
+/* host.enter(m): what host.current() gives from here on; returns what it gave before. */
+static int host_enter(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    struct eval *e = b->eval;
+
+    box_push(L, e, e->phase, e->addr);
+    e->phase = b->phase;
+    e->addr = b->addr;
+    return 1;
+}
+
+/* host.fact(m, name, value) */
+static int host_fact(lua_State *L)
+{
+    struct box *b = box_arg(L, 1);
+    const struct var_row *row = row_named(L, 2);
+    struct txn *t = seen(b);
+    struct val v;
+
+    if (!row || !row->put)
+        return rule_error(L, "%s is no fact that can be set", lua_tostring(L, 2) ? lua_tostring(L, 2) : "?");
+    if (t->arena.used > 4 * USER_MEMORY_MAX || b->eval->arena.used > EVAL_MEMORY)
+        return rule_error(L, "too many facts for one message");
+    lua_settop(L, 3);
+    val_of(L, 3, policy_scratch(L), &v);
+    row->put(t, b->addr ? &b->eval->arena : &t->arena, &v);
+    b->eval->host = t->host;
+    return 0;
+}
+
+const luaL_Reg gate_functions[] = {
+    { "gate_get", gate_get }, { "gate_check", gate_check }, { "get", host_get }, { "current", host_current },
+    { "phase", host_phase }, { "view", host_view }, { "enter", host_enter }, { "fact", host_fact },
+    { NULL, NULL }
+};
+
+/* ---- opening */
+
+static void view_metatable(lua_State *L, const char *kind, lua_CFunction index)
+{
+    lua_newtable(L);
+    lua_pushcfunction(L, index);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, view_set);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setfield(L, -2, kind);
+}
+
+static int list_text(lua_State *L);
+
+void gate_open(lua_State *L)
+{
+    struct policy *p = policy_of(L);
+
+    lua_newtable(L);                        /* __index is the prelude's */
+    lua_pushcfunction(L, gate_set);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, gate_name);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, "mail object");
+    lua_setfield(L, -2, "__metatable");
+    p->box_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_newtable(L);
+    p->again_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_newtable(L);
+    lua_pushcfunction(L, list_text);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, "list");
+    lua_setfield(L, -2, "__metatable");
+    p->list_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_newtable(L);
+    view_metatable(L, "header", view_header);
+    view_metatable(L, "bheader", view_header);
+    view_metatable(L, "rheader", view_rheader);
+    view_metatable(L, "lheader", view_lheader);
+    view_metatable(L, "regex", view_regex);
+    p->view_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_createtable(L, 0, (int)var_count);
+    for (size_t i = 0; i < var_count; i++) {
+        lua_pushlightuserdata(L, (void *)(uintptr_t)&var_rows[i]);
+        lua_setfield(L, -2, var_rows[i].name);
+    }
+    p->rows_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Exim's colon list: colons inside items are doubled, an empty item is a space. */
+static int list_text(lua_State *L)
+{
+    luaL_Buffer out;
+    size_t n;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    n = lua_objlen(L, 1);
+    luaL_buffinit(L, &out);
+    for (size_t i = 1; i <= n; i++) {
+        struct str s;
+
+        lua_rawgeti(L, 1, (int)i);
+        s = str_at(L, -1);
+        if (!s.p)
+            luaL_error(L, "a list holds texts, not a %s", luaL_typename(L, -1));
+        luaL_gsub(L, s.p, ":", "::");
+        lua_remove(L, -2);
+        luaL_addvalue(&out);
+        if (i < n)
+            luaL_addchar(&out, ':');
+    }
+    luaL_pushresult(&out);
+    return 1;
+}

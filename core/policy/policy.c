@@ -1,0 +1,526 @@
+/*
+ * policy - the questions the engine asks, and how their answers are read
+ *
+ * Every question is the same walk: what is constant answers at once; else an
+ * evaluation is opened, given the mail object and arguments, and run; its end
+ * function turns what Lua left on the stack into the asker's struct.
+ */
+#include "policy/host.h"
+
+#include "base/json.h"
+
+static const char LATER[] = "451 4.3.0 temporary local problem, please try again later";
+
+/* m for an evaluation that has just been opened: behind the function and what was pushed since. */
+static void push_m(struct eval *e)
+{
+    box_push(e->co, e, e->phase, NULL);
+}
+
+static void push_phase(struct eval *e)
+{
+    lua_rawgeti(e->co, LUA_REGISTRYINDEX, e->policy->phase_ref[e->phase]);
+}
+
+static enum status result_status(enum status st)
+{
+    return st == ST_NEVER ? ST_AGAIN : st;      /* a rule error is no answer: later */
+}
+
+/* ---- ACLs */
+
+bool policy_has_acl(const struct policy *p, enum phase ph)
+{
+    return p->acls >> ph & 1;
+}
+
+/* design 4.2: unlike Exim's, for several files add to one phase. */
+void policy_acl_default(enum phase ph, struct verdict *v)
+{
+    const uint32_t deny = 1u << PH_RCPT | 1u << PH_VRFY | 1u << PH_EXPN | 1u << PH_ETRN | 1u << PH_ATRN | 1u << PH_WELLKNOWN;
+
+    memset(v, 0, sizeof *v);
+    v->verb = deny >> ph & 1 ? V_DENY : V_ACCEPT;
+    v->by_default = true;
+}
+
+static bool verb_find(struct str name, enum verb *out)
+{
+    static const char *const VERBS[] = { "accept", "defer", "deny", "discard", "drop" };
+
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) {
+        if (str_same(name, str_of(VERBS[i]))) {
+            *out = (enum verb)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void end_acl(struct eval *e, enum status st, int n)
+{
+    struct verdict v = { .verb = V_DEFER };
+
+    lua_settop(e->co, n < 5 ? 5 : n);
+    if (st == ST_OK && !verb_find(str_at(e->co, 1), &v.verb)) {
+        st = why_set(&e->why, ST_NEVER, "the %s ACL gave no verb", phase_name(e->phase));
+        e->policy->stats.errors++;
+    }
+    if (st == ST_OK) {
+        v.message = str_at(e->co, 2);
+        v.log_message = str_at(e->co, 3);
+        v.by_default = lua_toboolean(e->co, 4);
+    } else {
+        v.error = st == ST_NEVER;
+        v.message = str_of(LATER);
+        v.log_message = str_of(e->why.text);
+    }
+    e->done.acl(e->ctx, &v);
+}
+
+struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx)
+{
+    struct eval *e;
+
+    if (!policy_has_acl(p, ph)) {
+        struct verdict v;
+
+        policy_acl_default(ph, &v);
+        done(ctx, &v);
+        return NULL;
+    }
+    e = eval_open(p, t, ph, ENTRY_acl, end_acl);
+    e->done.acl = done;
+    e->ctx = ctx;
+    push_phase(e);
+    push_m(e);
+    return eval_run(e, 2);
+}
+
+/* ---- main options */
+
+static void end_option(struct eval *e, enum status st, int n)
+{
+    struct val v = { .type = VAL_NIL };
+
+    if (st == ST_OK && n > 0)
+        val_of(e->co, 1, &e->arena, &v);
+    if (st == ST_OK && v.type == VAL_NIL)
+        v = option_default(e->opt);
+    e->done.opt(e->ctx, st, &v, st == ST_OK ? NULL : &e->why);
+}
+
+static struct eval *open_option(struct policy *p, int opt, struct txn *t, enum entry which, eval_end *end)
+{
+    struct eval *e = eval_open(p, t, option_phase(opt), which, end);
+
+    e->opt = opt;
+    lua_pushstring(e->co, policy_opt_row(opt)->name);
+    push_m(e);
+    return e;
+}
+
+struct eval *policy_option(struct policy *p, int opt, struct txn *t, opt_done *done, void *ctx)
+{
+    const struct val *v = policy_opt(p, opt);
+    struct eval *e;
+
+    if (v->type != VAL_FUNC) {
+        done(ctx, ST_OK, v, NULL);
+        return NULL;
+    }
+    e = open_option(p, opt, t, ENTRY_option, end_option);
+    e->done.opt = done;
+    e->ctx = ctx;
+    return eval_run(e, 2);
+}
+
+/* ---- is it in the list? */
+
+static void end_match(struct eval *e, enum status st, int n)
+{
+    struct val v = { .type = VAL_BOOL, .u.b = n > 0 && lua_toboolean(e->co, 1) };
+
+    e->done.opt(e->ctx, st, &v, st == ST_OK ? NULL : &e->why);
+}
+
+/* Lists that need no rule: none, "*", addresses and networks. -1: ask. */
+static int match_constant(const struct val *v, struct str subject)
+{
+    struct ip ip;
+    bool known = ip_parse(subject, &ip), negated = false;
+
+    if (v->type == VAL_NIL || (v->type == VAL_LIST && v->u.list.n == 0))
+        return 0;
+    if (v->type != VAL_LIST)
+        return -1;
+    for (size_t i = 0; i < v->u.list.n; i++) {
+        struct str item = v->u.list.v[i], net;
+        struct ip base;
+        uint64_t bits = 128;
+
+        negated = item.n && item.p[0] == '!';
+        if (negated)
+            item = str_trim(str_from(item, 1));
+        if (str_same(item, STR("*")))
+            return !negated;
+        if (!known || !str_cut(&item, '/', &net) || !ip_parse(net, &base))
+            return -1;
+        if (item.n && !str_u64(item, base.v == IP_V4 ? 32 : 128, &bits))
+            return -1;
+        if (base.v == ip.v && (item.n ? ip_in(ip, base, (unsigned)bits) : ip_same(ip, base)))
+            return !negated;
+    }
+    return negated;
+}
+
+struct eval *policy_match(struct policy *p, int opt, struct txn *t, struct str subject, opt_done *done, void *ctx)
+{
+    int constant = match_constant(policy_opt(p, opt), subject);
+    struct eval *e;
+
+    if (constant >= 0) {
+        struct val v = { .type = VAL_BOOL, .u.b = constant == 1 };
+
+        done(ctx, ST_OK, &v, NULL);
+        return NULL;
+    }
+    e = open_option(p, opt, t, ENTRY_match, end_match);
+    push_str(e->co, subject);
+    e->done.opt = done;
+    e->ctx = ctx;
+    return eval_run(e, 3);
+}
+
+/* ---- routing */
+
+static void explain_lines(struct eval *e)
+{
+    size_t n;
+
+    lua_rawgeti(e->co, LUA_REGISTRYINDEX, e->lines_ref);
+    n = lua_objlen(e->co, -1);
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(e->co, -1, (int)i);
+        buf_add(e->out, str_at(e->co, -1));
+        buf_byte(e->out, '\n');
+        lua_pop(e->co, 1);
+    }
+    lua_pop(e->co, 1);
+}
+
+static void end_route(struct eval *e, enum status st, int n)
+{
+    struct route_item later = { .kind = ROUTE_DEFER }, *items = &later;
+    size_t count = 1;
+
+    if (e->explain)
+        explain_lines(e);
+    if (st == ST_OK && n > 0)
+        route_items(e->co, 1, &e->arena, &items, &count);
+    if (st == ST_OK && count == 0) {
+        items = &later;
+        count = 1;
+        why_set(&e->why, ST_NEVER, "the routers gave no answer");
+    }
+    if (items == &later) {
+        if (!e->why.text[0])
+            why_set(&e->why, ST_NEVER, "the routers gave no answer");
+        later.text = str_of(e->why.text);
+        txn_at(e->txn, arena_dup(&e->arena, e->name), &later.at);
+    }
+    e->done.route(e->ctx, items, count);
+}
+
+struct eval *policy_route_explain(struct policy *p, struct txn *t, struct str address, struct buf *out, route_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, PH_ROUTE, ENTRY_route, end_route);
+
+    e->done.route = done;
+    e->ctx = ctx;
+    e->out = out;
+    e->explain = out != NULL;
+    e->name = arena_dup(&e->arena, address);
+    push_m(e);
+    push_str(e->co, e->name);
+    if (out) {
+        lua_newtable(e->co);
+        lua_pushvalue(e->co, -1);
+        e->lines_ref = luaL_ref(e->co, LUA_REGISTRYINDEX);
+    } else {
+        lua_pushnil(e->co);
+    }
+    return eval_run(e, 3);
+}
+
+struct eval *policy_route(struct policy *p, struct txn *t, struct str address, route_done *done, void *ctx)
+{
+    return policy_route_explain(p, t, address, NULL, done, ctx);
+}
+
+/* ---- transports */
+
+/* Asked once of lua/mail and kept: v NULL when some option is a function. */
+static struct transport_row *transport_row(struct policy *p, struct str name, struct why *why)
+{
+    struct transport_row *row = map_get(p->transports, name);
+
+    if (row)
+        return row->driver.p ? row : NULL;
+    if (!state_entry(p, ENTRY_transport_constant))
+        return NULL;
+    push_str(p->L, name);
+    if (!state_call(p, 1, 2, EVAL_TICKS, EVAL_MEMORY, why))
+        return NULL;
+    row = arena_new(&p->arena, struct transport_row);
+    if (lua_isstring(p->L, -2))
+        row->driver = arena_dup(&p->arena, str_at(p->L, -2));
+    if (lua_istable(p->L, -1)) {
+        row->v = arena_array(&p->arena, struct val, transport_count());
+        transport_defaults(row->v);
+        options_of(p->L, lua_gettop(p->L), &p->arena, row->v, transport_count(), topt_find);
+    }
+    lua_pop(p->L, 2);
+    /* Names that do not exist may come from rules without end: those are not kept. */
+    if (row->driver.p)
+        map_put(p->transports, name, row);
+    return row->driver.p ? row : NULL;
+}
+
+bool policy_has_transport(const struct policy *p, struct str name)
+{
+    struct why why;
+
+    return transport_row((struct policy *)(uintptr_t)p, name, &why) != NULL;
+}
+
+static void end_transport(struct eval *e, enum status st, int n)
+{
+    struct transport_values tv = { .name = e->name };
+    struct val *v = NULL;
+
+    if (st == ST_OK && (n < 2 || !lua_istable(e->co, 2)))
+        st = why_set(&e->why, ST_NEVER, "transport %.*s gave no options", STR_ARG(e->name));
+    if (st == ST_OK) {
+        v = arena_array(&e->arena, struct val, transport_count());
+        transport_defaults(v);
+        options_of(e->co, 2, &e->arena, v, transport_count(), topt_find);
+        tv.driver = str_at(e->co, 1);
+    }
+    tv.v = v;
+    tv.n = v ? transport_count() : 0;
+    e->done.transport(e->ctx, st, &tv, st == ST_OK ? NULL : &e->why);
+}
+
+struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
+{
+    struct transport_values tv = { .name = name };
+    struct why why = { 0 };
+    struct transport_row *row = transport_row(p, name, &why);
+    struct eval *e;
+
+    if (!row) {
+        if (!why.text[0])
+            why_set(&why, ST_NEVER, "there is no transport %.*s", STR_ARG(name));
+        done(ctx, ST_NEVER, &tv, &why);
+        return NULL;
+    }
+    if (row->v) {
+        tv.driver = row->driver;
+        tv.v = row->v;
+        tv.n = transport_count();
+        done(ctx, ST_OK, &tv, NULL);
+        return NULL;
+    }
+    e = eval_open(p, t, PH_TRANSPORT, ENTRY_transport, end_transport);
+    e->done.transport = done;
+    e->ctx = ctx;
+    e->name = arena_dup(&e->arena, name);
+    push_str(e->co, e->name);
+    push_m(e);
+    return eval_run(e, 2);
+}
+
+/* ---- retry */
+
+static void end_retry(struct eval *e, enum status st, int n)
+{
+    struct retry_rule r = { 0 };
+    lua_State *L = e->co;
+
+    if (st == ST_OK && n > 0 && lua_istable(L, 1)) {
+        size_t steps = lua_objlen(L, 1);
+
+        r.found = true;
+        r.step = arena_array(&e->arena, struct retry_step, steps ? steps : 1);
+        for (size_t i = 0; i < steps; i++) {
+            struct retry_step *s = &r.step[r.n];
+            struct str letter;
+
+            lua_rawgeti(L, 1, (int)i + 1);
+            letter = field_str(L, lua_gettop(L), "letter", &e->arena);
+            s->letter = letter.n ? letter.p[0] : 'F';
+            s->cutoff = field_int(L, lua_gettop(L), "cutoff", 0);
+            s->interval = field_int(L, lua_gettop(L), "interval", 0);
+            s->factor = field_num(L, lua_gettop(L), "factor", 1);
+            lua_pop(L, 1);
+            r.n++;
+        }
+    }
+    e->done.retry(e->ctx, result_status(st), &r);
+}
+
+struct eval *policy_retry(struct policy *p, struct txn *t, struct str address, struct str host,
+                          struct str error, retry_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, PH_ROUTE, ENTRY_retry, end_retry);
+
+    e->done.retry = done;
+    e->ctx = ctx;
+    push_m(e);
+    push_str(e->co, address);
+    push_str(e->co, host);
+    push_str(e->co, error);
+    return eval_run(e, 4);
+}
+
+/* ---- events */
+
+static char yes, no;            /* what the map of answers holds */
+
+bool policy_has_event(const struct policy *cp, const char *name, struct str transport)
+{
+    struct policy *p = (struct policy *)(uintptr_t)cp;
+    struct str key = arena_printf(&p->scratch, "%s|%.*s", name, STR_ARG(transport));
+    char *known = map_get(p->events, key);
+    struct why why;
+
+    if (!known && state_entry(p, ENTRY_has_event)) {
+        key = arena_dup(&p->arena, key);
+        lua_pushstring(p->L, name);
+        push_str(p->L, transport);
+        known = &no;
+        if (state_call(p, 2, 1, EVAL_TICKS, EVAL_MEMORY, &why)) {
+            known = lua_toboolean(p->L, -1) ? &yes : &no;
+            lua_pop(p->L, 1);
+        }
+        map_put(p->events, key, known);
+    }
+    arena_reset(&p->scratch);
+    return known == &yes;
+}
+
+static void end_event(struct eval *e, enum status st, int n)
+{
+    struct str text = n > 0 ? str_at(e->co, 1) : STR("");
+
+    e->done.event(e->ctx, result_status(st), st != ST_OK ? str_of(e->why.text) : text.p ? text : STR(""));
+}
+
+struct eval *policy_event(struct policy *p, const char *name, struct txn *t, struct str data,
+                          int defer_errno, event_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, PH_EVENT, ENTRY_event, end_event);
+    struct at_event *ev = arena_new(&e->arena, struct at_event);
+
+    ev->name = arena_dup(&e->arena, str_of(name));
+    ev->data = arena_dup(&e->arena, data);
+    ev->defer_errno = defer_errno;
+    e->event = ev;
+    e->done.event = done;
+    e->ctx = ctx;
+    push_str(e->co, ev->name);
+    push_m(e);
+    push_str(e->co, ev->data);
+    lua_pushinteger(e->co, defer_errno);
+    return eval_run(e, 4);
+}
+
+/* ---- expressions */
+
+static void put_value(struct eval *e, int at, int depth, struct buf *out)
+{
+    lua_State *L = e->co;
+    struct str s = str_at(L, at);
+
+    switch (lua_type(L, at)) {
+    case LUA_TNIL: buf_add(out, e->json ? STR("null") : STR("nil")); return;
+    case LUA_TBOOLEAN: buf_add(out, lua_toboolean(L, at) ? STR("true") : STR("false")); return;
+    case LUA_TNUMBER: buf_add(out, s); return;
+    case LUA_TSTRING:
+        if (e->json)
+            json_text(out, s);
+        else
+            buf_add(out, s);
+        return;
+    case LUA_TTABLE:
+        if (depth > 8 || !lua_checkstack(L, 4))
+            break;
+        buf_byte(out, '[');
+        for (size_t i = 1, n = lua_objlen(L, at); i <= n; i++) {
+            lua_rawgeti(L, at, (int)i);
+            if (i > 1)
+                buf_byte(out, ',');
+            put_value(e, lua_gettop(L), depth + 1, out);
+            lua_pop(L, 1);
+        }
+        buf_byte(out, ']');
+        return;
+    }
+    if (e->json)
+        json_text(out, str_of(luaL_typename(L, at)));
+    else
+        buf_add(out, str_of(luaL_typename(L, at)));
+}
+
+/* For people a list is Exim's colon list, for programs a JSON array. */
+static void put_line(struct eval *e, int at)
+{
+    if (!e->json && lua_istable(e->co, at)) {
+        for (size_t i = 1, n = lua_objlen(e->co, at); i <= n; i++) {
+            lua_rawgeti(e->co, at, (int)i);
+            if (i > 1)
+                buf_byte(e->out, ':');
+            put_value(e, lua_gettop(e->co), 1, e->out);
+            lua_pop(e->co, 1);
+        }
+    } else {
+        put_value(e, at, 0, e->out);
+    }
+}
+
+static void end_expr(struct eval *e, enum status st, int n)
+{
+    struct val v = { .type = VAL_NIL };
+
+    if (st == ST_OK) {
+        if (e->json)
+            buf_byte(e->out, '[');
+        for (int i = 1; i <= n; i++) {
+            if (e->json && i > 1)
+                buf_byte(e->out, ',');
+            put_line(e, i);
+            if (!e->json)
+                buf_byte(e->out, '\n');
+        }
+        if (e->json)
+            buf_add(e->out, STR("]\n"));
+        if (n > 0)
+            val_of(e->co, 1, &e->arena, &v);
+    }
+    e->done.opt(e->ctx, st, &v, st == ST_OK ? NULL : &e->why);
+}
+
+struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
+                         struct buf *out, opt_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, ph, ENTRY_expr, end_expr);
+
+    e->done.opt = done;
+    e->ctx = ctx;
+    e->out = out;
+    e->json = json;
+    push_str(e->co, code);
+    push_m(e);
+    return eval_run(e, 2);
+}

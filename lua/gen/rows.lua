@@ -1,0 +1,194 @@
+-- rows - reads the tables of core/policy/api: every public name, once
+--
+-- A mistake in a table stops make with file and line: an unknown key, a missing
+-- doc, a name given twice, a phase there is none of.
+
+local rows = {}
+
+rows.PHASES = {
+  "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data",
+  "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "not_smtp_start", "not_smtp_mime", "not_smtp",
+  "route", "transport", "event", "queue", "option",
+}
+local ACLS = 22                 -- the first so many have an ACL (enum phase, PH_ACLS)
+local WALK = { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data" }
+local AFTER = { "route", "transport", "event", "queue" }
+-- Commands that may come at any time of a session, in or out of a transaction.
+local ASIDE = { "etrn", "atrn", "expn", "vrfy", "wellknown" }
+
+-- ---- sets of phases
+
+local Set = {}
+Set.__index = Set
+local function set(names)
+  local s = setmetatable({}, Set)
+  for _, name in ipairs(names) do s[name] = true end
+  return s
+end
+function Set.__add(a, b)
+  local s = setmetatable({}, Set)
+  for name in pairs(a) do s[name] = true end
+  for name in pairs(b) do s[name] = true end
+  return s
+end
+function Set.__sub(a, b)
+  local s = setmetatable({}, Set)
+  for name in pairs(a) do s[name] = not b[name] or nil end
+  return s
+end
+
+local known = set(rows.PHASES)
+
+local function during(names)
+  for _, name in ipairs(names) do
+    if not rawget(known, name) then error("there is no phase " .. tostring(name), 2) end
+  end
+  return set(names)
+end
+
+local function walk_from(name)
+  local found, list = false, {}
+  for _, phase in ipairs(WALK) do
+    found = found or phase == name
+    if found then table.insert(list, phase) end
+  end
+  if not found then error("no walk begins in phase " .. tostring(name), 3) end
+  return set(list)
+end
+
+local function session(name)
+  local s = walk_from(name)
+  if not s.mail or s.mailauth then return s + set(ASIDE) end
+  return s
+end
+
+local function since(name)
+  local s = walk_from(name) + set { "not_smtp" } + set(AFTER)
+  if s.mime then s = s + set { "not_smtp_mime" } end
+  if s.mail then s = s + set { "not_smtp_start" } end
+  if s.mailauth then s = s + set(ASIDE) end
+  return s
+end
+
+local acl_names = {}
+for i = 1, ACLS do acl_names[i] = rows.PHASES[i] end
+
+-- ---- the kinds of row and their keys
+
+local KEYS = {
+  var    = { name = "string", also = "table", type = "string", values = "table", phases = "table", get = "string",
+             put = "string", wait = "string", group = "string", doc = "string" },
+  family = { name = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
+  gone   = { name = "string", text = "string" },
+  option = { kind = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",
+             func = "string", wait = "boolean", restart = "boolean", values = "table", feature = "string", never = "string",
+             section = "string", doc = "string" },
+  word   = { kind = "string", name = "string", also = "table", type = "string", values = "table", phases = "table",
+             feature = "string", not_ = "boolean", default = "any", doc = "string" },
+  event  = { name = "string", section = "string", before = "boolean", data = "string", result = "string",
+             feature = "string", doc = "string" },
+  fn     = { name = "string", args = "table", returns = "any", waits = "boolean", phases = "table",
+             feature = "string", doc = "string" },
+}
+local NEEDED = {
+  var = { "name", "type", "phases", "get", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
+  gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
+  event = { "name", "section", "doc" }, fn = { "name", "doc" },
+}
+local TYPES = {
+  var = { string = true, integer = true, number = true, boolean = true, list = true, cert = true },
+  option = { string = true, boolean = true, integer = true, size = true, time = true, fixed = true, octal = true,
+             list = true, hostlist = true, domainlist = true, addresslist = true, localpartlist = true,
+             timelist = true, ["function"] = true, table = true },
+}
+TYPES.var.any = true
+TYPES.family = TYPES.var
+local OPTION_KINDS = { main = true, router = true, transport = true, authenticator = true, retry = true }
+
+local function check(kind, row, where)
+  local function bad(text) error(where .. ": " .. kind .. " " .. tostring(row.name) .. ": " .. text, 0) end
+
+  for key, value in pairs(row) do
+    local want = KEYS[kind][key]
+    if not want then bad("there is no key " .. tostring(key)) end
+    if want ~= "any" and type(value) ~= want then bad(key .. " is not a " .. want) end
+  end
+  for _, key in ipairs(NEEDED[kind]) do
+    if row[key] == nil then bad(key .. " is missing") end
+  end
+  local types = TYPES[kind]
+  if types and not types[(row.type:gsub("%?$", ""))] then bad("there is no type " .. row.type) end
+  if kind == "option" and not OPTION_KINDS[row.kind] then bad("there is no kind " .. row.kind) end
+  if row.func and not rawget(known, row.func) then bad("there is no phase " .. row.func) end
+  for _, key in ipairs { "phases", "writable" } do
+    if row[key] and getmetatable(row[key]) ~= Set then bad(key .. " is no set of phases") end
+  end
+end
+
+-- ---- reading
+
+-- { var = { rows in order, by = { name -> row } }, ... }; options and words are by kind too.
+function rows.read(paths)
+  local all = {}
+  for kind in pairs(KEYS) do all[kind] = { by = {} } end
+
+  local function key_of(kind, row, name)
+    if kind == "option" or kind == "word" then return row.kind .. " " .. name end
+    return name
+  end
+
+  local function add(kind, row, where)
+    check(kind, row, where)
+    row.kind_of_row, row.where = kind, where
+    local names = { row.name, unpack(row.also or {}) }
+    for _, name in ipairs(names) do
+      local key = key_of(kind, row, name)
+      local other = all[kind].by[key]
+      -- One option name may belong to several drivers, with one row for each.
+      local apart = other and kind == "option" and row.drivers and other.drivers
+      if other and not apart then
+        error(("%s: %s %s is at %s already"):format(where, kind, name, other.where), 0)
+      end
+      if not other then all[kind].by[key] = row end
+    end
+    table.insert(all[kind], row)
+  end
+
+  for _, path in ipairs(paths) do
+    local env = {
+      pairs = pairs, ipairs = ipairs, table = table, string = string,
+      during = during, since = since, session = session, always = set(rows.PHASES), acls = set(acl_names),
+    }
+    for kind in pairs(KEYS) do
+      env[kind] = function(row)
+        local info = debug.getinfo(2, "Sl")
+        add(kind, row, info.short_src .. ":" .. info.currentline)
+      end
+    end
+    local chunk = assert(loadfile(path))
+    setfenv(chunk, setmetatable(env, { __index = function(_, name) error("unknown word " .. name, 2) end }))()
+  end
+  for _, row in ipairs(all.gone) do
+    if all.var.by[row.name] then error(row.where .. ": " .. row.name .. " is both gone and there", 0) end
+  end
+  return all
+end
+
+-- Names of a set, in the order of enum phase.
+function rows.phases(s)
+  local list = {}
+  for _, name in ipairs(rows.PHASES) do
+    if rawget(s, name) then table.insert(list, name) end
+  end
+  return list
+end
+
+function rows.mask(s)
+  local mask = 0
+  for i, name in ipairs(rows.PHASES) do
+    if rawget(s, name) then mask = mask + 2 ^ (i - 1) end
+  end
+  return ("0x%08xu"):format(mask)
+end
+
+return rows
