@@ -1,2 +1,115 @@
--- Functions that rules call, beside the declarations. Those that wait let other
--- sessions go on meanwhile.
+-- What rules call, beside the declarations and the words of ACLs. A function that
+-- waits lets other sessions go on meanwhile. "nil" means there is none; what could not
+-- be found out ends the evaluation with its temporary outcome, or, for the `try`
+-- forms, comes back as nil and { kind = "again" | "none", text = }.
+
+-- ---- names
+
+fn { name = "dns.a", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  doc = [[The IPv4 addresses of a name.]] }
+fn { name = "dns.aaaa", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  doc = [[The IPv6 addresses of a name.]] }
+fn { name = "dns.mx", args = { { "name", "string" } }, returns = "table[]?", waits = true,
+  doc = [[The mail hosts of a domain as { preference =, name = }, best first. A null MX has the name "".]] }
+fn { name = "dns.txt", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  doc = [[The texts of a name, the strings of each record joined.]] }
+fn { name = "dns.ns", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  doc = [[The name servers of a zone.]] }
+fn { name = "dns.cname", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  doc = [[What a name is another name for.]] }
+fn { name = "dns.srv", args = { { "name", "string" } }, returns = "table[]?", waits = true,
+  doc = [[The services at a name as { preference =, weight =, port =, target = }.]] }
+fn { name = "dns.ptr", args = { { "ip", "string" } }, returns = "string[]?", waits = true,
+  doc = [[The names that the reverse zone gives for an address, verified or not.]] }
+fn { name = "dns.reverse", args = { { "ip", "string" } }, returns = "string?", waits = true,
+  doc = [[The verified name of an address: one of its names leads back to it.]] }
+
+-- ---- files and memory
+
+fn { name = "lookup.lsearch", args = { { "file", "string" }, { "key", "string" } }, returns = "string?", waits = true,
+  doc = [[The value of a key in a file of `key: value` lines. A relative path begins in the rule directory. The file has to
+be there: one that cannot be read is "could not find out".]] }
+fn { name = "store.get", args = { { "name", "string" }, { "key", "string" } }, returns = "any",
+  doc = [[What was put under a key of a store, in the type it had. Stores are shared by all workers and survive a restart,
+but not a reboot: they remember, they do not keep.]] }
+fn { name = "store.put", args = { { "name", "string" }, { "key", "string" }, { "value", "any" }, { "ttl", "string?" } },
+  doc = [[Remembers a string, a number or a boolean, for a time such as "1d". nil forgets.]] }
+fn { name = "store.incr", args = { { "name", "string" }, { "key", "string" }, { "ttl", "string?" }, { "by", "integer?" } },
+  returns = "number",
+  doc = [[Adds 1, or `by`, to a number and gives the sum. The time begins when the number is made.]] }
+fn { name = "store.del", args = { { "name", "string" }, { "key", "string" } },
+  doc = [[Forgets a key.]] }
+fn { name = "path", args = { { "root", "string" }, { "part", "string" }, { "...", "string" } }, returns = "string",
+  doc = [[A path from a trusted root and safe names: each part is one component without `/`, without `.` or `-` at its
+beginning and without control bytes. It is opened beneath the root and no link is followed.]] }
+fn { name = "secret.file", args = { { "path", "string" } }, returns = "string",
+  doc = [[The content of a file that others may not read, without the line end. Read when the rules are loaded.]] }
+
+-- ---- verifying
+
+fn { name = "verify.recipient", args = { { "address", "string?" }, { "options", "table?" } }, returns = "boolean", waits = true,
+  doc = [[Would this recipient, or the one being asked about, have a place to go? Asked by routing it.]] }
+fn { name = "verify.sender", args = { { "address", "string?" }, { "options", "table?" } }, returns = "boolean", waits = true,
+  doc = [[Could an answer to this sender, or to the message's, be routed? The null sender always passes.]] }
+fn { name = "verify.helo", returns = "boolean", waits = true,
+  doc = [[Does the name in HELO or EHLO lead to the client, or the client's address to the name?]] }
+fn { name = "verify.reverse_host_lookup", returns = "boolean", waits = true,
+  doc = [[Has the client a verified name?]] }
+fn { name = "verify.header_syntax", returns = "boolean",
+  doc = [[Are all addresses in the header sound?]] }
+
+-- ---- the message
+
+fn { name = "header.add", args = { { "text", "string" }, { "place", "string?" } },
+  doc = [[Adds a field, or several, one a line. Places: at_end, at_start, after_received, at_start_rfc.]] }
+fn { name = "header.remove", args = { { "names", "string" } },
+  doc = [[Removes fields by name (a colon list, or a table), or by a regular expression that begins with ^.]] }
+fn { name = "logwrite", args = { { "text", "string" } },
+  doc = [[Writes a line into the main log, or, with ":main,reject,panic:" before it, into those.]] }
+fn { name = "sleep", args = { { "time", "string" } }, waits = true,
+  doc = [[Waits. Other sessions go on.]] }
+
+-- ---- plain things
+
+fn { name = "address.parse", args = { { "text", "string" } }, returns = "table?",
+  doc = [[{ local_part =, domain = } of exactly one address as MAIL and RCPT take it, or nil and the reason.]] }
+fn { name = "address.domain", args = { { "text", "string" } }, returns = "string?",
+  doc = [[What stands behind the last @.]] }
+fn { name = "address.local_part", args = { { "text", "string" } }, returns = "string",
+  doc = [[What stands before the last @; all of it if there is none.]] }
+fn { name = "ip.is", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an address?]] }
+fn { name = "ip.is_v4", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an IPv4 address?]] }
+fn { name = "ip.is_v6", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an IPv6 address?]] }
+fn { name = "ip.within", args = { { "text", "string" }, { "network", "string" } }, returns = "boolean",
+  doc = [[Is the address in the network "10.0.0.0/8"?]] }
+fn { name = "ip.mask", args = { { "text", "string" }, { "bits", "integer" } }, returns = "string?",
+  doc = [[The address with all but its first bits zero.]] }
+fn { name = "ip.canonical", args = { { "text", "string" } }, returns = "string?", doc = [[The address in RFC 5952's form.]] }
+fn { name = "ip.reverse", args = { { "text", "string" } }, returns = "string?",
+  doc = [[The name of the address in the reverse zone.]] }
+fn { name = "list.split", args = { { "text", "string" } }, returns = "string[]",
+  doc = [[The items of a list in Exim's form: colons, or another separator after "<".]] }
+fn { name = "list.join", args = { { "list", "any" }, { "separator", "string?" } }, returns = "string",
+  doc = [[The items as one text, with colons or the separator between them.]] }
+fn { name = "list.has", args = { { "list", "any" }, { "item", "string" } }, returns = "boolean",
+  doc = [[Is the item in the list, letter for letter?]] }
+fn { name = "list.filter", args = { { "list", "any" }, { "keep", "function" } }, returns = "string[]",
+  doc = [[The items for which the function says true.]] }
+fn { name = "list.map", args = { { "list", "any" }, { "change", "function" } }, returns = "any[]",
+  doc = [[What the function makes of each item.]] }
+fn { name = "hash.md5", args = { { "text", "string" } }, returns = "string", doc = [[MD5 in hex. For old formats only.]] }
+fn { name = "hash.sha1", args = { { "text", "string" } }, returns = "string", doc = [[SHA-1 in hex.]] }
+fn { name = "hash.sha256", args = { { "text", "string" } }, returns = "string", doc = [[SHA-256 in hex.]] }
+fn { name = "hash.sha512", args = { { "text", "string" } }, returns = "string", doc = [[SHA-512 in hex.]] }
+fn { name = "regex.match", args = { { "subject", "string" }, { "pattern", "string" } }, returns = "table?",
+  doc = [[The captures of a PCRE2 expression, [0] being the whole match, or nil. A match that would take too long is an
+error, and so is a subject of more than 64 KiB.]] }
+
+-- ---- answers of routers
+
+fn { name = "route.to", args = { { "where", "table" } },
+  doc = [[Sends the address to { transport =, host = "name:port" or hosts = {}, ... }.]] }
+fn { name = "redirect", args = { { "addresses", "any" } },
+  doc = [[Makes other addresses of it: a text as in an aliases file, or a table, with options such as one_time.]] }
+fn { name = "fail", args = { { "text", "string?" } }, doc = [[Fails the address for good.]] }
+fn { name = "pass", doc = [[Goes on with the next router, as declining does.]] }
