@@ -205,9 +205,9 @@ static bool reply_says(struct str reply, struct str want)
     struct str line;
 
     while (str_cut(&reply, '\n', &line)) {
-        bool code = line.n >= 3 && want.n >= 3 && memcmp(line.p, want.p, 3) == 0;
-
-        if (code && (want.n == 3 || str_starts(str_from(line, 4), str_from(want, 4))))
+        if (!str_starts(line, str_head(want, 3)))
+            continue;
+        if (want.n <= 3 || str_starts(str_from(line, 4), str_from(want, 4)))
             return true;
     }
     return false;

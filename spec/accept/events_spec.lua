@@ -4,14 +4,14 @@ local world = require "perigee.world"
 
 local OUT = 'router.remote { driver = "manualroute", domains = "! +local_domains", transport = "remote", route_list = { "* 192.0.2.1" } }\n'
 local NAMES = [[
-transport.remote { driver = "smtp", event_action = function(m) log.write("event " .. m.event_name .. " " .. tostring(m.event_data)) end }
+transport.remote { driver = "smtp", event_action = function(m) logwrite("event " .. m.event_name .. " " .. tostring(m.event_data)) end }
 for _, name in ipairs { "msg:complete", "msg:fail:internal" } do
-  event.on(name, function(m) log.write("event " .. m.event_name) end)
+  event.on(name, function(m) logwrite("event " .. m.event_name) end)
 end
 ]]
 
 local function new(rules, answers)
-  local w = world.new { rules = { "spec/accept/site.lua" }, lua = OUT .. rules }
+  local w = world.new { rules = { "spec/accept/site.lua" }, lua = OUT .. "acl.rcpt { accept {} }\n" .. rules }
   if answers then w:peer("192.0.2.1", answers) end
   return w
 end
@@ -63,7 +63,7 @@ describe("events", function()
   it("EV-T3 smtp:connect that answers closes after the banner, which was its data", function()
     local w = new([[
 transport.remote { driver = "smtp", event_action = function(m)
-  if m.event_name == "smtp:connect" then log.write("banner: " .. m.event_data) return "not you" end
+  if m.event_name == "smtp:connect" then logwrite("banner: " .. m.event_data) return "not you" end
 end }]], { banner = "220 strange.example ESMTP" })
     w:send { from = "a@example.org", to = "one@x.example" }
     assert.logged(w, "banner: 220 strange.example ESMTP")
@@ -89,7 +89,7 @@ end }]], { banner = "220 strange.example ESMTP" })
 
   it("EV-T5 msg:host:defer knows the error number", function()
     local w = new([[transport.remote { driver = "smtp", event_action = function(m)
-      if m.event_name == "msg:host:defer" then log.write("errno " .. tostring(m.event_defer_errno)) end
+      if m.event_name == "msg:host:defer" then logwrite("errno " .. tostring(m.event_defer_errno)) end
     end }]], { refuse = true })
     w:send { from = "a@example.org", to = "one@x.example" }
     assert.logged(w, "errno 111")
@@ -116,7 +116,7 @@ end }]], { banner = "220 strange.example ESMTP" })
 
   it("EV-T8 see one delivery each with the right values", function()
     local w = new([[transport.remote { driver = "smtp", event_action = function(m)
-      if m.event_name == "msg:delivery" then log.write(("row %s %s %s"):format(m.local_part, m.domain, m.host_address)) end
+      if m.event_name == "msg:delivery" then logwrite(("row %s %s %s"):format(m.local_part, m.domain, m.host_address)) end
     end }]], {})
     w:send { from = "a@example.org", to = { "One@x.example", "two@y.example" } }
     assert.logged(w, "row one x.example 192.0.2.1")

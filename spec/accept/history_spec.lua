@@ -4,13 +4,13 @@ local world = require "perigee.world"
 
 local NOTE = [[
 acl.%s {
-  warn { condition = function(m) m.acl_c_history = m.smtp_command_history return true end,
+  warn { condition = function(m) m.acl_c_history = table.concat(m.smtp_command_history, ",") return true end,
          logwrite = function(m) return "history=" .. m.acl_c_history end },
 }
 ]]
 
 local function new(phase)
-  return world.new { rules = { "spec/accept/site.lua" }, lua = NOTE:format(phase) }
+  return world.new { rules = { "spec/accept/site.lua" }, lua = NOTE:format(phase) .. "acl.rcpt { accept {} }\n" }
 end
 
 describe("smtp_command_history", function()

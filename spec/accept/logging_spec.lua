@@ -5,6 +5,7 @@ local world = require "perigee.world"
 local function lines(selector, advance)
   local w = world.new { rules = { "spec/accept/site.lua" },
     lua = ('site { log_selector = "%s" }\n'):format(selector or "")
+      .. 'acl.rcpt { accept {} }\n'
       .. 'acl.data { warn { delay = "1s" }, accept {} }\n'
       .. 'router.remote { driver = "manualroute", domains = "! +local_domains", transport = "remote", route_list = { "* 192.0.2.1" } }\n'
       .. 'router.here { driver = "accept", transport = "mailbox" }\n'
@@ -69,6 +70,6 @@ describe("the main log", function()
         assert.is_nil(line:find "^2026%-01%-01 00:00:00 forged")
       end
     end
-    assert.logged(w, "bad\\n2026-01-01 00:00:00 forged")
+    assert.logged(w, "bad\\0122026-01-01 00:00:00 forged")
   end)
 end)

@@ -14,7 +14,7 @@ host.test. AAAA 2001:db8::9
 
 local function new(routers, peers)
   local w = world.new { rules = { "spec/accept/site.lua" }, zone = ZONE,
-                        lua = routers .. '\ntransport.remote { driver = "smtp" }\ntransport.alt_smtp { driver = "smtp" }\n' }
+                        lua = routers .. '\nacl.rcpt { accept {} }\ntransport.remote { driver = "smtp" }\ntransport.alt_smtp { driver = "smtp" }\n' }
   for at, answers in pairs(peers or {}) do w:peer(at, answers) end
   return w
 end
