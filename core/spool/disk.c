@@ -165,8 +165,12 @@ static void disk_set_home(struct spool *base, unsigned n, bool home)
 {
     struct shard *sh = queue_shard(queue_of(base), n);
 
-    if (sh)
-        sh->home = home;
+    if (!sh)
+        return;
+    pthread_mutex_lock(&disk_of(base)->lock);
+    sh->home = home;
+    pthread_mutex_unlock(&disk_of(base)->lock);
+    pthread_cond_signal(&disk_of(base)->work);
 }
 
 /* Waits for what was given, and takes it away from the helper. */

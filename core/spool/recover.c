@@ -63,14 +63,21 @@ static void read_ids(struct shard *sh)
         sh->ids_logged += 10 * (uint64_t)IDS_STEP;
 }
 
+static struct segment *find_unsealed(const struct shard *sh)
+{
+    for (struct segment *s = sh->segs; s; s = s->next)
+        if (s->use == SEG_ACTIVE)
+            return s;
+    return NULL;
+}
+
+/* From the start each time: to free one may remove another from the list. */
 static void seal_unsealed(struct shard *sh)
 {
+    struct segment *s;
     struct why why;
 
-    for (struct segment *s = sh->segs, *next; s; s = next) {
-        next = s->next;
-        if (s->use != SEG_ACTIVE)
-            continue;
+    while ((s = find_unsealed(sh)) != NULL) {
         if (s->stuck)
             s->use = SEG_CONDEMNED;
         else if (s->dir.n == 0)
