@@ -1,0 +1,484 @@
+/* Files for rules: aliases and other keyed files, redirect files, files that must
+ * be there, users of this machine. Storage may be slow, so everything runs on a
+ * helper thread; only secrets are read at load. A path may bear the mark "/./" of
+ * path(): what follows it is opened beneath what precedes it, and no link is
+ * followed on the way (R7.3). */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "policy/host.h"
+#include "policy/keyfile.h"
+
+enum { FILE_WAIT_MS = 30000, PATH_ROOM = 4096, READ_MAX = 4 << 20, SECRET_MAX = 65536 };
+
+enum file_verb { FILE_LOOK, FILE_TEXT, FILE_IS_THERE, FILE_USER, FILE_GROUP };
+
+/* A question that a thread works on. It is no one's when the asker has gone: the
+ * thread cannot be stopped, so `wait` is emptied and the answer dropped. */
+struct file_job {
+    struct wait *wait;
+    enum file_verb verb;
+    char path[PATH_ROOM], below[PATH_ROOM];
+    struct str key;             /* in arena */
+    struct arena arena;
+    /* the answer */
+    enum status status;
+    struct str text;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    char owner[64];
+    struct why why;
+};
+
+/* ---- on the thread */
+
+/* Opens path; the part after the mark, or after `below`, stays beneath it. */
+static int open_beneath(const char *path, const char *below)
+{
+    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+    const char *mark = strstr(path, "/./");
+    char root[PATH_ROOM];
+    const char *rest;
+    size_t n;
+    int dir, fd;
+
+    if (FAULT(OPEN))
+        return -1;
+    if (mark) {
+        n = (size_t)(mark - path);
+        rest = mark + 3;
+    } else if (below[0] && strncmp(path, below, strlen(below)) == 0 && path[strlen(below)] == '/') {
+        n = strlen(below);
+        rest = path + n + 1;
+    } else {
+        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    }
+    memcpy(root, path, n);
+    root[n] = 0;
+    dir = open(n ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -1;
+    fd = (int)syscall(SYS_openat2, dir, rest, &how, sizeof how);
+    close(dir);
+    return fd;
+}
+
+static bool missing(int err)
+{
+    return err == ENOENT || err == ENOTDIR;
+}
+
+static void fail(struct file_job *j, const char *what)
+{
+    j->status = missing(errno) ? ST_NONE : ST_AGAIN;
+    why_errno(&j->why, j->status, "%s %s", what, j->path);
+}
+
+static bool read_all(struct file_job *j, int fd, size_t size)
+{
+    char *p = arena_alloc(&j->arena, size + 1);
+    size_t got = 0;
+    ssize_t n;
+
+    while (got < size) {
+        n = FAULT(READ) ? -1 : read(fd, p + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            why_errno(&j->why, ST_AGAIN, "read %s", j->path);
+            return false;
+        }
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    j->text = (struct str){ p, got };
+    return true;
+}
+
+static void owner_name(struct file_job *j)
+{
+    struct passwd pw, *found = NULL;
+    char room[4096];
+
+    if (getpwuid_r(j->uid, &pw, room, sizeof room, &found) == 0 && found)
+        snprintf(j->owner, sizeof j->owner, "%s", found->pw_name);
+}
+
+static void read_text(struct file_job *j)
+{
+    int fd = open_beneath(j->path, j->below);
+    struct stat st;
+
+    if (fd < 0) {
+        fail(j, "open");
+        return;
+    }
+    j->status = ST_AGAIN;
+    if (fstat(fd, &st) < 0)
+        why_errno(&j->why, ST_AGAIN, "stat %s", j->path);
+    else if (!S_ISREG(st.st_mode))
+        why_set(&j->why, ST_AGAIN, "%s is no plain file", j->path);
+    else if (st.st_size > READ_MAX)
+        why_set(&j->why, ST_AGAIN, "%s is larger than %d bytes", j->path, READ_MAX);
+    else if (read_all(j, fd, (size_t)st.st_size)) {
+        j->status = ST_OK;
+        j->mode = st.st_mode & 07777;
+        j->uid = st.st_uid;
+        j->gid = st.st_gid;
+        owner_name(j);
+    }
+    close(fd);
+}
+
+static void look(struct file_job *j)
+{
+    int fd = open_beneath(j->path, j->below);
+
+    if (fd < 0) {
+        /* The file of a lookup has to be there: its absence is not "no such key". */
+        j->status = why_errno(&j->why, ST_AGAIN, "open %s", j->path);
+        return;
+    }
+    j->status = keyfile_find(fd, j->path, j->key, &j->arena, &j->text, &j->why);
+    close(fd);
+}
+
+static void is_there(struct file_job *j)
+{
+    struct stat st;
+
+    j->status = ST_OK;
+    if (FAULT(OPEN) || stat(j->path, &st) < 0)
+        fail(j, "stat");
+}
+
+static void user(struct file_job *j)
+{
+    struct passwd pw, *found = NULL;
+    char room[16384];
+    int err = getpwnam_r(j->path, &pw, room, sizeof room, &found);
+
+    j->status = found ? ST_OK : ST_NONE;
+    if (err && !found) {
+        errno = err;
+        j->status = why_errno(&j->why, ST_AGAIN, "look up user %s", j->path);
+    }
+    if (!found)
+        return;
+    j->uid = pw.pw_uid;
+    j->gid = pw.pw_gid;
+    j->text = arena_dup(&j->arena, str_of(pw.pw_dir));
+}
+
+static void group(struct file_job *j)
+{
+    struct group gr, *found = NULL;
+    char room[16384];
+    int err = getgrnam_r(j->path, &gr, room, sizeof room, &found);
+
+    j->status = found ? ST_OK : ST_NONE;
+    if (err && !found) {
+        errno = err;
+        j->status = why_errno(&j->why, ST_AGAIN, "look up group %s", j->path);
+    }
+    if (found)
+        j->gid = gr.gr_gid;
+}
+
+static void job_run(void *ctx)
+{
+    static void (*const verbs[])(struct file_job *) = {
+        [FILE_LOOK] = look, [FILE_TEXT] = read_text, [FILE_IS_THERE] = is_there, [FILE_USER] = user, [FILE_GROUP] = group,
+    };
+    struct file_job *j = ctx;
+
+    verbs[j->verb](j);
+}
+
+/* ---- on the loop */
+
+static void job_free(struct file_job *j)
+{
+    arena_free(&j->arena);
+    free(j);
+}
+
+/* The wait's own copy of the answer. */
+struct answer {
+    struct file_job *job;       /* while the thread has it */
+    enum file_verb verb;
+    enum status status;
+    struct str text, owner, why;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    int err;
+};
+
+static void job_cancel(void *ctx)
+{
+    struct answer *a = ctx;
+
+    a->job->wait = NULL;
+}
+
+static void set_number(lua_State *L, const char *name, double n)
+{
+    lua_pushnumber(L, n);
+    lua_setfield(L, -2, name);
+}
+
+static int push_failure(lua_State *L, const struct answer *a)
+{
+    lua_pushstring(L, a->status == ST_NONE ? "none" : "again");
+    push_str(L, a->why);
+    if (a->err == EACCES || a->err == EPERM)
+        lua_pushliteral(L, "EACCES");
+    else if (a->err == ENOTDIR)
+        lua_pushliteral(L, "ENOTDIR");
+    else
+        lua_pushnil(L);
+    return 3;
+}
+
+static int answer_push(lua_State *L, void *ctx)
+{
+    struct answer *a = ctx;
+
+    if (a->status != ST_OK)
+        return push_failure(L, a);
+    lua_pushliteral(L, "ok");
+    if (a->verb == FILE_LOOK) {
+        push_str(L, a->text);
+        return 2;
+    }
+    if (a->verb == FILE_TEXT)
+        push_str(L, a->text);
+    lua_createtable(L, 0, 5);
+    set_number(L, "mode", a->mode);
+    set_number(L, "uid", a->uid);
+    set_number(L, "gid", a->gid);
+    push_str(L, a->owner);
+    lua_setfield(L, -2, "owner");
+    if (a->verb == FILE_USER) {
+        push_str(L, a->text);
+        lua_setfield(L, -2, "home");
+    }
+    return a->verb == FILE_TEXT ? 3 : 2;
+}
+
+static void job_done(void *ctx)
+{
+    struct file_job *j = ctx;
+    struct wait *w = j->wait;
+    struct answer *a;
+
+    if (w) {
+        a = wait_ctx(w);
+        a->job = NULL;
+        a->verb = j->verb;
+        a->status = j->status;
+        a->text = j->text.p ? arena_dup(wait_arena(w), j->text) : j->text;
+        a->owner = j->owner[0] ? arena_dup(wait_arena(w), str_of(j->owner)) : (struct str){ 0 };
+        a->why = arena_dup(wait_arena(w), str_of(j->why.text));
+        a->err = j->why.err;
+        a->mode = j->mode;
+        a->uid = j->uid;
+        a->gid = j->gid;
+        wait_done(w, answer_push);
+    }
+    job_free(j);
+}
+
+static void copy_path(lua_State *L, int arg, char *out)
+{
+    struct str s = arg_str(L, arg, PATH_ROOM - 1);
+
+    luaL_argcheck(L, str_find(s, 0) == SIZE_MAX, arg, "a path holds no NUL");
+    memcpy(out, s.p, s.n);
+    out[s.n] = 0;
+}
+
+static int start(lua_State *L, enum file_verb verb, const char *what, const char *path, const char *below, struct str key)
+{
+    struct pool *pool = policy_env(L)->pool;
+    struct wait *w;
+    struct answer *a;
+    struct file_job *j;
+
+    if (!pool)
+        return luaL_error(L, "%s: files cannot be read here", what);
+    w = wait_begin(L, what, FILE_WAIT_MS, job_cancel, sizeof *a);
+    a = wait_ctx(w);
+    j = calloc(1, sizeof *j);
+    if (!j)
+        die("out of memory");
+    j->wait = w;
+    j->verb = verb;
+    snprintf(j->path, sizeof j->path, "%s", path);
+    snprintf(j->below, sizeof j->below, "%s", below);
+    j->key = arena_dup(&j->arena, key);
+    a->job = j;
+    pool_work(pool, job_run, job_done, j);
+    return wait_yield(w);
+}
+
+/* What a hermetic world does not show: files outside the rules, and users. */
+static int nothing(lua_State *L, const char *status, const char *path)
+{
+    lua_pushstring(L, status);
+    lua_pushfstring(L, "%s is outside the rule directory of this hermetic world", path);
+    return 2;
+}
+
+/* Where a relative path begins, and all a hermetic world may read. */
+static bool path_known(lua_State *L, char *path)
+{
+    const char *dir = arena_z(policy_scratch(L), policy_of(L)->dir);
+    char whole[2 * PATH_ROOM];
+
+    if (path[0] != '/') {
+        if (strstr(path, "..") || !dir[0])
+            return luaL_error(L, "the path \"%s\" must begin with /", path);
+        snprintf(whole, sizeof whole, "%s/./%s", dir, path);
+        if (strlen(whole) >= PATH_ROOM)
+            return luaL_error(L, "the path \"%s\" is too long", path);
+        memcpy(path, whole, strlen(whole) + 1);
+        return true;
+    }
+    if (!policy_env(L)->hermetic)
+        return true;
+    return dir[0] && strncmp(path, dir, strlen(dir)) == 0 && path[strlen(dir)] == '/' && !strstr(path, "/..");
+}
+
+/* lsearch(path, key) -> "ok", value | "none" | "again", why */
+static int l_lsearch(lua_State *L)
+{
+    char path[PATH_ROOM];
+    struct str key = arg_str(L, 2, 1024);
+
+    copy_path(L, 1, path);
+    if (!path_known(L, path))
+        return nothing(L, "again", path);
+    return start(L, FILE_LOOK, "lookup.lsearch", path, "", key);
+}
+
+/* file_read(path [, below]) -> "ok", text, { mode, uid, gid, owner } | "none" | "again", why, errno's name */
+static int l_file_read(lua_State *L)
+{
+    char path[PATH_ROOM], below[PATH_ROOM] = "";
+
+    copy_path(L, 1, path);
+    if (!lua_isnoneornil(L, 2))
+        copy_path(L, 2, below);
+    if (!path_known(L, path))
+        return nothing(L, "none", path);
+    return start(L, FILE_TEXT, "file", path, below, STR(""));
+}
+
+static int l_file_exists(lua_State *L)
+{
+    char path[PATH_ROOM];
+
+    copy_path(L, 1, path);
+    if (!path_known(L, path))
+        return nothing(L, "none", path);
+    return start(L, FILE_IS_THERE, "require_files", path, "", STR(""));
+}
+
+static int name_ask(lua_State *L, enum file_verb verb, const char *what)
+{
+    char name[PATH_ROOM];
+
+    copy_path(L, 1, name);
+    if (policy_env(L)->hermetic || strlen(name) > 256)
+        return nothing(L, "none", name);
+    return start(L, verb, what, name, "", STR(""));
+}
+
+/* passwd(name) -> "ok", { uid, gid, home } | "none" | "again", why */
+static int l_passwd(lua_State *L)
+{
+    return name_ask(L, FILE_USER, "look up a user");
+}
+
+static int l_group(lua_State *L)
+{
+    return name_ask(L, FILE_GROUP, "look up a group");
+}
+
+/* ---- at load */
+
+static bool secret_wrong(const struct stat *st, const char *path, struct why *why)
+{
+    if (!S_ISREG(st->st_mode))
+        return why_set(why, ST_NEVER, "%s is no plain file", path), true;
+    if (st->st_size > SECRET_MAX)
+        return why_set(why, ST_NEVER, "%s is larger than %d bytes", path, SECRET_MAX), true;
+    if (st->st_mode & 0026)
+        return why_set(why, ST_NEVER, "%s may be read or written by others (chmod 0640 or less)", path), true;
+    return false;
+}
+
+/* secret_file(path) -> text | nil, why. Plain: rules are being loaded. */
+static int l_secret_file(lua_State *L)
+{
+    char path[PATH_ROOM];
+    struct stat st;
+    struct why why;
+    char *text;
+    ssize_t n = -1;
+    int fd;
+
+    copy_path(L, 1, path);
+    if (!path_known(L, path)) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s is outside the rule directory of this hermetic world", path);
+        return 2;
+    }
+    text = lua_newuserdata(L, SECRET_MAX);
+    fd = open_beneath(path, "");
+    if (fd < 0 || fstat(fd, &st) < 0)
+        why_errno(&why, ST_NEVER, "open %s", path);
+    else if (!secret_wrong(&st, path, &why)) {
+        n = read(fd, text, SECRET_MAX);
+        if (n < 0)
+            why_errno(&why, ST_NEVER, "read %s", path);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (n < 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, why.text);
+        return 2;
+    }
+    lua_pushlstring(L, text, (size_t)n);
+    explicit_bzero(text, SECRET_MAX);
+    return 1;
+}
+
+static const luaL_Reg plain[] = {
+    { "secret_file", l_secret_file },
+    { NULL, NULL },
+};
+static const luaL_Reg waits[] = {
+    { "lsearch", l_lsearch },
+    { "file_read", l_file_read },
+    { "file_exists", l_file_exists },
+    { "passwd", l_passwd },
+    { "group", l_group },
+    { NULL, NULL },
+};
+
+extern const struct lib lib_file;
+const struct lib lib_file = { plain, waits };
