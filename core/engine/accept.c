@@ -69,6 +69,7 @@ static void set_hostname(struct session *s, const struct val *v)
 
     s->conn.active_hostname = arena_dup(&s->conn.arena, name.n ? name : s->set->hostname);
     s->cfg.hostname = s->conn.active_hostname;
+    s->cfg.postmaster = s->set->qualify_recipient;
 }
 
 static void set_banner(struct session *s, const struct val *v)

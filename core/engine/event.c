@@ -112,23 +112,32 @@ static void finish(struct event_run *r, struct str objection)
     run_free(r);
 }
 
+/* No answer is an answer without objection; whose rule it was stands in the log (EV-09). */
+static void log_failed(struct event_run *r, struct str why)
+{
+    struct str transport = r->view->t.addr ? r->view->t.addr->transport : STR("");
+
+    buf_addf(&r->e->line, "failed to expand event_action %s in %.*s: %.*s", r->name,
+             STR_ARG(transport.n ? transport : STR("main")), STR_ARG(why));
+    engine_log(r->e, LOG_MAIN, str_of(r->view->t.id.s));
+}
+
 static void answered(void *ctx, enum status st, struct str text)
 {
     struct event_run *r = ctx;
 
     engine_count(r->e, COUNT_events_run, 1);
+    if (st != ST_OK)
+        log_failed(r, text);
     finish(r, st == ST_OK ? text : STR(""));
 }
 
 static void too_late(void *ctx)
 {
     struct event_run *r = ctx;
-    struct str transport = r->view->t.addr ? r->view->t.addr->transport : STR("");
 
     policy_cancel(r->eval);
-    buf_addf(&r->e->line, "failed to expand event_action %s in %.*s: no answer within 5s", r->name,
-             STR_ARG(transport.n ? transport : STR("main")));
-    engine_log(r->e, LOG_MAIN, str_of(r->view->t.id.s));
+    log_failed(r, STR("no answer within 5s"));
     finish(r, STR(""));
 }
 

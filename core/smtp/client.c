@@ -198,7 +198,7 @@ static void on_banner(struct smtp_client *c, const struct reply *r)
     }
     c->step = S_GO;
     c->tell_banner = true;
-    c->banner = r->text;
+    c->banner = r->line;
 }
 
 /* ---- messages */

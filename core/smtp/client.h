@@ -73,7 +73,8 @@ enum client_state {
 };
 
 struct smtp_client_ops {
-    /* Before-events (design 4.5): the banner came (event smtp:connect), the
+    /* Before-events (design 4.5): the banner came (event smtp:connect; text is
+     * the whole reply, "220 mx.example ESMTP"), the
      * EHLO answer came. Continue with smtp_client_go or give up with smtp_client_quit. */
     void (*banner)(void *ctx, struct str text);
     void (*ready)(void *ctx);

@@ -52,6 +52,7 @@ struct smtp_config {            /* read at start of session; owned by the engine
     struct str banner;          /* after "220 "; one or more lines separated by LF */
     struct str hostname;        /* smtp_active_hostname */
     struct str qualify_sender, qualify_recipient;   /* domain to add, or empty: refuse bare addresses */
+    struct str postmaster;      /* domain of a bare <postmaster>, who is always taken; empty: hostname */
     bool bare_lf_ok;            /* R3.1: turn a bare LF in content into CRLF; never ends data on it */
     bool max_reject;            /* recipients_max_reject */
     bool stress;                /* shortened deadlines, one error */

@@ -57,7 +57,7 @@ static bool read_path(struct smtp_server *s, struct arena *a, struct str arg, bo
         return bad_path(s, 501, mark, "domain literals are not taken here");
     /* RFC 5321 4.5.1: every server takes mail for <Postmaster>. */
     if (!sender && !out->addr.domain.n && !qualify.n && str_same_fold(out->addr.local, STR("postmaster")))
-        qualify = s->cfg->hostname;
+        qualify = s->cfg->postmaster.n ? s->cfg->postmaster : s->cfg->hostname;
     if (out->addr.local.n && !out->addr.domain.n) {
         if (!qualify.n)
             return bad_path(s, 501, mark, "the address must contain a domain");

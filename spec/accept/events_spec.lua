@@ -96,7 +96,7 @@ end }]], { banner = "220 strange.example ESMTP" })
   end)
 
   it("EV-T6 msg:fail:delivery is for the refused recipient only; a :fail: router gives msg:fail:internal", function()
-    local w = new(NAMES .. 'router.failing { driver = "redirect", domains = "example.org", local_parts = "gone", data = ":fail: nobody here" }\n'
+    local w = new(NAMES .. 'router.failing { driver = "redirect", domains = "example.org", local_parts = "gone", data = ":fail: nobody here", allow_fail = true }\n'
       .. 'router.here { driver = "accept", domains = "+local_domains", transport = "mailbox" }\n', { rcpt = "one@x.example 550 5.1.1 no" })
     w:send { from = "a@example.org", to = { "one@x.example", "two@x.example" } }
     assert.equals(1, count(events(w), "msg:fail:delivery"))
