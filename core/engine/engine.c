@@ -178,6 +178,7 @@ void engine_switch(struct engine *e, struct policy *p)
         e->past = realloc(e->past, (e->npast + 1) * sizeof *e->past);
         if (!e->past)
             die("no memory for a generation");
+        old->replaced_ms = clock_mono_ms();
         e->past[e->npast++] = old;
         sessions_tick(e);
     }

@@ -36,7 +36,7 @@ struct link {
     struct dest *dest;
     struct link *next, **at;            /* of the destination */
     enum link_state state;
-    bool idle, sent, host_error;
+    bool idle, sent, host_error, timed_out;
     struct attempt *attempt;
     struct stream *stream;
     struct smtp_client *client;
@@ -377,6 +377,7 @@ static void on_timer(void *ctx)
             link_arm(l);
             return;
         }
+        l->timed_out = true;
         smtp_client_timeout(l->client);
         link_flush(l);
     }
@@ -618,6 +619,10 @@ static void link_over(struct link *l)
     bool sent = l->sent, host_error = l->host_error;
     bool reused = l->client && smtp_client_messages(l->client) > (sent ? 1u : 0u);
 
+    if (l->timed_out && why.err == 0) {
+        why.err = ETIMEDOUT;
+        kind = "timeout";
+    }
     close_event(l);
     if (a) {
         a->link = NULL;

@@ -203,11 +203,62 @@ static void routed(void *ctx, struct route_item *items, size_t n)
         route_all(w);
 }
 
-static bool held_back(struct walk *w, const struct rcpt *r)
+static struct str domain_of(const struct rcpt *r)
 {
-    struct str domain = str_from(r->addr, str_rfind(r->addr, '@') + 1);
+    return str_from(r->addr, str_rfind(r->addr, '@') + 1);
+}
 
-    return !w->force && hold_domain(w->e, domain);
+static void matched(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct walk *w = ctx;
+    bool late = w->eval != NULL;
+
+    (void)why;
+    w->eval = NULL;
+    w->hold_asked = true;
+    /* A list that cannot be read holds nothing back: mail is not lost by going. */
+    if (st == ST_OK && val_bool(v, false)) {
+        w->held[w->at_rcpt++] = 1;
+        w->hold_asked = false;
+    }
+    if (late)
+        route_all(w);
+}
+
+/* hold_domains of the options, which may hold lookups. True: the recipient at
+ * hand may be routed; false: it is held, or the answer is still to come. */
+static bool not_held_by_option(struct walk *w, const struct rcpt *r)
+{
+    int all = w->force || w->hold_asked ? 0 : setting_everybody(w->set, SET_hold_domains, false);
+    struct eval *eval;
+
+    if (all == 0)
+        return true;
+    if (all == 1) {
+        w->held[w->at_rcpt++] = 1;
+        return false;
+    }
+    eval = policy_match(w->set->policy, setting_opt(SET_hold_domains), w->t, domain_of(r), matched, w);
+    if (eval)
+        w->eval = eval;
+    return false;
+}
+
+/* A hold an operator asked for, or a recipient that failed before and is not
+ * due: another one of the message woke it. */
+static bool waits(struct walk *w, const struct rcpt *r)
+{
+    if (w->force)
+        return false;
+    if (hold_domain(w->e, domain_of(r))) {
+        w->held[w->at_rcpt] = 1;
+        return true;
+    }
+    if (r->attempts && r->next_try > engine_now(w->e) + 1) {
+        w->held[w->at_rcpt] = 2;
+        return true;
+    }
+    return false;
 }
 
 void route_all(struct walk *w)
@@ -217,20 +268,13 @@ void route_all(struct walk *w)
         const struct rcpt *r = &w->t->rcpts[w->at_rcpt];
         struct eval *eval;
 
-        if (r->state != RCPT_PENDING) {
+        if (r->state != RCPT_PENDING || waits(w, r)) {
             w->at_rcpt++;
             continue;
         }
-        if (held_back(w, r)) {
-            w->held[w->at_rcpt++] = 1;
+        if (!not_held_by_option(w, r))
             continue;
-        }
-        /* A recipient that failed before and is not due waits for its time:
-         * another one of the message woke it. */
-        if (!w->force && r->next_try > engine_now(w->e) + 1 && r->attempts) {
-            w->held[w->at_rcpt++] = 2;
-            continue;
-        }
+        w->hold_asked = false;
         eval = policy_route(w->set->policy, w->t, r->addr, routed, w);
         if (eval)
             w->eval = eval;

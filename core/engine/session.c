@@ -440,30 +440,32 @@ void sessions_abort(struct engine *e)
         session_free(e->sessions);
 }
 
+static void end_generation(struct engine *e, const struct settings *old)
+{
+    for (struct session *s = e->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->set != old || s->ending || !s->srv)
+            continue;
+        smtp_server_shutdown(s->srv, STR("421 4.3.2 rules have changed, please connect again"));
+        session_pump(s);
+    }
+}
+
 /* Generations live at most an hour after they were replaced, and at most eight
  * at a time (design 4.8): their sessions end at the next pause. */
 void sessions_tick(struct engine *e)
 {
     enum { OLD_MS = 3600 * 1000, LIVE_MAX = 8 };
-    size_t kept_n = 0;
+    size_t live = 0;
 
     for (size_t i = 0; i < e->npast; i++) {
-        struct settings *old = e->past[i];
-        bool end = e->npast + 1 - i > LIVE_MAX || clock_mono_ms() - policy_born_ms(old->policy) > OLD_MS;
-
-        if (old->refs == 1) {
-            settings_release(old);
-            continue;
-        }
-        if (end)
-            for (struct session *s = e->sessions, *next; s; s = next) {
-                next = s->next;
-                if (s->set != old || s->ending || !s->srv)
-                    continue;
-                smtp_server_shutdown(s->srv, STR("421 4.3.2 rules have changed, please connect again"));
-                session_pump(s);
-            }
-        e->past[kept_n++] = old;
+        if (e->past[i]->refs == 1)
+            settings_release(e->past[i]);
+        else
+            e->past[live++] = e->past[i];
     }
-    e->npast = kept_n;
+    e->npast = live;
+    for (size_t i = 0; i < e->npast; i++)
+        if (e->npast + 1 - i > LIVE_MAX || clock_mono_ms() - e->past[i]->replaced_ms > OLD_MS)
+            end_generation(e, e->past[i]);
 }

@@ -39,6 +39,7 @@ enum setting {
 struct settings {
     unsigned refs;
     struct policy *policy;      /* held */
+    int64_t replaced_ms;        /* clock_mono_ms when another one took its place */
     log_sel log;
     struct str hostname, qualify_domain, qualify_recipient;
     char host_room[256];        /* where hostname lies if the system gave it */

@@ -61,7 +61,8 @@ struct walk {
     struct eval *eval;
     struct item *items, **items_end;
     uint32_t nitems;
-    uint8_t *held;                  /* by recipient */
+    uint8_t *held;                  /* by recipient: 1 held, 2 not due yet */
+    bool hold_asked;                /* hold_domains has let this recipient through */
     bool freeze; struct str freeze_why;
 
     /* deliver */

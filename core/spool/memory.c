@@ -403,7 +403,8 @@ static size_t memory_list(struct spool *sp, struct msg_id after, size_t max,
         at++;
     n = m->n - at < max ? m->n - at : max;
     v = must(calloc(n + 1, sizeof(*v)));
-    memcpy(v, m->v + at, n * sizeof *v);
+    if (n)
+        memcpy(v, m->v + at, n * sizeof *v);
     give_rows(v, n, row, ctx);
     free(v);
     return n;

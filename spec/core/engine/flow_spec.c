@@ -352,11 +352,14 @@ static void a_host_that_stalls_is_left_after_the_deadline(void **state)
         advance(700);
         snprintf(to, sizeof to, "== %s@x.example", words[i]);
         LOGGED(to);
+        peer_free(p);                   /* another one, healthy, in its place */
+        npeers = 0;
+        p = peer_at("192.0.2.1:25");
         engine_run_queue(engine);       /* hints are ignored on command */
-        advance(1);
-        break;                          /* the peer keeps what it was told: one word a world */
+        settle();
+        QUEUED(0);
+        advance(20);                    /* the kept connection ends */
     }
-    QUEUED(1);
 }
 
 static void commands_change_the_queue(void **state)
@@ -422,6 +425,147 @@ static void held_destinations_wait_and_go_when_released(void **state)
     engine_hold(engine, STR(""), false);
     settle();
     QUEUED(0);
+}
+
+static void the_option_holds_domains_too(void **state)
+{
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    p_str("hold_domains", "x.example");
+    P.matches = "x.example";
+    engine_up();
+    say("ann@there.example", "one@x.example two@y.example", MESSAGE);
+    LOGGED("=> two <two@y.example>");
+    NOT_LOGGED("=> one");
+    QUEUED(1);
+    engine_run_queue(engine);       /* a command goes before the option */
+    settle();
+    LOGGED("=> one <one@x.example>");
+    QUEUED(0);
+    p_str("hold_domains", "");
+}
+
+/* More mail for one place than may wait there at once: the rest stands aside
+ * and leaves room for mail that goes elsewhere. */
+static void a_slow_destination_leaves_room_for_others(void **state)
+{
+    struct peer *slow;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "slow.example", .transport = "out", .hosts = "192.0.2.1" });
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    engine_up();
+    slow = peer_at("192.0.2.1:25");
+    peer_tell(slow, STR("stall"), STR("dot"));
+    for (int i = 0; i < 600; i++)
+        say("ann@there.example", "x@slow.example", "Subject: x\r\n");
+    assert_int_equal(peer_connections(slow), 20);
+    log_text_seen[0] = 0;
+    say("ann@there.example", "bob@example.org", MESSAGE);
+    LOGGED("=> bob <bob@example.org>");
+    QUEUED(600);
+    peer_free(slow);                    /* it goes down, and comes back in good health */
+    npeers = 0;
+    peer_at("192.0.2.1:25");
+    P.steps[0].interval = 60;
+    for (int i = 0; i < 300 && spool_count(engine_spool(engine)); i++) {
+        log_text_seen[0] = 0;
+        advance(10);
+    }
+    QUEUED(0);
+}
+
+static void many_recipients_go_in_several_transactions(void **state)
+{
+    struct buf to = { 0 };
+    struct peer *p;
+
+    (void)state;
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    for (int i = 0; i < 250; i++)
+        buf_addf(&to, "%sr%d@x%d.example", i ? " " : "", i, i % 7);
+    buf_byte(&to, 0);
+    say("ann@there.example", buf_str(&to).p, MESSAGE);
+    buf_free(&to);
+    assert_int_equal(times(heard(p), "MAIL FROM"), 3);
+    assert_int_equal(times(heard(p), "RCPT TO"), 250);
+    QUEUED(0);
+}
+
+/* ---- sessions and generations */
+
+static struct session *connect_from(const char *ip)
+{
+    struct sock_addr peer = { .port = 4321 }, local = { .port = 25 };
+    struct session *s;
+
+    ip_parse(str_of(ip), &peer.ip);
+    ip_parse(STR("198.51.100.25"), &local.ip);
+    s = engine_session_bytes(engine, &peer, &local);
+    settle();
+    return s;
+}
+
+static void too_many_sessions_are_told_so(void **state)
+{
+    struct session *s[4];
+
+    (void)state;
+    p_int("smtp_accept_max", 3);
+    p_int("smtp_accept_max_per_host", 1);
+    engine_up();
+    s[0] = connect_from("192.0.2.1");
+    s[1] = connect_from("192.0.2.1");
+    s[2] = connect_from("192.0.2.2");
+    s[3] = connect_from("192.0.2.3");
+    assert_true(str_starts(buf_str(session_output(s[0])), STR("220 mx.example.org")));
+    assert_true(str_starts(buf_str(session_output(s[1])), STR("421 4.7.0")));
+    assert_true(str_starts(buf_str(session_output(s[2])), STR("220 ")));
+    assert_true(str_starts(buf_str(session_output(s[3])), STR("421 4.3.2")));
+    LOGGED("Connection from [192.0.2.1] refused: too many connections from that IP address");
+    for (int i = 0; i < 4; i++)
+        session_close(s[i]);
+    p_int("smtp_accept_max", 0);
+    p_int("smtp_accept_max_per_host", 0);
+}
+
+static void switch_to(uint32_t generation)
+{
+    struct policy *p = p_new(generation);
+
+    engine_switch(engine, p);
+    policy_release(p);
+    settle();
+}
+
+static void an_old_generation_ends_its_sessions(void **state)
+{
+    struct session *s[10], *late;
+
+    (void)state;
+    engine_up();
+    clock_step(5 * 3600 * 1000);        /* its age while it served does not count */
+    for (uint32_t i = 0; i < 8; i++) {
+        s[i] = connect_from("192.0.2.1");
+        switch_to(2 + i);
+    }
+    assert_true(session_over(s[0]));    /* nine are alive: the oldest goes */
+    assert_false(session_over(s[1]));
+    for (uint32_t i = 0; i < 20; i++)
+        switch_to(20 + i);
+    assert_false(session_over(s[2]));   /* generations nobody uses do not count */
+    late = connect_from("192.0.2.1");
+    switch_to(50);
+    clock_step(3601 * 1000);
+    switch_to(51);
+    assert_true(session_over(s[2]));
+    assert_true(session_over(late));
+    assert_int_not_equal(str_find_str(buf_str(session_output(late)), STR("421 4.3.2")), SIZE_MAX);
+    for (uint32_t i = 0; i < 8; i++)
+        session_close(s[i]);
+    session_close(late);
 }
 
 static const char *seen_event(const char *name, const struct txn *t, struct str data, int err)
@@ -638,6 +782,11 @@ static int run(void)
         T(a_host_that_stalls_is_left_after_the_deadline),
         T(commands_change_the_queue),
         T(held_destinations_wait_and_go_when_released),
+        T(the_option_holds_domains_too),
+        T(a_slow_destination_leaves_room_for_others),
+        T(many_recipients_go_in_several_transactions),
+        T(too_many_sessions_are_told_so),
+        T(an_old_generation_ends_its_sessions),
         N("EV-T1 EV-T5 EV-T7 events come in their order", events_come_in_their_order),
         N("EV-T2 an objection at tcp:connect makes no connection", an_objection_at_tcp_connect_makes_no_connection),
         N("EV-T3 an objection to the banner closes the connection", an_objection_to_the_banner_closes),

@@ -32,6 +32,7 @@ static struct {
     int ntransports;
     struct retry_step steps[4];
     size_t nsteps;
+    const char *matches;        /* subjects every list holds, if it is no constant */
     const char *events;         /* names that are wanted, between spaces */
     const char *(*answer)(const char *name, const struct txn *t, struct str data, int err);
     enum verb (*acl)(enum phase ph, const struct txn *t);
@@ -165,15 +166,17 @@ struct eval *policy_option(struct policy *p, int opt, struct txn *t, opt_done *d
 
 static inline void p_match_run(struct eval *e)
 {
-    struct val v = { .type = VAL_BOOL };
+    struct val v = { .type = VAL_BOOL, .u.b = P.matches && strstr(P.matches, e->text) };
 
     ((opt_done *)e->done)(e->ctx, ST_OK, &v, NULL);
 }
 
 struct eval *policy_match(struct policy *p, int opt, struct txn *t, struct str subject, opt_done *done, void *ctx)
 {
-    (void)subject;
-    return p_ask((struct eval){ .run = p_match_run, .done = (void *)done, .ctx = ctx, .p = p, .opt = opt, .t = t });
+    struct eval e = { .run = p_match_run, .done = (void *)done, .ctx = ctx, .p = p, .opt = opt, .t = t };
+
+    snprintf(e.text, sizeof e.text, "%.*s", STR_ARG(subject));
+    return p_ask(e);
 }
 
 bool policy_has_acl(const struct policy *p, enum phase ph)
