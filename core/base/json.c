@@ -267,12 +267,12 @@ static bool find(struct str object, const char *name, struct str *value, bool *i
 
 bool json_get(struct arena *a, struct str object, const char *name, struct str *value)
 {
+    struct str text;
     bool is_string;
 
-    if (!find(object, name, value, &is_string))
-        return false;
-    if (is_string)
-        *value = decode(a, *value);
+    if (!find(object, name, &text, &is_string))
+        return false;           /* *value keeps the caller's default */
+    *value = is_string ? decode(a, text) : text;
     return true;
 }
 

@@ -20,7 +20,7 @@ void json_member_int(struct buf *out, const char *name, int64_t value);
 void json_member_bool(struct buf *out, const char *name, bool value);
 
 /* The value of a member of one object: a string decoded, anything else as its
- * text. False: not there, or the object is damaged up to there. */
+ * text. False: not there, or the object is damaged up to there; *value is as it was. */
 bool json_get(struct arena *a, struct str object, const char *name, struct str *value);
 bool json_get_int(struct str object, const char *name, int64_t *value);
 bool json_get_bool(struct str object, const char *name);        /* false if it is not true */

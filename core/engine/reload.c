@@ -31,7 +31,6 @@ struct reload {
     struct checker *checker;
     struct facts facts;
     uint64_t waiting;               /* workers that have not answered */
-    uint64_t ready;                 /* workers that built it */
     struct timer limit;
     struct waiter waiter[WAITERS_MAX];
     size_t nwaiters;
@@ -167,6 +166,24 @@ static void on_limit(void *ctx)
     refuse(ctx, STR("a worker takes too long to load the rules"));
 }
 
+static unsigned ask_workers(struct reload *r, unsigned most)
+{
+    struct house *h = r->h;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < h->workers && n < most; i++) {
+        struct staff *s = &h->staff[i];
+
+        if (s->state != STAFF_UP || s->building != 0)
+            continue;
+        s->building = r->generation;
+        r->waiting |= UINT64_C(1) << i;
+        staff_send(s, (struct ipc){ .type = IPC_RULES, .a = r->generation, .fd = r->snapshot });
+        n++;
+    }
+    return n;
+}
+
 static void on_checked(void *ctx, struct facts *f)
 {
     struct reload *r = ctx;
@@ -183,19 +200,9 @@ static void on_checked(void *ctx, struct facts *f)
         refuse(r, str_of(why.text));
         return;
     }
-    for (unsigned i = 0; i < h->workers; i++) {
-        struct staff *s = &h->staff[i];
-
-        if (s->state != STAFF_UP || s->building != 0)
-            continue;
-        s->building = r->generation;
-        r->waiting |= UINT64_C(1) << i;
-        staff_send(s, (struct ipc){ .type = IPC_RULES, .a = r->generation, .fd = r->snapshot });
-    }
-    if (r->waiting == 0)
+    timer_set(h->loop, &r->limit, BUILD_MS);
+    if (ask_workers(r, 1) == 0)
         commit(r);
-    else
-        timer_set(h->loop, &r->limit, BUILD_MS);
 }
 
 bool reload_built(struct staff *s, bool ok, struct str problems)
@@ -205,9 +212,10 @@ bool reload_built(struct staff *s, bool ok, struct str problems)
     if (!r || s->building != r->generation)
         return false;
     r->waiting &= ~(UINT64_C(1) << s->number);
+    /* One worker goes first: rules that kill it have killed one, not all. */
     if (!ok)
         refuse(r, problems);
-    else if (r->waiting == 0)
+    else if (r->waiting == 0 && ask_workers(r, UINT32_MAX) == 0)
         commit(r);
     return true;
 }

@@ -6,42 +6,24 @@
  * living take its shards at once; it comes back to a free number, so nothing is
  * ever taken from a worker that lives.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "engine/house.h"
-
-/* The spool names a shard's directory by its number (docs/spool.md). */
-static bool shard_number(const char *name, unsigned *n)
-{
-    uint64_t v;
-
-    if (strncmp(name, "shard", 5) == 0)
-        name += 5;
-    while (*name == '-' || *name == '.')
-        name++;
-    if (!isdigit((unsigned char)*name) || !str_u64(str_of(name), SHARDS_MAX - 1, &v))
-        return false;
-    *n = (unsigned)v;
-    return true;
-}
+#include "spool/shard.h"
 
 void shards_scan(struct house *h)
 {
-    struct dirent *e;
-    unsigned n;
-    DIR *d;
+    unsigned found[SHARDS_MAX];
+    size_t n = shard_list(h->spool, found, SHARDS_MAX);
 
     for (unsigned i = 0; i < SHARDS_MAX; i++)
         h->owner[i] = NOBODY;
-    d = opendir(h->spool);
-    while (d && (e = readdir(d)))
-        if (shard_number(e->d_name, &n))
-            h->exists[n] = true;
-    if (d)
-        closedir(d);
+    for (size_t i = 0; i < n; i++) {
+        if (found[i] < SHARDS_MAX)
+            h->exists[found[i]] = true;
+        else
+            fprintf(stderr, "perigee: shard %u of %s is beyond what an engine serves (%d)\n", found[i], h->spool, SHARDS_MAX);
+    }
 }
 
 static void tell(struct staff *s, const uint8_t *others, size_t n)

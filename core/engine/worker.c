@@ -84,6 +84,101 @@ static void open_log(struct worker *w, const struct policy *p)
     facts_free(&f);
 }
 
+/* ---- shards */
+
+struct aside { struct worker *w; struct msg_id id; unsigned deaths; };
+
+static void on_aside(void *ctx, enum status st, const struct why *why)
+{
+    struct aside *a = ctx;
+
+    if (st == ST_OK) {
+        log_line(LOG_MAIN, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
+        log_line(LOG_PANIC, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
+        shared_count(a->w->c->shared, a->w->c->number, COUNT_set_aside, 1);
+    } else if (st != ST_NONE) {
+        log_line(LOG_PANIC, "%s killed %u workers and cannot be set aside: %s", a->id.s, a->deaths, why ? why->text : "");
+    }
+    free(a);
+}
+
+/* Design section 3: a message that was at hand when two workers died waits for
+ * a person. */
+static void set_aside(struct worker *w, unsigned shard)
+{
+    struct msg_id id[FOUND_MAX];
+    unsigned deaths[FOUND_MAX];
+    size_t n = crash_found(w->c->shared, shard, id, deaths, FOUND_MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        struct aside *a;
+
+        if (deaths[i] < 2)
+            continue;
+        a = malloc(sizeof *a);
+        if (!a)
+            die("out of memory: a message set aside");
+        *a = (struct aside){ w, id[i], deaths[i] };
+        crash_clear(w->c->shared, shard, id[i]);
+        engine_queue(w->engine, QUEUE_FREEZE, id[i], STR("perigee"), on_aside, a);
+    }
+}
+
+/* A shard whose last owner is still dying is locked for a moment. */
+static void take_shards(void *ctx)
+{
+    struct worker *w = ctx;
+    bool again = false, took = false;
+    struct why why;
+
+    for (unsigned n = 0; n < SHARDS_MAX; n++) {
+        enum status st;
+
+        if (!w->want[n] || w->have[n])
+            continue;
+        shared_beat_ahead(w->c->shared, w->c->number, OPENING_MS);
+        st = spool_take(engine_spool(w->engine), n, &why);
+        shared_beat(w->c->shared, w->c->number);
+        if (st == ST_AGAIN) {
+            again = true;
+            continue;
+        }
+        if (st != ST_OK)
+            fail(w, EX_DATAERR, why.text);
+        w->have[n] = 1;
+        took = true;
+        spool_set_home(engine_spool(w->engine), n, n == w->home);
+        set_aside(w, n);
+    }
+    if (took)
+        engine_start(w->engine);
+    if (again)
+        timer_set(w->loop, &w->shard_retry, SHARD_RETRY_MS);
+}
+
+static void on_shards(struct worker *w, const struct ipc *m)
+{
+    w->home = m->a;
+    if (m->a < SHARDS_MAX)
+        w->want[m->a] = 1;
+    for (size_t i = 0; i < m->text.n; i++)
+        w->want[(unsigned char)m->text.p[i]] = 1;
+    if (engine_policy(w->engine))
+        take_shards(w);         /* else with the first generation */
+}
+
+/* Shards that are not home drain; an empty one goes (design section 3). */
+static void remove_empty(struct worker *w)
+{
+    for (unsigned n = 0; n < SHARDS_MAX; n++) {
+        if (!w->have[n] || n == w->home || spool_remove_shard(engine_spool(w->engine), n, NULL) != ST_OK)
+            continue;
+        w->have[n] = w->want[n] = 0;
+        log_line(LOG_MAIN, "shard %u was drained and removed", n);
+        tell(w, (struct ipc){ .type = IPC_EMPTY, .a = n });
+    }
+}
+
 /* ---- generations */
 
 static struct policy *build(struct worker *w, int fd, uint32_t generation, struct facts *f)
@@ -142,6 +237,7 @@ static void on_switch(struct worker *w, const struct ipc *m)
     w->snapshot = w->built_snapshot;
     w->built_snapshot = -1;
     w->orders.generation = m->a;
+    take_shards(w);             /* the first time: nothing is served before */
     tell(w, (struct ipc){ .type = IPC_SERVING, .a = m->a });
 }
 
@@ -159,83 +255,6 @@ static void replace_worn(struct worker *w)
         engine_switch(w->engine, p);
     }
     facts_free(&f);
-}
-
-/* ---- shards */
-
-static void nobody_asks(void *ctx, enum status st, const struct why *why)
-{
-    (void)ctx, (void)st, (void)why;
-}
-
-static void set_aside(struct worker *w, unsigned shard)
-{
-    struct msg_id id[FOUND_MAX];
-    unsigned deaths[FOUND_MAX];
-    size_t n = crash_found(w->c->shared, shard, id, deaths, FOUND_MAX);
-
-    for (size_t i = 0; i < n; i++) {
-        if (deaths[i] < 2)
-            continue;
-        log_line(LOG_PANIC, "%s set aside frozen: %u workers died over it", id[i].s, deaths[i]);
-        log_line(LOG_MAIN, "%s set aside frozen: %u workers died over it", id[i].s, deaths[i]);
-        shared_count(w->c->shared, w->c->number, COUNT_set_aside, 1);
-        engine_queue(w->engine, QUEUE_FREEZE, id[i], STR("perigee"), nobody_asks, NULL);
-    }
-}
-
-/* A shard whose last owner is still dying is locked for a moment. */
-static void take_shards(void *ctx)
-{
-    struct worker *w = ctx;
-    bool again = false, took = false;
-    struct why why;
-
-    for (unsigned n = 0; n < SHARDS_MAX; n++) {
-        enum status st;
-
-        if (!w->want[n] || w->have[n])
-            continue;
-        shared_beat_ahead(w->c->shared, w->c->number, OPENING_MS);
-        st = spool_take(engine_spool(w->engine), n, &why);
-        shared_beat(w->c->shared, w->c->number);
-        if (st == ST_AGAIN) {
-            again = true;
-            continue;
-        }
-        if (st != ST_OK)
-            fail(w, EX_DATAERR, why.text);
-        w->have[n] = 1;
-        took = true;
-        spool_set_home(engine_spool(w->engine), n, n == w->home);
-        set_aside(w, n);
-    }
-    if (took)
-        engine_start(w->engine);
-    if (again)
-        timer_set(w->loop, &w->shard_retry, SHARD_RETRY_MS);
-}
-
-static void on_shards(struct worker *w, const struct ipc *m)
-{
-    w->home = m->a;
-    if (m->a < SHARDS_MAX)
-        w->want[m->a] = 1;
-    for (size_t i = 0; i < m->text.n; i++)
-        w->want[(unsigned char)m->text.p[i]] = 1;
-    take_shards(w);
-}
-
-/* Shards that are not home drain; an empty one goes (design section 3). */
-static void remove_empty(struct worker *w)
-{
-    for (unsigned n = 0; n < SHARDS_MAX; n++) {
-        if (!w->have[n] || n == w->home || spool_remove_shard(engine_spool(w->engine), n, NULL) != ST_OK)
-            continue;
-        w->have[n] = w->want[n] = 0;
-        log_line(LOG_MAIN, "shard %u was drained and removed", n);
-        tell(w, (struct ipc){ .type = IPC_EMPTY, .a = n });
-    }
 }
 
 /* ---- listening */
