@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "peer.h"
 
@@ -1154,6 +1155,39 @@ static void the_addresses_asked_about_are_taken_apart(void **state)
     peer_free(&p);
 }
 
+/* What ten thousand idle clients cost us, sockets aside. */
+static void an_idle_session_is_small(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    (void)state;
+    skip();     /* another allocator */
+#else
+    enum { N = 500 };
+    static struct peer p[N];
+    struct mallinfo2 before = mallinfo2(), after;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        peer_init(&p[i]);
+        peer_start(&p[i]);
+        peer_say(&p[i], EHLO);
+        peer_say(&p[i], MAIL RCPT "DATA\r\n");
+        peer_say(&p[i], MSG);
+        peer_say(&p[i], "NOOP\r\nNO");
+        peer_say(&p[i], "OP\r\n");
+        buf_free(&p[i].said);
+        buf_free(&p[i].notes);
+        buf_free(&p[i].asked);
+        buf_free(&p[i].content);
+        buf_free(&p[i].kept);
+    }
+    after = mallinfo2();
+    assert_true(sizeof(struct conn) + (after.uordblks - before.uordblks) / N < 1024);
+    for (int i = 0; i < N; i++)
+        peer_free(&p[i]);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1199,6 +1233,7 @@ int main(void)
         cmocka_unit_test(unqualified_addresses_may_get_a_domain),
         cmocka_unit_test(sloppy_paths_are_taken_where_a_site_wants_them),
         cmocka_unit_test(the_addresses_asked_about_are_taken_apart),
+        cmocka_unit_test(an_idle_session_is_small),
         cmocka_unit_test(deadlines),
         cmocka_unit_test(content_has_deadlines_too),
     };
