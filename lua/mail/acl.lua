@@ -12,6 +12,8 @@ local modifiers = use "modifiers"
 local report = use "report"
 local acl = {}
 
+modifiers.changed = conditions.forget
+
 -- The end of an ACL (design 4.2): these deny, all others accept.
 local DENY = { rcpt = true, vrfy = true, expn = true, etrn = true, atrn = true, wellknown = true }
 -- Phases whose result nobody hears: only accept and warn may stand there.

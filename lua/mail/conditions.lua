@@ -28,6 +28,8 @@ local function recipient(m) return ((m.local_part or "") .. "@" .. (m.domain or 
 local function authenticator(m) return (m.sender_host_authenticated or ""):lower() end
 local function cipher(m) return (m.tls_in_cipher or ""):lower() end
 
+-- `subject` is what the list is asked about; its text is kept in the ev for the
+-- statements that follow, since reading a variable costs more than a look at a hash.
 local LISTS = {
   hosts          = { kind = "host",    subject = client,       data = "host_data" },
   authenticated  = { kind = "local",   subject = authenticator, absent = true },
@@ -43,13 +45,20 @@ conditions.LISTS = LISTS
 -- Is the subject in the list? Keeps what the list said about it, where a
 -- variable shows that.
 local function ask(row, match, ev)
-  local subject = row.subject(ev.m)
+  local subject = ev[row]
+  if not subject then
+    subject = row.subject(ev.m)
+    ev[row] = subject
+  end
   -- not authenticated and not encrypted is "no" whatever the list says
   if row.absent and subject == "" then return false end
   local hit, data = match(subject, ev)
   if hit and data and row.data then host.fact(ev.m, row.data, data) end
   return hit
 end
+
+-- A control may have changed the case of the local part.
+function conditions.forget(ev) ev[LISTS.local_parts], ev[LISTS.recipients] = nil, nil end
 
 local function list_condition(name, value, where)
   local row = LISTS[name]

@@ -362,7 +362,7 @@ for name, row in pairs(host.acl_words.control) do
       end
       local text = name
       for i = 1, select("#", ...) do text = text .. "/" .. tostring((select(i, ...))) end
-      modifiers.control_run(ev.m, text, where)
+      modifiers.control_run(ev, text, where)
     end
   else
     control[name] = function() error(string.format("control.%s comes with %s", name, row.feature or "a later feature"), 2) end

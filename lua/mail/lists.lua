@@ -11,96 +11,16 @@
 
 local host, use = ...
 local words = use "words"
+local items = use "lists_items"
+local hosts = use "lists_hosts"
+local fail, grow = items.fail, items.grow
 local lists = {}
-
--- primary_hostname, or what the system calls itself.
-function lists.hostname() return (use("site").value("primary_hostname") or host.hostname()):lower() end
 
 lists.KINDS = { domain = "domainlist", host = "hostlist", address = "addresslist", ["local"] = "localpartlist" }
 
 -- kind -> name -> { value =, where =, match = nil until first used }
 lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 
-local function fail(where, text) error(where .. ": " .. text, 0) end
-
--- Words of host lists that look like named lists.
-local FLAGS = { ignore_unknown = true, include_unknown = true, ignore_defer = true, include_defer = true }
-
--- ---- regular expressions, shared by every list
-
-local regexes = {}
-local function regex(pattern, where)
-  local re = regexes[pattern]
-  if not re then
-    local why
-    re, why = host.regex(pattern, "i")
-    if not re then fail(where, 'the regular expression "' .. pattern .. '" is wrong: ' .. why) end
-    regexes[pattern] = re
-  end
-  return re
-end
-
-local function by_regex(pattern, where)
-  local re = regex(pattern, where)
-  return function(subject)
-    local hit, why = host.regex_match(re, subject)
-    if hit == nil and why then error(host.again("regular expression " .. pattern .. ": " .. why)) end
-    if hit then return true, subject end
-  end
-end
-
--- ---- files
-
-local UNBUILT = { "partial%d*[-(]", "wildlsearch;", "nwildlsearch;", "iplsearch;", "cdb;", "dbm", "dsearch;", "lmdb;", "sqlite;",
-                  "redis;", "pgsql;", "mysql;", "ldap", "dnsdb;", "nis", "passwd;", "oracle;", "cidr;", "json;" }
-
-local function file_item(item, where)
-  local path = item:match("^lsearch;%s*(.+)$")
-  if path then return path end
-  for _, form in ipairs(UNBUILT) do
-    if item:find("^" .. form) or item:find("^net%d*%-" .. form) then
-      fail(where, 'the list item "' .. item .. '" comes with the lookups; lsearch;FILE is there now')
-    end
-  end
-end
-
--- The value a file gives for a key: true and data, or nothing.
-local function in_file(path, key)
-  local status, value = host.lsearch(path, key)
-  if status == "ok" then return true, value end
-  if status == "again" then error(host.again(value)) end
-end
-
--- ---- steps: each is { no = negated, try = function(subject, ev) -> hit, data, stop }
-
--- A step that is a set of lower-case texts; add() keeps it growing while the
--- polarity stays the same.
-local function set_step(no)
-  local set = {}
-  return { no = no, set = set, try = function(subject)
-    local data = set[subject]
-    if data then return true, data end
-  end }
-end
-
-local function suffix_step(no)
-  local tails, lengths = {}, {}
-  local step = { no = no, tails = tails }
-  function step.add(tail)
-    if not tails[tail] then
-      tails[tail] = true
-      for _, n in ipairs(lengths) do if n == #tail then return end end
-      lengths[#lengths + 1] = #tail
-    end
-  end
-  function step.try(subject)
-    for i = 1, #lengths do
-      local n = lengths[i]
-      if #subject >= n and tails[subject:sub(-n)] then return true, subject end
-    end
-  end
-  return step
-end
 
 local function named_item(kind, name, where, as_kind)
   local entry
@@ -113,20 +33,14 @@ end
 
 -- ---- the kinds: item(text, where, no, last) -> step, or nil when it was put into `last`
 
-local make = {}
-
-local function grow(last, no, field, build)
-  if last and last.no == no and last[field] then return last, nil end
-  local step = build(no)
-  return step, step
-end
+local make = { host = hosts.item }
 
 local function common(kind, item, where)
   if item == "*" then return function(subject) return true, subject end end
-  if item:sub(1, 1) == "^" then return by_regex(item, where) end
-  local path = file_item(item, where)
+  if item:sub(1, 1) == "^" then return items.regex(item, where) end
+  local path = items.file(item, where)
   if path then
-    return function(subject) return in_file(path, subject) end
+    return function(subject) return items.in_file(path, subject) end
   end
 end
 
@@ -150,7 +64,7 @@ end
 function make.domain(item, where, no, last)
   item = item:lower()
   if item == "@" then
-    return { no = no, try = function(subject) return subject == lists.hostname(), subject end }
+    return { no = no, try = function(subject) return subject == hosts.hostname(), subject end }
   elseif item == "@[]" then
     return { no = no, try = function(subject)
       local ip = subject:match("^%[i?p?v?6?:?([%x:%.]+)%]$")
@@ -165,13 +79,13 @@ function make.domain(item, where, no, last)
   local try = common("domain", item, where)
   if try then return { no = no, try = try } end
   if item:sub(1, 1) == "*" then
-    local step, new = grow(last, no, "tails", suffix_step)
+    local step, new = grow(last, no, "tails", items.suffixes)
     step.add(item:sub(2))
     return new
   end
   if item:find("*", 1, true) then fail(where, 'the domain "' .. item .. '": a * may only stand at its beginning') end
   if item:find("@", 1, true) then fail(where, 'the domain "' .. item .. '" holds an @: is this an address list?') end
-  local step, new = grow(last, no, "set", set_step)
+  local step, new = grow(last, no, "set", items.set)
   step.set[item] = item
   return new
 end
@@ -181,35 +95,43 @@ make["local"] = function(item, where, no, last)
   local try = common("local", item, where)
   if try then return { no = no, try = try } end
   if item:sub(1, 1) == "*" then
-    local step, new = grow(last, no, "tails", suffix_step)
+    local step, new = grow(last, no, "tails", items.suffixes)
     step.add(item:sub(2))
     return new
   end
-  local step, new = grow(last, no, "set", set_step)
+  local step, new = grow(last, no, "set", items.set)
   step.set[item] = item
   return new
+end
+
+-- The halves of the address that is asked about, kept for the items that follow.
+local function halves(subject, ev)
+  if ev and ev.halves_of == subject then return ev.left, ev.right end
+  local l, d = subject:match("^(.*)@([^@]*)$")
+  if ev then ev.halves_of, ev.left, ev.right = subject, l, d end
+  return l, d
 end
 
 -- An address item: whole address, user@domain-item, *@domain-item, or a domain
 -- item alone. The subject is "local@domain", lower case; "" is the null sender.
 function make.address(item, where, no, last)
   if item == "" then
-    local step, new = grow(last, no, "set", set_step)
+    local step, new = grow(last, no, "set", items.set)
     step.set[""] = ""
     return new
   end
   if item:sub(1, 2) == "@@" then fail(where, 'the list item "' .. item .. '" comes with the lookups') end
   if item == "*" then return { no = no, try = function(subject) return true, subject end } end
-  if item:sub(1, 1) == "^" then return { no = no, try = by_regex(item, where) } end
-  local path = file_item(item, where)
+  if item:sub(1, 1) == "^" then return { no = no, try = items.regex(item, where) } end
+  local path = items.file(item, where)
   if path then
     return { no = no, try = function(subject)
-      if subject ~= "" then return in_file(path, subject) end
+      if subject ~= "" then return items.in_file(path, subject) end
     end }
   end
   local user, domain = item:match("^(.*)@([^@]*)$")
   if user and user ~= "" and not user:find("*", 1, true) and domain ~= "" and not domain:find("^[%*%+%^@]") and not domain:find(";", 1, true) then
-    local step, new = grow(last, no, "set", set_step)
+    local step, new = grow(last, no, "set", items.set)
     step.set[item:lower()] = item:lower()
     return new
   end
@@ -217,146 +139,11 @@ function make.address(item, where, no, last)
   local tail = user and user:sub(1, 1) == "*" and user:sub(2):lower()
   user = user and user:lower()
   return { no = no, try = function(subject, ev)
-    local l, d = subject:match("^(.*)@([^@]*)$")
+    local l, d = halves(subject, ev)
     if not d then return end
     if user and not (tail and (tail == "" or l:sub(-#tail) == tail) or l == user) then return end
     if domains(d, ev) then return true, subject end
   end }
-end
-
--- ---- hosts
-
-local function packed(subject, ev)
-  if ev and ev.ip_text == subject then return ev.ip end
-  local ip = host.ip_pack(subject)
-  if ev then ev.ip_text, ev.ip = subject, ip end
-  return ip
-end
-
-local function net_step(no)
-  local sets, bits = {}, {}             -- bits -> packed network -> true; bits in use
-  local step = { no = no, nets = sets }
-  function step.add(ip, width)
-    if not sets[width] then
-      sets[width] = {}
-      bits[#bits + 1] = width
-    end
-    sets[width][host.ip_mask(ip, width)] = true
-  end
-  function step.try(subject, ev)
-    local ip = packed(subject, ev)
-    if not ip then return end
-    for i = 1, #bits do
-      if sets[bits[i]][host.ip_mask(ip, bits[i])] then return true, subject end
-    end
-  end
-  return step
-end
-
--- What to do when a host's name cannot be known (reference: Exim's +ignore_unknown
--- and kin). "stop" tells the chain that the whole list says no.
-local function unknown(mode)
-  if mode.unknown == "ignore" then return nil end
-  if mode.unknown == "include" then return true end
-  return nil, nil, true
-end
-
-local function later(mode, text)
-  if mode.defer == "ignore" then return nil end
-  if mode.defer == "include" then return true end
-  error(host.again(text))
-end
-
--- Items about the client's name need the mail object: only the client has one.
-local function name_item(mode, fits)
-  return function(subject, ev)
-    local m = ev and ev.m
-    if not m then error("a host list with names in it can only be asked about the client of a session", 0) end
-    local name = m.sender_host_address == subject and m.sender_host_name or nil
-    if name then return fits(name:lower(), ev) end
-    if m.sender_host_address ~= subject then
-      local status, found, why = host.reverse(subject)
-      if status == "ok" then return fits(found[1].name, ev) end
-      if status == "again" then return later(mode, why) end
-      return unknown(mode)
-    end
-    if m.host_lookup_deferred then return later(mode, "the name of " .. subject .. " could not be looked up") end
-    return unknown(mode)
-  end
-end
-
-local function address_of(mode, name)
-  return function(subject, ev)
-    local status, found, why = host.hosts(name, { mx = false })
-    if status == "again" then return later(mode, why) end
-    if status ~= "ok" then return unknown(mode) end
-    local ip = packed(subject, ev)
-    for _, h in ipairs(found) do
-      if host.ip_pack(h.ip) == ip then return true, name end
-    end
-  end
-end
-
-local function net_lookup(item, where)
-  local width, path = item:match("^net(%d*)%-lsearch;%s*(.+)$")
-  if not path then return nil end
-  return function(subject, ev)
-    local ip = packed(subject, ev)
-    if not ip then return end
-    local key = subject
-    if width ~= "" then key = host.ip_text(host.ip_mask(ip, tonumber(width))) .. "/" .. width end
-    return in_file(path, key)
-  end
-end
-
-function make.host(item, where, no, last, mode)
-  local flag, what = item:match("^%+(%a+)_(%a+)$")
-  if flag and FLAGS[flag .. "_" .. what] then
-    mode[what] = flag
-    return nil
-  end
-  if item == "" then return { no = no, try = function(subject) return subject == "" end } end
-  if item == "*" then return { no = no, try = function() return true end } end
-  if item == "@[]" then return { no = no, try = function(subject) return host.is_local(subject), subject end } end
-  if item == "@" then
-    local now = { unknown = mode.unknown, defer = mode.defer }
-    return { no = no, try = function(subject, ev) return address_of(now, lists.hostname())(subject, ev) end }
-  end
-  item = item:lower()
-
-  local now = { unknown = mode.unknown, defer = mode.defer }
-  local lookup = net_lookup(item, where)
-  if lookup then return { no = no, try = lookup } end
-  local path = file_item(item, where)
-  if path then
-    return { no = no, try = name_item(now, function(name) return in_file(path, name) end) }
-  end
-  if item:sub(1, 1) == "^" then
-    return { no = no, try = name_item(now, by_regex(item, where)) }
-  end
-
-  local text, width = item:match("^%[?([%x:%.]+)%]?/(%d+)$")
-  text = text or item:match("^%[?([%x:%.]+)%]?$")
-  local ip = text and host.ip_pack(text)
-  if ip then
-    local most = ip:byte(1) == 4 and 32 or 128
-    width = tonumber(width or most)
-    if width > most then fail(where, 'the network "' .. item .. '" is too long: at most /' .. most) end
-    local step, new = grow(last, no, "nets", net_step)
-    step.add(ip, width)
-    return new
-  end
-  if item:find("/", 1, true) or item:find("^[%d%.]+$") then
-    fail(where, '"' .. item .. '" is neither an address, a network nor a host name')
-  end
-  if item:sub(1, 1) == "*" then
-    local tail = item:sub(2)
-    return { no = no, try = name_item(now, function(name)
-      if #name >= #tail and name:sub(-#tail) == tail then return true, name end
-    end) }
-  end
-  if item:find("*", 1, true) then fail(where, 'the host "' .. item .. '": a * may only stand at its beginning') end
-  return { no = no, try = address_of(now, item) }
 end
 
 -- ---- compiling
@@ -403,7 +190,7 @@ local function step_of(kind, item, where, last, mode)
   local bang, rest = item:match("^%s*(!)%s*(.*)$")
   if bang then no, item = true, rest end
   local name = item:match("^%+([%w_]+)$")
-  if name and not (kind == "host" and FLAGS[name]) and name ~= "caseful" then
+  if name and not (kind == "host" and hosts.FLAGS[name]) and name ~= "caseful" then
     lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
     return { no = no, try = named_item(kind, name, where) }
   end

@@ -111,6 +111,7 @@ function controls.submission(m, options, where)
 end
 
 modifiers.controls = controls
+modifiers.changed = nil        -- set by acl.lua: function(ev), called after a control
 
 local function control_split(text, where)
   if type(text) ~= "string" then error(where .. ": control takes a text such as \"freeze/no_tell\"", 0) end
@@ -130,13 +131,14 @@ function modifiers.control_names(value, where)
   return names
 end
 
-function modifiers.control_run(m, text, where)
+function modifiers.control_run(ev, text, where)
   local name, options = control_split(text, where)
   local fn = controls[name]
   if not fn then
     error(string.format('%s: there is no control "%s"%s', where, name, words.meant(name, controls)), 0)
   end
-  fn(m, options, where, name)
+  fn(ev.m, options, where, name)
+  modifiers.changed(ev)
 end
 
 local function control(value, where)
@@ -147,7 +149,7 @@ local function control(value, where)
   return function(ev)
     for i = 1, #items do
       local text = value_of(items[i], ev)
-      if text then modifiers.control_run(ev.m, text, where) end
+      if text then modifiers.control_run(ev, text, where) end
     end
   end
 end

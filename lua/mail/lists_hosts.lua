@@ -1,0 +1,157 @@
+-- lists_hosts - items of host lists: addresses, networks, names
+--
+-- Networks are hashes by length. Names cost look-ups: those with wildcards look at
+-- the client's verified name, plain ones at the addresses the name has. What cannot
+-- be found out is raised, unless +ignore_ or +include_ says otherwise (as Exim).
+
+local host, use = ...
+local items = use "lists_items"
+local fail, grow, in_file = items.fail, items.grow, items.in_file
+local hosts = {}
+
+-- Words of host lists that look like named lists.
+hosts.FLAGS = { ignore_unknown = true, include_unknown = true, ignore_defer = true, include_defer = true }
+
+-- primary_hostname, or what the system calls itself.
+function hosts.hostname() return (use("site").value("primary_hostname") or host.hostname()):lower() end
+
+local function packed(subject, ev)
+  if ev and ev.ip_text == subject then return ev.ip end
+  local ip = host.ip_pack(subject)
+  if ev then ev.ip_text, ev.ip = subject, ip end
+  return ip
+end
+
+local function net_step(no)
+  local whole = {}                      -- packed address -> true
+  local sets, bits = {}, {}             -- bits -> packed network -> true; bits in use
+  local step = { no = no, nets = sets }
+  function step.add(ip, width)
+    if width == (ip:byte(1) == 4 and 32 or 128) then
+      whole[ip] = true
+      return
+    end
+    if not sets[width] then
+      sets[width] = {}
+      bits[#bits + 1] = width
+    end
+    sets[width][host.ip_mask(ip, width)] = true
+  end
+  function step.try(subject, ev)
+    local ip = packed(subject, ev)
+    if not ip then return end
+    if whole[ip] then return true, subject end
+    for i = 1, #bits do
+      if sets[bits[i]][host.ip_mask(ip, bits[i])] then return true, subject end
+    end
+  end
+  return step
+end
+
+-- What to do when a host's name cannot be known (reference: Exim's +ignore_unknown
+-- and kin). "stop" tells the chain that the whole list says no.
+local function unknown(mode)
+  if mode.unknown == "ignore" then return nil end
+  if mode.unknown == "include" then return true end
+  return nil, nil, true
+end
+
+local function later(mode, text)
+  if mode.defer == "ignore" then return nil end
+  if mode.defer == "include" then return true end
+  error(host.again(text))
+end
+
+-- Items about the client's name need the mail object: only the client has one.
+local function name_item(mode, fits)
+  return function(subject, ev)
+    local m = ev and ev.m
+    if not m then error("a host list with names in it can only be asked about the client of a session", 0) end
+    local name = m.sender_host_address == subject and m.sender_host_name or nil
+    if name then return fits(name:lower(), ev) end
+    if m.sender_host_address ~= subject then
+      local status, found, why = host.reverse(subject)
+      if status == "ok" then return fits(found[1].name, ev) end
+      if status == "again" then return later(mode, why) end
+      return unknown(mode)
+    end
+    if m.host_lookup_deferred then return later(mode, "the name of " .. subject .. " could not be looked up") end
+    return unknown(mode)
+  end
+end
+
+local function address_of(mode, name)
+  return function(subject, ev)
+    local status, found, why = host.hosts(name, { mx = false })
+    if status == "again" then return later(mode, why) end
+    if status ~= "ok" then return unknown(mode) end
+    local ip = packed(subject, ev)
+    for _, h in ipairs(found) do
+      if host.ip_pack(h.ip) == ip then return true, name end
+    end
+  end
+end
+
+local function net_lookup(item, where)
+  local width, path = item:match("^net(%d*)%-lsearch;%s*(.+)$")
+  if not path then return nil end
+  return function(subject, ev)
+    local ip = packed(subject, ev)
+    if not ip then return end
+    local key = subject
+    if width ~= "" then key = host.ip_text(host.ip_mask(ip, tonumber(width))) .. "/" .. width end
+    return in_file(path, key)
+  end
+end
+
+function hosts.item(item, where, no, last, mode)
+  local flag, what = item:match("^%+(%a+)_(%a+)$")
+  if flag and hosts.FLAGS[flag .. "_" .. what] then
+    mode[what] = flag
+    return nil
+  end
+  if item == "" then return { no = no, try = function(subject) return subject == "" end } end
+  if item == "*" then return { no = no, try = function() return true end } end
+  if item == "@[]" then return { no = no, try = function(subject) return host.is_local(subject), subject end } end
+  if item == "@" then
+    local now = { unknown = mode.unknown, defer = mode.defer }
+    return { no = no, try = function(subject, ev) return address_of(now, hosts.hostname())(subject, ev) end }
+  end
+  item = item:lower()
+
+  local now = { unknown = mode.unknown, defer = mode.defer }
+  local lookup = net_lookup(item, where)
+  if lookup then return { no = no, try = lookup } end
+  local path = items.file(item, where)
+  if path then
+    return { no = no, try = name_item(now, function(name) return in_file(path, name) end) }
+  end
+  if item:sub(1, 1) == "^" then
+    return { no = no, try = name_item(now, items.regex(item, where)) }
+  end
+
+  local text, width = item:match("^%[?([%x:%.]+)%]?/(%d+)$")
+  text = text or item:match("^%[?([%x:%.]+)%]?$")
+  local ip = text and host.ip_pack(text)
+  if ip then
+    local most = ip:byte(1) == 4 and 32 or 128
+    width = tonumber(width or most)
+    if width > most then fail(where, 'the network "' .. item .. '" is too long: at most /' .. most) end
+    local step, new = grow(last, no, "nets", net_step)
+    step.add(ip, width)
+    return new
+  end
+  if item:find("/", 1, true) or item:find("^[%d%.]+$") then
+    fail(where, '"' .. item .. '" is neither an address, a network nor a host name')
+  end
+  if item:sub(1, 1) == "*" then
+    local tail = item:sub(2)
+    return { no = no, try = name_item(now, function(name)
+      if #name >= #tail and name:sub(-#tail) == tail then return true, name end
+    end) }
+  end
+  if item:find("*", 1, true) then fail(where, 'the host "' .. item .. '": a * may only stand at its beginning') end
+  return { no = no, try = address_of(now, item) }
+end
+
+return hosts
