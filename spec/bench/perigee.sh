@@ -17,7 +17,7 @@ site {
   listen           = { "127.0.0.1:$PEER_PORT" },
   -- as for every peer: no limit of the default configuration is what is measured
   smtp_accept_max  = 20000,
-  smtp_accept_max_per_connection = 0,
+  smtp_accept_max_per_connection = 1000000,
   dns_servers      = "127.0.0.1#9",
   spool_directory  = "$PDIR/spool",
   user             = "$PERIGEE_USER",
