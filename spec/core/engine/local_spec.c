@@ -1,0 +1,240 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/local.h"
+#include "engine/user.h"
+
+/* The real process, started as root; without root's rights nothing here can be
+ * shown and every case is skipped. */
+static struct {
+    struct loop *loop;
+    struct local_link *link;
+    pid_t pid;
+    char dir[64], root[96], outside[96];
+    enum status st;
+    struct why why;
+    uint64_t written;
+    bool told;
+    int pieces;
+} w;
+
+static int setup(void **state)
+{
+    static struct str roots[1], never[] = { STR_INIT("daemon") };
+    struct local_limits limits = { .roots = roots, .nroots = 1, .never = never, .nnever = 1, .lowest_uid = 1 };
+    int fd[2];
+    (void)state;
+
+    if (geteuid() != 0)
+        return 0;
+    memset(&w, 0, sizeof w);
+    strcpy(w.dir, "/tmp/perigee-local-XXXXXX");
+    assert_non_null(mkdtemp(w.dir));
+    assert_int_equal(chmod(w.dir, 0755), 0);
+    snprintf(w.root, sizeof w.root, "%s/mail", w.dir);
+    snprintf(w.outside, sizeof w.outside, "%s/outside", w.dir);
+    assert_int_equal(mkdir(w.root, 0755) | mkdir(w.outside, 0755), 0);
+    assert_int_equal(chown(w.outside, 65534, 65534), 0);
+    assert_int_equal(chmod(w.root, 01777), 0);
+    roots[0] = str_of(w.root);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+    w.pid = fork();
+    if (w.pid == 0) {
+        user_keep_only(&fd[0], 1);
+        _exit(local_serve(fd[0], &limits));
+    }
+    close(fd[0]);
+    w.loop = loop_new();
+    w.link = local_link_new(w.loop, fd[1]);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    int status = 1;
+    (void)state;
+
+    if (geteuid() != 0)
+        return 0;
+    local_link_free(w.link);
+    loop_free(w.loop);
+    waitpid(w.pid, &status, 0);
+    assert_int_equal(status, 0);        /* it ends when nobody can ask any more */
+    snprintf(command, sizeof command, "rm -rf %s", w.dir);
+    return system(command);
+}
+
+static enum content_end source(void *ctx, struct buf *out)
+{
+    (void)ctx;
+    buf_addf(out, "Subject: piece %d\n", w.pieces);
+    return --w.pieces > 0 ? CONTENT_MORE : CONTENT_END;
+}
+
+static enum content_end broken_source(void *ctx, struct buf *out)
+{
+    (void)ctx;
+    buf_add(out, STR("Subject: half\n"));
+    errno = EIO;
+    return --w.pieces > 0 ? CONTENT_MORE : CONTENT_ERROR;
+}
+
+static void on_done(void *ctx, enum status st, uint64_t written, const struct why *why)
+{
+    (void)ctx;
+    w.st = st;
+    w.written = written;
+    w.why = *why;
+    w.told = true;
+}
+
+static void deliver(const char *user, const char *root, const char *rest, local_source *from)
+{
+    struct appendfile f = {
+        .root = str_of(root), .rest = str_of(rest), .directory = true, .maildir = true, .create_directory = true,
+        .mode = 0600, .directory_mode = 0700, .hostname = STR("host"), .wall_us = 1772600767000000, .serial = 1,
+    };
+    struct local_want want = { .user = str_of(user), .file = &f, .timeout_ms = 10000 };
+
+    w.told = false;
+    w.pieces = 3;
+    local_deliver(w.link, &want, from, on_done, NULL);
+    assert_false(w.told);
+    for (int i = 0; i < 200 && !w.told; i++)
+        loop_turn(w.loop, 100);
+    assert_true(w.told);
+}
+
+static size_t count(const char *pattern, struct stat *st)
+{
+    char path[256];
+    glob_t g;
+    size_t n;
+
+    snprintf(path, sizeof path, "%s/%s", w.dir, pattern);
+    n = glob(path, 0, NULL, &g) == 0 ? g.gl_pathc : 0;
+    if (n && st)
+        assert_int_equal(stat(g.gl_pathv[0], st), 0);
+    globfree(&g);
+    return n;
+}
+
+static void a_message_is_delivered_as_the_user(void **state)
+{
+    struct stat st;
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    deliver("nobody", w.root, "nobody", source);
+    if (w.st != ST_OK)
+        fail_msg("%s", w.why.text);
+    assert_int_equal(count("mail/nobody/new/*", &st), 1);
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(st.st_size, 3 * strlen("Subject: piece 1\n"));
+    assert_int_equal(w.written, (uint64_t)st.st_size);
+}
+
+static const struct { const char *title, *user, *root, *rest, *text; } refused[] = {
+    { "root", "root", "", "root", "it is root's" },
+    { "uid 0", "0", "", "x", "it is root's" },
+    { "one of never_users", "daemon", "", "daemon", "never_users" },
+    { "one of never_users by number", "1", "", "daemon", "never_users" },
+    { "a user that is not there", "no-such-user", "", "x", "no user" },
+    { "a path outside the roots", "nobody", "/../outside", "", "no clean path" },
+    { "a way out in the rest", "nobody", "", "x/../../outside/box", "no clean path" },
+    { "another root", "nobody", "!", "box", "not beneath local_delivery_roots" },
+    { "the root itself", "nobody", "", "", "not beneath" },
+    { "a control byte", "nobody", "", "a\nb", "no clean path" },
+};
+
+static void what_is_not_allowed_is_refused(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char root[256];
+
+        snprintf(root, sizeof root, "%s%s", refused[i].root[0] == '!' ? w.outside : w.root, refused[i].root[0] == '!' ? "" : refused[i].root);
+        deliver(refused[i].user, root, refused[i].rest, source);
+        assert_int_equal(w.st, ST_AGAIN);
+        if (!strstr(w.why.text, refused[i].text))
+            fail_msg("%s: %s", refused[i].title, w.why.text);
+    }
+    assert_int_equal(count("outside/*", NULL), 0);
+    assert_int_equal(count("mail/*", NULL), 0);
+}
+
+static void a_link_in_the_mailbox_leads_nowhere(void **state)
+{
+    char box[200];
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    snprintf(box, sizeof box, "%s/box", w.root);
+    assert_int_equal(symlink(w.outside, box), 0);
+    deliver("nobody", w.root, "box", source);
+    assert_int_equal(w.st, ST_AGAIN);
+    assert_int_equal(count("outside/*", NULL), 0);
+}
+
+static void half_a_message_is_not_delivered(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    deliver("nobody", w.root, "nobody", broken_source);
+    assert_int_equal(w.st, ST_AGAIN);
+    usleep(50000);
+    assert_int_equal(count("mail/*", NULL), 0);
+}
+
+static void rubbish_from_a_worker_ends_nothing(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    /* The link's descriptor is the highest one open here. */
+    for (int fd = 3; fd < 64; fd++) {
+        int type;
+        socklen_t n = sizeof type;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_SEQPACKET)
+            assert_int_equal(send(fd, "rubbish", 7, 0), 7);
+    }
+    deliver("nobody", w.root, "nobody", source);
+    assert_int_equal(w.st, ST_OK);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_message_is_delivered_as_the_user),
+        CASE(what_is_not_allowed_is_refused),
+        CASE(a_link_in_the_mailbox_leads_nowhere),
+        CASE(half_a_message_is_not_delivered),
+        CASE(rubbish_from_a_worker_ends_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
