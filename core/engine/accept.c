@@ -239,8 +239,8 @@ static void constants(struct session *s)
         l->recipients_max = (uint32_t)n;
     if ((n = setting_int(set, SET_received_headers_max, 0)) > 0)
         l->received_max = (uint32_t)n;
-    if ((n = setting_int(set, SET_smtp_accept_max_per_connection, 0)) > 0)
-        l->transactions_max = (uint32_t)n;
+    n = setting_int(set, SET_smtp_accept_max_per_connection, l->transactions_max);
+    l->transactions_max = n > 0 ? (uint32_t)n : UINT32_MAX;     /* Exim's 0: as many as one likes */
     if ((n = setting_int(set, SET_smtp_accept_max_nonmail, 0)) > 0)
         l->nonmail_max = (uint32_t)n;
     if ((n = setting_int(set, SET_header_maxsize, 0)) > 0)

@@ -168,6 +168,13 @@ static void switch_dns(struct engine *e)
     arena_free(&a);
 }
 
+static bool same_setting(const struct settings *a, const struct settings *b, enum setting which)
+{
+    const struct val *x = setting_val(a, which), *y = setting_val(b, which);
+
+    return !x || !y ? !x && !y : val_same(x, y);
+}
+
 void engine_switch(struct engine *e, struct policy *p)
 {
     struct settings *old = e->settings;
@@ -183,6 +190,8 @@ void engine_switch(struct engine *e, struct policy *p)
         sessions_tick(e);
     }
     listeners_update(e);
+    if (old && !same_setting(old, e->settings, SET_hold_domains))
+        queue_force_all(e, true);
     queue_kick(e);
 }
 

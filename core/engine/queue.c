@@ -251,7 +251,8 @@ static int64_t due_until(struct engine *e)
 
 static bool may_start(const struct engine *e)
 {
-    return e->started && !e->draining && e->settings && !e->cfg.no_delivery && !hold_all(e);
+    return e->started && !e->draining && e->settings && !e->cfg.no_delivery && !hold_all(e)
+        && setting_everybody(e->settings, SET_hold_domains, false) != 1;
 }
 
 static void arm_next(struct engine *e)
@@ -484,7 +485,7 @@ static void frozen_look(void *ctx)
 void queue_start(struct engine *e)
 {
     timer_set(e->loop, &e->queue->frozen_timer, FIRST_LOOK_MS);
-    queue_kick(e);
+    queue_force_all(e, true);       /* what is held now may no longer have to be */
 }
 
 /* Everything on its way is given up. What was submitted to the spool still
