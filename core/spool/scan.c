@@ -116,6 +116,20 @@ static void settle_doubts(struct scan *c)
     }
 }
 
+/* Where the next record may begin: in the rest of this page, or at the next. A
+ * group begins at a page, and the others in it are found by their magic. */
+static uint64_t next_place(struct scan *c, uint64_t at)
+{
+    uint64_t page = at / WIRE_PAGE * WIRE_PAGE;
+    char bytes[WIRE_PAGE];
+
+    if (segment_read(c->s, page, bytes, sizeof bytes, NULL) == ST_OK)
+        for (at += WIRE_ALIGN; at < page + WIRE_PAGE; at += WIRE_ALIGN)
+            if (rec_begins(bytes + (at - page)))
+                return at;
+    return page + WIRE_PAGE;
+}
+
 void scan_segment(const struct segment *s, uint64_t from, struct buf *out, struct scan_found *found)
 {
     struct scan c = { .s = s, .out = out, .found = found };
@@ -129,7 +143,7 @@ void scan_segment(const struct segment *s, uint64_t from, struct buf *out, struc
             at += rec_size(&r);
             found->end = (at + WIRE_PAGE - 1) / WIRE_PAGE * WIRE_PAGE;
         } else {
-            at = (at / WIRE_PAGE + 1) * WIRE_PAGE;
+            at = next_place(&c, at);
         }
     }
     settle_doubts(&c);

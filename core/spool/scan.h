@@ -3,7 +3,7 @@
  *
  * For segments that were not sealed: the one a crash interrupted, one that was
  * condemned, one whose directory was damaged. A place that holds no record of
- * this use sends the search to the next page; the tag in every record keeps
+ * this use sends the search on; the tag in every record keeps
  * bytes of clients and of earlier uses from being taken for one.
  */
 #ifndef SPOOL_SCAN_H

@@ -259,7 +259,10 @@ enum status segment_begin(struct segment *s, const struct seg_head *h, struct wh
     s->live = s->live_was = 0;
     s->ntombs = 0;
     s->dirty = true;
-    buf_clear(&s->dir);
+    /* Address space for the whole directory at once: only what is written is
+     * memory, nothing is copied as it grows, and sealing gives all of it back. */
+    buf_free(&s->dir);
+    buf_room(&s->dir, (size_t)(s->head.size / 8));
     return ST_OK;
 }
 

@@ -190,6 +190,11 @@ enum wire_read rec_get(const char in[REC_HEAD], struct rec *r)
     return WIRE_OK;
 }
 
+bool rec_begins(const char *p)
+{
+    return get32(p) == MAGIC_REC;
+}
+
 uint64_t rec_size(const struct rec *r)
 {
     uint64_t n = (uint64_t)REC_HEAD + r->meta_len + r->body_len;

@@ -83,6 +83,8 @@ struct rec {
 };
 void rec_put(const struct rec *r, char out[REC_HEAD]);
 enum wire_read rec_get(const char in[REC_HEAD], struct rec *r);
+/* Whether a record may begin here, by its first four bytes. */
+bool rec_begins(const char *p);
 /* Bytes in the segment, with padding to WIRE_ALIGN. */
 uint64_t rec_size(const struct rec *r);
 
