@@ -139,6 +139,9 @@ static int make_spool(struct house *h)
         fprintf(stderr, "perigee: make spool %s: %s\n", h->spool, strerror(errno));
         return EX_CANTCREAT;
     }
+    /* Everybody must reach submit.sock; what lies here has rights of its own. */
+    if (made && chmod(h->spool, 0755) < 0)
+        made = false;
     if (made && h->user.drop && chown(h->spool, h->user.uid, h->user.gid) < 0) {
         fprintf(stderr, "perigee: give spool %s to its user: %s\n", h->spool, strerror(errno));
         return EX_CANTCREAT;
@@ -265,6 +268,8 @@ void master_local(struct house *h)
         sigset_t none;
 
         user_keep_only(&h->local[0], 1);
+        if (h->background)
+            master_detach();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGTERM, SIG_IGN);
