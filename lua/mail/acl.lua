@@ -55,11 +55,11 @@ end
 local function word_usable(word, kind, phase, where)
   local row = host.acl_words[kind][word]
   if row and row.feature then
-    report.problem(where, string.format('%s "%s" comes with %s', kind, word, row.feature))
+    report.problem(where, '%s "%s" comes with %s', kind, word, row.feature)
     return false
   end
   if row and phase and not by_phase(row, phase) then
-    report.problem(where, string.format('%s "%s" cannot be used in the %s ACL', kind, word, phase))
+    report.problem(where, '%s "%s" cannot be used in the %s ACL', kind, word, phase)
     return false
   end
   return row ~= nil
@@ -75,7 +75,7 @@ end
 local function check_verb(s, phase)
   if not phase then return end
   if UNHEARD[phase] and s.verb ~= "accept" and s.verb ~= "warn" then
-    report.problem(s.where, string.format("%s cannot be used in the %s ACL: nobody hears the answer; use accept or warn", s.verb, phase))
+    report.problem(s.where, "%s cannot be used in the %s ACL: nobody hears the answer; use accept or warn", s.verb, phase)
   elseif s.verb == "discard" then
     local row = host.acl_words.verb.discard
     if row and not by_phase(row, phase) or phase == "predata" then
@@ -88,9 +88,9 @@ local function check_controls(value, phase, where)
   for _, name in ipairs(modifiers.control_names(value, where)) do
     local row = host.acl_words.control[name]
     if not row then
-      report.problem(where, string.format('there is no control "%s"%s', name, words.meant(name, host.acl_words.control)))
+      report.problem(where, 'there is no control "%s"%s', name, words.meant(name, host.acl_words.control))
     elseif word_usable(name, "control", phase, where) and not modifiers.controls[name] then
-      report.problem(where, string.format('control "%s" is not built', name))
+      report.problem(where, 'control "%s" is not built', name)
     end
   end
 end
@@ -155,7 +155,7 @@ local function compile(s, phase)
     end
   end
   if s.verb == "warn" and s.message then
-    report.problem(s.where, "message does nothing in a warn statement; use add_header, logwrite or log_message", true)
+    report.warning(s.where, "message does nothing in a warn statement; use add_header, logwrite or log_message")
   end
 end
 
@@ -172,14 +172,15 @@ local function declare(list, name, sub, what, where)
   end
   if is_verb(what) then what = { what } end
   if type(what) ~= "table" then
-    return report.problem(where, string.format("acl.%s takes a table of statements or a function, not a %s", name, type(what)))
+    return report.problem(where, "acl.%s takes a table of statements or a function, not a %s", name, type(what))
   end
   for key, item in pairs(what) do
     if type(key) ~= "number" then
-      report.problem(where, string.format('acl.%s: "%s" stands outside a statement; write accept { %s = ... }', name, tostring(key), tostring(key)))
+      report.problem(where, 'acl.%s: "%s" stands outside a statement; write accept { %s = ... }', name,
+        tostring(key), tostring(key))
     elseif not is_verb(item) and type(item) ~= "function" then
-      report.problem(where, string.format("acl.%s: item %d is a %s; statements are accept { ... }, deny { ... } and so on, or functions",
-        name, key, type(item)))
+      report.problem(where, "acl.%s: item %d is a %s; statements are accept { ... }, deny { ... } and so on, or functions",
+        name, key, type(item))
     end
   end
   for _, item in ipairs(what) do
@@ -289,7 +290,7 @@ function acl.check()
   end
   for _, call in ipairs(conditions.calls) do
     if not acl.subs[call.name] then
-      report.problem(call.where, string.format('there is no acl.sub.%s%s', call.name, words.meant(call.name, acl.subs)))
+      report.problem(call.where, 'there is no acl.sub.%s%s', call.name, words.meant(call.name, acl.subs))
     end
   end
 end
@@ -381,8 +382,10 @@ local function answer_of(s, ev)
   end
   for key in pairs(spec) do
     if not ANSWER[key] and not (host.acl_words.modifier[key] and modifiers.built(key)) then
-      error(string.format('%s: an answer takes message, log_message, code and modifiers, not "%s"%s', s.where, tostring(key),
-        host.acl_words.condition[key] and "; ask check." .. key .. "(...) before" or words.meant(key, host.acl_words.modifier)), 0)
+      local advice = host.acl_words.condition[key] and "; ask check." .. key .. "(...) before"
+        or words.meant(key, host.acl_words.modifier)
+      error(string.format('%s: an answer takes message, log_message, code and modifiers, not "%s"%s', s.where,
+        tostring(key), advice), 0)
     end
   end
   for _, name in ipairs(modifiers.ORDER) do

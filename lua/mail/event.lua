@@ -18,9 +18,9 @@ local function on(name, fn)
   if not report.loading() then error("events are declared at load", 2) end
   local row = host.events[name]
   if not row then
-    return report.problem(where, string.format('there is no event "%s"%s', tostring(name), words.meant(name, host.events)))
+    return report.problem(where, 'there is no event "%s"%s', tostring(name), words.meant(name, host.events))
   elseif row.feature then
-    return report.problem(where, string.format('event "%s" comes with %s', name, row.feature))
+    return report.problem(where, 'event "%s" comes with %s', name, row.feature)
   elseif type(fn) ~= "function" then
     return report.problem(where, "event.on takes a name and a function: event.on(\"msg:delivery\", function(m) ... end)")
   end

@@ -93,7 +93,7 @@ local function run(file)
   local scan = source.scan(file.bytes)
   report.scanned(file.name, scan)
   for _, p in ipairs(scan.twice) do report.problem(file.name .. ":" .. p.line, p.text) end
-  for _, p in ipairs(scan.paths) do report.problem(file.name .. ":" .. p.line, p.text, true) end
+  for _, p in ipairs(scan.paths) do report.warning(file.name .. ":" .. p.line, p.text) end
   local chunk, err = host.compile(file.name, file.bytes)
   if not chunk then return report.caught(err, file.name .. ":1") end
   local ok, why = pcall(chunk)

@@ -121,7 +121,8 @@ local function lookups()
   end
   for _, name in ipairs(LATER) do
     functions[name] = function()
-      error("lookup." .. name .. " comes with " .. (name == "spf" and "sender authentication" or "the lookups") .. "; lookup.lsearch is there now", 3)
+      local feature = name == "spf" and "sender authentication" or "the lookups"
+      error("lookup." .. name .. " comes with " .. feature .. "; lookup.lsearch is there now", 3)
     end
   end
   return with_try("lookup", functions)
@@ -261,7 +262,9 @@ library.ip = locked("ip", {
   -- "192.0.2.0" of "192.0.2.77", 24
   mask = function(text, bits)
     local ip = packed(text, 2)
-    if type(bits) ~= "number" or bits < 0 or bits > 128 or bits ~= math.floor(bits) then error("ip.mask takes a number of bits", 2) end
+    if type(bits) ~= "number" or bits < 0 or bits > 128 or bits ~= math.floor(bits) then
+      error("ip.mask takes a number of bits", 2)
+    end
     return ip and host.ip_text(host.ip_mask(ip, bits))
   end,
   reverse = function(text)
@@ -390,6 +393,9 @@ end
 -- domainlist.NAME and its kin: assigned at load, asked with :has(x) in code.
 function library.named(kind)
   local title = lists.KINDS[kind]
+  local function missing(name, level)
+    error(string.format("there is no %s.%s%s", title, tostring(name), words.meant(name, lists.named[kind])), level + 1)
+  end
   local boxes = {}
   return setmetatable({}, { __metatable = title, __newindex = function(_, name, value)
     if not report.loading() then error(title .. "s are declared at load", 2) end
@@ -402,14 +408,12 @@ function library.named(kind)
     if boxes[name] then return boxes[name] end
     local box = setmetatable({}, { __metatable = title, __index = { has = function(_, subject)
       local entry = lists.named[kind][name]
-      if not entry then error(string.format("there is no %s.%s%s", title, tostring(name), words.meant(name, lists.named[kind])), 2) end
+      if not entry then missing(name, 2) end
       if subject == nil then return false end
       local ev = host.current() and report.current() or {}
       return (entry.match(lists.subject(kind, text_arg(subject, "what is looked for", 2)), ev))
     end } })
-    if not report.loading() and not lists.named[kind][name] then
-      error(string.format("there is no %s.%s%s", title, tostring(name), words.meant(name, lists.named[kind])), 2)
-    end
+    if not report.loading() and not lists.named[kind][name] then missing(name, 2) end
     boxes[name] = box
     return box
   end })

@@ -22,7 +22,7 @@ lists.KINDS = { domain = "domainlist", host = "hostlist", address = "addresslist
 lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 
 
-local function named_item(kind, name, where, as_kind)
+local function named_item(kind, name)
   local entry
   local named = lists.named
   return function(subject, ev)
@@ -35,7 +35,7 @@ end
 
 local make = { host = hosts.item }
 
-local function common(kind, item, where)
+local function common(item, where)
   if item == "*" then return function(subject) return true, subject end end
   if item:sub(1, 1) == "^" then return items.regex(item, where) end
   local path = items.file(item, where)
@@ -76,7 +76,7 @@ function make.domain(item, where, no, last)
     end
     return { no = no, try = mx_item(item) }
   end
-  local try = common("domain", item, where)
+  local try = common(item, where)
   if try then return { no = no, try = try } end
   if item:sub(1, 1) == "*" then
     local step, new = grow(last, no, "tails", items.suffixes)
@@ -92,7 +92,7 @@ end
 
 make["local"] = function(item, where, no, last)
   item = item:lower()
-  local try = common("local", item, where)
+  local try = common(item, where)
   if try then return { no = no, try = try } end
   if item:sub(1, 1) == "*" then
     local step, new = grow(last, no, "tails", items.suffixes)
@@ -130,7 +130,8 @@ function make.address(item, where, no, last)
     end }
   end
   local user, domain = item:match("^(.*)@([^@]*)$")
-  if user and user ~= "" and not user:find("*", 1, true) and domain ~= "" and not domain:find("^[%*%+%^@]") and not domain:find(";", 1, true) then
+  if user and user ~= "" and not user:find("*", 1, true) and domain ~= "" and not domain:find("^[%*%+%^@]")
+     and not domain:find(";", 1, true) then
     local step, new = grow(last, no, "set", items.set)
     step.set[item:lower()] = item:lower()
     return new
@@ -192,7 +193,7 @@ local function step_of(kind, item, where, last, mode)
   local name = item:match("^%+([%w_]+)$")
   if name and not (kind == "host" and hosts.FLAGS[name]) and name ~= "caseful" then
     lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
-    return { no = no, try = named_item(kind, name, where) }
+    return { no = no, try = named_item(kind, name) }
   end
   if name == "caseful" then
     fail(where, "+caseful: lists ignore case here; use control = \"caseful_local_part\" and a function")

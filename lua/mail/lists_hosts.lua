@@ -92,7 +92,7 @@ local function address_of(mode, name)
   end
 end
 
-local function net_lookup(item, where)
+local function net_lookup(item)
   local width, path = item:match("^net(%d*)%-lsearch;%s*(.+)$")
   if not path then return nil end
   return function(subject, ev)
@@ -120,7 +120,7 @@ function hosts.item(item, where, no, last, mode)
   item = item:lower()
 
   local now = { unknown = mode.unknown, defer = mode.defer }
-  local lookup = net_lookup(item, where)
+  local lookup = net_lookup(item)
   if lookup then return { no = no, try = lookup } end
   local path = items.file(item, where)
   if path then

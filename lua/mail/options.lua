@@ -91,7 +91,8 @@ local function open_truth(v)
 end
 
 local BY_NAME = {
-  command = argv, headers_add = fields, route_list = whole, listen = whole, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+  command = argv, headers_add = fields, route_list = whole, listen = whole,
+  condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
 }
 local SAID = {
   boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',
@@ -109,11 +110,11 @@ function options.read(row, value) return (BY_NAME[row.name] or READ[row.type])(v
 -- there and built.
 function options.known(row, name, where, what, names)
   if not row then
-    report.problem(where, string.format('there is no %s "%s"%s', what, tostring(name), words.meant(name, names)))
+    report.problem(where, 'there is no %s "%s"%s', what, tostring(name), words.meant(name, names))
   elseif row.feature then
-    report.problem(where, string.format('%s "%s" comes with %s', what, name, row.feature))
+    report.problem(where, '%s "%s" comes with %s', what, name, row.feature)
   elseif row.never then
-    report.problem(where, string.format('%s "%s" does not apply: %s', what, name, row.never))
+    report.problem(where, '%s "%s" does not apply: %s', what, name, row.never)
   else
     return true
   end
@@ -126,14 +127,14 @@ function options.set(row, value, where, what)
   local name = row.name
   if type(value) == "function" then
     if not row.func and row.type ~= "function" then
-      return report.problem(where, string.format('%s "%s" cannot be a function; it takes %s', what, name, options.said(row)))
+      return report.problem(where, '%s "%s" cannot be a function; it takes %s', what, name, options.said(row))
     end
     return { fn = value, where = where, row = row }
   end
   local read = options.read(row, value)
   if read == nil then
-    return report.problem(where, string.format('%s "%s" takes %s, not %s', what, name, options.said(row),
-      type(value) == "table" and "such a table" or '"' .. tostring(value) .. '"'))
+    return report.problem(where, '%s "%s" takes %s, not %s', what, name, options.said(row),
+      type(value) == "table" and "such a table" or '"' .. tostring(value) .. '"')
   end
   local cell = { value = read, where = where, row = row }
   local kind = options.LISTS[row.type]

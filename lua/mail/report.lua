@@ -23,11 +23,17 @@ local function parts(text)
   return file, tonumber(line), rest
 end
 
-function report.problem(where, text, warning)
+local function note(where, warning, text, ...)
   local file, line = (where .. ":"):match("^([^:\n]+):(%d+):")
   if not file then file, line = where, 0 end
-  problems[#problems + 1] = { file = file, line = tonumber(line), text = text, warning = warning or false }
+  if select("#", ...) > 0 then text = string.format(text, ...) end
+  problems[#problems + 1] = { file = file, line = tonumber(line), text = text, warning = warning }
 end
+
+-- A mistake at "file:line"; the text is a format if anything follows it.
+function report.problem(where, text, ...) note(where, false, text, ...) end
+-- Something that works and is probably not meant.
+function report.warning(where, text, ...) note(where, true, text, ...) end
 
 -- An error value as a problem.
 function report.caught(err, fallback)

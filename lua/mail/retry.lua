@@ -96,7 +96,7 @@ local function rule(spec)
   if type(spec) ~= "table" then return report.problem(where, "retry.rule takes a table: { pattern, error, schedule }") end
   for key in pairs(spec) do
     if type(key) == "string" and not KEYS[key] then
-      report.problem(where, string.format('retry.rule knows no "%s"%s', key, words.meant(key, KEYS)))
+      report.problem(where, 'retry.rule knows no "%s"%s', key, words.meant(key, KEYS))
     end
   end
   local text, err = spec[1], spec[2]
@@ -104,7 +104,7 @@ local function rule(spec)
     return report.problem(where, 'retry.rule takes three texts: { "*", "*", "F,2h,15m; F,4d,6h" }')
   end
   if not error_known(err) then
-    report.problem(where, string.format('retry.rule: there is no error "%s"%s', err, words.meant(err, WHOLE)))
+    report.problem(where, 'retry.rule: there is no error "%s"%s', err, words.meant(err, WHOLE))
   end
   local steps, why = retry.parse(spec[3])
   if not steps then return report.problem(where, "retry.rule: " .. why) end

@@ -35,7 +35,8 @@ local drivers = {
 -- One item, with the fields of struct route_item and struct at_address by name.
 local function item(walk, kind, addr, router, text)
   local it = {
-    kind = kind, text = text, hosts = {}, fallback = {}, edits = addr.edits or {}, one_time = addr.one_time or false, unseen = false,
+    kind = kind, text = text, hosts = {}, fallback = {}, edits = addr.edits or {},
+    one_time = addr.one_time or false, unseen = false,
     address = addr.address, local_part = addr.local_part, domain = addr.domain, local_part_as_is = addr.local_part_as_is,
     prefix = addr.prefix, prefix_v = addr.prefix_v, suffix = addr.suffix, suffix_v = addr.suffix_v,
     domain_data = addr.domain_data, local_part_data = addr.local_part_data,

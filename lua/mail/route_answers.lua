@@ -54,17 +54,19 @@ local function to_hosts(r, spec, addr, ev)
   local names = {}
   if spec.host ~= nil then names[1] = spec.host end
   for _, name in ipairs(words.list(spec.hosts)) do names[#names + 1] = name end
-  local only, prefer = hosts_drivers.families(r, addr.domain, ev, words.loosely(spec.ipv4_only), words.loosely(spec.ipv4_prefer))
+  local only, prefer = hosts_drivers.families(addr.domain, ev, words.loosely(spec.ipv4_only), words.loosely(spec.ipv4_prefer))
   for i, name in ipairs(names) do
     if type(name) == "table" then names[i] = name.name or name[1] end
     if spec.port and hosts_drivers.host_item(names[i]).port == 0 then names[i] = names[i] .. ":" .. spec.port end
   end
   local plain = { name = r.name, driver = "function" }
-  return hosts_drivers.look_up(plain, names, { ipv4_only = only, ipv4_prefer = prefer, randomize = spec.randomize }, ev, spec.transport)
+  return hosts_drivers.look_up(plain, names, { ipv4_only = only, ipv4_prefer = prefer, randomize = spec.randomize }, ev)
 end
 
 local function to(r, spec, addr, ev)
-  if type(spec) ~= "table" then error(r.where .. ": route.to takes a table: route.to { transport = \"name\", host = \"name:port\" }", 0) end
+  if type(spec) ~= "table" then
+    error(r.where .. ": route.to takes a table: route.to { transport = \"name\", host = \"name:port\" }", 0)
+  end
   local made = { name = r.name, where = r.where, cells = cells_of(r, spec, TO), driver = "function" }
   if type(spec.transport) ~= "string" or not transports.by_name[spec.transport] then
     error(string.format('%s: router %s: route.to needs a transport that exists, "%s" does not%s', r.where, r.name,
@@ -77,14 +79,18 @@ local function to(r, spec, addr, ev)
     hosts, ended = to_hosts(r, spec, addr, ev)
     if not hosts then return ended end
   elseif transports.remote(spec.transport) and not transports.has_hosts(spec.transport) then
-    error(string.format("%s: router %s: route.to names no host and the transport %s has none", r.where, r.name, spec.transport), 0)
+    error(string.format("%s: router %s: route.to names no host and the transport %s has none", r.where, r.name,
+      spec.transport), 0)
   end
-  return { what = "accept", hosts = hosts, unseen = spec.unseen and true, fallback = spec.fallback_hosts and hosts_drivers.fallback(made, ev) }
+  local fallback = spec.fallback_hosts and hosts_drivers.fallback(made, ev)
+  return { what = "accept", hosts = hosts, unseen = spec.unseen and true, fallback = fallback }
 end
 
 local function redirected(r, spec, addr, ev)
   if type(spec) == "string" then spec = { data = spec } end
-  if type(spec) ~= "table" then error(r.where .. ": redirect takes addresses: redirect { \"a@b\" } or redirect \"a@b, c@d\"", 0) end
+  if type(spec) ~= "table" then
+    error(r.where .. ": redirect takes addresses: redirect { \"a@b\" } or redirect \"a@b, c@d\"", 0)
+  end
   local made = { name = r.name, where = r.where, cells = cells_of(r, spec, REDIRECT), driver = "function" }
   address.prepare(made, addr, ev)
   local data = spec.data
@@ -108,8 +114,8 @@ function answers.run(r, addr, ev)
     return { what = result.verb, text = text }
   end
   if kind ~= "route" then
-    error(string.format("%s: router %s returned %s; answers are route.to{...}, redirect{...}, fail(text), defer(text), discard(), pass(), or nothing",
-      r.where, r.name, type(result) == "table" and "a table" or tostring(result)), 0)
+    error(string.format("%s: router %s returned %s; answers are route.to{...}, redirect{...}, fail(text), defer(text), "
+      .. "discard(), pass(), or nothing", r.where, r.name, type(result) == "table" and "a table" or tostring(result)), 0)
   end
   if result.what == "to" then return to(r, result.spec, addr, ev) end
   if result.what == "redirect" then return redirected(r, result.spec, addr, ev) end

@@ -28,7 +28,8 @@ local function affix(patterns, text, at_end)
     local wild = not at_end and p:sub(1, 1) == "*" or at_end and p:sub(-1) == "*"
     local fixed = wild and (at_end and p:sub(1, -2) or p:sub(2)) or p
     if not wild then
-      local hit = at_end and text:sub(-#fixed):lower() == fixed:lower() or not at_end and text:sub(1, #fixed):lower() == fixed:lower()
+      local there = at_end and text:sub(-#fixed) or text:sub(1, #fixed)
+      local hit = there:lower() == fixed:lower()
       if hit and #text > #fixed then return #fixed, "" end
     elseif not at_end then
       -- the longest wild prefix that ends with the fixed text

@@ -74,7 +74,7 @@ end
 -- ---- which kinds of address
 
 -- Not for this router only: the site may have turned IPv6 off, or for a domain.
-function drivers.families(r, domain, ev, only, prefer)
+function drivers.families(domain, ev, only, prefer)
   if site.value("disable_ipv6") or site.listed("dns_ipv4_lookup", ev, domain) then only = true end
   return only, prefer
 end
@@ -85,7 +85,7 @@ local function dns_want(r, addr, ev)
   local m = ev.m
   local only = words.loosely(routers.option(r, "ipv4_only", m))
   local prefer = words.loosely(routers.option(r, "ipv4_prefer", m))
-  only, prefer = drivers.families(r, addr.domain, ev, only, prefer)
+  only, prefer = drivers.families(addr.domain, ev, only, prefer)
   return {
     mx = true,
     mx_required = routers.listed(r, "mx_domains", ev, addr.domain) or false,
@@ -195,7 +195,7 @@ local function shuffle(items)
 end
 
 -- The hosts of one rule, looked up in order. An outcome if that ends the router.
-function drivers.look_up(r, names, want, ev, transport)
+function drivers.look_up(r, names, want, ev)
   if want.randomize then shuffle(names) end
   local all = {}
   local on_missing = r.cells and routers.option(r, "host_find_failed", ev.m) or "freeze"
@@ -257,7 +257,8 @@ local function rule_hosts(r, parts, from, ev)
     elseif FLAGS[word] then rule[word] = true
     elseif transports.by_name[word] then rule.transport = word
     else
-      return nil, outcome("error", string.format('router.%s: "%s" is neither a transport nor one of %s', r.name, word, words.join(FLAGS)))
+      return nil, outcome("error", string.format('router.%s: "%s" is neither a transport nor one of %s', r.name, word,
+        words.join(FLAGS)))
     end
   end
   return rule
@@ -290,8 +291,8 @@ function drivers.prepare(r)
         r.rules[#r.rules + 1] = { parts = parts, match = lists.compile("domain", { parts[1] }, cell.where) }
         for i = 3, #parts do
           if not FLAGS[parts[i]] and not transports.by_name[parts[i]] then
-            error(string.format('%s: router.%s: "%s" in route_list is neither a transport nor one of %s%s', cell.where, r.name, parts[i],
-              words.join(FLAGS), words.meant(parts[i], transports.by_name)), 0)
+            error(string.format('%s: router.%s: "%s" in route_list is neither a transport nor one of %s%s', cell.where, r.name,
+              parts[i], words.join(FLAGS), words.meant(parts[i], transports.by_name)), 0)
           end
         end
       end
@@ -309,8 +310,8 @@ function drivers.manualroute(r, addr, ev)
     if transports.has_hosts(transport) then return { what = "accept", hosts = {}, transport = transport } end
     return outcome("error", "router." .. r.name .. ": the rule names no host and the transport " .. transport .. " has none")
   end
-  rule.ipv4_only, rule.ipv4_prefer = drivers.families(r, addr.domain, ev, rule.ipv4_only, rule.ipv4_prefer)
-  local hosts, ended = drivers.look_up(r, rule.names, rule, ev, transport)
+  rule.ipv4_only, rule.ipv4_prefer = drivers.families(addr.domain, ev, rule.ipv4_only, rule.ipv4_prefer)
+  local hosts, ended = drivers.look_up(r, rule.names, rule, ev)
   if not hosts then return ended end
   local usable, us = drivers.self_check(r, hosts, transport)
   if not usable then return us end

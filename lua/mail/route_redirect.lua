@@ -104,7 +104,9 @@ local function address_item(state, item)
     end
   end
   state.children[#state.children + 1] = { address = local_part .. "@" .. domain:lower() }
-  if #state.children > CHILDREN then return outcome("error", "router." .. state.r.name .. ": more than " .. CHILDREN .. " addresses") end
+  if #state.children > CHILDREN then
+    return outcome("error", "router." .. state.r.name .. ": more than " .. CHILDREN .. " addresses")
+  end
 end
 
 local take                      -- below
@@ -165,7 +167,9 @@ end
 
 function take(state, list)
   for _, item in ipairs(list) do
-    if type(item) ~= "string" then return outcome("error", "router." .. state.r.name .. ": an item is a " .. type(item) .. ", not a text") end
+    if type(item) ~= "string" then
+      return outcome("error", "router." .. state.r.name .. ": an item is a " .. type(item) .. ", not a text")
+    end
     if item ~= "" then
       local ended = one(state, item)
       if ended then return ended end
@@ -178,7 +182,9 @@ function redirect.expand(r, addr, ev, data, qualify)
   local state = { r = r, addr = addr, ev = ev, children = {}, qualify = qualify }
   local list = data
   if type(data) == "string" then list = items(data) end
-  if type(list) ~= "table" then return outcome("error", "router." .. r.name .. ": data is a " .. type(data) .. ", not a text or a table") end
+  if type(list) ~= "table" then
+    return outcome("error", "router." .. r.name .. ": data is a " .. type(data) .. ", not a text or a table")
+  end
   local ended = take(state, list)
   if ended then return ended end
   if #state.children == 0 then

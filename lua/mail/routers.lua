@@ -43,7 +43,7 @@ local function set_option(r, name, value)
   local row = row_of(r.driver, name)
   local other = not row and owner(name)
   if other then
-    return report.problem(where, string.format('router.%s: "%s" is an option of %s, this is %s', r.name, name, other, r.driver))
+    return report.problem(where, 'router.%s: "%s" is an option of %s, this is %s', r.name, name, other, r.driver)
   end
   if options.known(row, name, where, "router option", names_of(r.driver)) then
     r.cells[row.name] = options.set(row, value, where, "router option")
@@ -53,12 +53,12 @@ end
 local function check_driver(r, spec)
   local driver = spec.driver
   if type(driver) ~= "string" then
-    report.problem(r.where, string.format("router.%s needs a driver: %s", r.name, words.join(routers.drivers)))
+    report.problem(r.where, "router.%s needs a driver: %s", r.name, words.join(routers.drivers))
   elseif UNBUILT[driver] then
-    report.problem(report.key(r.where, "driver"), string.format('router.%s: the driver "%s" comes with %s', r.name, driver, UNBUILT[driver]))
+    report.problem(report.key(r.where, "driver"), 'router.%s: the driver "%s" comes with %s', r.name, driver, UNBUILT[driver])
   elseif not routers.drivers[driver] then
-    report.problem(report.key(r.where, "driver"), string.format('router.%s: there is no router driver "%s"%s', r.name, driver,
-      words.meant(driver, routers.drivers)))
+    report.problem(report.key(r.where, "driver"), 'router.%s: there is no router driver "%s"%s', r.name, driver,
+      words.meant(driver, routers.drivers))
   else
     return true
   end
@@ -67,13 +67,13 @@ end
 local function declare(name, spec, where)
   local known = routers.by_name[name]
   if known then
-    return report.problem(where, string.format("router.%s is set twice, first at %s", name, known.where))
+    return report.problem(where, "router.%s is set twice, first at %s", name, known.where)
   end
   local r = { name = name, where = where, cells = {}, index = #routers.list + 1 }
   if type(spec) == "function" then
     r.fn, r.where = spec, host.fn_where(spec) or where
   elseif type(spec) ~= "table" then
-    return report.problem(where, string.format("router.%s takes a table of options or a function, not a %s", name, type(spec)))
+    return report.problem(where, "router.%s takes a table of options or a function, not a %s", name, type(spec))
   end
   routers.by_name[name], routers.list[r.index] = r, r
   r.spec = spec
@@ -105,10 +105,10 @@ local function check_references(r)
     local cell = r.cells[name]
     local other = cell and routers.by_name[cell.value]
     if cell and not other then
-      report.problem(cell.where, string.format('router.%s: %s: there is no router "%s"%s', r.name, name, cell.value,
-        words.meant(cell.value, routers.by_name)))
+      report.problem(cell.where, 'router.%s: %s: there is no router "%s"%s', r.name, name, cell.value,
+        words.meant(cell.value, routers.by_name))
     elseif other and name == "pass_router" and other.index <= r.index then
-      report.problem(cell.where, string.format("router.%s: pass_router must name a later router, %s comes before", r.name, cell.value))
+      report.problem(cell.where, "router.%s: pass_router must name a later router, %s comes before", r.name, cell.value)
     end
   end
 end
@@ -140,7 +140,7 @@ local SELF = { freeze = true, defer = true, pass = true, fail = true, send = tru
 local function check_words(r, name, allowed)
   local cell = r.cells[name]
   if cell and not allowed[cell.value] and not (name == "self" and cell.value:find("^reroute%s*:%s*%S")) then
-    report.problem(cell.where, string.format('router.%s: %s = "%s" is none of %s', r.name, name, cell.value, words.join(allowed)))
+    report.problem(cell.where, 'router.%s: %s = "%s" is none of %s', r.name, name, cell.value, words.join(allowed))
   end
 end
 

@@ -22,7 +22,7 @@ function site.declare(spec)
       name = host.options.main[name].name     -- another spelling is the same option
       local known = site.cells[name]
       if known then
-        report.problem(at, string.format('option "%s" is set twice, first at %s', name, known.where))
+        report.problem(at, 'option "%s" is set twice, first at %s', name, known.where)
       else
         site.cells[name] = options.set(host.options.main[name], value, at, "option")
       end
@@ -41,7 +41,7 @@ function site.check()
     local cell = site.cells[name]
     local n = cell and tonumber(cell.value)
     if n and n < 1 then
-      report.problem(cell.where, string.format('option "%s" is a limit and must be at least 1: nothing here is without limit', name))
+      report.problem(cell.where, 'option "%s" is a limit and must be at least 1: nothing here is without limit', name)
     end
   end
   local workers = site.cells.workers
@@ -51,7 +51,7 @@ function site.check()
   local listen = site.cells.listen
   for _, item in ipairs(listen and listen.value or {}) do
     if type(item) ~= "string" or not (item:find("^[%d%.]+:%d+$") or item:find("^%[[%x:%.]+%]:%d+$")) then
-      report.problem(listen.where, string.format('listen: "%s" is not written as "192.0.2.1:25" or "[2001:db8::1]:25"', tostring(item)))
+      report.problem(listen.where, 'listen: "%s" is not written as "192.0.2.1:25" or "[2001:db8::1]:25"', tostring(item))
     end
   end
 end

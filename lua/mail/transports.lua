@@ -41,7 +41,7 @@ local function set_option(t, name, value)
   local row = row_of(t.driver, name)
   local other = not row and owner(name)
   if other then
-    return report.problem(where, string.format('transport.%s: "%s" is an option of %s, this is %s', t.name, name, other, t.driver))
+    return report.problem(where, 'transport.%s: "%s" is an option of %s, this is %s', t.name, name, other, t.driver)
   end
   if options.known(row, name, where, "transport option", names_of(t.driver)) then
     local cell = options.set(row, value, where, "transport option")
@@ -54,10 +54,10 @@ end
 local function declare(name, spec, where)
   local known = transports.by_name[name]
   if known then
-    return report.problem(where, string.format("transport.%s is set twice, first at %s", name, known.where))
+    return report.problem(where, "transport.%s is set twice, first at %s", name, known.where)
   end
   if type(spec) ~= "table" then
-    return report.problem(where, string.format("transport.%s takes a table of options, not a %s", name, type(spec)))
+    return report.problem(where, "transport.%s takes a table of options, not a %s", name, type(spec))
   end
   transports.by_name[name] = { name = name, where = where, cells = {}, spec = spec }
 end
@@ -78,7 +78,7 @@ end
 
 function transports.check_name(name, where, what)
   if not transports.by_name[name] then
-    report.problem(where, string.format('%s: there is no transport "%s"%s', what, name, words.meant(name, transports.by_name)))
+    report.problem(where, '%s: there is no transport "%s"%s', what, name, words.meant(name, transports.by_name))
   end
 end
 
@@ -93,7 +93,7 @@ function CHECKS.appendfile(t)
   for _, name in ipairs { "file", "directory" } do
     local cell = t.cells[name]
     if cell and cell.value and cell.value:sub(1, 1) ~= "/" then
-      report.problem(cell.where, string.format('transport.%s: %s "%s" must begin with /', t.name, name, cell.value))
+      report.problem(cell.where, 'transport.%s: %s "%s" must begin with /', t.name, name, cell.value)
     end
   end
 end
@@ -105,14 +105,15 @@ end
 function CHECKS.pipe(t)
   local shell = t.cells.use_shell
   if shell and shell.value then
-    report.problem(shell.where, "transport." .. t.name .. ": programs are started without a shell; write the program and its arguments as a table")
+    report.problem(shell.where, "transport.%s: programs are started without a shell; write the program and its "
+      .. "arguments as a table", t.name)
   end
 end
 function CHECKS.smtp(t)
   local protocol = t.cells.protocol
   if protocol and protocol.value ~= "smtp" and protocol.value ~= "lmtp" then
-    report.problem(protocol.where, string.format('transport.%s: protocol "%s" %s', t.name, protocol.value,
-      protocol.value == "smtps" and "comes with TLS" or "is neither smtp nor lmtp"))
+    report.problem(protocol.where, 'transport.%s: protocol "%s" %s', t.name, protocol.value,
+      protocol.value == "smtps" and "comes with TLS" or "is neither smtp nor lmtp")
   end
 end
 
@@ -120,12 +121,12 @@ function transports.check()
   for name, t in pairs(transports.by_name) do
     local driver = t.spec.driver
     if type(driver) ~= "string" then
-      report.problem(t.where, string.format("transport.%s needs a driver: %s", name, words.join(transports.drivers)))
+      report.problem(t.where, "transport.%s needs a driver: %s", name, words.join(transports.drivers))
     elseif UNBUILT[driver] then
-      report.problem(report.key(t.where, "driver"), string.format('transport.%s: the driver "%s" comes with %s', name, driver, UNBUILT[driver]))
+      report.problem(report.key(t.where, "driver"), 'transport.%s: the driver "%s" comes with %s', name, driver, UNBUILT[driver])
     elseif not transports.drivers[driver] then
-      report.problem(report.key(t.where, "driver"), string.format('transport.%s: there is no transport driver "%s"%s', name, driver,
-        words.meant(driver, transports.drivers)))
+      report.problem(report.key(t.where, "driver"), 'transport.%s: there is no transport driver "%s"%s', name, driver,
+        words.meant(driver, transports.drivers))
     else
       t.driver = driver
       for key, value in pairs(t.spec) do

@@ -14,8 +14,8 @@ word { kind = "verb", name = "defer", type = "table",
   doc = [[Ends ACL with temporary failure if all conditions hold; same as deny for non-SMTP.]] }
 word { kind = "verb", name = "deny", type = "table",
   doc = [[Ends ACL with refusal if all conditions hold.]] }
-word { kind = "verb", name = "discard", type = "table",
-  phases = during { "mail", "rcpt", "dkim", "mime", "prdr", "data", "not_smtp_mime", "not_smtp" },
+word { kind = "verb", name = "discard", type = "table", phases = during { "mail", "rcpt", "dkim", "mime", "prdr", "data",
+  "not_smtp_mime", "not_smtp" },
   doc = [[Like accept but recipient(s) are silently dropped; predata ACL may not return it.]] }
 word { kind = "verb", name = "drop", type = "table",
   doc = [[Like deny, then closes the SMTP connection after the reply.]] }
@@ -27,87 +27,91 @@ word { kind = "verb", name = "warn", type = "table",
 -- conditions
 word { kind = "condition", name = "acl", type = "string", not_ = true,
   doc = [[Runs another ACL (nesting limit 20): accept true, deny false, defer propagates, drop/discard carried out.]] }
-word { kind = "condition", name = "atrn_domains", type = "string", not_ = true, phases = during { "atrn" },
-  feature = "on-demand relay",
+word { kind = "condition", name = "atrn_domains", type = "string", not_ = true, phases = during { "atrn" }, feature =
+  "on-demand relay",
   doc = [[True if mail is queued for any listed domain.]] }
-word { kind = "condition", name = "authenticated", type = "list", not_ = true,
-  phases = during { "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "route", "transport", "event" },
+word { kind = "condition", name = "authenticated", type = "list", not_ = true, phases = during { "starttls", "auth",
+  "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "notquit", "route", "transport", "event" },
   doc = [[True if client authenticated with a listed authenticator.]] }
 word { kind = "condition", name = "condition", type = "boolean", not_ = true,
   doc = [[Truth of expanded text: empty/0/no/false false, nonzero/yes/true true, else defer; forced failure ignored.]] }
 word { kind = "condition", name = "dcc", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Asks dccifd about the message and sets dcc_ variables.]] }
-word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" },
-  feature = "the policy surface",
+word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" }, feature = "the
+  policy surface",
   doc = [[Writes current MIME part decoded to disk; false only on trouble.]] }
-word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" },
-  feature = "DKIM",
+word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" }, feature =
+  "DKIM",
   doc = [[True if dkim_cur_signer is in the list.]] }
-word { kind = "condition", name = "dkim_status", type = "string", not_ = true,
-  phases = during { "dkim", "mime", "prdr", "data" }, feature = "DKIM",
+word { kind = "condition", name = "dkim_status", type = "string", not_ = true, phases = during { "dkim", "mime", "prdr",
+  "data" }, feature = "DKIM",
   doc = [[True if DKIM result is in the list.]] }
-word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" },
-  feature = "DMARC",
+word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" }, feature =
+  "DMARC",
   doc = [[Runs the DMARC check and matches its outcome; spf must have run first.]] }
 word { kind = "condition", name = "dnslists", type = "string", not_ = true, feature = "the policy surface",
   doc = [[True when a DNS list holds the client address or given keys; sets dnslist_ variables.]] }
-word { kind = "condition", name = "domains", type = "domainlist", not_ = true,
-  phases = during { "rcpt", "prdr", "vrfy" },
+word { kind = "condition", name = "domains", type = "domainlist", not_ = true, phases = during { "rcpt", "prdr", "vrfy" },
   doc = [[Matches recipient domain; sets domain_data.]] }
-word { kind = "condition", name = "encrypted", type = "list", not_ = true,
-  phases = during { "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "route", "transport", "event" },
+word { kind = "condition", name = "encrypted", type = "list", not_ = true, phases = during { "helo", "starttls", "auth",
+  "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "notquit", "route", "transport", "event" },
   doc = [[True on a TLS session whose cipher matches.]] }
 word { kind = "condition", name = "hosts", type = "hostlist", not_ = true, phases = SESSION,
   doc = [[Matches client host; sets host_data.]] }
-word { kind = "condition", name = "local_parts", type = "localpartlist", not_ = true,
-  phases = during { "rcpt", "prdr", "vrfy" },
+word { kind = "condition", name = "local_parts", type = "localpartlist", not_ = true, phases = during { "rcpt", "prdr",
+  "vrfy" },
   doc = [[Matches recipient local part; sets local_part_data.]] }
-word { kind = "condition", name = "malware", type = "string", not_ = true,
-  phases = during { "prdr", "data", "not_smtp" }, feature = "content scanning",
+word { kind = "condition", name = "malware", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
+  feature = "content scanning",
   doc = [[Scans message with av_scanner; sets malware_name.]] }
-word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" },
-  feature = "the policy surface",
+word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" }, feature = "the
+  policy surface",
   doc = [[Matches decoded MIME part (first 32K); sets regex variables.]] }
 word { kind = "condition", name = "ratelimit", type = "string", not_ = true, feature = "the policy surface",
   doc = [[True when smoothed event rate reaches the limit; sets sender_rate variables.]] }
 word { kind = "condition", name = "recipients", type = "addresslist", not_ = true, phases = during { "rcpt" },
   doc = [[Matches recipient address; sets recipient_data on lookup.]] }
-word { kind = "condition", name = "regex", type = "string", not_ = true,
-  phases = during { "mime", "prdr", "data", "not_smtp_mime", "not_smtp" }, feature = "the policy surface",
+word { kind = "condition", name = "regex", type = "string", not_ = true, phases = during { "mime", "prdr", "data",
+  "not_smtp_mime", "not_smtp" }, feature = "the policy surface",
   doc = [[Matches message (or raw MIME part) line by line; sets regex variables.]] }
 word { kind = "condition", name = "seen", type = "string", not_ = true, feature = "the policy surface",
   doc = [[Tests a recorded timestamp, e.g. for greylisting; updates hints.]] }
-word { kind = "condition", name = "sender_domains", type = "domainlist", not_ = true,
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "notquit", "not_smtp_start", "not_smtp_mime", "not_smtp", "route", "transport", "event" },
+word { kind = "condition", name = "sender_domains", type = "domainlist", not_ = true, phases = during { "mail", "rcpt",
+  "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "notquit", "not_smtp_start", "not_smtp_mime",
+  "not_smtp", "route", "transport", "event" },
   doc = [[Matches sender domain.]] }
-word { kind = "condition", name = "senders", type = "addresslist", not_ = true,
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "notquit", "not_smtp_start", "not_smtp_mime", "not_smtp", "route", "transport", "event" },
+word { kind = "condition", name = "senders", type = "addresslist", not_ = true, phases = during { "mail", "rcpt",
+  "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "notquit", "not_smtp_start", "not_smtp_mime",
+  "not_smtp", "route", "transport", "event" },
   doc = [[Matches sender; single colon matches bounces; sets sender_data.]] }
 word { kind = "condition", name = "spam", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Scans with spamd or rspamd; sets spam_ variables; :true forces true.]] }
-word { kind = "condition", name = "spf", type = "string", not_ = true,
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "SPF",
+word { kind = "condition", name = "spf", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
+  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" }, feature =
+  "SPF",
   doc = [[Evaluates SPF and matches outcome; sets spf_ variables.]] }
-word { kind = "condition", name = "spf_guess", type = "string", not_ = true,
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "SPF",
+word { kind = "condition", name = "spf_guess", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
+  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" }, feature =
+  "SPF",
   doc = [[Same using the best-guess record.]] }
 word { kind = "condition", name = "verify", type = "list", not_ = true,
   doc = [[Runs one of the verify tests.]] }
 
 -- modifiers
-word { kind = "modifier", name = "add_header", type = "list",
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "not_smtp_start", "not_smtp_mime", "not_smtp" },
+word { kind = "modifier", name = "add_header", type = "list", phases = during { "mail", "rcpt", "predata", "dkim", "mime",
+  "prdr", "data", "not_smtp_start", "not_smtp_mime", "not_smtp" },
   doc = [[Queues header lines for the message; duplicates suppressed; visible only from next body stage.]] }
 word { kind = "modifier", name = "continue", type = "string", feature = "functions: write the statement as a function",
   doc = [[Expands argument for side effects only.]] }
 word { kind = "modifier", name = "control", type = "list",
   doc = [[Applies one of the control settings.]] }
-word { kind = "modifier", name = "delay", type = "time",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "not_smtp_start", "not_smtp_mime", "not_smtp", "route", "transport", "event" },
+word { kind = "modifier", name = "delay", type = "time", phases = during { "connect", "helo", "starttls", "auth",
+  "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "not_smtp_start", "not_smtp_mime", "not_smtp", "route", "transport", "event" },
   doc = [[Sleeps, flushing pending SMTP output first; not imposed under -bh.]] }
 word { kind = "modifier", name = "endpass", type = "string", feature = "functions: write the statement as a function",
   doc = [[Marks where accept/discard condition failure turns into deny; discouraged.]] }
@@ -119,11 +123,12 @@ word { kind = "modifier", name = "logwrite", type = "list",
   doc = [[Writes a log line at once, repeats allowed.]] }
 word { kind = "modifier", name = "message", type = "string",
   doc = [[Response text when the ACL ends; expanded then; first code digit must agree.]] }
-word { kind = "modifier", name = "queue", type = "string",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "not_smtp_start", "route", "transport", "event" },
+word { kind = "modifier", name = "queue", type = "string", phases = during { "connect", "helo", "starttls", "auth",
+  "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit",
+  "not_smtp_start", "route", "transport", "event" },
   doc = [[Selects a named spool queue for the message; empty means default.]] }
-word { kind = "modifier", name = "remove_header", type = "list",
-  phases = during { "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "not_smtp_start", "not_smtp_mime", "not_smtp" },
+word { kind = "modifier", name = "remove_header", type = "list", phases = during { "mail", "rcpt", "predata", "dkim",
+  "mime", "prdr", "data", "not_smtp_start", "not_smtp_mime", "not_smtp" },
   doc = [[Queues header lines for removal.]] }
 word { kind = "modifier", name = "set", type = "table",
   doc = [[Assigns a user variable.]] }
@@ -131,8 +136,8 @@ word { kind = "modifier", name = "udpsend", type = "string", feature = "the poli
   doc = [[Sends a UDP datagram, failures ignored.]] }
 
 -- controls
-word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" },
-  feature = "SMTP authentication",
+word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" }, feature
+  = "SMTP authentication",
   doc = [[Lets client use AUTH unadvertised, even after HELO, any configured mechanism.]] }
 word { kind = "control", name = "caseful_local_part", type = "string", phases = during { "rcpt" },
   doc = [[Restores original case in local_part for rest of this ACL.]] }
@@ -142,32 +147,32 @@ word { kind = "control", name = "cutthrough_delivery", type = "string", feature 
   doc = [[Delivers onward while receiving, first recipient decides; no queueing on definite answer.]] }
 word { kind = "control", name = "debug", type = "string", feature = "the policy surface",
   doc = [[Starts, stops or discards debug logging to a file.]] }
-word { kind = "control", name = "dkim_disable_verify", type = "string",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "DKIM",
+word { kind = "control", name = "dkim_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
+  "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit",
+  "notquit", "route", "transport", "event" }, feature = "DKIM",
   doc = [[Turns DKIM verification off for the message.]] }
-word { kind = "control", name = "dmarc_disable_verify", type = "string",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "DMARC",
+word { kind = "control", name = "dmarc_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
+  "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "notquit", "route", "transport", "event" }, feature = "DMARC",
   doc = [[Turns DMARC processing off for the message.]] }
-word { kind = "control", name = "dmarc_enable_forensic", type = "string",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "DMARC",
+word { kind = "control", name = "dmarc_enable_forensic", type = "string", phases = during { "connect", "helo", "starttls",
+  "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "notquit", "route", "transport", "event" }, feature = "DMARC",
   doc = [[Allows sending forensic reports when the record asks.]] }
-word { kind = "control", name = "dscp", type = "string",
-  phases = during { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "route", "transport", "event" },
-  feature = "the policy surface",
+word { kind = "control", name = "dscp", type = "string", phases = during { "connect", "helo", "starttls", "auth",
+  "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
+  "quit", "route", "transport", "event" }, feature = "the policy surface",
   doc = [[Sets DSCP on the inbound socket: name or 0..0x3F.]] }
 word { kind = "control", name = "enforce_sync", type = "string", phases = SESSION,
   doc = [[Turns SMTP synchronisation checking on for the connection.]] }
-word { kind = "control", name = "fakedefer", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "prdr", "data" },
+word { kind = "control", name = "fakedefer", type = "string", phases = during { "mail", "rcpt", "predata", "mime", "prdr",
+  "data" },
   doc = [[Answers 450 after data yet delivers the message.]] }
-word { kind = "control", name = "fakereject", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "prdr", "data" },
+word { kind = "control", name = "fakereject", type = "string", phases = during { "mail", "rcpt", "predata", "mime",
+  "prdr", "data" },
   doc = [[Answers 550 after data yet delivers the message.]] }
-word { kind = "control", name = "freeze", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "data", "not_smtp_mime", "not_smtp" },
+word { kind = "control", name = "freeze", type = "string", phases = during { "mail", "rcpt", "predata", "mime", "data",
+  "not_smtp_mime", "not_smtp" },
   doc = [[Queues the message frozen; no_tell suppresses freeze_tell notice.]] }
 word { kind = "control", name = "no_callout_flush", type = "string", phases = SESSION,
   doc = [[Skips flushing SMTP output before callouts.]] }
@@ -175,23 +180,23 @@ word { kind = "control", name = "no_delay_flush", type = "string", phases = SESS
   doc = [[Skips flushing SMTP output before delay.]] }
 word { kind = "control", name = "no_enforce_sync", type = "string", phases = SESSION,
   doc = [[Turns SMTP synchronisation checking off for the connection.]] }
-word { kind = "control", name = "no_mbox_unspool", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "data" },
+word { kind = "control", name = "no_mbox_unspool", type = "string", phases = during { "mail", "rcpt", "predata", "mime",
+  "data" },
   doc = [[Keeps content-scan spool copies, for debugging.]] }
 word { kind = "control", name = "no_multiline_responses", type = "string", phases = SESSION,
   doc = [[Sends only one line of multi-line refusals.]] }
 word { kind = "control", name = "no_pipelining", type = "string", phases = SESSION,
   doc = [[Stops PIPELINING being advertised.]] }
-word { kind = "control", name = "queue", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "data", "not_smtp_mime", "not_smtp" },
+word { kind = "control", name = "queue", type = "string", phases = during { "mail", "rcpt", "predata", "mime", "data",
+  "not_smtp_mime", "not_smtp" },
   doc = [[No immediate delivery; first_pass_route routes only; queue_only is the old spelling.]] }
 word { kind = "control", name = "submission", type = "string", phases = during { "mail", "rcpt", "predata" },
   doc = [[Submission mode fixups: adds Date, Message-ID, From, checks Sender.]] }
-word { kind = "control", name = "suppress_local_fixups", type = "string",
-  phases = during { "mail", "rcpt", "predata", "not_smtp_start" },
+word { kind = "control", name = "suppress_local_fixups", type = "string", phases = during { "mail", "rcpt", "predata",
+  "not_smtp_start" },
   doc = [[Turns off fixups usually given to local submissions.]] }
-word { kind = "control", name = "utf8_downconvert", type = "string", phases = during { "rcpt", "vrfy" },
-  feature = "internationalised mail",
+word { kind = "control", name = "utf8_downconvert", type = "string", phases = during { "rcpt", "vrfy" }, feature =
+  "internationalised mail",
   doc = [[Converts UTF-8 envelope addresses to a-labels: always, never, or when needed.]] }
 word { kind = "control", name = "wellknown", type = "string", phases = during { "wellknown" }, feature = "WELLKNOWN",
   doc = [[Names the file whose content answers WELLKNOWN.]] }
@@ -215,8 +220,8 @@ word { kind = "verify", name = "recipient", type = "string", phases = during { "
   doc = [[Routes recipient in verify mode, maybe callout or quota.]] }
 word { kind = "verify", name = "reverse_host_lookup", type = "string",
   doc = [[True when client has a confirmed reverse name.]] }
-word { kind = "verify", name = "sender", type = "string",
-  phases = during { "mail", "rcpt", "predata", "data", "not_smtp" },
+word { kind = "verify", name = "sender", type = "string", phases = during { "mail", "rcpt", "predata", "data", "not_smtp"
+  },
   doc = [[Routes sender in verify mode, maybe callout; true for bounces.]] }
 word { kind = "verify", name = "arc", type = "string", phases = during { "data" }, feature = "ARC",
   doc = [[Verifies ARC chain, sets arc_ variables (experimental build).]] }
@@ -299,6 +304,6 @@ word { kind = "dnslists_flag", name = "+exclude_unknown", type = "string", featu
 word { kind = "dnslists_flag", name = "+defer_unknown", type = "string", feature = "the policy surface",
   doc = [[DNS trouble gives a temporary error.]] }
 
-word { kind = "control", name = "queue_only", type = "string",
-  phases = during { "mail", "rcpt", "predata", "mime", "data", "not_smtp" },
+word { kind = "control", name = "queue_only", type = "string", phases = during { "mail", "rcpt", "predata", "mime",
+  "data", "not_smtp" },
   doc = [[The message is queued without a delivery at once: an old spelling of queue.]] }
