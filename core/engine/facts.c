@@ -87,6 +87,8 @@ void facts_of(struct facts *f, const struct policy *p)
     f->user = text_of(a, p, "user");
     f->group = text_of(a, p, "group");
     f->spool = text_of(a, p, "spool_directory");
+    if (str_same(f->spool, str_of(SPOOL_DEFAULT)))
+        f->spool = STR("");         /* the default conflicts with nothing said elsewhere */
     f->log_path = text_of(a, p, "log_file_path");
     f->zone = bool_of(p, "log_timezone", false);
     f->rejectlog = bool_of(p, "write_rejectlog", true);

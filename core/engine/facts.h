@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "policy/policy.h"
 
+#define SPOOL_DEFAULT "/var/spool/perigee"
+
 struct str_list { struct str *v; size_t n; };
 
 struct facts {

@@ -116,7 +116,7 @@ static int choose_spool(struct house *h)
         fprintf(stderr, "perigee: the spool is %s by command line or environment, but spool_directory says %s\n", h->c->spool, option);
         return EX_CONFIG;
     }
-    snprintf(h->spool, sizeof h->spool, "%s", h->c->spool ? h->c->spool : option[0] ? option : "/var/spool/perigee");
+    snprintf(h->spool, sizeof h->spool, "%s", h->c->spool ? h->c->spool : option[0] ? option : SPOOL_DEFAULT);
     return 0;
 }
 
