@@ -39,8 +39,8 @@ word { kind = "condition", name = "condition", type = "boolean", not_ = true,
 word { kind = "condition", name = "dcc", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Asks dccifd about the message and sets dcc_ variables.]] }
-word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" }, feature = "the
-  policy surface",
+word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" }, feature =
+  "the policy surface",
   doc = [[Writes current MIME part decoded to disk; false only on trouble.]] }
 word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" }, feature =
   "DKIM",
@@ -67,8 +67,8 @@ word { kind = "condition", name = "local_parts", type = "localpartlist", not_ = 
 word { kind = "condition", name = "malware", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Scans message with av_scanner; sets malware_name.]] }
-word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" }, feature = "the
-  policy surface",
+word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" }, feature =
+  "the policy surface",
   doc = [[Matches decoded MIME part (first 32K); sets regex variables.]] }
 word { kind = "condition", name = "ratelimit", type = "string", not_ = true, feature = "the policy surface",
   doc = [[True when smoothed event rate reaches the limit; sets sender_rate variables.]] }

@@ -230,26 +230,26 @@ option { kind = "transport", drivers = { "pipe" }, name = "umask", type = "octal
   doc = [[umask.]] }
 
 -- of later features
-option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Key 4xx RCPT retries by sender and recipient.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Commands permitted.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Allow named pipes.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Allow symbolic links.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", feature = "SMTP
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", feature =
+  "SMTP authentication", section = "of later features",
   doc = [[AUTH= value on MAIL.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", feature = "SMTP
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", feature =
+  "SMTP authentication", section = "of later features",
   doc = [[Use it without authenticating.]] }
 option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_id", type = "string", feature =
   "the policy surface", section = "of later features",
@@ -260,8 +260,8 @@ option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = 
 option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Bcc recipients.]] }
-option { kind = "transport", name = "body_only", type = "boolean", feature = "the policy surface", section = "of later
-  features",
+option { kind = "transport", name = "body_only", type = "boolean", feature = "the policy surface", section =
+  "of later features",
   doc = [[Send only the body.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "string", feature = "the policy surface",
   section = "of later features",
@@ -269,17 +269,17 @@ option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "str
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", name = "debug_print", type = "string", feature = "the policy surface", section = "of later
-  features",
+option { kind = "transport", name = "debug_print", type = "string", feature = "the policy surface", section =
+  "of later features",
   doc = [[Text shown when debugging.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Only retry at intervals after final cutoff.]] }
-option { kind = "transport", name = "disable_logging", type = "boolean", feature = "the policy surface", section = "of
-  later features",
+option { kind = "transport", name = "disable_logging", type = "boolean", feature = "the policy surface", section =
+  "of later features",
   doc = [[No log lines for this transport.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[Canonicalisation, default relaxed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_domain", type = "list", feature = "sender authentication",
   section = "of later features",
@@ -287,23 +287,23 @@ option { kind = "transport", drivers = { "smtp" }, name = "dkim_domain", type = 
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_hash", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[sha256, sha512 or sha1.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_identity", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_identity", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[i= value.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_private_key", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_private_key", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[Key text or file; 0/false/empty unsigned.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_selector", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_selector", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[Selector(s).]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_sign_headers", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_sign_headers", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[Headers to sign; = all present, + oversign.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_strict", type = "string", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_strict", type = "string", feature =
+  "sender authentication", section = "of later features",
   doc = [[Defer when signing fails.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_timestamps", type = "integer", feature = "sender
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_timestamps", type = "integer", feature =
+  "sender authentication", section = "of later features",
   doc = [[Add t= and x=; seconds until expiry, 0 none.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
@@ -314,17 +314,17 @@ option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domain
 option { kind = "transport", drivers = { "smtp" }, name = "dscp", type = "string", feature = "the policy surface", section
   = "of later features",
   doc = [[DSCP of outgoing packets.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Expand that file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Recognise existing file formats and transports.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Missing file is fine.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Use command even for address pipes.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "string", feature = "the policy surface",
   section = "of later features",
@@ -332,11 +332,11 @@ option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "s
 option { kind = "transport", drivers = { "autoreply" }, name = "headers", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Further headers.]] }
-option { kind = "transport", name = "headers_only", type = "boolean", feature = "the policy surface", section = "of later
-  features",
+option { kind = "transport", name = "headers_only", type = "boolean", feature = "the policy surface", section =
+  "of later features",
   doc = [[Send only headers.]] }
-option { kind = "transport", name = "headers_rewrite", type = "string", feature = "address rewriting", section = "of later
-  features",
+option { kind = "transport", name = "headers_rewrite", type = "string", feature = "address rewriting", section =
+  "of later features",
   doc = [[Rewrite rules applied to headers here.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS", section =
   "of later features",
@@ -350,8 +350,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_nopass_tls", ty
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_noproxy_tls", type = "hostlist", feature = "TLS", section
   = "of later features",
   doc = [[Do not proxy TLS connections for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_pipe_connect", type = "hostlist", feature = "early
-  pipelining", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_pipe_connect", type = "hostlist", feature =
+  "early pipelining", section = "of later features",
   doc = [[Use early pipelining for these.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", type = "hostlist", feature = "TLS",
   section = "of later features",
@@ -359,8 +359,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_alpn", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[ALPN must be negotiated.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist", feature = "SMTP
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist", feature =
+  "SMTP authentication", section = "of later features",
   doc = [[Authentication must succeed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_dane", type = "hostlist", feature = "TLS",
   section = "of later features",
@@ -371,8 +371,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_ocsp", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_tls", type = "hostlist", feature = "TLS", section
   = "of later features",
   doc = [[TLS is needed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist", feature = "SMTP
-  authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist", feature =
+  "SMTP authentication", section = "of later features",
   doc = [[Try authentication.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_chunking", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
@@ -380,8 +380,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_chunking", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_dane", type = "hostlist", feature = "TLS", section =
   "of later features",
   doc = [[Use DANE if TLSA found.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_fastopen", type = "hostlist", feature = "early
-  pipelining", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_fastopen", type = "hostlist", feature =
+  "early pipelining", section = "of later features",
   doc = [[Use TCP Fast Open.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type = "hostlist", feature = "PRDR", section =
   "of later features",
@@ -389,110 +389,110 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for callouts to these.]] }
-option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface", section = "of later
-  features",
+option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface", section =
+  "of later features",
   doc = [[Call initgroups.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time", feature =
+  "the policy surface", section = "of later features",
   doc = [[Blocking flock lock wait.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[File recording replies.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "string", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Current file count supplied by expansion.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Current size supplied by expansion.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "maildir_quota_directory_regex", type = "string", feature
   = "the policy surface", section = "of later features",
   doc = [[Directories counted for maildirsize.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Maintain maildirsize.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "maildirfolder_create_regex", type = "string", feature =
   "the policy surface", section = "of later features",
   doc = [[When to create a maildirfolder marker.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Deliver to mailstore pairs.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Text at top of the .env file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Text at end of the .env file.]] }
-option { kind = "transport", name = "max_parallel", type = "integer", feature = "the policy surface", section = "of later
-  features",
+option { kind = "transport", name = "max_parallel", type = "integer", feature = "the policy surface", section =
+  "of later features",
   doc = [[Limit of concurrent runs across processes.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Deliver to MBX.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "message_linelength_limit", type = "integer", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "message_linelength_limit", type = "integer", feature =
+  "the policy surface", section = "of later features",
   doc = [[Longest line sent, else bounce.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist", feature =
+  "the policy surface", section = "of later features",
   doc = [[Recipients never written to.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Notify comsat.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Database remembering who was answered.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer", feature =
+  "the policy surface", section = "of later features",
   doc = [[Fixed-size once file instead of a database.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time", feature =
+  "the policy surface", section = "of later features",
   doc = [[When to answer again.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "quota", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Size limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Directory measured.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[File count limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Count the new message in the limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Take sizes from file names.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Warning text.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Size at which to warn, maybe percent.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string", feature =
+  "the policy surface", section = "of later features",
   doc = [[Reply-To:.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Commands without slash, found on path.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "retry_include_ip_address", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "retry_include_ip_address", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Put address into retry keys.]] }
 option { kind = "transport", name = "retry_use_local_part", type = "boolean", feature = "the policy surface", section =
   "of later features",
   doc = [[Keep retry data per full address.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Append the original.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "serialize_hosts", type = "hostlist", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "serialize_hosts", type = "hostlist", feature =
+  "the policy surface", section = "of later features",
   doc = [[One connection at a time to these.]] }
-option { kind = "transport", name = "shadow_condition", type = "string", feature = "the policy surface", section = "of
-  later features",
+option { kind = "transport", name = "shadow_condition", type = "string", feature = "the policy surface", section =
+  "of later features",
   doc = [[Whether the shadow runs.]] }
-option { kind = "transport", name = "shadow_transport", type = "string", feature = "the policy surface", section = "of
-  later features",
+option { kind = "transport", name = "shadow_transport", type = "string", feature = "the policy surface", section =
+  "of later features",
   doc = [[Local transport given a copy.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS", section = "of
-  later features",
+option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS", section =
+  "of later features",
   doc = [[SOCKS5 proxies with options.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "subject", type = "string", feature = "the policy surface",
   section = "of later features",
@@ -500,14 +500,14 @@ option { kind = "transport", drivers = { "autoreply" }, name = "subject", type =
 option { kind = "transport", drivers = { "autoreply" }, name = "text", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Body text.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS", section = "of
-  later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS", section =
+  "of later features",
   doc = [[ALPN name to offer.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_certificate", type = "string", feature = "TLS", section =
   "of later features",
   doc = [[Client certificate.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_crl", type = "string", feature = "TLS", section = "of later
-  features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_crl", type = "string", feature = "TLS", section =
+  "of later features",
   doc = [[Revocation list.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_dh_min_bits", type = "integer", feature = "TLS", section =
   "of later features",
@@ -521,8 +521,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "tls_require_ciphers",
 option { kind = "transport", drivers = { "smtp" }, name = "tls_resumption_hosts", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[Hosts whose sessions may be resumed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_sni", type = "string", feature = "TLS", section = "of later
-  features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_sni", type = "string", feature = "TLS", section =
+  "of later features",
   doc = [[SNI to send.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_tempfail_tryclear", type = "boolean", feature = "TLS",
   section = "of later features",
@@ -542,50 +542,50 @@ option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", ty
 option { kind = "transport", drivers = { "autoreply" }, name = "to", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[To:.]] }
-option { kind = "transport", name = "transport_filter", type = "string", feature = "the policy surface", section = "of
-  later features",
+option { kind = "transport", name = "transport_filter", type = "string", feature = "the policy surface", section =
+  "of later features",
   doc = [[Command the message is piped through.]] }
 option { kind = "transport", name = "transport_filter_timeout", type = "time", feature = "the policy surface", section =
   "of later features",
   doc = [[Time limit of that command.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean", feature = "the
-  policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Write batched SMTP.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Lock with flock.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean", feature = "the policy
-  surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean", feature =
+  "the policy surface", section = "of later features",
   doc = [[Use MBX locking.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer", feature =
   "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }
 
 -- not here
-option { kind = "transport", drivers = { "smtp" }, name = "dns_qualify_single", type = "boolean", never = "names are never
-  completed", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "dns_qualify_single", type = "boolean", never =
+  "names are never completed", section = "not here",
   doc = [[Resolver completes single-label names.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dns_search_parents", type = "boolean", never = "names are never
-  completed", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "dns_search_parents", type = "boolean", never =
+  "names are never completed", section = "not here",
   doc = [[Resolver searches parents.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "gethostbyname", type = "boolean", never = "names are found by
-  our own resolver", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "gethostbyname", type = "boolean", never =
+  "names are found by our own resolver", section = "not here",
   doc = [[Use system lookup instead of DNS.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "permit_coredump", type = "boolean", never = "programs leave no
-  core files", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "permit_coredump", type = "boolean", never =
+  "programs leave no core files", section = "not here",
   doc = [[Allow core dumps.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "pipe_as_creator", type = "boolean", never = "programs run as
-  the user of the delivery", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "pipe_as_creator", type = "boolean", never =
+  "programs run as the user of the delivery", section = "not here",
   doc = [[Run as the submitting user.]] }
-option { kind = "transport", name = "tpda_delivery_action", type = "string", never = "use event_action and the event
-  msg:delivery", section = "not here",
+option { kind = "transport", name = "tpda_delivery_action", type = "string", never =
+  "use event_action and the event msg:delivery", section = "not here",
   doc = [[Early name: expanded after each delivery; now event_action.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tpda_host_defer_action", type = "string", never = "use
-  event_action and the event msg:host:defer", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "tpda_host_defer_action", type = "string", never =
+  "use event_action and the event msg:host:defer", section = "not here",
   doc = [[Early name: expanded on host deferral; now event msg:host:defer.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "use_classresources", type = "boolean", never = "it is of
-  another system", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "use_classresources", type = "boolean", never =
+  "it is of another system", section = "not here",
   doc = [[Apply login class limits (BSD).]] }
-option { kind = "transport", drivers = { "pipe" }, name = "use_shell", type = "boolean", never = "programs are started by
-  argument vector, never by a shell", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "use_shell", type = "boolean", never =
+  "programs are started by argument vector, never by a shell", section = "not here",
   doc = [[Run through /bin/sh.]] }
