@@ -250,6 +250,17 @@ static void link_quit(struct link *l)
     step_soon(l);
 }
 
+/* The system's words alone, as Exim's readers know them: "Connection refused". */
+static void plain_words(struct link *l)
+{
+    int err = l->why.err;
+
+    if (err <= 0)
+        return;
+    why_set(&l->why, ST_AGAIN, "%s", strerror(err));
+    l->why.err = err;
+}
+
 static void link_failed(struct link *l, const char *kind)
 {
     l->state = LINK_CLOSED;
@@ -425,6 +436,7 @@ static void connected(void *ctx, int what)
     watch_free(l->watch);
     l->watch = NULL;
     if (sock_connected(fd, &l->why) != ST_OK) {
+        plain_words(l);
         link_failed(l, kind_of(l->why.err));
         return;
     }
@@ -493,6 +505,7 @@ static void connect_real(struct link *l)
     if (FAULT(CONNECT) || sock_connect(&to, bound ? &from : NULL, &l->fd, &l->why) != ST_OK) {
         if (!l->why.text[0])
             why_errno(&l->why, ST_AGAIN, "connect");
+        plain_words(l);
         l->fd = -1;
         link_failed(l, kind_of(l->why.err));
     } else {
