@@ -54,7 +54,7 @@ local function mx_item(item)
     local first = found[1] and found[1].preference
     local ours
     for _, h in ipairs(found) do
-      if host.is_local(h.ip) then ours = ours and math.min(ours, h.preference) or h.preference end
+      if hosts.is_local(h.ip) then ours = ours and math.min(ours, h.preference) or h.preference end
     end
     if not ours or (primary_only and ours ~= first) or (secondary_only and ours == first) then return end
     return true, subject
@@ -68,7 +68,7 @@ function make.domain(item, where, no, last)
   elseif item == "@[]" then
     return { no = no, try = function(subject)
       local ip = subject:match("^%[i?p?v?6?:?([%x:%.]+)%]$")
-      if ip and host.is_local(ip) then return true, subject end
+      if ip and hosts.is_local(ip) then return true, subject end
     end }
   elseif item:find("^@mx_") then
     if not item:find("^@mx_any$") and not item:find("^@mx_primary$") and not item:find("^@mx_secondary$") then

@@ -15,6 +15,16 @@ hosts.FLAGS = { ignore_unknown = true, include_unknown = true, ignore_defer = tr
 -- primary_hostname, or what the system calls itself.
 function hosts.hostname() return (use("site").value("primary_hostname") or host.hostname()):lower() end
 
+-- An address of this machine, or one the site takes for its own.
+function hosts.is_local(text)
+  if host.is_local(text) then return true end
+  local ip = host.ip_pack(text)
+  for _, own in ipairs(use("site").value("extra_local_interfaces") or {}) do
+    if host.ip_pack(own) == ip then return true end
+  end
+  return false
+end
+
 local function packed(subject, ev)
   if ev and ev.ip_text == subject then return ev.ip end
   local ip = host.ip_pack(subject)
@@ -112,7 +122,7 @@ function hosts.item(item, where, no, last, mode)
   end
   if item == "" then return { no = no, try = function(subject) return subject == "" end } end
   if item == "*" then return { no = no, try = function() return true end } end
-  if item == "@[]" then return { no = no, try = function(subject) return host.is_local(subject), subject end } end
+  if item == "@[]" then return { no = no, try = function(subject) return hosts.is_local(subject), subject end } end
   if item == "@" then
     local now = { unknown = mode.unknown, defer = mode.defer }
     return { no = no, try = function(subject, ev) return address_of(now, hosts.hostname())(subject, ev) end }

@@ -91,6 +91,8 @@ local function accepted(walk, r, addr, result)
     return "done"
   end
   local fallback = result.fallback or r.cells and r.cells.fallback_hosts and hosts_drivers.fallback(r, ev) or {}
+  local home = r.cells and not r.fn and routers.option(r, "transport_home_directory", m)
+  if home then addr.home = home end
   local it = item(walk, "to", addr, r.name)
   it.hosts, it.fallback = result.hosts or {}, fallback
   return "done"

@@ -118,6 +118,23 @@ local function set_variables(r, addr, ev)
   end
 end
 
+-- user and group: whom a local delivery is made as; names are looked up.
+local function take_user(r, addr, ev)
+  for _, row in ipairs { { "user", "local_uid", host.passwd }, { "group", "local_gid", host.group } } do
+    local option, field, look_up = row[1], row[2], row[3]
+    local name = routers.option(r, option, ev.m)
+    if name ~= nil and name:find("^%d+$") then
+      addr[field] = tonumber(name)
+    elseif name ~= nil then
+      local status, found = look_up(name)
+      if status == "again" then error(host.again(found)) end
+      if status ~= "ok" then error(string.format('%s: there is no %s "%s"', r.cells[option].where, option, name), 0) end
+      addr.local_uid = option == "user" and found.uid or addr.local_uid
+      addr.local_gid = (option == "group" or not addr.local_gid) and found.gid or addr.local_gid
+    end
+  end
+end
+
 -- What a router's options that are no conditions say, before its driver runs.
 function addresses.prepare(r, addr, ev)
   if not r.cells or r.fn then return end
@@ -132,6 +149,7 @@ function addresses.prepare(r, addr, ev)
     addr.errors_to = errors_to
   end
   addr.home = routers.option(r, "router_home_directory", ev.m) or addr.home
+  take_user(r, addr, ev)
   if r.cells.headers_add or r.cells.headers_remove then addr.edits = edits_of(r, ev, addr.edits) end
   addr.transport = routers.option(r, "transport", ev.m)
   addresses.show(addr, r.name)

@@ -14,6 +14,8 @@ local pre = {}
 function pre.mode(r, addr, ev, walk)
   local mode = walk.mode
   local function on(name) return routers.option(r, name, ev.m) end
+  -- perigee route asks what would happen, with routers that are not for asking left out
+  if walk.lines and on("address_test") == false then return false, "not for tests (address_test)" end
   if mode then
     if on("verify") == false or on("verify_" .. mode) == false then return false, "not for verifying" end
   elseif on("verify_only") then

@@ -8,6 +8,7 @@
 local host, use = ...
 local words = use "words"
 local lists = use "lists"
+local list_hosts = use "lists_hosts"
 local routers = use "routers"
 local transports = use "transports"
 local site = use "site"
@@ -20,7 +21,7 @@ local function outcome(what, text) return { what = what, text = text } end
 -- An address of this machine is "this host" for the port we serve. The mail port
 -- counts as ours always, since something in front may hand it to us.
 local function is_us(h, transport)
-  if not host.is_local(h.ip) then return false end
+  if not list_hosts.is_local(h.ip) then return false end
   local port = h.port ~= 0 and h.port or transports.port(transport)
   if not port or port == 25 then return true end
   for _, ours in ipairs(site.ports()) do if ours == port then return true end end
@@ -122,7 +123,7 @@ function drivers.dnslookup(r, addr, ev)
   if all_gone then return outcome("decline", "all hosts of " .. addr.domain .. " are ignored") end
   if routers.option(r, "check_secondary_mx", ev.m) then
     local ours = false
-    for i, h in ipairs(left) do if i > 1 and host.is_local(h.ip) then ours = true end end
+    for i, h in ipairs(left) do if i > 1 and list_hosts.is_local(h.ip) then ours = true end end
     if not ours then return outcome("decline", "this host is no secondary MX of " .. addr.domain) end
   end
   local usable, result = drivers.self_check(r, left, addr.transport)

@@ -126,6 +126,15 @@ local function include(state, path)
   return take(state, items(text))
 end
 
+-- The text of :fail: and :defer:, without its SMTP code where those are not wanted.
+local function spoken(state, item)
+  local text = said(item)
+  if state.r.cells and limits(state.r, "forbid_smtp_code", state.ev) then
+    text = text:gsub("^[45]%d%d%s+", ""):gsub("^[45]%.%d+%.%d+%s+", "")
+  end
+  return text
+end
+
 local WORDS = {}
 
 function WORDS.blackhole(state)
@@ -137,13 +146,13 @@ function WORDS.fail(state, item)
   if state.r.cells and not limits(state.r, "allow_fail", state.ev) then
     return outcome("error", "router." .. state.r.name .. ": :fail: is not allowed (allow_fail)")
   end
-  return outcome("fail", said(item))
+  return outcome("fail", spoken(state, item))
 end
 function WORDS.defer(state, item)
   if state.r.cells and not limits(state.r, "allow_defer", state.ev) then
     return outcome("error", "router." .. state.r.name .. ": :defer: is not allowed (allow_defer)")
   end
-  return outcome("defer", said(item))
+  return outcome("defer", spoken(state, item))
 end
 function WORDS.unknown() return outcome("decline", ":unknown:") end
 function WORDS.include(state, item)

@@ -80,6 +80,10 @@ describe("routing: dnslookup", function()
     assert.equal("to ann@both.test R=dns T=remote 192.0.2.1", routed(DNS:format ', ignore_target_hosts = { "2001:db8::/32" }'))
   end)
 
+  it("takes extra_local_interfaces for itself", function()
+    assert.truthy(routed("site { extra_local_interfaces = '192.0.2.30' }" .. DNS:format "", "x@nomx.test"):find("^freeze"))
+  end)
+
   it("knows itself: freeze, fail, pass, send, reroute; and never goes to a worse MX than itself", function()
     local last = '\nrouter.last { driver = "accept", transport = "box", domains = "me.test : other.test" }'
     assert.truthy(routed(DNS:format "" .. last, "x@me.test"):find("^freeze x@me.test"))
@@ -202,6 +206,19 @@ describe("routing: preconditions", function()
 
   it("defers the address when a precondition cannot be found out", function()
     assert.truthy(routed(r [[domains = "lsearch;/none"]], "ann@ex.test"):find("^defer ann@ex.test"))
+  end)
+
+  it("leaves routers with address_test = false out of perigee route only", function()
+    local w = load(r "address_test = false")
+    assert.equal("to", w:route("ann@ex.test")[1].kind)
+    assert.equal("unrouteable", w:route("ann@ex.test", nil, {})[1].kind)
+  end)
+
+  it("gives user, group and home to local deliveries", function()
+    local w = load(r [[user = "ann", group = "7", transport_home_directory = "/h"]], { users = { ann = { uid = 1000, gid = 100 } } })
+    local item = w:route("x@ex.test")[1]
+    assert.same({ 1000, 7, "/h" }, { item.local_uid, item.local_gid, item.home })
+    assert.has_error(function() load(r [[user = "nobody-here"]]):routed "x@ex.test" end)
   end)
 
   it("keeps case only when told", function()
@@ -335,6 +352,7 @@ describe("routing: redirect", function()
   it("obeys :fail:, :defer:, :blackhole:, :unknown: as far as they are allowed", function()
     assert.equal("fail ann@ex.test R=r (550 gone, really)", routed(r [[data = ":fail: 550 gone, really", allow_fail = true]], "ann@ex.test"))
     assert.truthy(routed(r [[data = ":fail: gone"]], "ann@ex.test"):find("^defer.*allow_fail"))
+    assert.equal("fail ann@ex.test R=r (gone)", routed(r [[data = ":fail: 550 5.7.1 gone", allow_fail = true, forbid_smtp_code = true]], "ann@ex.test"))
     assert.equal("defer ann@ex.test R=r (later)", routed(r [[data = ":defer: later", allow_defer = true]], "ann@ex.test"))
     assert.equal("discard ann@ex.test R=r (:blackhole:)", routed(r [[data = ":blackhole:"]], "ann@ex.test"))
     assert.truthy(routed(r [[data = ":blackhole:", forbid_blackhole = true]], "ann@ex.test"):find("^defer"))

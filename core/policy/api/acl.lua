@@ -27,8 +27,8 @@ word { kind = "verb", name = "warn", type = "table",
 -- conditions
 word { kind = "condition", name = "acl", type = "string", not_ = true,
   doc = [[Runs another ACL (nesting limit 20): accept true, deny false, defer propagates, drop/discard carried out.]] }
-word { kind = "condition", name = "atrn_domains", type = "string", not_ = true, phases = during { "atrn" }, feature =
-  "on-demand relay",
+word { kind = "condition", name = "atrn_domains", type = "string", not_ = true, phases = during { "atrn" },
+  feature = "on-demand relay",
   doc = [[True if mail is queued for any listed domain.]] }
 word { kind = "condition", name = "authenticated", type = "list", not_ = true, phases = during { "starttls", "auth",
   "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
@@ -39,17 +39,17 @@ word { kind = "condition", name = "condition", type = "boolean", not_ = true,
 word { kind = "condition", name = "dcc", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Asks dccifd about the message and sets dcc_ variables.]] }
-word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" }, feature =
-  "the policy surface",
+word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" },
+  feature = "the policy surface",
   doc = [[Writes current MIME part decoded to disk; false only on trouble.]] }
-word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" }, feature =
-  "DKIM",
+word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" },
+  feature = "DKIM",
   doc = [[True if dkim_cur_signer is in the list.]] }
 word { kind = "condition", name = "dkim_status", type = "string", not_ = true, phases = during { "dkim", "mime", "prdr",
   "data" }, feature = "DKIM",
   doc = [[True if DKIM result is in the list.]] }
-word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" }, feature =
-  "DMARC",
+word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" },
+  feature = "DMARC",
   doc = [[Runs the DMARC check and matches its outcome; spf must have run first.]] }
 word { kind = "condition", name = "dnslists", type = "string", not_ = true, feature = "the policy surface",
   doc = [[True when a DNS list holds the client address or given keys; sets dnslist_ variables.]] }
@@ -67,8 +67,8 @@ word { kind = "condition", name = "local_parts", type = "localpartlist", not_ = 
 word { kind = "condition", name = "malware", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Scans message with av_scanner; sets malware_name.]] }
-word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" }, feature =
-  "the policy surface",
+word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" },
+  feature = "the policy surface",
   doc = [[Matches decoded MIME part (first 32K); sets regex variables.]] }
 word { kind = "condition", name = "ratelimit", type = "string", not_ = true, feature = "the policy surface",
   doc = [[True when smoothed event rate reaches the limit; sets sender_rate variables.]] }
@@ -91,12 +91,12 @@ word { kind = "condition", name = "spam", type = "string", not_ = true, phases =
   feature = "content scanning",
   doc = [[Scans with spamd or rspamd; sets spam_ variables; :true forces true.]] }
 word { kind = "condition", name = "spf", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
-  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" }, feature =
-  "SPF",
+  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
+  feature = "SPF",
   doc = [[Evaluates SPF and matches outcome; sets spf_ variables.]] }
 word { kind = "condition", name = "spf_guess", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
-  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" }, feature =
-  "SPF",
+  "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
+  feature = "SPF",
   doc = [[Same using the best-guess record.]] }
 word { kind = "condition", name = "verify", type = "list", not_ = true,
   doc = [[Runs one of the verify tests.]] }
@@ -136,8 +136,8 @@ word { kind = "modifier", name = "udpsend", type = "string", feature = "the poli
   doc = [[Sends a UDP datagram, failures ignored.]] }
 
 -- controls
-word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" }, feature
-  = "SMTP authentication",
+word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" },
+  feature = "SMTP authentication",
   doc = [[Lets client use AUTH unadvertised, even after HELO, any configured mechanism.]] }
 word { kind = "control", name = "caseful_local_part", type = "string", phases = during { "rcpt" },
   doc = [[Restores original case in local_part for rest of this ACL.]] }
@@ -195,8 +195,8 @@ word { kind = "control", name = "submission", type = "string", phases = during {
 word { kind = "control", name = "suppress_local_fixups", type = "string", phases = during { "mail", "rcpt", "predata",
   "not_smtp_start" },
   doc = [[Turns off fixups usually given to local submissions.]] }
-word { kind = "control", name = "utf8_downconvert", type = "string", phases = during { "rcpt", "vrfy" }, feature =
-  "internationalised mail",
+word { kind = "control", name = "utf8_downconvert", type = "string", phases = during { "rcpt", "vrfy" },
+  feature = "internationalised mail",
   doc = [[Converts UTF-8 envelope addresses to a-labels: always, never, or when needed.]] }
 word { kind = "control", name = "wellknown", type = "string", phases = during { "wellknown" }, feature = "WELLKNOWN",
   doc = [[Names the file whose content answers WELLKNOWN.]] }

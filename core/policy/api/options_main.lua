@@ -61,8 +61,8 @@ option { kind = "main", name = "bounce_return_linesize_limit", type = "integer",
   doc = [[Longest original line that may be returned; longer means headers only.]] }
 option { kind = "main", name = "bounce_return_message", type = "boolean", default = true, section = "bounces",
   doc = [[Include the original message in bounces.]] }
-option { kind = "main", name = "bounce_return_size_limit", also = { "return_size_limit" }, type = "integer", default =
-  102400, section = "bounces",
+option { kind = "main", name = "bounce_return_size_limit", also = { "return_size_limit" }, type = "integer",
+  default = 102400, section = "bounces",
   doc = [[Size cap of the returned original.]] }
 option { kind = "main", name = "delay_warning", type = "timelist", default = { "86400" }, section = "bounces",
   doc = [[Times after which delay warnings are sent.]] }
@@ -94,15 +94,15 @@ option { kind = "main", name = "retry_interval_max", type = "time", default = 86
   doc = [[Longest retry interval.]] }
 option { kind = "main", name = "smtp_accept_queue", type = "integer", default = 0, section = "queue and delivery",
   doc = [[Connections above which mail is only queued.]] }
-option { kind = "main", name = "spool_directory", type = "string", default = "/var/spool/perigee", restart = true, section
-  = "queue and delivery",
+option { kind = "main", name = "spool_directory", type = "string", default = "/var/spool/perigee", restart = true,
+  section = "queue and delivery",
   doc = [[Where the spool lies, unless --spool or PERIGEE_SPOOL say so.]] }
 
 -- names of hosts
 option { kind = "main", name = "disable_ipv6", type = "boolean", default = false, section = "names of hosts",
   doc = [[Turn IPv6 off entirely.]] }
-option { kind = "main", name = "dns_again_means_nonexist", type = "domainlist", func = "route", section =
-  "names of hosts",
+option { kind = "main", name = "dns_again_means_nonexist", type = "domainlist", func = "route",
+  section = "names of hosts",
   doc = [[Domains where try-again is treated as no such domain.]] }
 option { kind = "main", name = "dns_ipv4_lookup", type = "domainlist", func = "route", section = "names of hosts",
   doc = [[Domains for which AAAA is not looked up.]] }
@@ -128,14 +128,14 @@ option { kind = "main", name = "helo_allow_chars", type = "string", section = "S
   doc = [[Extra characters allowed in HELO names.]] }
 option { kind = "main", name = "host_reject_connection", type = "hostlist", func = "connect", section = "SMTP server",
   doc = [[Clients refused on connect.]] }
-option { kind = "main", name = "hosts_require_helo", type = "hostlist", default = { "*" }, func = "helo", section =
-  "SMTP server",
+option { kind = "main", name = "hosts_require_helo", type = "hostlist", default = { "*" }, func = "helo",
+  section = "SMTP server",
   doc = [[Clients that must send HELO before MAIL.]] }
-option { kind = "main", name = "message_size_limit", type = "size", default = 52428800, func = "mail", section =
-  "SMTP server",
+option { kind = "main", name = "message_size_limit", type = "size", default = 52428800, func = "mail",
+  section = "SMTP server",
   doc = [[Largest message accepted.]] }
-option { kind = "main", name = "pipelining_advertise_hosts", type = "hostlist", default = { "*" }, func = "helo", section
-  = "SMTP server",
+option { kind = "main", name = "pipelining_advertise_hosts", type = "hostlist", default = { "*" }, func = "helo",
+  section = "SMTP server",
   doc = [[Clients offered PIPELINING.]] }
 option { kind = "main", name = "received_headers_max", type = "integer", default = 50, section = "SMTP server",
   doc = [[Received: count treated as a loop.]] }
@@ -166,8 +166,8 @@ option { kind = "main", name = "smtp_enforce_sync", type = "boolean", default = 
   doc = [[Reject clients that talk too early.]] }
 option { kind = "main", name = "smtp_max_synprot_errors", type = "integer", default = 20, section = "SMTP server",
   doc = [[Syntax/protocol errors tolerated.]] }
-option { kind = "main", name = "smtp_receive_timeout", type = "time", default = 300, func = "connect", section =
-  "SMTP server",
+option { kind = "main", name = "smtp_receive_timeout", type = "time", default = 300, func = "connect",
+  section = "SMTP server",
   doc = [[Timeout per input line in SMTP.]] }
 option { kind = "main", name = "strip_excess_angle_brackets", type = "boolean", default = false, section = "SMTP server",
   doc = [[Drop redundant angle brackets.]] }
@@ -175,164 +175,164 @@ option { kind = "main", name = "strip_trailing_dot", type = "boolean", default =
   doc = [[Drop a trailing dot of domains.]] }
 
 -- of later features
-option { kind = "main", name = "allow_mx_to_ip", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "allow_mx_to_ip", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Tolerate MX records that point at an IP address.]] }
-option { kind = "main", name = "allow_utf8_domains", type = "boolean", feature = "internationalised mail", section =
-  "of later features",
+option { kind = "main", name = "allow_utf8_domains", type = "boolean", feature = "internationalised mail",
+  section = "of later features",
   doc = [[Accept raw UTF-8 in domain names.]] }
-option { kind = "main", name = "auth_advertise_hosts", type = "hostlist", feature = "SMTP authentication", section =
-  "of later features",
+option { kind = "main", name = "auth_advertise_hosts", type = "hostlist", feature = "SMTP authentication",
+  section = "of later features",
   doc = [[Clients to whom AUTH is offered.]] }
 option { kind = "main", name = "av_scanner", type = "string", feature = "content scanning", section = "of later features",
   doc = [[Virus scanner type and connection data.]] }
 option { kind = "main", name = "bmi_config_file", type = "string", feature = "Brightmail", section = "of later features",
   doc = [[Brightmail library configuration file.]] }
-option { kind = "main", name = "bounce_message_file", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "bounce_message_file", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Template for bounce texts.]] }
-option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[AUTH= address sent with generated bounces.]] }
-option { kind = "main", name = "callout_domain_negative_expire", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "callout_domain_negative_expire", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Cache life of negative per-domain callout data.]] }
-option { kind = "main", name = "callout_domain_positive_expire", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "callout_domain_positive_expire", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Cache life of positive per-domain callout data.]] }
-option { kind = "main", name = "callout_negative_expire", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "callout_negative_expire", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Cache life of a failed address callout.]] }
-option { kind = "main", name = "callout_positive_expire", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "callout_positive_expire", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Cache life of a good address callout.]] }
-option { kind = "main", name = "callout_random_local_part", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "callout_random_local_part", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Local part used for random callout tests.]] }
-option { kind = "main", name = "check_rfc2047_length", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "check_rfc2047_length", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Insist on RFC2047 encoded-word length limit when decoding.]] }
-option { kind = "main", name = "check_spool_space", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "check_spool_space", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Free spool space needed to accept mail.]] }
-option { kind = "main", name = "chunking_advertise_hosts", type = "hostlist", feature = "CHUNKING", section =
-  "of later features",
+option { kind = "main", name = "chunking_advertise_hosts", type = "hostlist", feature = "CHUNKING",
+  section = "of later features",
   doc = [[Clients offered CHUNKING (BDAT).]] }
-option { kind = "main", name = "dcc_direct_add_header", type = "boolean", feature = "content scanning", section =
-  "of later features",
+option { kind = "main", name = "dcc_direct_add_header", type = "boolean", feature = "content scanning",
+  section = "of later features",
   doc = [[Insert the DCC header directly into the message.]] }
-option { kind = "main", name = "dccifd_address", type = "string", feature = "content scanning", section =
-  "of later features",
+option { kind = "main", name = "dccifd_address", type = "string", feature = "content scanning",
+  section = "of later features",
   doc = [[dccifd socket or host and port.]] }
-option { kind = "main", name = "dccifd_options", type = "string", feature = "content scanning", section =
-  "of later features",
+option { kind = "main", name = "dccifd_options", type = "string", feature = "content scanning",
+  section = "of later features",
   doc = [[Options sent to dccifd.]] }
-option { kind = "main", name = "dkim_verify_hashes", type = "list", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dkim_verify_hashes", type = "list", feature = "sender authentication",
+  section = "of later features",
   doc = [[Hash types accepted in signatures, in order.]] }
-option { kind = "main", name = "dkim_verify_keytypes", type = "list", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dkim_verify_keytypes", type = "list", feature = "sender authentication",
+  section = "of later features",
   doc = [[Key types accepted in signatures, in order.]] }
-option { kind = "main", name = "dkim_verify_min_keysizes", type = "list", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dkim_verify_min_keysizes", type = "list", feature = "sender authentication",
+  section = "of later features",
   doc = [[Smallest acceptable key per key type.]] }
-option { kind = "main", name = "dkim_verify_minimal", type = "boolean", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dkim_verify_minimal", type = "boolean", feature = "sender authentication",
+  section = "of later features",
   doc = [[Stop verifying after the first good signature.]] }
-option { kind = "main", name = "dkim_verify_signers", type = "domainlist", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dkim_verify_signers", type = "domainlist", feature = "sender authentication",
+  section = "of later features",
   doc = [[Signers for which the DKIM ACL is run.]] }
-option { kind = "main", name = "dmarc_forensic_sender", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dmarc_forensic_sender", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[From address of forensic reports.]] }
-option { kind = "main", name = "dmarc_history_file", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dmarc_history_file", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[File collecting DMARC results for opendmarc tools.]] }
-option { kind = "main", name = "dmarc_tld_file", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "dmarc_tld_file", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[Public suffix list; unset disables DMARC.]] }
-option { kind = "main", name = "dns_csa_search_limit", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "dns_csa_search_limit", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Depth of parent search for CSA records.]] }
-option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Look up CSA for addresses in reverse DNS.]] }
 option { kind = "main", name = "dsn_advertise_hosts", type = "hostlist", feature = "DSN", section = "of later features",
   doc = [[Clients offered the DSN extension.]] }
-option { kind = "main", name = "errors_copy", type = "list", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "errors_copy", type = "list", feature = "the policy surface",
+  section = "of later features",
   doc = [[Extra copies of bounces, pattern to address.]] }
-option { kind = "main", name = "freeze_tell", type = "list", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "freeze_tell", type = "list", feature = "the policy surface",
+  section = "of later features",
   doc = [[Who is told when a message freezes.]] }
-option { kind = "main", name = "header_line_maxsize", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "header_line_maxsize", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Longest single header line allowed; 0 no limit.]] }
-option { kind = "main", name = "helo_lookup_domains", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "helo_lookup_domains", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[HELO domains that trigger a reverse lookup.]] }
-option { kind = "main", name = "helo_try_verify_hosts", type = "hostlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "helo_try_verify_hosts", type = "hostlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Clients whose HELO is verified without enforcing.]] }
-option { kind = "main", name = "helo_verify_hosts", type = "hostlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "helo_verify_hosts", type = "hostlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Clients whose HELO must verify.]] }
-option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol", section =
-  "of later features",
+option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol",
+  section = "of later features",
   doc = [[Hosts that speak PROXY protocol to us.]] }
 option { kind = "main", name = "hosts_require_alpn", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients that must negotiate ALPN.]] }
-option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Names treated as this host in host lists.]] }
 option { kind = "main", name = "hosts_xclient", type = "hostlist", feature = "XCLIENT", section = "of later features",
   doc = [[Hosts that may use XCLIENT.]] }
-option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups",
+  section = "of later features",
   doc = [[CA directory for LDAP TLS.]] }
-option { kind = "main", name = "ldap_ca_cert_file", type = "string", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "ldap_ca_cert_file", type = "string", feature = "the lookups",
+  section = "of later features",
   doc = [[CA file for LDAP TLS.]] }
 option { kind = "main", name = "ldap_cert_file", type = "string", feature = "the lookups", section = "of later features",
   doc = [[Client certificate for LDAP TLS.]] }
 option { kind = "main", name = "ldap_cert_key", type = "string", feature = "the lookups", section = "of later features",
   doc = [[Client key for LDAP TLS.]] }
-option { kind = "main", name = "ldap_cipher_suite", type = "string", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "ldap_cipher_suite", type = "string", feature = "the lookups",
+  section = "of later features",
   doc = [[Ciphers for LDAP TLS.]] }
-option { kind = "main", name = "ldap_default_servers", type = "list", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "ldap_default_servers", type = "list", feature = "the lookups",
+  section = "of later features",
   doc = [[LDAP servers when the query names none.]] }
-option { kind = "main", name = "ldap_require_cert", type = "string", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "ldap_require_cert", type = "string", feature = "the lookups",
+  section = "of later features",
   doc = [[LDAP server certificate policy: hard demand allow try never.]] }
 option { kind = "main", name = "ldap_start_tls", type = "boolean", feature = "the lookups", section = "of later features",
   doc = [[Use STARTTLS on plain LDAP.]] }
 option { kind = "main", name = "ldap_version", type = "integer", feature = "the lookups", section = "of later features",
   doc = [[Force LDAP protocol version.]] }
-option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feature = "LIMITS", section =
-  "of later features",
+option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feature = "LIMITS",
+  section = "of later features",
   doc = [[Clients offered the LIMITS extension.]] }
-option { kind = "main", name = "local_from_prefix", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "local_from_prefix", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Prefixes ignored by that check.]] }
-option { kind = "main", name = "local_from_suffix", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "local_from_suffix", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Suffixes ignored by that check.]] }
 option { kind = "main", name = "log_ports", type = "list", feature = "the policy surface", section = "of later features",
   doc = [[Ports that are logged when port logging is on.]] }
-option { kind = "main", name = "message_body_newlines", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "message_body_newlines", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Keep newlines in message_body variables.]] }
-option { kind = "main", name = "message_body_visible", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "message_body_visible", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Bytes of body kept in message_body variables.]] }
 option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups", section = "of later features",
   doc = [[MySQL connection list.]] }
 option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
   doc = [[OpenSSL option flags.]] }
-option { kind = "main", name = "percent_hack_domains", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "percent_hack_domains", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Domains where user%other is rewritten.]] }
 option { kind = "main", name = "pgsql_servers", type = "list", feature = "the lookups", section = "of later features",
   doc = [[PostgreSQL connection list.]] }
@@ -341,120 +341,120 @@ option { kind = "main", name = "pipelining_connect_advertise_hosts", type = "hos
   doc = [[Clients offered early pipelining (PIPECONNECT).]] }
 option { kind = "main", name = "prdr_enable", type = "boolean", feature = "PRDR", section = "of later features",
   doc = [[Offer PRDR.]] }
-option { kind = "main", name = "proxy_protocol_timeout", type = "time", feature = "the PROXY protocol", section =
-  "of later features",
+option { kind = "main", name = "proxy_protocol_timeout", type = "time", feature = "the PROXY protocol",
+  section = "of later features",
   doc = [[Time allowed for the PROXY header.]] }
-option { kind = "main", name = "proxy_required_hosts", type = "hostlist", feature = "the PROXY protocol", section =
-  "of later features",
+option { kind = "main", name = "proxy_required_hosts", type = "hostlist", feature = "the PROXY protocol",
+  section = "of later features",
   doc = [[Early name of hosts_proxy.]] }
-option { kind = "main", name = "queue_domains", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "queue_domains", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Domains queued instead of delivered at once.]] }
-option { kind = "main", name = "queue_only_file", type = "list", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "queue_only_file", type = "list", feature = "the policy surface",
+  section = "of later features",
   doc = [[Files whose presence turns on queueing.]] }
-option { kind = "main", name = "queue_only_load", type = "fixed", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "queue_only_load", type = "fixed", feature = "the policy surface",
+  section = "of later features",
   doc = [[Load above which mail is only queued.]] }
-option { kind = "main", name = "queue_only_load_latch", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "queue_only_load_latch", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Once queued by load, rest of session queues too.]] }
-option { kind = "main", name = "queue_smtp_domains", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "queue_smtp_domains", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Domains whose remote delivery waits for a queue run.]] }
-option { kind = "main", name = "receive_timeout", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "receive_timeout", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Time limit reading non-SMTP input; 0 none.]] }
 option { kind = "main", name = "redis_servers", type = "list", feature = "the lookups", section = "of later features",
   doc = [[Redis connection list host/db/password.]] }
-option { kind = "main", name = "remote_sort_domains", type = "domainlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "remote_sort_domains", type = "domainlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Order of remote deliveries.]] }
-option { kind = "main", name = "slow_lookup_log", type = "integer", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "slow_lookup_log", type = "integer", feature = "the lookups",
+  section = "of later features",
   doc = [[Milliseconds above which a lookup is logged; 0 off.]] }
-option { kind = "main", name = "smtp_accept_keepalive", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_accept_keepalive", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Keepalive on inbound sockets.]] }
-option { kind = "main", name = "smtp_accept_max_nonmail_hosts", type = "hostlist", feature = "the policy surface", section
-  = "of later features",
+option { kind = "main", name = "smtp_accept_max_nonmail_hosts", type = "hostlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Clients counted for that limit.]] }
 option { kind = "main", name = "smtp_accept_queue_per_connection", type = "integer", feature = "the policy surface",
   section = "of later features",
   doc = [[Immediate deliveries per session.]] }
-option { kind = "main", name = "smtp_accept_reserve", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_accept_reserve", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Connections kept for smtp_reserve_hosts.]] }
-option { kind = "main", name = "smtp_backlog_monitor", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_backlog_monitor", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Listen backlog above which a log line is written.]] }
-option { kind = "main", name = "smtp_check_spool_space", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_check_spool_space", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Check space against SIZE on MAIL.]] }
-option { kind = "main", name = "smtp_connect_backlog", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_connect_backlog", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Listen backlog.]] }
-option { kind = "main", name = "smtp_load_reserve", type = "fixed", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_load_reserve", type = "fixed", feature = "the policy surface",
+  section = "of later features",
   doc = [[Load above which only reserved hosts connect.]] }
-option { kind = "main", name = "smtp_max_unknown_commands", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_max_unknown_commands", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Unknown commands tolerated.]] }
-option { kind = "main", name = "smtp_ratelimit_hosts", type = "hostlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_ratelimit_hosts", type = "hostlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Clients subject to the MAIL/RCPT delays.]] }
-option { kind = "main", name = "smtp_ratelimit_mail", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_ratelimit_mail", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[MAIL delay parameters: threshold,initial,factor,max.]] }
-option { kind = "main", name = "smtp_ratelimit_rcpt", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_ratelimit_rcpt", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[RCPT delay parameters, same form.]] }
-option { kind = "main", name = "smtp_reserve_hosts", type = "hostlist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_reserve_hosts", type = "hostlist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Hosts for which connections are reserved.]] }
-option { kind = "main", name = "smtp_return_error_details", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "smtp_return_error_details", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Put details into rejection replies.]] }
-option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", feature = "internationalised mail", section
-  = "of later features",
+option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", feature = "internationalised mail",
+  section = "of later features",
   doc = [[Clients offered SMTPUTF8.]] }
-option { kind = "main", name = "spamd_address", type = "string", feature = "content scanning", section =
-  "of later features",
+option { kind = "main", name = "spamd_address", type = "string", feature = "content scanning",
+  section = "of later features",
   doc = [[spamd or rspamd servers.]] }
-option { kind = "main", name = "spf_guess", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "spf_guess", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[Best-guess SPF record.]] }
-option { kind = "main", name = "spf_smtp_comment_template", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "spf_smtp_comment_template", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[Template for spf_smtp_comment.]] }
 option { kind = "main", name = "sqlite_dbfile", type = "string", feature = "the lookups", section = "of later features",
   doc = [[Default SQLite database.]] }
-option { kind = "main", name = "sqlite_lock_timeout", type = "time", feature = "the lookups", section =
-  "of later features",
+option { kind = "main", name = "sqlite_lock_timeout", type = "time", feature = "the lookups",
+  section = "of later features",
   doc = [[SQLite lock wait.]] }
-option { kind = "main", name = "srs_config", type = "string", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_config", type = "string", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt one-line configuration.]] }
-option { kind = "main", name = "srs_hashlength", type = "integer", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_hashlength", type = "integer", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt hash length.]] }
-option { kind = "main", name = "srs_hashmin", type = "integer", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_hashmin", type = "integer", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt shortest accepted hash.]] }
-option { kind = "main", name = "srs_maxage", type = "integer", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_maxage", type = "integer", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt address lifetime in days.]] }
-option { kind = "main", name = "srs_secrets", type = "list", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_secrets", type = "list", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt secrets, first signs.]] }
-option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt use hash.]] }
-option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication", section =
-  "of later features",
+option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication",
+  section = "of later features",
   doc = [[libsrs_alt use timestamp.]] }
-option { kind = "main", name = "tcp_nodelay", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "tcp_nodelay", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[TCP_NODELAY on listening sockets.]] }
 option { kind = "main", name = "timezone", type = "string", feature = "the policy surface", section = "of later features",
   doc = [[Zone used for all times.]] }
@@ -470,8 +470,8 @@ option { kind = "main", name = "tls_dh_max_bits", type = "integer", feature = "T
   doc = [[Cap on DH size.]] }
 option { kind = "main", name = "tls_dhparam", type = "string", feature = "TLS", section = "of later features",
   doc = [[Source of DH parameters.]] }
-option { kind = "main", name = "tls_early_banner_hosts", type = "hostlist", feature = "TLS", section =
-  "of later features",
+option { kind = "main", name = "tls_early_banner_hosts", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[Clients that may get the banner before TLS finishes.]] }
 option { kind = "main", name = "tls_eccurve", type = "list", feature = "TLS", section = "of later features",
   doc = [[EC curves (OpenSSL).]] }
@@ -493,20 +493,20 @@ option { kind = "main", name = "tls_verify_certificates", type = "string", featu
   doc = [[CA set for client certificates.]] }
 option { kind = "main", name = "tls_verify_hosts", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients that must show a valid certificate.]] }
-option { kind = "main", name = "trusted_groups", type = "list", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "trusted_groups", type = "list", feature = "the policy surface",
+  section = "of later features",
   doc = [[Groups whose processes are trusted.]] }
-option { kind = "main", name = "trusted_users", type = "list", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "trusted_users", type = "list", feature = "the policy surface",
+  section = "of later features",
   doc = [[Users whose processes are trusted.]] }
-option { kind = "main", name = "untrusted_set_sender", type = "addresslist", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "untrusted_set_sender", type = "addresslist", feature = "the policy surface",
+  section = "of later features",
   doc = [[Senders that untrusted users may set.]] }
-option { kind = "main", name = "warn_message_file", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "main", name = "warn_message_file", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Template for delay warnings.]] }
-option { kind = "main", name = "wellknown_advertise_hosts", type = "hostlist", feature = "WELLKNOWN", section =
-  "of later features",
+option { kind = "main", name = "wellknown_advertise_hosts", type = "hostlist", feature = "WELLKNOWN",
+  section = "of later features",
   doc = [[Clients offered WELLKNOWN.]] }
 
 -- not here
@@ -576,8 +576,8 @@ option { kind = "main", name = "acl_smtp_vrfy", type = "string", never = "ACLs a
 option { kind = "main", name = "acl_smtp_wellknown", type = "string", never = "ACLs are declared with acl.PHASE { ... }",
   section = "not here",
   doc = [[ACL for WELLKNOWN.]] }
-option { kind = "main", name = "add_environment", type = "list", never = "rules run without the environment", section =
-  "not here",
+option { kind = "main", name = "add_environment", type = "list", never = "rules run without the environment",
+  section = "not here",
   doc = [[Environment variables to set for libraries and child processes.]] }
 option { kind = "main", name = "admin_groups", type = "list", never = "there is one program and it is not run anew",
   section = "not here",
@@ -585,65 +585,65 @@ option { kind = "main", name = "admin_groups", type = "list", never = "there is 
 option { kind = "main", name = "bi_command", type = "string", never = "there is one program and it is not run anew",
   section = "not here",
   doc = [[Command run for -bi.]] }
-option { kind = "main", name = "check_log_inodes", type = "integer", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "check_log_inodes", type = "integer",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Free log inodes needed to accept mail.]] }
-option { kind = "main", name = "check_log_space", type = "integer", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "check_log_space", type = "integer",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Free log space needed to accept mail.]] }
-option { kind = "main", name = "check_spool_inodes", type = "integer", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "check_spool_inodes", type = "integer",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Free spool inodes needed to accept mail.]] }
-option { kind = "main", name = "commandline_checks_require_admin", type = "boolean", never =
-  "there is one program and it is not run anew", section = "not here",
+option { kind = "main", name = "commandline_checks_require_admin", type = "boolean",
+  never = "there is one program and it is not run anew", section = "not here",
   doc = [[Restrict test options such as -be to admins.]] }
-option { kind = "main", name = "daemon_modules_load", type = "list", never = "there is no loading of modules", section =
-  "not here",
+option { kind = "main", name = "daemon_modules_load", type = "list", never = "there is no loading of modules",
+  section = "not here",
   doc = [[Dynamic modules to load when the daemon starts.]] }
-option { kind = "main", name = "daemon_smtp_port", type = "string", never =
-  "addresses to listen on are in the option listen", section = "not here",
+option { kind = "main", name = "daemon_smtp_port", type = "string",
+  never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Hidden old spelling of daemon_smtp_ports.]] }
-option { kind = "main", name = "daemon_smtp_ports", type = "string", never =
-  "addresses to listen on are in the option listen", section = "not here",
+option { kind = "main", name = "daemon_smtp_ports", type = "string",
+  never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Ports the daemon listens on by default.]] }
-option { kind = "main", name = "daemon_startup_retries", type = "integer", never =
-  "addresses to listen on are in the option listen", section = "not here",
+option { kind = "main", name = "daemon_startup_retries", type = "integer",
+  never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Bind attempts at daemon start.]] }
-option { kind = "main", name = "daemon_startup_sleep", type = "time", never =
-  "addresses to listen on are in the option listen", section = "not here",
+option { kind = "main", name = "daemon_startup_sleep", type = "time",
+  never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Pause between bind attempts.]] }
-option { kind = "main", name = "debug_store", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "debug_store", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Extra memory-management checks.]] }
-option { kind = "main", name = "deliver_drop_privilege", type = "boolean", never =
-  "nothing is delivered with privilege; see local_delivery_roots", section = "not here",
+option { kind = "main", name = "deliver_drop_privilege", type = "boolean",
+  never = "nothing is delivered with privilege; see local_delivery_roots", section = "not here",
   doc = [[Do all delivery work as the unprivileged user.]] }
-option { kind = "main", name = "deliver_queue_load_max", type = "fixed", never =
-  "there are no queue runners: each recipient has its own time", section = "not here",
+option { kind = "main", name = "deliver_queue_load_max", type = "fixed",
+  never = "there are no queue runners: each recipient has its own time", section = "not here",
   doc = [[Load above which a queue run stops.]] }
-option { kind = "main", name = "disable_fsync", type = "boolean", never =
-  "what is kept is flushed before it is answered; this cannot be turned off", section = "not here",
+option { kind = "main", name = "disable_fsync", type = "boolean",
+  never = "what is kept is flushed before it is answered; this cannot be turned off", section = "not here",
   doc = [[Skip fsync calls (special builds only).]] }
-option { kind = "main", name = "dns_check_names_pattern", type = "string", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_check_names_pattern", type = "string",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Regex that names must match before DNS lookups.]] }
-option { kind = "main", name = "dns_cname_loops", type = "integer", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_cname_loops", type = "integer",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[How many CNAME steps to follow itself.]] }
-option { kind = "main", name = "dns_dnssec_ok", type = "integer", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_dnssec_ok", type = "integer",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Force DNSSEC request bit on (1) or off (0); -1 leaves it.]] }
-option { kind = "main", name = "dns_retrans", type = "time", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_retrans", type = "time",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Resolver retransmission interval.]] }
-option { kind = "main", name = "dns_retry", type = "integer", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_retry", type = "integer",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Resolver retry count.]] }
-option { kind = "main", name = "dns_trust_aa", type = "domainlist", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_trust_aa", type = "domainlist",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Domains whose authoritative answers count as DNSSEC-secure.]] }
-option { kind = "main", name = "dns_use_edns0", type = "integer", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "dns_use_edns0", type = "integer",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Force EDNS0 on (1) or off (0); -1 leaves it.]] }
 option { kind = "main", name = "drop_cr", type = "string", never = "line ends are CRLF on the wire and nothing else",
   section = "not here",
@@ -657,14 +657,14 @@ option { kind = "main", name = "exim_path", type = "string", never = "there is o
 option { kind = "main", name = "exim_user", type = "string", never = "the engine becomes the user of the option user",
   section = "not here",
   doc = [[User the MTA runs as.]] }
-option { kind = "main", name = "exim_version", type = "string", never = "the version is what was built", section =
-  "not here",
+option { kind = "main", name = "exim_version", type = "string", never = "the version is what was built",
+  section = "not here",
   doc = [[Overrides the reported version.]] }
-option { kind = "main", name = "extract_addresses_remove_arguments", type = "boolean", never =
-  "there is one program and it is not run anew", section = "not here",
+option { kind = "main", name = "extract_addresses_remove_arguments", type = "boolean",
+  never = "there is one program and it is not run anew", section = "not here",
   doc = [[With -t, command-line addresses are removed from recipients.]] }
-option { kind = "main", name = "finduser_retries", type = "integer", never =
-  "local users are resolved by the local process", section = "not here",
+option { kind = "main", name = "finduser_retries", type = "integer",
+  never = "local users are resolved by the local process", section = "not here",
   doc = [[Retries of user lookups on slow systems.]] }
 option { kind = "main", name = "gecos_name", type = "string", never = "local users are resolved by the local process",
   section = "not here",
@@ -675,50 +675,50 @@ option { kind = "main", name = "gecos_pattern", type = "string", never = "local 
 option { kind = "main", name = "gnutls_allow_auto_pkcs11", type = "boolean", never = "TLS is done by OpenSSL alone",
   section = "not here",
   doc = [[Let GnuTLS load PKCS11 modules.]] }
-option { kind = "main", name = "gnutls_compat_mode", type = "boolean", never = "TLS is done by OpenSSL alone", section =
-  "not here",
+option { kind = "main", name = "gnutls_compat_mode", type = "boolean", never = "TLS is done by OpenSSL alone",
+  section = "not here",
   doc = [[GnuTLS compatibility mode for old clients.]] }
-option { kind = "main", name = "headers_charset", type = "string", never = "headers are UTF-8 to rules", section =
-  "not here",
+option { kind = "main", name = "headers_charset", type = "string", never = "headers are UTF-8 to rules",
+  section = "not here",
   doc = [[Default charset for decoded headers.]] }
-option { kind = "main", name = "host_lookup_order", type = "list", never =
-  "names are asked exactly as they are written, by our own resolver", section = "not here",
+option { kind = "main", name = "host_lookup_order", type = "list",
+  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
   doc = [[Order of reverse lookup methods.]] }
-option { kind = "main", name = "ibase_servers", type = "string", never = "the library behind it is gone", section =
-  "not here",
+option { kind = "main", name = "ibase_servers", type = "string", never = "the library behind it is gone",
+  section = "not here",
   doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "main", name = "ignore_fromline_hosts", type = "hostlist", never = "UUCP lines are not read", section =
-  "not here",
+option { kind = "main", name = "ignore_fromline_hosts", type = "hostlist", never = "UUCP lines are not read",
+  section = "not here",
   doc = [[Clients whose leading From line is ignored.]] }
-option { kind = "main", name = "ignore_fromline_local", type = "boolean", never = "UUCP lines are not read", section =
-  "not here",
+option { kind = "main", name = "ignore_fromline_local", type = "boolean", never = "UUCP lines are not read",
+  section = "not here",
   doc = [[Ignore leading From line in local -bs/-bS mail.]] }
-option { kind = "main", name = "keep_environment", type = "list", never = "rules run without the environment", section =
-  "not here",
+option { kind = "main", name = "keep_environment", type = "list", never = "rules run without the environment",
+  section = "not here",
   doc = [[Environment variables to keep.]] }
-option { kind = "main", name = "keep_malformed", type = "time", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "keep_malformed", type = "time",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[How long broken spool files are kept.]] }
-option { kind = "main", name = "local_interfaces", type = "list", never =
-  "addresses to listen on are in the option listen", section = "not here",
+option { kind = "main", name = "local_interfaces", type = "list",
+  never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Addresses to listen on and treat as local.]] }
-option { kind = "main", name = "local_scan_timeout", type = "time", never =
-  "the C library of rules is the sandbox; there is no local_scan", section = "not here",
+option { kind = "main", name = "local_scan_timeout", type = "time",
+  never = "the C library of rules is the sandbox; there is no local_scan", section = "not here",
   doc = [[Time limit of local_scan().]] }
-option { kind = "main", name = "localhost_number", type = "string", never =
-  "ids are made from shard and counter and are unique by themselves", section = "not here",
+option { kind = "main", name = "localhost_number", type = "string",
+  never = "ids are made from shard and counter and are unique by themselves", section = "not here",
   doc = [[Number made part of message ids for shared spools.]] }
-option { kind = "main", name = "lookup_open_max", type = "integer", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "lookup_open_max", type = "integer",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Cached open lookup files.]] }
-option { kind = "main", name = "max_username_length", type = "integer", never =
-  "local users are resolved by the local process", section = "not here",
+option { kind = "main", name = "max_username_length", type = "integer",
+  never = "local users are resolved by the local process", section = "not here",
   doc = [[Longest name given to user lookups.]] }
-option { kind = "main", name = "message_logs", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "message_logs", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Write per-message logs.]] }
-option { kind = "main", name = "move_frozen_messages", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "move_frozen_messages", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Move frozen messages to Finput.]] }
 option { kind = "main", name = "mua_wrapper", type = "boolean", never = "every accepted message is queued and answered",
   section = "not here",
@@ -740,35 +740,35 @@ option { kind = "main", name = "perl_startup", type = "string", never = "there i
 option { kind = "main", name = "perl_taintmode", type = "boolean", never = "there is no Perl in rules; rules are Lua",
   section = "not here",
   doc = [[Run Perl in taint mode.]] }
-option { kind = "main", name = "pid_file_path", type = "string", never =
-  "there is no list of running processes; see perigee status", section = "not here",
+option { kind = "main", name = "pid_file_path", type = "string",
+  never = "there is no list of running processes; see perigee status", section = "not here",
   doc = [[Daemon pid file.]] }
-option { kind = "main", name = "preserve_message_logs", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "preserve_message_logs", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Keep per-message logs in msglog.OLD.]] }
 option { kind = "main", name = "print_topbitchars", type = "boolean", never = "log lines escape what is not printing",
   section = "not here",
   doc = [[Treat bytes above 127 as printing.]] }
-option { kind = "main", name = "process_log_path", type = "string", never =
-  "there is no list of running processes; see perigee status", section = "not here",
+option { kind = "main", name = "process_log_path", type = "string",
+  never = "there is no list of running processes; see perigee status", section = "not here",
   doc = [[File for exiwhat output.]] }
-option { kind = "main", name = "prod_requires_admin", type = "boolean", never =
-  "there is one program and it is not run anew", section = "not here",
+option { kind = "main", name = "prod_requires_admin", type = "boolean",
+  never = "there is one program and it is not run anew", section = "not here",
   doc = [[-M, -R and -q need admin.]] }
-option { kind = "main", name = "queue_fast_ramp", type = "boolean", never =
-  "there are no queue runners: each recipient has its own time", section = "not here",
+option { kind = "main", name = "queue_fast_ramp", type = "boolean",
+  never = "there are no queue runners: each recipient has its own time", section = "not here",
   doc = [[Start deliveries during first phase of -qq.]] }
-option { kind = "main", name = "queue_list_requires_admin", type = "boolean", never =
-  "there is one program and it is not run anew", section = "not here",
+option { kind = "main", name = "queue_list_requires_admin", type = "boolean",
+  never = "there is one program and it is not run anew", section = "not here",
   doc = [[-bp needs admin.]] }
-option { kind = "main", name = "queue_only_override", type = "boolean", never =
-  "there are no queue runners: each recipient has its own time", section = "not here",
+option { kind = "main", name = "queue_only_override", type = "boolean",
+  never = "there are no queue runners: each recipient has its own time", section = "not here",
   doc = [[Command line may override queue_only.]] }
-option { kind = "main", name = "queue_run_in_order", type = "boolean", never =
-  "there are no queue runners: each recipient has its own time", section = "not here",
+option { kind = "main", name = "queue_run_in_order", type = "boolean",
+  never = "there are no queue runners: each recipient has its own time", section = "not here",
   doc = [[Run queue in arrival order.]] }
-option { kind = "main", name = "queue_run_max", type = "integer", never =
-  "there are no queue runners: each recipient has its own time", section = "not here",
+option { kind = "main", name = "queue_run_max", type = "integer",
+  never = "there are no queue runners: each recipient has its own time", section = "not here",
   doc = [[Most queue runners the daemon starts.]] }
 option { kind = "main", name = "rfc1413_hosts", type = "hostlist", never = "identification by RFC 1413 is not asked for",
   section = "not here",
@@ -776,26 +776,26 @@ option { kind = "main", name = "rfc1413_hosts", type = "hostlist", never = "iden
 option { kind = "main", name = "rfc1413_port", type = "integer", never = "identification by RFC 1413 is not asked for",
   section = "not here",
   doc = [[Hidden: ident port, for tests.]] }
-option { kind = "main", name = "rfc1413_query_timeout", type = "time", never =
-  "identification by RFC 1413 is not asked for", section = "not here",
+option { kind = "main", name = "rfc1413_query_timeout", type = "time",
+  never = "identification by RFC 1413 is not asked for", section = "not here",
   doc = [[Ident timeout; 0 disables.]] }
-option { kind = "main", name = "smtp_etrn_command", type = "string", never =
-  "the SMTP command it ran is not run by the engine", section = "not here",
+option { kind = "main", name = "smtp_etrn_command", type = "string",
+  never = "the SMTP command it ran is not run by the engine", section = "not here",
   doc = [[Command run for ETRN.]] }
-option { kind = "main", name = "smtp_etrn_serialize", type = "boolean", never =
-  "the SMTP command it ran is not run by the engine", section = "not here",
+option { kind = "main", name = "smtp_etrn_serialize", type = "boolean",
+  never = "the SMTP command it ran is not run by the engine", section = "not here",
   doc = [[One identical ETRN command at a time.]] }
-option { kind = "main", name = "split_spool_directory", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "split_spool_directory", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Spread spool over 62 subdirectories.]] }
-option { kind = "main", name = "spool_wireformat", type = "boolean", never =
-  "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+option { kind = "main", name = "spool_wireformat", type = "boolean",
+  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
   doc = [[Allow -D files in CRLF wire form.]] }
-option { kind = "main", name = "strict_acl_vars", type = "boolean", never =
-  "an undefined ACL variable is nil, and a misspelt one cannot be told", section = "not here",
+option { kind = "main", name = "strict_acl_vars", type = "boolean",
+  never = "an undefined ACL variable is nil, and a misspelt one cannot be told", section = "not here",
   doc = [[Undefined ACL variables are errors.]] }
-option { kind = "main", name = "syslog_duplication", type = "boolean", never =
-  "there is no syslog output; use the log files", section = "not here",
+option { kind = "main", name = "syslog_duplication", type = "boolean",
+  never = "there is no syslog output; use the log files", section = "not here",
   doc = [[Send duplicates for several logs to syslog.]] }
 option { kind = "main", name = "syslog_facility", type = "string", never = "there is no syslog output; use the log files",
   section = "not here",
@@ -803,32 +803,32 @@ option { kind = "main", name = "syslog_facility", type = "string", never = "ther
 option { kind = "main", name = "syslog_pid", type = "boolean", never = "there is no syslog output; use the log files",
   section = "not here",
   doc = [[Keep pid in syslog lines.]] }
-option { kind = "main", name = "syslog_processname", type = "string", never =
-  "there is no syslog output; use the log files", section = "not here",
+option { kind = "main", name = "syslog_processname", type = "string",
+  never = "there is no syslog output; use the log files", section = "not here",
   doc = [[Syslog ident.]] }
-option { kind = "main", name = "syslog_timestamp", type = "boolean", never =
-  "there is no syslog output; use the log files", section = "not here",
+option { kind = "main", name = "syslog_timestamp", type = "boolean",
+  never = "there is no syslog output; use the log files", section = "not here",
   doc = [[Keep timestamp in syslog lines.]] }
-option { kind = "main", name = "system_filter", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Filter file run once per delivery attempt.]] }
-option { kind = "main", name = "system_filter_directory_transport", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_directory_transport", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Transport for filter saves to directories.]] }
-option { kind = "main", name = "system_filter_file_transport", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_file_transport", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Transport for filter saves to files.]] }
-option { kind = "main", name = "system_filter_group", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_group", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Group for the system filter.]] }
-option { kind = "main", name = "system_filter_pipe_transport", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_pipe_transport", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Transport for filter pipes.]] }
-option { kind = "main", name = "system_filter_reply_transport", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_reply_transport", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[Transport for filter mail.]] }
-option { kind = "main", name = "system_filter_user", type = "string", never =
-  "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
+option { kind = "main", name = "system_filter_user", type = "string",
+  never = "system filters are rules: use acl.data, acl.not_smtp or a router", section = "not here",
   doc = [[User for the system filter.]] }
 option { kind = "main", name = "tcp_wrappers_daemon_name", type = "string", never = "the library behind it is gone",
   section = "not here",
@@ -836,12 +836,12 @@ option { kind = "main", name = "tcp_wrappers_daemon_name", type = "string", neve
 option { kind = "main", name = "unknown_login", type = "string", never = "local users are resolved by the local process",
   section = "not here",
   doc = [[Login used when the caller has no account.]] }
-option { kind = "main", name = "unknown_username", type = "string", never =
-  "local users are resolved by the local process", section = "not here",
+option { kind = "main", name = "unknown_username", type = "string",
+  never = "local users are resolved by the local process", section = "not here",
   doc = [[Full name used with it.]] }
-option { kind = "main", name = "uucp_from_pattern", type = "string", never = "UUCP lines are not read", section =
-  "not here",
+option { kind = "main", name = "uucp_from_pattern", type = "string", never = "UUCP lines are not read",
+  section = "not here",
   doc = [[Regex for UUCP From lines.]] }
-option { kind = "main", name = "uucp_from_sender", type = "string", never = "UUCP lines are not read", section =
-  "not here",
+option { kind = "main", name = "uucp_from_sender", type = "string", never = "UUCP lines are not read",
+  section = "not here",
   doc = [[Sender built from that match.]] }

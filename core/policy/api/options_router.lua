@@ -89,14 +89,14 @@ option { kind = "router", drivers = { "dnslookup" }, name = "check_secondary_mx"
 option { kind = "router", drivers = { "dnslookup" }, name = "fail_defer_domains", type = "domainlist", func = "route",
   section = "dnslookup",
   doc = [[Domains where no record defers.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "ipv4_only", type = "string", func = "route", section =
-  "dnslookup",
+option { kind = "router", drivers = { "dnslookup" }, name = "ipv4_only", type = "string", func = "route",
+  section = "dnslookup",
   doc = [[Condition: use only A records.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "ipv4_prefer", type = "string", func = "route", section =
-  "dnslookup",
+option { kind = "router", drivers = { "dnslookup" }, name = "ipv4_prefer", type = "string", func = "route",
+  section = "dnslookup",
   doc = [[Condition: put A records first.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "mx_domains", type = "domainlist", func = "route", section =
-  "dnslookup",
+option { kind = "router", drivers = { "dnslookup" }, name = "mx_domains", type = "domainlist", func = "route",
+  section = "dnslookup",
   doc = [[Domains that must have MX or SRV.]] }
 option { kind = "router", drivers = { "dnslookup" }, name = "mx_fail_domains", type = "domainlist", func = "route",
   section = "dnslookup",
@@ -109,104 +109,104 @@ option { kind = "router", drivers = { "manualroute" }, name = "host_all_ignored"
 option { kind = "router", drivers = { "manualroute" }, name = "host_find_failed", type = "string", default = "freeze",
   section = "manualroute",
   doc = [[Action if a host has no address: decline defer fail freeze ignore pass.]] }
-option { kind = "router", drivers = { "manualroute" }, name = "hosts_randomize", type = "boolean", default = false, func =
-  "route", section = "manualroute",
+option { kind = "router", drivers = { "manualroute" }, name = "hosts_randomize", type = "boolean", default = false,
+  func = "route", section = "manualroute",
   doc = [[Shuffle hosts of a rule.]] }
-option { kind = "router", drivers = { "manualroute" }, name = "route_data", type = "string", func = "route", section =
-  "manualroute",
+option { kind = "router", drivers = { "manualroute" }, name = "route_data", type = "string", func = "route",
+  section = "manualroute",
   doc = [[One rule given by expansion.]] }
 option { kind = "router", drivers = { "manualroute" }, name = "route_list", type = "list", section = "manualroute",
   doc = [[Rules: pattern, hosts, options; semicolon list.]] }
 
 -- redirect
-option { kind = "router", drivers = { "redirect" }, name = "allow_defer", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "allow_defer", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Permit :defer:.]] }
-option { kind = "router", drivers = { "redirect" }, name = "allow_fail", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "allow_fail", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Permit :fail:.]] }
-option { kind = "router", drivers = { "redirect" }, name = "check_ancestor", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "check_ancestor", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Treat address equal to an ancestor as handled.]] }
 option { kind = "router", drivers = { "redirect" }, name = "data", type = "table", func = "route", section = "redirect",
   doc = [[The new addresses: a text as in an aliases file, or a table of items.]] }
-option { kind = "router", drivers = { "redirect" }, name = "directory_transport", type = "string", func = "route", section
-  = "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "directory_transport", type = "string", func = "route",
+  section = "redirect",
   doc = [[Transport for paths ending in slash.]] }
 option { kind = "router", drivers = { "redirect" }, name = "file", type = "string", func = "route", section = "redirect",
   doc = [[File holding redirection text.]] }
-option { kind = "router", drivers = { "redirect" }, name = "file_transport", type = "string", func = "route", section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "file_transport", type = "string", func = "route",
+  section = "redirect",
   doc = [[Transport for file paths.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_blackhole", type = "boolean", default = false, section
-  = "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_blackhole", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Refuse :blackhole:.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_file", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_file", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Refuse files and directories.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_include", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_include", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Refuse :include:.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_pipe", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_pipe", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Refuse pipes.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_smtp_code", type = "boolean", default = false, section
-  = "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_smtp_code", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Ignore SMTP codes in :fail: and :defer:.]] }
-option { kind = "router", drivers = { "redirect" }, name = "ignore_eacces", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "ignore_eacces", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Unreadable file means decline.]] }
-option { kind = "router", drivers = { "redirect" }, name = "ignore_enotdir", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "ignore_enotdir", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Missing directory means decline.]] }
 option { kind = "router", drivers = { "redirect" }, name = "include_directory", type = "string", section = "redirect",
   doc = [[Where :include: files must lie.]] }
 option { kind = "router", drivers = { "redirect" }, name = "modemask", type = "octal", default = 18, section = "redirect",
   doc = [[File mode bits that are not allowed.]] }
-option { kind = "router", drivers = { "redirect" }, name = "one_time", type = "boolean", default = false, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "one_time", type = "boolean", default = false,
+  section = "redirect",
   doc = [[Replace address by its children on the queue.]] }
 option { kind = "router", drivers = { "redirect" }, name = "owners", type = "list", section = "redirect",
   doc = [[Allowed file owners.]] }
-option { kind = "router", drivers = { "redirect" }, name = "pipe_transport", type = "string", func = "route", section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "pipe_transport", type = "string", func = "route",
+  section = "redirect",
   doc = [[Transport for pipes.]] }
-option { kind = "router", drivers = { "redirect" }, name = "qualify_domain", type = "string", func = "route", section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "qualify_domain", type = "string", func = "route",
+  section = "redirect",
   doc = [[Domain for bare children.]] }
 option { kind = "router", drivers = { "redirect" }, name = "qualify_preserve_domain", type = "boolean", default = false,
   section = "redirect",
   doc = [[Bare children keep incoming domain.]] }
-option { kind = "router", drivers = { "redirect" }, name = "repeat_use", type = "boolean", default = true, section =
-  "redirect",
+option { kind = "router", drivers = { "redirect" }, name = "repeat_use", type = "boolean", default = true,
+  section = "redirect",
   doc = [[Router may see its own descendants.]] }
 option { kind = "router", drivers = { "redirect" }, name = "skip_syntax_errors", type = "boolean", default = false,
   section = "redirect",
   doc = [[Skip bad items instead of failing.]] }
 
 -- of later features
-option { kind = "router", drivers = { "redirect" }, name = "allow_filter", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "allow_filter", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Permit filter files.]] }
-option { kind = "router", drivers = { "redirect" }, name = "allow_freeze", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "allow_freeze", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Permit filter freeze.]] }
-option { kind = "router", name = "bmi_deliver_alternate", type = "string", feature = "Brightmail", section =
-  "of later features",
+option { kind = "router", name = "bmi_deliver_alternate", type = "string", feature = "Brightmail",
+  section = "of later features",
   doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "bmi_deliver_default", type = "string", feature = "Brightmail", section =
-  "of later features",
+option { kind = "router", name = "bmi_deliver_default", type = "string", feature = "Brightmail",
+  section = "of later features",
   doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "bmi_dont_deliver", type = "string", feature = "Brightmail", section =
-  "of later features",
+option { kind = "router", name = "bmi_dont_deliver", type = "string", feature = "Brightmail",
+  section = "of later features",
   doc = [[Present in 4.96, gone in HEAD.]] }
 option { kind = "router", name = "bmi_rule", type = "string", feature = "Brightmail", section = "of later features",
   doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", drivers = { "redirect" }, name = "check_group", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "check_group", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Check group of the file.]] }
-option { kind = "router", drivers = { "redirect" }, name = "check_owner", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "check_owner", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Check owner of the file.]] }
 option { kind = "router", drivers = { "dnslookup" }, name = "check_srv", type = "list", feature = "the policy surface",
   section = "of later features",
@@ -214,69 +214,69 @@ option { kind = "router", drivers = { "dnslookup" }, name = "check_srv", type = 
 option { kind = "router", drivers = { "queryprogram" }, name = "command", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Program to run, answer decides routing.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "command_group", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "queryprogram" }, name = "command_group", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Group for it.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "command_user", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "queryprogram" }, name = "command_user", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[User for it.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "current_directory", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "queryprogram" }, name = "current_directory", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Directory for it.]] }
-option { kind = "router", name = "debug_print", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "debug_print", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Text shown when debugging or -bt.]] }
-option { kind = "router", name = "disable_logging", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "disable_logging", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[No log lines for its errors and deliveries.]] }
-option { kind = "router", name = "dnssec_request_domains", type = "domainlist", feature = "TLS", section =
-  "of later features",
+option { kind = "router", name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
+  section = "of later features",
   doc = [[Domains looked up with DNSSEC asked for.]] }
 option { kind = "router", name = "dsn_lasthop", type = "boolean", feature = "DSN", section = "of later features",
   doc = [[Treat next hop as lacking DSN; send success DSN here.]] }
 option { kind = "router", name = "expn", type = "boolean", feature = "the policy surface", section = "of later features",
   doc = [[Router takes part in EXPN.]] }
-option { kind = "router", drivers = { "redirect" }, name = "filter_prepend_home", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "filter_prepend_home", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Relative filter saves start at home.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_exim_filter", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_exim_filter", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Refuse Exim filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_dlfunc", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_dlfunc", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No dlfunc in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_existstest", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_existstest", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No exists/stat in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_logwrite", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_logwrite", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No logging in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_lookup", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_lookup", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No lookups in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readfile", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readfile", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No readfile in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readsocket", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readsocket", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No readsocket in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_reply", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_reply", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No mail/vacation in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_run", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_run", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[No run in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_sieve_filter", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_sieve_filter", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Refuse Sieve filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "hide_child_in_errmsg", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "hide_child_in_errmsg", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Bounces do not show child addresses.]] }
-option { kind = "router", name = "initgroups", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "initgroups", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Call initgroups for the router's user.]] }
-option { kind = "router", name = "log_as_local", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "log_as_local", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Log deliveries in local style.]] }
 option { kind = "router", drivers = { "iplookup" }, name = "optional", type = "boolean", feature = "the policy surface",
   section = "of later features",
@@ -293,89 +293,89 @@ option { kind = "router", drivers = { "iplookup" }, name = "protocol", type = "s
 option { kind = "router", drivers = { "iplookup" }, name = "query", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Query text.]] }
-option { kind = "router", drivers = { "redirect" }, name = "reply_transport", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "reply_transport", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Transport for filter replies.]] }
 option { kind = "router", drivers = { "iplookup" }, name = "reroute", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[New address built from the answer.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "response_pattern", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "iplookup" }, name = "response_pattern", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Regex the answer must match.]] }
-option { kind = "router", name = "retry_use_local_part", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "retry_use_local_part", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Keep routing retry data per full address.]] }
 option { kind = "router", drivers = { "redirect" }, name = "rewrite", type = "boolean", feature = "address rewriting",
   section = "of later features",
   doc = [[Children pass through rewriting.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_enotify_mailto_owner", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "sieve_enotify_mailto_owner", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Owner address for Sieve enotify mailto.]] }
 option { kind = "router", drivers = { "redirect" }, name = "sieve_inbox", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Mailbox meant by Sieve keep.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_subaddress", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "sieve_subaddress", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Sieve :detail value.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_useraddress", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "sieve_useraddress", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Sieve :user value.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_vacation_directory", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "sieve_vacation_directory", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[State directory enabling Sieve vacation.]] }
 option { kind = "router", drivers = { "redirect" }, name = "srs", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt direction: forward, reverse, reverseandforward.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_alias", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "srs_alias", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[libsrs_alt domain used in rewritten sender.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_condition", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "srs_condition", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[libsrs_alt when to act.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_dbinsert", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "srs_dbinsert", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[libsrs_alt expansion storing to a database.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_dbselect", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "srs_dbselect", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[libsrs_alt expansion reading from a database.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "srv_fail_domains", type = "domainlist", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "dnslookup" }, name = "srv_fail_domains", type = "domainlist",
+  feature = "the policy surface", section = "of later features",
   doc = [[Domains where SRV errors count as no SRV.]] }
-option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_text", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_text", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Text sent about bad items.]] }
-option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_to", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_to", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Who is told about bad items.]] }
-option { kind = "router", drivers = { "iplookup", "queryprogram" }, name = "timeout", type = "time", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "iplookup", "queryprogram" }, name = "timeout", type = "time",
+  feature = "the policy surface", section = "of later features",
   doc = [[Answer timeout.]] }
-option { kind = "router", name = "transport_current_directory", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "router", name = "transport_current_directory", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Current directory for the transport.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "widen_domains", type = "list", feature =
-  "the policy surface", section = "of later features",
+option { kind = "router", drivers = { "dnslookup" }, name = "widen_domains", type = "list",
+  feature = "the policy surface", section = "of later features",
   doc = [[Suffixes appended when lookup fails.]] }
 
 -- not here
-option { kind = "router", name = "dsn_process", type = "boolean", never = "it was the switch of an early patch", section =
-  "not here",
+option { kind = "router", name = "dsn_process", type = "boolean", never = "it was the switch of an early patch",
+  section = "not here",
   doc = [[Early DSN patch switch, dropped.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_perl", type = "boolean", never =
-  "there is no Perl", section = "not here",
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_perl", type = "boolean",
+  never = "there is no Perl", section = "not here",
   doc = [[No perl in filters.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "qualify_single", type = "boolean", never =
-  "names are never completed", section = "not here",
+option { kind = "router", drivers = { "dnslookup" }, name = "qualify_single", type = "boolean",
+  never = "names are never completed", section = "not here",
   doc = [[Resolver completes single-label names.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "rewrite_headers", type = "boolean", never =
-  "names are never completed, so headers stay as they are", section = "not here",
+option { kind = "router", drivers = { "dnslookup" }, name = "rewrite_headers", type = "boolean",
+  never = "names are never completed, so headers stay as they are", section = "not here",
   doc = [[Put completed domain into headers.]] }
 option { kind = "router", drivers = { "dnslookup", "manualroute" }, name = "same_domain_copy_routing", type = "boolean",
   never = "the resolver's cache makes the second question cheap", section = "not here",
   doc = [[Reuse host list for same domain.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "search_parents", type = "boolean", never =
-  "names are never completed", section = "not here",
+option { kind = "router", drivers = { "dnslookup" }, name = "search_parents", type = "boolean",
+  never = "names are never completed", section = "not here",
   doc = [[Resolver searches parent domains.]] }
-option { kind = "router", name = "translate_ip_address", type = "string", never =
-  "it was for networks that no longer exist", section = "not here",
+option { kind = "router", name = "translate_ip_address", type = "string",
+  never = "it was for networks that no longer exist", section = "not here",
   doc = [[Rewrites routed addresses (special build).]] }

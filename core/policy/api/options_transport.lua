@@ -1,6 +1,8 @@
 -- The options of transports. Those of section generic are for every driver.
 
 -- generic
+option { kind = "transport", name = "body_only", type = "boolean", default = false, section = "generic",
+  doc = [[Send only the body.]] }
 option { kind = "transport", name = "current_directory", type = "string", func = "transport", section = "generic",
   doc = [[Current directory for local delivery.]] }
 option { kind = "transport", name = "delivery_date_add", type = "boolean", default = false, section = "generic",
@@ -13,15 +15,15 @@ option { kind = "transport", name = "group", type = "string", func = "transport"
   doc = [[Group to run as.]] }
 option { kind = "transport", name = "headers_add", type = "list", func = "transport", section = "generic",
   doc = [[Headers to add.]] }
+option { kind = "transport", name = "headers_only", type = "boolean", default = false, section = "generic",
+  doc = [[Send only headers.]] }
 option { kind = "transport", name = "headers_remove", type = "list", func = "transport", section = "generic",
   doc = [[Headers to remove.]] }
 option { kind = "transport", name = "home_directory", type = "string", func = "transport", section = "generic",
   doc = [[home value for local delivery.]] }
-option { kind = "transport", name = "message_size_limit", type = "size", default = 0, func = "transport", section =
-  "generic",
+option { kind = "transport", name = "message_size_limit", type = "size", default = 0, func = "transport",
+  section = "generic",
   doc = [[Largest message for this transport; 0 none.]] }
-option { kind = "transport", name = "rcpt_include_affixes", type = "boolean", default = false, section = "generic",
-  doc = [[Put stripped affixes back into RCPT.]] }
 option { kind = "transport", name = "return_path", type = "string", func = "transport", section = "generic",
   doc = [[Envelope sender to use.]] }
 option { kind = "transport", name = "return_path_add", type = "boolean", default = false, section = "generic",
@@ -30,27 +32,27 @@ option { kind = "transport", name = "user", type = "string", func = "transport",
   doc = [[User to run as.]] }
 
 -- smtp
-option { kind = "transport", drivers = { "smtp" }, name = "allow_localhost", type = "boolean", default = false, section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "allow_localhost", type = "boolean", default = false,
+  section = "smtp",
   doc = [[Permit delivery to this host.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "command_timeout", type = "time", default = 300, section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "command_timeout", type = "time", default = 300,
+  section = "smtp",
   doc = [[Timeout for replies.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "connect_timeout", type = "time", default = 300, section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "connect_timeout", type = "time", default = 300,
+  section = "smtp",
   doc = [[TCP connect timeout.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "connection_max_messages", type = "integer", default = 500,
   section = "smtp",
   doc = [[Messages per connection.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "data_timeout", type = "time", default = 300, section = "smtp",
   doc = [[Timeout sending data.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "fallback_hosts", type = "list", func = "transport", section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "fallback_hosts", type = "list", func = "transport",
+  section = "smtp",
   doc = [[Hosts tried last.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "final_timeout", type = "time", default = 600, section = "smtp",
   doc = [[Timeout after final dot.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "helo_data", type = "string", func = "transport", section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "helo_data", type = "string", func = "transport",
+  section = "smtp",
   doc = [[HELO/EHLO name.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts", type = "list", func = "transport", section = "smtp",
   doc = [[Target hosts.]] }
@@ -60,79 +62,74 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_esmtp", t
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_pipelining", type = "hostlist", func = "transport",
   section = "smtp",
   doc = [[No PIPELINING for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try", type = "integer", default = 5, section =
-  "smtp",
-  doc = [[Addresses tried per delivery.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try_hardlimit", type = "integer", default = 50,
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try", type = "integer", default = 5,
   section = "smtp",
-  doc = [[Absolute limit of addresses tried.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_override", type = "boolean", default = false, section =
-  "smtp",
+  doc = [[Addresses tried per delivery.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_override", type = "boolean", default = false,
+  section = "smtp",
   doc = [[Ignore routed hosts.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_randomize", type = "boolean", default = false, func =
-  "transport", section = "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_randomize", type = "boolean", default = false,
+  func = "transport", section = "smtp",
   doc = [[Shuffle hosts.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "interface", type = "list", func = "transport", section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "interface", type = "list", func = "transport",
+  section = "smtp",
   doc = [[Local address to use.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "keepalive", type = "boolean", default = true, section = "smtp",
-  doc = [[TCP keepalive.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "lmtp_ignore_quota", type = "boolean", default = false, section
-  = "smtp",
-  doc = [[Send IGNOREQUOTA in LMTP mode.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "max_rcpt", type = "integer", default = 100, func = "transport",
   section = "smtp",
   doc = [[RCPTs per transaction.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "multi_domain", type = "boolean", default = true, func =
-  "transport", section = "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "message_linelength_limit", type = "integer", default = 998,
+  section = "smtp",
+  doc = [[Longest line sent, else bounce.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "multi_domain", type = "boolean", default = true,
+  func = "transport", section = "smtp",
   doc = [[Mix domains in one transaction.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "port", type = "integer", func = "transport", section = "smtp",
   doc = [[Remote port; default by protocol.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "protocol", type = "string", section = "smtp",
   doc = [[smtp, smtps or lmtp.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "size_addition", type = "integer", default = 1024, section =
-  "smtp",
+option { kind = "transport", drivers = { "smtp" }, name = "retry_include_ip_address", type = "boolean", default = true,
+  func = "transport", section = "smtp",
+  doc = [[Put address into retry keys.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "serialize_hosts", type = "hostlist", func = "transport",
+  section = "smtp",
+  doc = [[One connection at a time to these.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "size_addition", type = "integer", default = 1024,
+  section = "smtp",
   doc = [[Bytes added to SIZE; negative disables.]] }
 
 -- lmtp
-option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "command", type = "list", func = "transport", section =
-  "lmtp",
+option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "command", type = "list", func = "transport",
+  section = "lmtp",
   doc = [[The program and its arguments: a table, or a text whose words are taken apart without a shell.]] }
-option { kind = "transport", drivers = { "lmtp" }, name = "ignore_quota", type = "boolean", default = false, section =
-  "lmtp",
-  doc = [[Send IGNOREQUOTA.]] }
 option { kind = "transport", drivers = { "lmtp" }, name = "socket", type = "string", func = "transport", section = "lmtp",
   doc = [[Unix socket speaking LMTP.]] }
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "timeout", type = "time", section = "lmtp",
   doc = [[Response timeout.]] }
 
 -- appendfile
-option { kind = "transport", drivers = { "appendfile" }, name = "check_group", type = "boolean", default = false, section
-  = "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "check_group", type = "boolean", default = false,
+  section = "appendfile",
   doc = [[Check file group.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "check_owner", type = "boolean", default = true, section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "check_owner", type = "boolean", default = true,
+  section = "appendfile",
   doc = [[Check file owner.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "check_string", type = "string", section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "check_string", type = "string",
+  section = "appendfile",
   doc = [[Line start that gets escaped.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "create_directory", type = "boolean", default = true,
   section = "appendfile",
   doc = [[Create missing directories.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "create_file", type = "string", default = "anywhere",
-  section = "appendfile",
-  doc = [[Where creation is allowed: anywhere belowhome inhome or path.]] }
-option { kind = "transport", drivers = { "appendfile", "queuefile" }, name = "directory", type = "string", func =
-  "transport", section = "appendfile",
+option { kind = "transport", drivers = { "appendfile", "queuefile" }, name = "directory", type = "string",
+  func = "transport", section = "appendfile",
   doc = [[Directory for one file per message; path(ROOT, part, ...) makes it safely.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "directory_file", type = "string", func = "transport",
   section = "appendfile",
   doc = [[Name of such a file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "directory_mode", type = "octal", default = 448, section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "directory_mode", type = "octal", default = 448,
+  section = "appendfile",
   doc = [[Mode of created directories.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "escape_string", type = "string", section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "escape_string", type = "string",
+  section = "appendfile",
   doc = [[Replacement for check_string.]] }
 option { kind = "transport", drivers = { "appendfile", "autoreply" }, name = "file", type = "string", func = "transport",
   section = "appendfile",
@@ -140,35 +137,32 @@ option { kind = "transport", drivers = { "appendfile", "autoreply" }, name = "fi
 option { kind = "transport", drivers = { "appendfile" }, name = "file_must_exist", type = "boolean", default = false,
   section = "appendfile",
   doc = [[Do not create the file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_fcntl_timeout", type = "time", default = 0, section
-  = "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_fcntl_timeout", type = "time", default = 0,
+  section = "appendfile",
   doc = [[Blocking fcntl lock wait.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_interval", type = "time", default = 3, section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_interval", type = "time", default = 3,
+  section = "appendfile",
   doc = [[Pause between lock tries.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_retries", type = "integer", default = 10, section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_retries", type = "integer", default = 10,
+  section = "appendfile",
   doc = [[Lock tries.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lockfile_mode", type = "octal", default = 384, section =
-  "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "lockfile_mode", type = "octal", default = 384,
+  section = "appendfile",
   doc = [[Mode of the lock file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lockfile_timeout", type = "time", default = 1800, section
-  = "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "lockfile_timeout", type = "time", default = 1800,
+  section = "appendfile",
   doc = [[Age at which a lock file is stale.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "maildir_format", type = "boolean", default = false,
   section = "appendfile",
   doc = [[Deliver to Maildir.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_retries", type = "integer", default = 10, section
-  = "appendfile",
-  doc = [[Tries to write in Maildir.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "maildir_tag", type = "string", func = "transport",
   section = "appendfile",
   doc = [[Suffix added to Maildir names.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "message_prefix", type = "string", func =
-  "transport", section = "appendfile",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "message_prefix", type = "string",
+  func = "transport", section = "appendfile",
   doc = [[Text before each message.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "message_suffix", type = "string", func =
-  "transport", section = "appendfile",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "message_suffix", type = "string",
+  func = "transport", section = "appendfile",
   doc = [[Text after each message.]] }
 option { kind = "transport", drivers = { "appendfile", "autoreply" }, name = "mode", type = "octal", default = 384,
   section = "appendfile",
@@ -182,104 +176,104 @@ option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_crl
 option { kind = "transport", drivers = { "appendfile" }, name = "use_fcntl_lock", type = "boolean", default = true,
   section = "appendfile",
   doc = [[Lock with fcntl.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_lockfile", type = "boolean", default = true, section
-  = "appendfile",
+option { kind = "transport", drivers = { "appendfile" }, name = "use_lockfile", type = "boolean", default = true,
+  section = "appendfile",
   doc = [[Use a lock file.]] }
 
 -- pipe
-option { kind = "transport", drivers = { "pipe" }, name = "environment", type = "list", func = "transport", section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "environment", type = "list", func = "transport",
+  section = "pipe",
   doc = [[Extra environment.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "freeze_exec_fail", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "freeze_exec_fail", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Freeze when the program cannot start.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "freeze_signal", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "freeze_signal", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Freeze when killed by a signal.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "ignore_status", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "ignore_status", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Ignore exit status.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "log_defer_output", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "log_defer_output", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Log first output line on deferral.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "log_fail_output", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "log_fail_output", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Log first output line on failure.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "log_output", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "log_output", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Log first output line always.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "max_output", type = "integer", default = 20480, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "max_output", type = "integer", default = 20480,
+  section = "pipe",
   doc = [[Output limit.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "path", type = "string", default = "/bin:/usr/bin", func =
-  "transport", section = "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "path", type = "string", default = "/bin:/usr/bin",
+  func = "transport", section = "pipe",
   doc = [[PATH for the command.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "return_fail_output", type = "boolean", default = false, section
-  = "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "return_fail_output", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Bounce with output on failure.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "return_output", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "return_output", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Bounce whenever there is output.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "temp_errors", type = "list", default = { "75", "73" }, section
-  = "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "temp_errors", type = "list", default = { "75", "73" },
+  section = "pipe",
   doc = [[Exit codes meaning retry; default EX_TEMPFAIL and EX_CANTCREAT.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "timeout_defer", type = "boolean", default = false, section =
-  "pipe",
+option { kind = "transport", drivers = { "pipe" }, name = "timeout_defer", type = "boolean", default = false,
+  section = "pipe",
   doc = [[Timeout defers instead of failing.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "umask", type = "octal", default = 18, section = "pipe",
   doc = [[umask.]] }
 
 -- of later features
-option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Key 4xx RCPT retries by sender and recipient.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Commands permitted.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Allow named pipes.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Allow symbolic links.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", feature =
-  "SMTP authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string",
+  feature = "SMTP authentication", section = "of later features",
   doc = [[AUTH= value on MAIL.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", feature =
-  "SMTP authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean",
+  feature = "SMTP authentication", section = "of later features",
   doc = [[Use it without authenticating.]] }
-option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_id", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_id", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Key joining addresses into a batch.]] }
-option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_max", type = "integer", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_max", type = "integer",
+  feature = "the policy surface", section = "of later features",
   doc = [[Addresses per delivery.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Bcc recipients.]] }
-option { kind = "transport", name = "body_only", type = "boolean", feature = "the policy surface", section =
-  "of later features",
-  doc = [[Send only the body.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Cc recipients.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "create_file", type = "string",
+  feature = "the policy surface", section = "of later features",
+  doc = [[Where creation is allowed: anywhere belowhome inhome or path.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", name = "debug_print", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "debug_print", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Text shown when debugging.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Only retry at intervals after final cutoff.]] }
-option { kind = "transport", name = "disable_logging", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "disable_logging", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[No log lines for this transport.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[Canonicalisation, default relaxed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_domain", type = "list", feature = "sender authentication",
   section = "of later features",
@@ -287,23 +281,23 @@ option { kind = "transport", drivers = { "smtp" }, name = "dkim_domain", type = 
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_hash", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[sha256, sha512 or sha1.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_identity", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_identity", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[i= value.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_private_key", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_private_key", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[Key text or file; 0/false/empty unsigned.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_selector", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_selector", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[Selector(s).]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_sign_headers", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_sign_headers", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[Headers to sign; = all present, + oversign.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_strict", type = "string", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_strict", type = "string",
+  feature = "sender authentication", section = "of later features",
   doc = [[Defer when signing fails.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_timestamps", type = "integer", feature =
-  "sender authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dkim_timestamps", type = "integer",
+  feature = "sender authentication", section = "of later features",
   doc = [[Add t= and x=; seconds until expiry, 0 none.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
@@ -311,20 +305,20 @@ option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domain
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
   doc = [[Domains whose answers must be secure.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dscp", type = "string", feature = "the policy surface", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "dscp", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[DSCP of outgoing packets.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Expand that file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Recognise existing file formats and transports.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Missing file is fine.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Use command even for address pipes.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "string", feature = "the policy surface",
   section = "of later features",
@@ -332,26 +326,26 @@ option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "s
 option { kind = "transport", drivers = { "autoreply" }, name = "headers", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Further headers.]] }
-option { kind = "transport", name = "headers_only", type = "boolean", feature = "the policy surface", section =
-  "of later features",
-  doc = [[Send only headers.]] }
-option { kind = "transport", name = "headers_rewrite", type = "string", feature = "address rewriting", section =
-  "of later features",
+option { kind = "transport", name = "headers_rewrite", type = "string", feature = "address rewriting",
+  section = "of later features",
   doc = [[Rewrite rules applied to headers here.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS",
+  section = "of later features",
   doc = [[Extracts real host name from banner for TLS resumption keys.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_tls", type = "hostlist", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_tls", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[No STARTTLS for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_nopass_tls", type = "hostlist", feature = "TLS", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try_hardlimit", type = "integer",
+  feature = "the policy surface", section = "of later features",
+  doc = [[Absolute limit of addresses tried.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_nopass_tls", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[Do not hand on TLS connections for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_noproxy_tls", type = "hostlist", feature = "TLS", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_noproxy_tls", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[Do not proxy TLS connections for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_pipe_connect", type = "hostlist", feature =
-  "early pipelining", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_pipe_connect", type = "hostlist",
+  feature = "early pipelining", section = "of later features",
   doc = [[Use early pipelining for these.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", type = "hostlist", feature = "TLS",
   section = "of later features",
@@ -359,8 +353,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_alpn", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[ALPN must be negotiated.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist", feature =
-  "SMTP authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist",
+  feature = "SMTP authentication", section = "of later features",
   doc = [[Authentication must succeed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_dane", type = "hostlist", feature = "TLS",
   section = "of later features",
@@ -368,131 +362,137 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_dane", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_ocsp", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[A good OCSP staple is needed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_tls", type = "hostlist", feature = "TLS", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_tls", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[TLS is needed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist", feature =
-  "SMTP authentication", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist",
+  feature = "SMTP authentication", section = "of later features",
   doc = [[Try authentication.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_chunking", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
   doc = [[Use BDAT if offered.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_dane", type = "hostlist", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_dane", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[Use DANE if TLSA found.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_fastopen", type = "hostlist", feature =
-  "early pipelining", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_fastopen", type = "hostlist",
+  feature = "early pipelining", section = "of later features",
   doc = [[Use TCP Fast Open.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type = "hostlist", feature = "PRDR", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type = "hostlist", feature = "PRDR",
+  section = "of later features",
   doc = [[Use PRDR if offered.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for callouts to these.]] }
-option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", drivers = { "lmtp" }, name = "ignore_quota", type = "boolean",
+  feature = "the policy surface", section = "of later features",
+  doc = [[Send IGNOREQUOTA.]] }
+option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Call initgroups.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "keepalive", type = "boolean", feature = "the policy surface",
+  section = "of later features",
+  doc = [[TCP keepalive.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "lmtp_ignore_quota", type = "boolean",
+  feature = "the policy surface", section = "of later features",
+  doc = [[Send IGNOREQUOTA in LMTP mode.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time",
+  feature = "the policy surface", section = "of later features",
   doc = [[Blocking flock lock wait.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[File recording replies.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Current file count supplied by expansion.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Current size supplied by expansion.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_quota_directory_regex", type = "string", feature
-  = "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_quota_directory_regex", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Directories counted for maildirsize.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_retries", type = "integer",
+  feature = "the policy surface", section = "of later features",
+  doc = [[Tries to write in Maildir.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Maintain maildirsize.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildirfolder_create_regex", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "maildirfolder_create_regex", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[When to create a maildirfolder marker.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Deliver to mailstore pairs.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Text at top of the .env file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Text at end of the .env file.]] }
-option { kind = "transport", name = "max_parallel", type = "integer", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "max_parallel", type = "integer", feature = "the policy surface",
+  section = "of later features",
   doc = [[Limit of concurrent runs across processes.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Deliver to MBX.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "message_linelength_limit", type = "integer", feature =
-  "the policy surface", section = "of later features",
-  doc = [[Longest line sent, else bounce.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist",
+  feature = "the policy surface", section = "of later features",
   doc = [[Recipients never written to.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Notify comsat.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Database remembering who was answered.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer",
+  feature = "the policy surface", section = "of later features",
   doc = [[Fixed-size once file instead of a database.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time",
+  feature = "the policy surface", section = "of later features",
   doc = [[When to answer again.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "quota", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Size limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Directory measured.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[File count limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Count the new message in the limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Take sizes from file names.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Warning text.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Size at which to warn, maybe percent.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", name = "rcpt_include_affixes", type = "boolean", feature = "the policy surface",
+  section = "of later features",
+  doc = [[Put stripped affixes back into RCPT.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string",
+  feature = "the policy surface", section = "of later features",
   doc = [[Reply-To:.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Commands without slash, found on path.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "retry_include_ip_address", type = "boolean", feature =
-  "the policy surface", section = "of later features",
-  doc = [[Put address into retry keys.]] }
-option { kind = "transport", name = "retry_use_local_part", type = "boolean", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "retry_use_local_part", type = "boolean", feature = "the policy surface",
+  section = "of later features",
   doc = [[Keep retry data per full address.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Append the original.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "serialize_hosts", type = "hostlist", feature =
-  "the policy surface", section = "of later features",
-  doc = [[One connection at a time to these.]] }
-option { kind = "transport", name = "shadow_condition", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "shadow_condition", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Whether the shadow runs.]] }
-option { kind = "transport", name = "shadow_transport", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "shadow_transport", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Local transport given a copy.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS",
+  section = "of later features",
   doc = [[SOCKS5 proxies with options.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "subject", type = "string", feature = "the policy surface",
   section = "of later features",
@@ -500,29 +500,29 @@ option { kind = "transport", drivers = { "autoreply" }, name = "subject", type =
 option { kind = "transport", drivers = { "autoreply" }, name = "text", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Body text.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[ALPN name to offer.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_certificate", type = "string", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_certificate", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[Client certificate.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_crl", type = "string", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_crl", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[Revocation list.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_dh_min_bits", type = "integer", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_dh_min_bits", type = "integer", feature = "TLS",
+  section = "of later features",
   doc = [[Smallest DH accepted.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_privatekey", type = "string", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_privatekey", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[Client key.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_require_ciphers", type = "string", feature = "TLS", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_require_ciphers", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[Ciphers for outbound.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_resumption_hosts", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[Hosts whose sessions may be resumed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_sni", type = "string", feature = "TLS", section =
-  "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_sni", type = "string", feature = "TLS",
+  section = "of later features",
   doc = [[SNI to send.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_tempfail_tryclear", type = "boolean", feature = "TLS",
   section = "of later features",
@@ -536,56 +536,56 @@ option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_cert_hostn
 option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_certificates", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[CA set for servers.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", type = "hostlist", feature = "TLS", section
-  = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", type = "hostlist", feature = "TLS",
+  section = "of later features",
   doc = [[Verification must succeed.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "to", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[To:.]] }
-option { kind = "transport", name = "transport_filter", type = "string", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "transport_filter", type = "string", feature = "the policy surface",
+  section = "of later features",
   doc = [[Command the message is piped through.]] }
-option { kind = "transport", name = "transport_filter_timeout", type = "time", feature = "the policy surface", section =
-  "of later features",
+option { kind = "transport", name = "transport_filter_timeout", type = "time", feature = "the policy surface",
+  section = "of later features",
   doc = [[Time limit of that command.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Write batched SMTP.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Lock with flock.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean", feature =
-  "the policy surface", section = "of later features",
+option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean",
+  feature = "the policy surface", section = "of later features",
   doc = [[Use MBX locking.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer", feature =
-  "internationalised mail", section = "of later features",
+option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer",
+  feature = "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }
 
 -- not here
-option { kind = "transport", drivers = { "smtp" }, name = "dns_qualify_single", type = "boolean", never =
-  "names are never completed", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "dns_qualify_single", type = "boolean",
+  never = "names are never completed", section = "not here",
   doc = [[Resolver completes single-label names.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dns_search_parents", type = "boolean", never =
-  "names are never completed", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "dns_search_parents", type = "boolean",
+  never = "names are never completed", section = "not here",
   doc = [[Resolver searches parents.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "gethostbyname", type = "boolean", never =
-  "names are found by our own resolver", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "gethostbyname", type = "boolean",
+  never = "names are found by our own resolver", section = "not here",
   doc = [[Use system lookup instead of DNS.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "permit_coredump", type = "boolean", never =
-  "programs leave no core files", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "permit_coredump", type = "boolean",
+  never = "programs leave no core files", section = "not here",
   doc = [[Allow core dumps.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "pipe_as_creator", type = "boolean", never =
-  "programs run as the user of the delivery", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "pipe_as_creator", type = "boolean",
+  never = "programs run as the user of the delivery", section = "not here",
   doc = [[Run as the submitting user.]] }
-option { kind = "transport", name = "tpda_delivery_action", type = "string", never =
-  "use event_action and the event msg:delivery", section = "not here",
+option { kind = "transport", name = "tpda_delivery_action", type = "string",
+  never = "use event_action and the event msg:delivery", section = "not here",
   doc = [[Early name: expanded after each delivery; now event_action.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tpda_host_defer_action", type = "string", never =
-  "use event_action and the event msg:host:defer", section = "not here",
+option { kind = "transport", drivers = { "smtp" }, name = "tpda_host_defer_action", type = "string",
+  never = "use event_action and the event msg:host:defer", section = "not here",
   doc = [[Early name: expanded on host deferral; now event msg:host:defer.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "use_classresources", type = "boolean", never =
-  "it is of another system", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "use_classresources", type = "boolean",
+  never = "it is of another system", section = "not here",
   doc = [[Apply login class limits (BSD).]] }
-option { kind = "transport", drivers = { "pipe" }, name = "use_shell", type = "boolean", never =
-  "programs are started by argument vector, never by a shell", section = "not here",
+option { kind = "transport", drivers = { "pipe" }, name = "use_shell", type = "boolean",
+  never = "programs are started by argument vector, never by a shell", section = "not here",
   doc = [[Run through /bin/sh.]] }
