@@ -178,8 +178,10 @@ static bool same_setting(const struct settings *a, const struct settings *b, enu
 void engine_switch(struct engine *e, struct policy *p)
 {
     struct settings *old = e->settings;
+    bool held_anew;
 
     e->settings = settings_new(p);
+    held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
     switch_dns(e);
     if (old) {
         e->past = realloc(e->past, (e->npast + 1) * sizeof *e->past);
@@ -190,15 +192,17 @@ void engine_switch(struct engine *e, struct policy *p)
         sessions_tick(e);
     }
     listeners_update(e);
-    if (old && !same_setting(old, e->settings, SET_hold_domains))
+    if (held_anew)
         queue_force_all(e, true);
     queue_kick(e);
 }
 
 void engine_start(struct engine *e)
 {
-    if (e->started)
+    if (e->started) {
+        queue_kick(e);          /* one more shard was taken */
         return;
+    }
     e->started = true;
     timer_set(e->loop, &e->tick, TICK_MS);
     queue_start(e);
