@@ -32,13 +32,15 @@ static struct eval *take_idle(struct policy *p)
     if (e) {
         p->idle = e->next_idle;
         p->nidle--;
-    } else {
+        return e;
+    }
+    e = p->bare;
+    if (e)
+        p->bare = e->next_idle;
+    else
         e = eval_new(p);
-    }
-    if (!e->co) {
-        e->co = lua_newthread(p->L);
-        e->ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
-    }
+    e->co = lua_newthread(p->L);
+    e->ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
     return e;
 }
 
@@ -61,13 +63,16 @@ static void give_back(struct eval *e, bool reusable)
     e->open = false;
     e->txn = NULL;
     arena_reset(&e->arena);
-    if (!reusable || p->nidle >= IDLE_EVALS)
-        drop_coroutine(e);
-    else
+    if (reusable && p->nidle < IDLE_EVALS) {
         lua_settop(e->co, 0);
-    e->next_idle = p->idle;
-    p->idle = e;
-    p->nidle++;
+        e->next_idle = p->idle;
+        p->idle = e;
+        p->nidle++;
+    } else {
+        drop_coroutine(e);
+        e->next_idle = p->bare;
+        p->bare = e;
+    }
     policy_release(p);
 }
 

@@ -71,12 +71,13 @@ struct policy {
     const struct snapshot *files;   /* while loading */
     int entry[ENTRY_COUNT];         /* registry references */
     int phase_ref[PH_COUNT];
+    const void *box_meta;           /* the metatable of mail objects */
     int rows_ref, box_ref, again_ref, list_ref, view_ref;
     struct val *opts;
     uint32_t acls;
     struct map *transports, *events;
 
-    struct eval *idle, *all;
+    struct eval *idle, *bare, *all; /* with a coroutine ready, without one; all there are */
     unsigned nidle;
     struct eval *running;
     struct conn nobody;             /* for questions without a session */
@@ -161,6 +162,7 @@ struct box {                                /* what Lua holds as m */
     struct at_address *addr;
 };
 void gate_open(lua_State *L);               /* metatables and the table of rows */
+void gate_push(lua_State *L);               /* the function that reads m.NAME */
 void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr);
 struct box *box_arg(lua_State *L, int arg);
 extern const luaL_Reg gate_functions[];

@@ -125,6 +125,8 @@ static int open_state(lua_State *L)
 
     /* prelude(host, waits, limited, globals) -> entry functions for us */
     push_host(L);
+    gate_push(L);
+    lua_setfield(L, -2, "gate_get");
     push_phases(p, L);
     lua_setfield(L, -2, "phases");
     lua_pushinteger(L, p->generation);
