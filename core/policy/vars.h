@@ -35,6 +35,8 @@ extern const struct gone_row gone_rows[];
 struct family_row { const char *head; uint32_t phases, writable; };
 extern const struct family_row family_rows[];
 
+extern const char *const fn_names[];        /* "store.get": functions rules may call; ends with NULL */
+
 /* ---- for getters */
 static inline void val_text(struct val *out, struct str s)      /* p NULL: nil */
 {

@@ -52,6 +52,12 @@ local function emit_vars(tables)
       c_string((row.name:gsub("%*$", ""))), rows.mask(row.phases), rows.mask(row.writable or {})))
   end
   table.insert(text, "    { NULL, 0, 0 }\n};\n")
+  -- What rules may call, for the spec that calls each with hostile values (R8.7).
+  table.insert(text, "\nconst char *const fn_names[] = {\n")
+  for _, row in ipairs(tables.fn) do
+    if not row.feature then table.insert(text, "    " .. c_string(row.name) .. ",\n") end
+  end
+  table.insert(text, "    NULL\n};\n")
   table.insert(h, "\n#endif\n")
   return table.concat(text), table.concat(h)
 end

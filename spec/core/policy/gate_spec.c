@@ -147,73 +147,62 @@ static void values_of_rules_keep_their_type(void **state)
 
 /* ---- R8.7: no function crashes on any argument */
 
+static const char HOSTILE[] =
+    "(function()\n"
+    "  local bad = { 0, -1, 1e308, -1e308, 0/0, 1/0, '', 'x', ('x'):rep(70000), 'a\\0b', '\\255\\254', '%%s%%n', true, false, {}, { {} },\n"
+    "    function() end, coroutine.create(function() end), m, { m },\n"
+    "    setmetatable({}, { __index = function() error('x') end, __tostring = function() return {} end }) }\n"
+    "  local calls = 0\n"
+    "  local function call(f, ...) calls = calls + 1 coroutine.resume(coroutine.create(f), ...) end\n"
+    "  local f = %s\n"
+    "  if type(f) ~= 'function' then return type(f) == 'table' and 1 or 0 end\n"
+    "  call(f)\n"
+    "  for i = 1, #bad do call(f, bad[i]) call(f, 'x', bad[i]) call(f, bad[i], 'x') end\n"
+    "  for i = 1, #bad, 2 do for k = 1, #bad, 3 do call(f, bad[i], bad[k]) end end\n"
+    "  for i = 1, #bad, 4 do for k = 2, #bad, 5 do call(f, 'x', bad[i], bad[k]) call(f, m, bad[k], bad[i]) end end\n"
+    "  for i = 1, #bad do call(f, bad[i], bad[#bad - i + 1], bad[i], bad[i], bad[i]) end\n"
+    "  return calls\n"
+    "end)()";
+
+/* LuaJIT's own, and ours that have no row. */
+static const char *const standard[] = {
+    "string.byte", "string.char", "string.find", "string.format", "string.gmatch", "string.gsub", "string.len", "string.lower",
+    "string.match", "string.rep", "string.reverse", "string.sub", "string.upper", "table.concat", "table.insert", "table.maxn",
+    "table.remove", "table.sort", "table.unpack", "math.abs", "math.fmod", "math.ldexp", "math.log", "math.max", "math.random",
+    "os.time", "os.date", "os.clock", "bit.band", "bit.lshift", "bit.tohex", "coroutine.create", "coroutine.resume",
+    "coroutine.wrap", "coroutine.status", "coroutine.yield", "assert", "getmetatable", "ipairs", "next", "pairs", "rawequal",
+    "rawget", "rawset", "select", "setmetatable", "tonumber", "tostring", "unpack", "load", "loadstring", "collectgarbage",
+    "pcall", "xpcall", "error", "require", NULL
+};
+
+static void call_badly(const char *name)
+{
+    char code[4096];
+
+    snprintf(code, sizeof code, HOSTILE, name);
+    rig.policy->nheavy = 0;
+    rig.answers = 0;
+    rig_expr(&rig, PH_RCPT, code);
+    loop_settle(rig.loop, true, INT64_MAX);
+    /* What matters: an answer came, and the state still answers. */
+    assert_int_equal(rig.answers, 1);
+    if (rig.st == ST_OK && strcmp(str_head(buf_str(&rig.out), 2).p, "0\n") == 0)
+        fail_msg("%s is no function", name);
+    if (rig.st != ST_OK && !strstr(rig.text, "ran longer") && !strstr(rig.text, "memory"))
+        fail_msg("%s: %s", name, rig.text);
+    rig.policy->nheavy = 0;
+    assert_string_equal(rig_expr(&rig, PH_RCPT, "1 + 1"), "2");
+}
+
 static void hostile_arguments_are_refused_not_obeyed(void **state)
 {
-    static const char CODE[] =
-        "(function()\n"
-        "  local bad = { 0, -1, 1e308, -1e308, 0/0, 1/0, '', 'x', ('x'):rep(70000), 'a\\0b', '\\255\\254', '%s%n', true, false, {}, { {} }, function() end,\n"
-        "    coroutine.create(function() end), m, { m }, setmetatable({}, { __index = function() error('x') end, __tostring = function() return {} end }) }\n"
-        "  local seen, calls = {}, 0\n"
-        "  local skip = { pcall = true, xpcall = true, sleep = true, error = true, require = true, select = true }\n"
-        "  local function call(f, ...) calls = calls + 1 local co = coroutine.create(f) return coroutine.resume(co, ...) end\n"
-        "  local function try(name, f)\n"
-        "    call(f)\n"
-        "    for i = 1, #bad do call(f, bad[i]) end\n"
-        "    for i = 1, #bad, 2 do for k = 1, #bad, 3 do call(f, bad[i], bad[k]) end end\n"
-        "    for i = 1, #bad, 4 do for k = 2, #bad, 5 do call(f, 'x', bad[i], bad[k]) call(f, m, bad[k], bad[i]) call(f, bad[i], bad[k], bad[i], bad[k]) end end\n"
-        "  end\n"
-        "  local function walk(path, t)\n"
-        "    if seen[t] then return end\n"
-        "    seen[t] = true\n"
-        "    for _, name in ipairs(NAMES) do\n"
-        "      local ok, v = pcall(function() return t[name] end)\n"
-        "      if ok and type(v) == 'function' and not skip[name] then try(path .. name, v)\n"
-        "      elseif ok and type(v) == 'table' and v ~= _G then walk(path .. name .. '.', v) end\n"
-        "    end\n"
-        "  end\n"
-        "  walk('', PART)\n"
-        "  return calls\n"
-        "end)()";
-    /* A second of CPU an evaluation: the names are asked for in parts. */
-    static const char *const parts[][2] = {
-        { "string", "'byte','char','find','format','gmatch','gsub','len','lower','match','rep','reverse','sub','upper','gfind'" },
-        { "table", "'concat','insert','maxn','remove','sort','unpack'" },
-        { "math", "'abs','ceil','floor','fmod','frexp','ldexp','log','max','min','modf','pow','random','sqrt'" },
-        { "os", "'time','date','clock'" }, { "bit", "'band','bor','bnot','lshift','tohex','tobit','rol','bswap'" },
-        { "coroutine", "'create','resume','wrap','status','running','yield'" },
-        { "_G", "'assert','getmetatable','ipairs','next','pairs','rawequal','rawget','rawset','setmetatable','tonumber','tostring','type','unpack','load','loadstring','collectgarbage'" },
-        { "_G", "'path','secret','ip','list'" }, { "_G", "'address','header','hash'" }, { "_G", "'regex','store'" }, { "_G", "'check'" }, { "_G", "'control','logwrite'" },
-        { "_G", "'accept','deny','defer','discard','drop','demand','warn','redirect','fail','pass'" },
-        { "store", "'get','put','incr','del'" }, { "header", "'add','remove'" }, { "hash", "'md5','sha1','sha256','sha512','hmac','crc32'" },
-        { "ip", "'mask','parse','is','reverse'" }, { "address", "'parse','split','quote','unquote','list'" }, { "lookup", "'lsearch','cidr','dnsdb'" },
-        { "dns", "'a','aaaa','mx','txt','ptr'" }, { "verify", "'sender','recipient','helo','reverse_host_lookup','header_syntax'" },
-        { "check", "'hosts','domains','senders','local_parts','recipients','sender_domains','authenticated','encrypted','condition','acl','verify','spf'" },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        struct buf code = { 0 };
-        struct str rest = str_of(CODE), head;
-        size_t at;
-        char text[4096];
-
-        at = str_find_str(rest, STR("NAMES"));
-        head = str_head(rest, at);
-        buf_addf(&code, "%.*s{ %s }", STR_ARG(head), parts[i][1]);
-        rest = str_from(rest, at + 5);
-        at = str_find_str(rest, STR("PART"));
-        buf_addf(&code, "%.*s(%s)", STR_ARG(str_head(rest, at)), parts[i][0]);
-        buf_add(&code, str_from(rest, at + 4));
-        snprintf(text, sizeof text, "%.*s", STR_ARG(buf_str(&code)));
-        buf_free(&code);
-        rig.policy->nheavy = 0;
-        rig.answers = 0;
-        rig_expr(&rig, PH_RCPT, text);
-        /* What matters: an answer came, and the state still answers. */
-        assert_int_equal(rig.answers, 1);
-        rig.policy->nheavy = 0;
-        assert_string_equal(rig_expr(&rig, PH_RCPT, "1 + 1"), "2");
-    }
+    clock_fake(1700000000000000);
+    for (size_t i = 0; standard[i]; i++)
+        call_badly(standard[i]);
+    for (size_t i = 0; fn_names[i]; i++)
+        if (!strchr(fn_names[i], ':'))
+            call_badly(fn_names[i]);
 }
 
 int main(void)

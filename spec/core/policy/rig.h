@@ -17,9 +17,16 @@
 #include "mail/addr.h"
 #include "policy/host.h"
 
+#define RIG_ZONE \
+    "9.113.0.203.in-addr.arpa. 60 IN PTR client.example.\n" \
+    "client.example. 60 IN A 203.0.113.9\n" \
+    "7.113.0.203.in-addr.arpa. SERVFAIL\n"
+
 struct rig {
     struct loop *loop;
     struct hints *hints;
+    struct dns *dns;
+    struct pool *pool;
     struct policy_env env;
     struct policy *policy;
     struct problems problems;
@@ -71,6 +78,10 @@ static inline void rig_open(struct rig *r, const char *text)
     log_to(rig_quiet, NULL);
     r->loop = loop_new();
     r->hints = hints_memory();
+    dns_open(r->loop, &(struct dns_config){ .zone_text = STR(RIG_ZONE) }, &r->dns, NULL);
+    r->pool = pool_new(r->loop, 0);
+    r->env.dns = r->dns;
+    r->env.pool = r->pool;
     r->env.loop = r->loop;
     r->env.hints = r->hints;
     r->env.hermetic = true;
@@ -98,6 +109,8 @@ static inline void rig_close(struct rig *r)
     conn_free(&r->conn);
     buf_free(&r->out);
     hints_close(r->hints);
+    dns_close(r->dns);
+    pool_free(r->pool);
     loop_free(r->loop);
 }
 
