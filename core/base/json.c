@@ -250,17 +250,20 @@ static struct str decode(struct arena *a, struct str raw)
     return out;
 }
 
+/* value is only touched if it is there. */
 static bool find(struct str object, const char *name, struct str *value, bool *is_string)
 {
-    struct str key;
+    struct str key, text;
 
     if (!take(&object, '{') || take(&object, '}'))
         return false;
     do {
-        if (!take_string(&object, &key) || !take(&object, ':') || !take_value(&object, value, is_string, 0))
+        if (!take_string(&object, &key) || !take(&object, ':') || !take_value(&object, &text, is_string, 0))
             return false;
-        if (str_same(key, str_of(name)))
+        if (str_same(key, str_of(name))) {
+            *value = text;
             return true;
+        }
     } while (take(&object, ','));
     return false;
 }
@@ -278,7 +281,7 @@ bool json_get(struct arena *a, struct str object, const char *name, struct str *
 
 bool json_get_int(struct str object, const char *name, int64_t *value)
 {
-    struct str text;
+    struct str text = { 0 };
     bool is_string, minus;
     uint64_t n;
 

@@ -250,6 +250,7 @@ static int converse_here(struct world *w, struct world_session *s)
     char part[16384];
     ssize_t n = 1;
 
+    world_ops.any_time(s);
     show(s, &a);
     while (!world_ops.over(s) && n > 0) {
         if (!wait_input()) {

@@ -172,7 +172,7 @@ static void show_end(struct reply *r, int status)
     } else if (json_get(&a, buf_str(&r->last), "text", &text) && text.n > 0) {
         if (status != CLI_YES) {
             cli_fail(r->cli, status, "%.*s", STR_ARG(text));
-        } else {
+        } else if (!str_same(text, STR("ok"))) {
             cli_write(text);
             cli_write(STR("\n"));
         }

@@ -332,6 +332,12 @@ static void pump(struct world_session *s)
     }
 }
 
+void world_any_time(struct world_session *s)
+{
+    if (s->session)
+        s->session->conn.no_sync = true;
+}
+
 void world_send(struct world_session *s, struct str bytes)
 {
     buf_add(&s->in, bytes);

@@ -48,6 +48,7 @@ bool world_reload(struct world *w, const struct world_config *c, struct buf *why
 void world_advance(struct world *w, int64_t ms);
 
 struct world_session *world_session(struct world *w, struct str client);
+void world_any_time(struct world_session *s);
 void world_send(struct world_session *s, struct str bytes);
 bool world_reply(struct world_session *s, struct arena *a, struct str *out);
 void world_finish(struct world_session *s);

@@ -47,6 +47,8 @@ struct world_ops {
     int64_t (*now)(struct world *w);                                    /* wall microseconds */
 
     struct world_session *(*session)(struct world *w, struct str client);   /* "ip" or "ip:port"; NULL: no address */
+    /* A pipe has no turns to wait for: what comes early is no fault. */
+    void (*any_time)(struct world_session *s);
     void (*send)(struct world_session *s, struct str bytes);
     /* The next whole reply, its lines joined by CRLF, waiting up to a minute of the world's time. False: none. */
     bool (*reply)(struct world_session *s, struct arena *a, struct str *out);

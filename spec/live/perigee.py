@@ -176,7 +176,13 @@ class Engine:
             raise RuntimeError("the engine does not listen\n" + self.output())
         if wait and self.process.poll() is not None:
             raise RuntimeError(f"the engine ended with {self.process.returncode}\n" + self.output())
+        if wait:
+            until(lambda: len(self.status().get("workers", [])) >= self.workers)
         return self
+
+    def status(self):
+        code, out, _ = self.run("status", "--json")
+        return json.loads(out) if code == 0 else {}
 
     def output(self):
         with open(os.path.join(self.dir, "out"), errors="replace") as f:

@@ -56,6 +56,9 @@ static void what_was_written_is_read(void **state)
     assert_int_equal(n, -42);
     assert_true(json_get_bool(object, "yes"));
     assert_false(json_get_bool(object, "missing"));
+    v = STR("as it was");
+    assert_false(json_get(&a, object, "missing", &v));
+    assert_true(str_same(v, STR("as it was")));
     assert_true(json_get(&a, object, "l", &array));
     assert_true(json_next(&a, &array, &v) && str_same(v, STR("a")));
     assert_true(json_next(&a, &array, &v) && str_same(v, STR("1")));
