@@ -62,7 +62,7 @@ static bool begin(struct shard *sh)
     buf_add(&c->dir, shard_entries(sh, c->from, &b));
     buf_free(&b);
     c->at = 0;
-    c->moved = false;
+    c->moved = c->again = false;
     return true;
 }
 
@@ -73,6 +73,9 @@ static enum live is_live(struct shard *sh, const struct segment *s, const struct
     enum status st;
 
     if (e->type == REC_IDS)
+        return DEAD;
+    /* No index tells that an end was moved: the first pass moves all of them. */
+    if (e->gone && sh->compact.again)
         return DEAD;
     if (e->gone) {
         bool origin = e->origin != s->head.gen && shard_segment(sh, e->origin);
@@ -151,8 +154,11 @@ static void finish(struct shard *sh)
     if (s->stuck)
         return;
     CRASH_POINT("spool.compact.empty");
-    if (shard_free_segment(sh, s))
-        sh->compactions++;
+    if (!shard_free_segment(sh, s))
+        return;
+    pthread_mutex_lock(sh->lock);
+    sh->compactions++;
+    pthread_mutex_unlock(sh->lock);
 }
 
 struct request *compact_more(struct shard *sh, uint64_t budget)
@@ -196,6 +202,7 @@ struct request *compact_more(struct shard *sh, uint64_t budget)
     else if (rest.n == 0 && !list) {
         c->at = 0;
         c->moved = false;
+        c->again = true;
     }
     return list;
 }

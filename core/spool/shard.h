@@ -37,6 +37,7 @@ struct compact {
     struct buf dir;             /* its entries */
     size_t at;                  /* how far */
     bool moved;                 /* this pass moved something */
+    bool again;                 /* it is not the first pass */
     bool check;                 /* something may have become worth it */
 };
 
