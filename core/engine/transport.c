@@ -152,7 +152,8 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->max_messages = (uint32_t)number(tv, TOPT_connection_max_messages, 500);
     t->max_try = (uint32_t)number(tv, TOPT_hosts_max_try, 5);
     t->size_addition = number(tv, TOPT_size_addition, 1024);
-    t->line_max = number(tv, TOPT_message_linelength_limit, 998);
+    /* Not Exim's 998: what came in goes out as it was (R3.7). */
+    t->line_max = number(tv, TOPT_message_linelength_limit, 0);
     t->serialize = copy(a, tv, TOPT_serialize_hosts);
     t->avoid_esmtp = copy(a, tv, TOPT_hosts_avoid_esmtp);
     t->avoid_pipelining = copy(a, tv, TOPT_hosts_avoid_pipelining);
