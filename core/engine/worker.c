@@ -13,7 +13,7 @@
 #include "engine/local.h"
 #include "engine/submit.h"
 
-enum { BEAT_MS = 500, TIDY_MS = 30000, SHARD_RETRY_MS = 500, OPENING_MS = 600000, BUILDING_MS = 120000, FOUND_MAX = 64 };
+enum { BEAT_MS = 500, FIRST_TIDY_MS = 1000, TIDY_MS = 30000, SHARD_RETRY_MS = 500, OPENING_MS = 600000, BUILDING_MS = 120000, FOUND_MAX = 64 };
 
 struct worker {
     const struct worker_config *c;
@@ -444,7 +444,7 @@ static void start_timers(struct worker *w)
     w->tidy = (struct timer){ .fn = on_tidy, .ctx = w };
     w->shard_retry = (struct timer){ .fn = take_shards, .ctx = w };
     timer_set(w->loop, &w->beat, 0);
-    timer_set(w->loop, &w->tidy, TIDY_MS);
+    timer_set(w->loop, &w->tidy, FIRST_TIDY_MS);
 }
 
 _Noreturn void worker_run(const struct worker_config *c)
