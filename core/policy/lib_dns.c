@@ -117,6 +117,12 @@ static void ask_done(void *ctx, const struct dns_answer *a)
     wait_done(w, ask_push);
 }
 
+/* A name that cannot be one needs no question. */
+static bool no_name(struct str name)
+{
+    return name.n == 0 || name.n > 255;
+}
+
 /* dns(type, name) */
 static int l_dns(lua_State *L)
 {
@@ -126,10 +132,13 @@ static int l_dns(lua_State *L)
     struct ask *k;
 
     luaL_argcheck(L, dns_type_find(type, &number), 1, "no such type of record");
-    if (name.n == 0 || name.n > 255)
-        return push_why(L, "none", "that is no name");
     w = wait_begin(L, "dns", DNS_WAIT_MS, ask_cancel, sizeof *k);
     k = wait_ctx(w);
+    if (no_name(name)) {
+        k->status = why_set(&k->why, ST_NONE, "that is no name");
+        wait_done(w, ask_push);
+        return wait_yield(w);
+    }
     k->q = dns_ask(policy_env(L)->dns, name, number, ask_done, w);
     return wait_yield(w);
 }
@@ -230,10 +239,14 @@ static int l_hosts(lua_State *L)
     want.ipv4_prefer = field_bool(L, 2, "ipv4_prefer");
     want.dnssec_require = field_bool(L, 2, "dnssec_require");
     want.randomize = field_bool(L, 2, "randomize");
-    if (domain.n == 0 || domain.n > 255)
-        return push_why(L, "none", "that is no name");
     w = wait_begin(L, "dns.hosts", DNS_WAIT_MS, find_cancel, sizeof *k);
     k = wait_ctx(w);
+    if (no_name(domain)) {
+        k->end = HOSTS_NONE;
+        why_set(&k->why, ST_NONE, "that is no name");
+        wait_done(w, find_push);
+        return wait_yield(w);
+    }
     k->q = hosts_ask(policy_env(L)->dns, domain, &want, find_done, w);
     return wait_yield(w);
 }

@@ -334,11 +334,15 @@ static int start(lua_State *L, enum file_verb verb, const char *what, const char
 }
 
 /* What a hermetic world does not show: files outside the rules, and users. */
-static int nothing(lua_State *L, const char *status, const char *path)
+static int nothing(lua_State *L, enum status st, const char *path)
 {
-    lua_pushstring(L, status);
-    lua_pushfstring(L, "%s is outside the rule directory of this hermetic world", path);
-    return 2;
+    struct wait *w = wait_begin(L, "file", FILE_WAIT_MS, job_cancel, sizeof(struct answer));
+    struct answer *a = wait_ctx(w);
+
+    a->status = st;
+    a->why = arena_printf(wait_arena(w), "%s is outside the rule directory of this hermetic world", path);
+    wait_done(w, answer_push);
+    return wait_yield(w);
 }
 
 /* Where a relative path begins, and all a hermetic world may read. */
@@ -369,7 +373,7 @@ static int l_lsearch(lua_State *L)
 
     copy_path(L, 1, path);
     if (!path_known(L, path))
-        return nothing(L, "again", path);
+        return nothing(L, ST_AGAIN, path);
     return start(L, FILE_LOOK, "lookup.lsearch", path, "", key);
 }
 
@@ -382,7 +386,7 @@ static int l_file_read(lua_State *L)
     if (!lua_isnoneornil(L, 2))
         copy_path(L, 2, below);
     if (!path_known(L, path))
-        return nothing(L, "none", path);
+        return nothing(L, ST_NONE, path);
     return start(L, FILE_TEXT, "file", path, below, STR(""));
 }
 
@@ -392,7 +396,7 @@ static int l_file_exists(lua_State *L)
 
     copy_path(L, 1, path);
     if (!path_known(L, path))
-        return nothing(L, "none", path);
+        return nothing(L, ST_NONE, path);
     return start(L, FILE_IS_THERE, "require_files", path, "", STR(""));
 }
 
@@ -402,7 +406,7 @@ static int name_ask(lua_State *L, enum file_verb verb, const char *what)
 
     copy_path(L, 1, name);
     if (policy_env(L)->hermetic || strlen(name) > 256)
-        return nothing(L, "none", name);
+        return nothing(L, ST_NONE, name);
     return start(L, verb, what, name, "", STR(""));
 }
 

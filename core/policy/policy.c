@@ -6,8 +6,8 @@
  * function turns what Lua left on the stack into the asker's struct.
  */
 #include "policy/host.h"
+#include "policy/show.h"
 
-#include "base/json.h"
 
 static const char LATER[] = "451 4.3.0 temporary local problem, please try again later";
 
@@ -438,55 +438,44 @@ struct eval *policy_event(struct policy *p, const char *name, struct txn *t, str
 
 /* ---- expressions */
 
-static void put_value(struct eval *e, int at, int depth, struct buf *out)
+/* For people a text is as it is and a list is Exim's colon list. */
+static void put_plain(struct eval *e, int at)
 {
     lua_State *L = e->co;
-    struct str s = str_at(L, at);
+    struct str s;
 
     switch (lua_type(L, at)) {
-    case LUA_TNIL: buf_add(out, e->json ? STR("null") : STR("nil")); return;
-    case LUA_TBOOLEAN: buf_add(out, lua_toboolean(L, at) ? STR("true") : STR("false")); return;
-    case LUA_TNUMBER: buf_add(out, s); return;
+    case LUA_TNIL:
+        buf_add(e->out, STR("nil"));
+        return;
     case LUA_TSTRING:
-        if (e->json)
-            json_text(out, s);
-        else
-            buf_add(out, s);
+        s = str_at(L, at);
+        buf_add(e->out, s);
         return;
-    case LUA_TTABLE:
-        if (depth > 8 || !lua_checkstack(L, 4))
-            break;
-        buf_byte(out, '[');
-        for (size_t i = 1, n = lua_objlen(L, at); i <= n; i++) {
-            lua_rawgeti(L, at, (int)i);
-            if (i > 1)
-                buf_byte(out, ',');
-            put_value(e, lua_gettop(L), depth + 1, out);
-            lua_pop(L, 1);
-        }
-        buf_byte(out, ']');
-        return;
+    default:
+        show_json(L, at, &e->arena, e->out);
     }
-    if (e->json)
-        json_text(out, str_of(luaL_typename(L, at)));
-    else
-        buf_add(out, str_of(luaL_typename(L, at)));
 }
 
-/* For people a list is Exim's colon list, for programs a JSON array. */
+static void put_list(struct eval *e, int at)
+{
+    for (size_t i = 1, n = lua_objlen(e->co, at); i <= n; i++) {
+        lua_rawgeti(e->co, at, (int)i);
+        if (i > 1)
+            buf_byte(e->out, ':');
+        put_plain(e, lua_gettop(e->co));
+        lua_pop(e->co, 1);
+    }
+}
+
 static void put_line(struct eval *e, int at)
 {
-    if (!e->json && lua_istable(e->co, at)) {
-        for (size_t i = 1, n = lua_objlen(e->co, at); i <= n; i++) {
-            lua_rawgeti(e->co, at, (int)i);
-            if (i > 1)
-                buf_byte(e->out, ':');
-            put_value(e, lua_gettop(e->co), 1, e->out);
-            lua_pop(e->co, 1);
-        }
-    } else {
-        put_value(e, at, 0, e->out);
-    }
+    if (e->json)
+        show_json(e->co, at, &e->arena, e->out);
+    else if (lua_istable(e->co, at) && lua_objlen(e->co, at))
+        put_list(e, at);
+    else
+        put_plain(e, at);
 }
 
 static void end_expr(struct eval *e, enum status st, int n)

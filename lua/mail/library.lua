@@ -37,10 +37,10 @@ local function text_arg(value, what, level)
   return value
 end
 
--- ---- waits: status, value, extra -> value | nil | raise, and the `try` form
+-- ---- waits: status, value -> value | nil | raise, and the `try` form
 
-local function settle(status, value, extra)
-  if status == "ok" then return value, extra end
+local function settle(status, value)
+  if status == "ok" then return value end
   if status == "none" then return nil end
   error(host.again(value))
 end
@@ -48,8 +48,8 @@ end
 -- fn(...) -> status, value. Two faces of it: raising, and telling.
 local function both(fn)
   return function(...) return settle(fn(...)) end, function(...)
-    local status, value, extra = fn(...)
-    if status == "ok" then return value, extra end
+    local status, value = fn(...)
+    if status == "ok" then return value end
     return nil, { kind = status, text = value }
   end
 end
