@@ -1,11 +1,5 @@
-/*
- * body - a message arrives: in memory, or in a file of its own
- *
- * A draft is memory of the loop. When it grows too large, or all of them
- * together, its bytes go to the body thread a few chunks at a time, and end in
- * a file without a name. At commit the file is flushed and named, its name is
- * flushed, and only then does its record join a group.
- */
+#include "spool/body.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,38 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
 #include "spool/crc.h"
-#include "spool/disk.h"
 
-enum {
-    PART = 4 * WIRE_CHUNK,              /* handed over at once */
-    BEHIND_MAX = 64 << 20               /* handed over and not yet written, of all drafts */
-};
+enum { BEHIND_MAX = 64 << 20 };     /* handed over and not yet written, of all drafts */
 
-/* A body in a file. The loop fills jobs, the thread does them in order. */
-struct large {
-    int dirfd, fd;
-    bool tmp;                   /* it has a name already: no O_TMPFILE here */
-    char name[24];
-    uint64_t written;
-    struct buf sums;
-    enum status st;             /* under the lock: the first failure */
-    struct why why;
-    uint64_t behind;            /* under the lock: bytes in jobs */
-};
-
-struct disk_draft {
-    struct draft base;
-    struct disk *sp;
-    unsigned shard;
-    struct buf mem;
-    uint64_t size;
-    struct large *large;
-};
-
-enum job_kind { JOB_WRITE, JOB_KEEP, JOB_DROP };
 struct body_job {
     struct body_job *next;
     enum job_kind kind;
@@ -162,9 +129,9 @@ static void keep(struct bodies *b, struct body_job *j)
     if (st == ST_OK) {
         memcpy(r->text.mem + r->text.at + (r->text.n - r->sums_from_end), g->sums.mem + g->sums.at, g->sums.n);
         g->tmp = false;
-        commit_give(b->sp, r);
+        request_give(b->sp, r);
     } else {
-        commit_refuse(b->sp, r, ST_AGAIN, &why);
+        request_refuse(b->sp, r, ST_AGAIN, &why);
     }
     large_free(g);
 }
@@ -226,7 +193,7 @@ static void *body_thread(void *ctx)
 }
 
 /* bytes moves into the job. */
-static void give_job(struct bodies *b, enum job_kind kind, struct large *g, struct buf *bytes, struct request *r)
+void body_give(struct bodies *b, enum job_kind kind, struct large *g, struct buf *bytes, struct request *r)
 {
     struct body_job *j = must_alloc(sizeof *j);
 
@@ -274,266 +241,24 @@ void bodies_stop(struct bodies *b)
     free(b);
 }
 
-/* ---- drafts, on the loop */
-
-static struct disk_draft *draft_of(const struct draft *d)
+enum status body_status(struct bodies *b, struct large *g, struct why *why)
 {
-    return (struct disk_draft *)(uintptr_t)d;
-}
-
-static struct shard *shard_of(const struct disk *sp, unsigned n)
-{
-    struct shard *sh = queue_shard((struct queue){ sp->shards, sp->nshards }, n);
-
-    return sh && !sh->closing ? sh : NULL;
-}
-
-static enum status start_large(struct disk_draft *d, struct why *why)
-{
-    const struct shard *sh = shard_of(d->sp, d->shard);
-    struct large *g;
-    int fd;
-
-    if (!sh)
-        return why_set(why, ST_AGAIN, "shard %u is not served here any more", d->shard);
-    fd = fcntl(sh->bodyfd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return why_errno(why, ST_AGAIN, "open the body file of %s", d->base.id.s);
-    g = must_alloc(sizeof *g);
-    g->dirfd = fd;
-    g->fd = -1;
-    memcpy(g->name, d->base.id.s, sizeof d->base.id.s);
-    d->large = g;
-    return ST_OK;
-}
-
-/* Whole chunks go over; what is left stays until there is more, or the end. */
-static void hand_over(struct disk_draft *d, bool all)
-{
-    size_t n = all ? d->mem.n : d->mem.n / WIRE_CHUNK * WIRE_CHUNK;
-    struct buf part = { 0 };
-
-    if (n == 0)
-        return;
-    if (n == d->mem.n) {
-        part = d->mem;
-        d->mem = (struct buf){ 0 };
-    } else {
-        buf_add(&part, str_head(buf_str(&d->mem), n));
-        buf_drop(&d->mem, n);
-    }
-    d->sp->memory -= n;
-    give_job(d->sp->bodies, JOB_WRITE, d->large, &part, NULL);
-}
-
-static enum status large_status(struct disk_draft *d, struct why *why)
-{
-    struct bodies *b = d->sp->bodies;
     enum status st;
 
     pthread_mutex_lock(&b->lock);
-    st = d->large->st;
+    st = g->st;
     if (st != ST_OK && why)
-        *why = d->large->why;
+        *why = g->why;
     else if (b->behind > BEHIND_MAX)
         st = why_set(why, ST_AGAIN, "%" PRIu64 " bytes of large bodies wait to be written", b->behind);
     pthread_mutex_unlock(&b->lock);
     return st;
 }
 
-static enum status draft_add_disk(struct draft *base, struct str bytes, struct why *why)
+void body_wait(struct bodies *b, struct large *g)
 {
-    struct disk_draft *d = draft_of(base);
-    struct disk *sp = d->sp;
-    enum status st;
-
-    buf_add(&d->mem, bytes);
-    d->size += bytes.n;
-    sp->memory += bytes.n;
-    if (!d->large && (d->size > sp->config.body_memory_max || sp->memory > sp->config.memory_max)) {
-        st = start_large(d, why);
-        if (st != ST_OK)
-            return st;
-    }
-    if (!d->large)
-        return ST_OK;
-    if (d->mem.n >= PART)
-        hand_over(d, false);
-    return large_status(d, why);
-}
-
-static uint64_t draft_size_disk(const struct draft *d)
-{
-    return draft_of(d)->size;
-}
-
-/* What was handed over is read from the file, once the thread has written it. */
-static size_t peek_file(struct disk_draft *d, uint64_t offset, char *out, size_t n)
-{
-    struct bodies *b = d->sp->bodies;
-    ssize_t did;
-
     pthread_mutex_lock(&b->lock);
-    while (d->large->behind)
+    while (g->behind)
         pthread_cond_wait(&b->done, &b->lock);
     pthread_mutex_unlock(&b->lock);
-    did = d->large->fd < 0 || FAULT(READ) ? -1 : pread(d->large->fd, out, n, (off_t)offset);
-    return did < 0 ? 0 : (size_t)did;
-}
-
-static size_t draft_peek_disk(struct draft *base, uint64_t offset, char *out, size_t n)
-{
-    struct disk_draft *d = draft_of(base);
-    uint64_t in_file = d->size - d->mem.n;
-    size_t got = 0;
-    struct str rest;
-
-    if (offset >= d->size)
-        return 0;
-    if (offset < in_file) {
-        size_t want = in_file - offset < n ? (size_t)(in_file - offset) : n;
-
-        got = peek_file(d, offset, out, want);
-        if (got < want)
-            return got;
-    }
-    rest = str_head(str_from(buf_str(&d->mem), (size_t)(offset + got - in_file)), n - got);
-    memcpy(out + got, rest.p, rest.n);
-    return got + rest.n;
-}
-
-static void draft_drop_disk(struct draft *base)
-{
-    struct disk_draft *d = draft_of(base);
-
-    d->sp->memory -= d->mem.n;
-    buf_free(&d->mem);
-    if (d->large)
-        give_job(d->sp->bodies, JOB_DROP, d->large, NULL, NULL);
-    free(d);
-}
-
-static const struct draft_ops disk_draft_ops = {
-    draft_add_disk, draft_size_disk, draft_peek_disk, draft_drop_disk,
-};
-
-/* ---- ids */
-
-/* The next step is logged long before the last is used up. */
-static void ask_ids(struct disk *sp, struct shard *sh)
-{
-    struct request *r;
-
-    if (sh->ids_limit - sh->ids_next > IDS_STEP / 2 || sh->ids_asked || sh->ids_limit + IDS_STEP > ID_BASE6)
-        return;
-    r = request_new(sh, REC_IDS, (struct id_parts){ 0, sh->ids_limit + IDS_STEP, sh->n });
-    sh->ids_asked = true;
-    sh->pending++;
-    pthread_mutex_unlock(&sp->lock);
-    commit_give(sp, r);
-    pthread_mutex_lock(&sp->lock);
-}
-
-static bool take_id(struct disk *sp, struct shard *sh, struct msg_id *id)
-{
-    bool ok;
-
-    pthread_mutex_lock(&sp->lock);
-    ask_ids(sp, sh);
-    ok = sh->ids_next < sh->ids_limit;
-    pthread_mutex_unlock(&sp->lock);
-    if (ok)
-        *id = id_make((struct id_parts){ (uint64_t)clock_wall() % ID_BASE6, sh->ids_next++, sh->n });
-    return ok;
-}
-
-static struct shard *next_home(struct disk *sp)
-{
-    for (unsigned i = 0; i < sp->nshards; i++) {
-        struct shard *sh = sp->shards[sp->next_home++ % sp->nshards];
-
-        if (sh->home && !sh->closing)
-            return sh;
-    }
-    return NULL;
-}
-
-enum status disk_draft(struct spool *base, struct draft **out, struct why *why)
-{
-    struct disk *sp = (struct disk *)base;
-    struct shard *sh = next_home(sp);
-    struct disk_draft *d;
-    struct msg_id id;
-
-    if (!sh)
-        return why_set(why, ST_AGAIN, "no shard of the spool takes messages here");
-    if (!spool_has_room(base, 0))
-        return why_set(why, ST_AGAIN, "the spool's file system is below its reserve");
-    if (!take_id(sp, sh, &id))
-        return why_set(why, ST_AGAIN, "shard %u has no message ids ready", sh->n);
-    d = must_alloc(sizeof *d);
-    d->base = (struct draft){ &disk_draft_ops, id };
-    d->sp = sp;
-    d->shard = sh->n;
-    *out = &d->base;
-    return ST_OK;
-}
-
-/* ---- commit */
-
-static struct request *message_request(struct shard *sh, struct disk_draft *d, const struct spool_entry *e)
-{
-    struct meta m = {
-        .received = e->received, .next_try = e->state.next_try, .flags = e->state.flags, .pending = e->state.pending,
-        .body_size = d->size, .envelope = e->envelope, .header = e->header, .blob = e->state.blob,
-        .summary = str_head(e->summary, SUMMARY_MAX),
-    };
-    struct id_parts id = { 0, 0, 0 };
-    struct request *r;
-    size_t tail = m.envelope.n + m.header.n + m.blob.n + m.summary.n;
-
-    id_read(d->base.id, &id);
-    r = request_new(sh, REC_MESSAGE, id);
-    buf_room(&r->text, tail + body_chunks(d->size) * 4 + 128);
-    meta_put(&m, &r->text);
-    r->sums_from_end = tail + (size_t)body_chunks(d->size) * 4;
-    r->entry.received = m.received;
-    r->entry.next_try = m.next_try;
-    r->entry.flags = m.flags;
-    r->entry.pending = m.pending;
-    r->entry.size = m.header.n + m.body_size;
-    r->entry.summary = str_from(buf_str(&r->text), r->text.n - m.summary.n);
-    return r;
-}
-
-void disk_commit(struct spool *base, struct draft *draft, const struct spool_entry *e, spool_done *done, void *ctx)
-{
-    struct disk *sp = (struct disk *)base;
-    struct disk_draft *d = draft_of(draft);
-    struct shard *sh = shard_of(sp, d->shard);
-    struct request *r = message_request(sh, d, e);
-    struct why why;
-
-    r->done = done;
-    r->ctx = ctx;
-    if (!sh || r->text.n > REC_META_MAX) {
-        r->sh = NULL;
-        commit_refuse(sp, r, ST_AGAIN, (why_set(&why, ST_AGAIN, sh ? "the envelope is too large" : "the shard is not served here any more"), &why));
-        draft_drop_disk(draft);
-        return;
-    }
-    pthread_mutex_lock(&sp->lock);
-    sh->pending++;
-    pthread_mutex_unlock(&sp->lock);
-    if (d->large) {
-        r->entry.large = true;
-        hand_over(d, true);
-        give_job(sp->bodies, JOB_KEEP, d->large, NULL, r);
-    } else {
-        r->memory = d->mem.n;
-        r->body = d->mem;
-        r->body_len = (uint32_t)d->mem.n;
-        commit_give(sp, r);
-    }
-    free(d);
 }

@@ -5,13 +5,6 @@
  * the index in one transaction, and answered. What arrives meanwhile is the
  * next group; nothing is ever delayed to make a group larger.
  */
-#include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "base/fault.h"
 #include "spool/account.h"
 #include "spool/crc.h"
@@ -22,11 +15,8 @@ enum {
     GROUP_VECS = GROUP_RECORDS * 3 + 1,     /* text, body, padding; IOV_MAX is 1024 */
     GROUP_BYTES = 8 << 20,
     COPY_BUDGET = 512 << 10,                /* moved by compaction with each group */
-    ABANDONED_MAX = 1 << 20,
-    QUIET_MS = 20                           /* without work before segments are filled */
+    ABANDONED_MAX = 1 << 20
 };
-
-struct note { struct note *next; char text[WHY_MAX]; };
 
 struct group {
     struct request *first, **last;
@@ -34,170 +24,6 @@ struct group {
     uint64_t bytes;             /* of records, without the padding of the last page */
     size_t dir_bytes;
 };
-
-/* ---- requests */
-
-void *must_alloc(size_t n)
-{
-    void *p = calloc(1, n);
-
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-struct request *request_new(struct shard *sh, enum rec_type type, struct id_parts id)
-{
-    struct request *r = must_alloc(sizeof *r);
-
-    r->sh = sh;
-    r->entry.type = type;
-    r->entry.time = id.time;
-    r->entry.counter = id.counter;
-    buf_room(&r->text, REC_HEAD);
-    buf_grew(&r->text, REC_HEAD);
-    return r;
-}
-
-void request_free(struct request *r)
-{
-    buf_free(&r->text);
-    buf_free(&r->body);
-    free(r->why);
-    free(r);
-}
-
-static void fail(struct request *r, enum status st, const struct why *why)
-{
-    r->st = st;
-    if (!why || r->why)
-        return;
-    r->why = must_alloc(sizeof *r->why);
-    *r->why = *why;
-}
-
-/* ---- between the threads */
-
-static void wake_loop(void *ctx)
-{
-    struct waker *w = ctx;
-
-    if (!w->sp) {
-        free(w);
-        return;
-    }
-    pthread_mutex_lock(&w->sp->lock);
-    w->sp->waker_out = false;
-    pthread_mutex_unlock(&w->sp->lock);
-    commit_answer(w->sp);
-}
-
-/* With the lock held. */
-static bool want_loop(struct disk *sp)
-{
-    if (sp->waker_out)
-        return false;
-    sp->waker_out = true;
-    sp->waker->job = (struct job){ wake_loop, sp->waker, NULL };
-    return true;
-}
-
-void commit_give(struct disk *sp, struct request *r)
-{
-    pthread_mutex_lock(&sp->lock);
-    *r->sh->last = r;
-    r->sh->last = &r->next;
-    pthread_mutex_unlock(&sp->lock);
-    pthread_cond_signal(&sp->work);
-}
-
-/* Hands answered requests over; nobody waits for those without a callback. */
-static void answer_all(struct disk *sp, struct request *list)
-{
-    bool call = false;
-
-    pthread_mutex_lock(&sp->lock);
-    for (struct request *r = list, *next; r; r = next) {
-        next = r->next;
-        r->next = NULL;
-        if (r->internal) {
-            request_free(r);
-            continue;
-        }
-        *sp->answered_last = r;
-        sp->answered_last = &r->next;
-        call = true;
-        if (!r->sh)
-            continue;
-        if (r->entry.type == REC_IDS)
-            r->sh->ids_asked = false;
-        if (--r->sh->pending == 0)
-            pthread_cond_broadcast(&sp->idle);
-    }
-    call = call && want_loop(sp);
-    pthread_mutex_unlock(&sp->lock);
-    CRASH_POINT("spool.commit.answer");
-    if (call)
-        loop_call(sp->loop, &sp->waker->job);
-}
-
-void commit_refuse(struct disk *sp, struct request *r, enum status st, const struct why *why)
-{
-    fail(r, st, why);
-    answer_all(sp, r);
-}
-
-void commit_answer(struct disk *sp)
-{
-    static const struct why nothing;
-    struct request *list;
-    struct note *notes;
-
-    pthread_mutex_lock(&sp->lock);
-    list = sp->answered;
-    sp->answered = NULL;
-    sp->answered_last = &sp->answered;
-    notes = sp->notes;
-    sp->notes = NULL;
-    pthread_mutex_unlock(&sp->lock);
-    while (notes) {
-        struct note *n = notes;
-
-        notes = n->next;
-        if (sp->config.alert)
-            sp->config.alert(sp->config.alert_ctx, str_of(n->text));
-        free(n);
-    }
-    while (list) {
-        struct request *r = list;
-
-        list = r->next;
-        sp->memory -= r->memory;
-        if (r->done)
-            r->done(r->ctx, r->st, r->why ? r->why : &nothing);
-        request_free(r);
-    }
-}
-
-void disk_alert(void *ctx, const char *fmt, ...)
-{
-    struct disk *sp = ctx;
-    struct note *n = must_alloc(sizeof *n), **at;
-    bool call;
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(n->text, sizeof n->text, fmt, ap);
-    va_end(ap);
-    pthread_mutex_lock(&sp->lock);
-    for (at = &sp->notes; *at; at = &(*at)->next)
-        ;
-    *at = n;
-    call = want_loop(sp);
-    pthread_mutex_unlock(&sp->lock);
-    if (call)
-        loop_call(sp->loop, &sp->waker->job);
-}
 
 /* ---- a group: made */
 
@@ -261,13 +87,13 @@ static bool make_ready(struct request *r, const struct group *before)
     if (r->entry.len == 0)
         measure(r);
     if (r->entry.len > sh->segment_size - WIRE_PAGE - WIRE_TAIL - 2 * WIRE_PAGE) {
-        fail(r, why_set(&why, ST_AGAIN, "a record of %u bytes is too large for a segment", r->entry.len), &why);
+        request_fail(r, why_set(&why, ST_AGAIN, "a record of %u bytes is too large for a segment", r->entry.len), &why);
         return false;
     }
     if (r->entry.type == REC_MESSAGE && sh->full) {
         shard_keep_reserve(sh);
         if (sh->full) {
-            fail(r, why_set(&why, ST_AGAIN, "the spool's file system is full"), &why);
+            request_fail(r, why_set(&why, ST_AGAIN, "the spool's file system is full"), &why);
             return false;
         }
     }
@@ -277,7 +103,7 @@ static bool make_ready(struct request *r, const struct group *before)
     if (st != ST_OK) {
         struct msg_id id = id_make((struct id_parts){ r->entry.time, r->entry.counter, sh->n });
 
-        fail(r, why_set(&why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read"), &why);
+        request_fail(r, why_set(&why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read"), &why);
         return false;
     }
     if (r->entry.gone)
@@ -442,7 +268,7 @@ static struct request *take_messages(struct group *g)
 static void all_failed(struct shard *sh, struct group *g, const struct why *why)
 {
     for (struct request *r = g->first; r; r = r->next) {
-        fail(r, ST_AGAIN, why);
+        request_fail(r, ST_AGAIN, why);
         if (r->entry.type == REC_MESSAGE || r->no_row)
             abandon(sh, r);
     }
@@ -462,13 +288,13 @@ static void write_group(struct disk *sp, struct shard *sh, struct group *g, bool
 
     if (st != ST_OK) {
         all_failed(sh, g, &why);
-        answer_all(sp, g->first);
+        request_answer(sp, g->first);
         *ok = false;
         return;
     }
     count(sp, g);
     index_hold(sh->index);
-    answer_all(sp, take_messages(g));
+    request_answer(sp, take_messages(g));
     st = index_group(sh, s, str_from(buf_str(&s->dir), dir_from), &ended, &why);
     index_let_go(sh->index);
     CRASH_POINT("spool.commit.indexed");
@@ -477,7 +303,7 @@ static void write_group(struct disk *sp, struct shard *sh, struct group *g, bool
     for (const struct request *r = g->first; r && st == ST_OK; r = r->next)
         if (r->no_row)
             shard_unlink_body(sh, (struct id_parts){ r->entry.time, r->entry.counter, sh->n });
-    answer_all(sp, g->first);
+    request_answer(sp, g->first);
     unlink_ended(sh, &ended);
     buf_free(&ended);
     *ok = *ok && st == ST_OK;
@@ -492,7 +318,7 @@ static void refuse(struct disk *sp, struct request *r)
     if (r->no_row)
         abandon(r->sh, r);
     r->next = NULL;
-    answer_all(sp, r);
+    request_answer(sp, r);
 }
 
 static bool fits(const struct shard *sh, const struct group *g, const struct request *r)
@@ -508,7 +334,7 @@ static bool make_room(struct shard *sh, struct request *r)
 
     if (shard_roll(sh, r->entry.type != REC_MESSAGE, &why) == ST_OK)
         return true;
-    fail(r, ST_AGAIN, &why);
+    request_fail(r, ST_AGAIN, &why);
     return false;
 }
 
@@ -590,13 +416,13 @@ static bool caught_up(struct disk *sp, struct shard *sh, struct request *list)
         struct request *r = list;
 
         list = r->next;
-        fail(r, ST_AGAIN, &why);
+        request_fail(r, ST_AGAIN, &why);
         refuse(sp, r);
     }
     return false;
 }
 
-static void serve(struct disk *sp, struct shard *sh, struct request *list, bool stop)
+void commit_serve(struct disk *sp, struct shard *sh, struct request *list, bool stop)
 {
     struct request *copies;
 
@@ -606,99 +432,4 @@ static void serve(struct disk *sp, struct shard *sh, struct request *list, bool 
     copies = stop ? NULL : compact_more(sh, COPY_BUDGET);
     if (!serve_list(sp, sh, joined(copies, list)))
         compact_stop(sh);
-}
-
-/* The next shard with something to do, in turn. With the lock held. */
-static struct shard *next_shard(struct disk *sp)
-{
-    for (unsigned i = 0; i < sp->nshards; i++) {
-        struct shard *sh = sp->shards[sp->turn++ % sp->nshards];
-
-        if (sh->first || (!sp->stop && !sh->closing && compact_wanted(sh)))
-            return sh;
-    }
-    return NULL;
-}
-
-/* The segment that wants filling: the one in use first. With the lock held. */
-static struct segment *unfilled(struct disk *sp, struct shard **sh)
-{
-    for (unsigned i = 0; i < sp->nshards; i++) {
-        *sh = sp->shards[i];
-        if ((*sh)->closing || !(*sh)->home)
-            continue;
-        if ((*sh)->active && segment_unfilled((*sh)->active))
-            return (*sh)->active;
-        for (struct segment *s = (*sh)->segs; s; s = s->next)
-            if (segment_unfilled(s))
-                return s;
-    }
-    return NULL;
-}
-
-/* Nothing to do: fill a little of a segment, if it stays quiet. With the lock
- * held; it is let go meanwhile. */
-static void be_idle(struct disk *sp)
-{
-    struct shard *sh;
-    struct segment *s = unfilled(sp, &sh);
-    struct timespec until;
-    struct why why;
-
-    if (!s) {
-        pthread_cond_wait(&sp->work, &sp->lock);
-        return;
-    }
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += QUIET_MS * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    if (!sp->quiet && pthread_cond_timedwait(&sp->work, &sp->lock, &until) != ETIMEDOUT)
-        return;
-    sp->quiet = true;
-    sh->serving = true;
-    pthread_mutex_unlock(&sp->lock);
-    if (segment_fill(s, &why) == ST_AGAIN) {
-        if (s == sh->active)
-            shard_condemn(sh, s, &why);
-        s->filled = s->head.size;
-    }
-    pthread_mutex_lock(&sp->lock);
-    sh->serving = false;
-    pthread_cond_broadcast(&sp->idle);
-}
-
-void *commit_thread(void *ctx)
-{
-    struct disk *sp = ctx;
-    struct shard *sh;
-
-    pthread_mutex_lock(&sp->lock);
-    for (;;) {
-        struct request *list;
-        bool stop = sp->stop;
-
-        sh = next_shard(sp);
-        if (!sh) {
-            if (stop)
-                break;
-            be_idle(sp);
-            continue;
-        }
-        sp->quiet = false;
-        list = sh->first;
-        sh->first = NULL;
-        sh->last = &sh->first;
-        sh->serving = true;
-        stop = stop || sh->closing;
-        pthread_mutex_unlock(&sp->lock);
-        serve(sp, sh, list, stop);
-        pthread_mutex_lock(&sp->lock);
-        sh->serving = false;
-        pthread_cond_broadcast(&sp->idle);
-    }
-    pthread_mutex_unlock(&sp->lock);
-    return NULL;
 }

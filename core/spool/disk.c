@@ -60,7 +60,7 @@ static bool start_helper(struct disk *sp)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &was);
     sp->bodies = bodies_start(sp, NULL);
-    sp->helper_runs = sp->bodies && pthread_create(&sp->helper, NULL, commit_thread, sp) == 0;
+    sp->helper_runs = sp->bodies && pthread_create(&sp->helper, NULL, helper_thread, sp) == 0;
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     return sp->helper_runs;
 }
@@ -125,12 +125,12 @@ static void disk_close(struct spool *base)
     pthread_cond_signal(&sp->work);
     pthread_join(sp->helper, NULL);
     while (sp->answered)
-        commit_answer(sp);
+        request_callbacks(sp);
     for (unsigned i = 0; i < sp->nshards; i++)
         shard_close(sp->shards[i]);
     sp->nshards = 0;
     while (sp->notes)
-        commit_answer(sp);
+        request_callbacks(sp);
     read_orphan_bodies(sp);
     disk_free(sp);
 }
@@ -226,7 +226,7 @@ static void give_state(struct disk *sp, struct request *r)
     pthread_mutex_lock(&sp->lock);
     r->sh->pending++;
     pthread_mutex_unlock(&sp->lock);
-    commit_give(sp, r);
+    request_give(sp, r);
 }
 
 static void disk_update(struct spool *base, struct msg_id id, const struct spool_state *s, spool_done *done, void *ctx)
@@ -241,7 +241,7 @@ static void disk_update(struct spool *base, struct msg_id id, const struct spool
     r->ctx = ctx;
     if (!sh || s->blob.n > REC_META_MAX / 2) {
         r->sh = NULL;
-        commit_refuse(sp, r, sh ? ST_AGAIN : ST_NONE, (why_set(&why, ST_NONE, "%s: %s", id.s, sh ? "the state is too large" : "not in this spool"), &why));
+        request_refuse(sp, r, sh ? ST_AGAIN : ST_NONE, (why_set(&why, ST_NONE, "%s: %s", id.s, sh ? "the state is too large" : "not in this spool"), &why));
         return;
     }
     r->entry.gone = s->gone;

@@ -74,18 +74,25 @@ struct disk {
 
 void *must_alloc(size_t n);
 
-/* ---- commit.c: the helper thread */
+/* ---- request.c */
 struct request *request_new(struct shard *sh, enum rec_type type, struct id_parts id);
 void request_free(struct request *r);
+/* What it will be answered with; the first reason counts. */
+void request_fail(struct request *r, enum status st, const struct why *why);
 /* From any thread. Answered on the loop. */
-void commit_give(struct disk *sp, struct request *r);
-/* Not to be written: it is answered with why. Takes sh->pending for granted. */
-void commit_refuse(struct disk *sp, struct request *r, enum status st, const struct why *why);
-void *commit_thread(void *sp);
+void request_give(struct disk *sp, struct request *r);
+/* Hands a list of answered ones over; nobody waits for internal ones. */
+void request_answer(struct disk *sp, struct request *list);
+/* Not to be written: it is answered with why. */
+void request_refuse(struct disk *sp, struct request *r, enum status st, const struct why *why);
 /* On the loop: runs callbacks. */
-void commit_answer(struct disk *sp);
+void request_callbacks(struct disk *sp);
 /* An alert from any thread, to be given on the loop. */
 void disk_alert(void *sp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- commit.c, helper.c: the helper thread */
+void commit_serve(struct disk *sp, struct shard *sh, struct request *list, bool stop);
+void *helper_thread(void *sp);
 
 /* ---- compact.c: on the helper thread */
 bool compact_wanted(const struct shard *sh);
@@ -94,7 +101,7 @@ struct request *compact_more(struct shard *sh, uint64_t budget);
 /* They could not be written: begin again some other time. */
 void compact_stop(struct shard *sh);
 
-/* ---- body.c: drafts, and the thread that writes large ones */
+/* ---- body.c and draft.c */
 struct bodies *bodies_start(struct disk *sp, struct why *why);
 /* Finishes what it was given. */
 void bodies_stop(struct bodies *b);

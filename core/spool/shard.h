@@ -114,6 +114,10 @@ enum status recover_scratch(struct shard *sh, const char *dir, struct why *why);
 struct segment *shard_segment(const struct shard *sh, uint32_t gen);
 /* A segment to go on with. for_results: the reserve may be taken. */
 enum status shard_roll(struct shard *sh, bool for_results, struct why *why);
+/* Puts one on the list. */
+void shard_add(struct shard *sh, struct segment *s);
+/* Seals the active one; an empty one is free again. */
+void shard_seal(struct shard *sh);
 /* Nothing is written to it any more; what is in it stays. */
 void shard_condemn(struct shard *sh, struct segment *s, const struct why *why);
 /* Whether its file may be removed now. */
