@@ -1,5 +1,6 @@
 #include "spool/shard.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
