@@ -14,7 +14,7 @@ local M = {}
 local World, Session, Reply = {}, {}, {}
 World.__index, Session.__index, Reply.__index = World, Session, Reply
 
-local open = setmetatable({}, { __mode = "k" })
+local open = {}     -- every world until it is closed: close_all must find those no variable holds
 
 -- ---- replies
 
