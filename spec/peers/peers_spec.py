@@ -173,7 +173,7 @@ def flaky():
             for i in range(30):
                 e.send("f@there.example", subject=f"flaky-{i}")
             same(until(lambda: e.count() == 0, 90), True)
-            same(sorted(set(sink.subjects)), sorted(f"flaky-{i}" for i in range(30)))
+            same(sorted({s for s in sink.subjects if s}), sorted(f"flaky-{i}" for i in range(30)))
     finally:
         sink.close()
 
