@@ -178,7 +178,7 @@ docs-fresh:: $(B)/perigee
 # ---- what must be there, from Debian
 DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-dev libpcre2-dev libunbound-dev \
              libidn2-dev libssl-dev
-DEPS_CHECK = $(DEPS_BUILD) clang libcmocka-dev lua-busted lua-cjson swaks curl postfix python3 exim4-base/files
+DEPS_CHECK = $(DEPS_BUILD) clang libcmocka-dev lua-busted swaks curl postfix python3 exim4-base/files
 DEPS_LINT  = $(DEPS_BUILD) clang-tidy cppcheck lua-check
 DEPS_BENCH = $(DEPS_BUILD) postfix python3
 deps: deps-check

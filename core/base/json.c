@@ -302,6 +302,19 @@ bool json_get_bool(struct str object, const char *name)
     return find(object, name, &text, &is_string) && !is_string && str_same(text, STR("true"));
 }
 
+bool json_next_member(struct arena *a, struct str *object, struct str *name, struct str *value)
+{
+    bool is_string;
+
+    if ((!take(object, '{') && !take(object, ',')) || !take_string(object, name) || !take(object, ':') ||
+        !take_value(object, value, &is_string, 0))
+        return false;
+    *name = decode(a, *name);
+    if (is_string)
+        *value = decode(a, *value);
+    return true;
+}
+
 bool json_next(struct arena *a, struct str *array, struct str *value)
 {
     bool is_string;

@@ -24,6 +24,8 @@ void json_member_bool(struct buf *out, const char *name, bool value);
 bool json_get(struct arena *a, struct str object, const char *name, struct str *value);
 bool json_get_int(struct str object, const char *name, int64_t *value);
 bool json_get_bool(struct str object, const char *name);        /* false if it is not true */
+/* The next member of an object ("{...}", advanced past it), its value as json_get gives it. */
+bool json_next_member(struct arena *a, struct str *object, struct str *name, struct str *value);
 /* The next value of an array ("[1,2]", advanced past it), decoded as above. */
 bool json_next(struct arena *a, struct str *array, struct str *value);
 

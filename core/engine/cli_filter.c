@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -218,68 +216,6 @@ int cli_run_filter(struct cli *c)
     if (!w)
         return status;
     status = filter(c, w, text);
-    world_close(w);
-    return status;
-}
-
-/* ---- smtp: a session on standard input and output that keeps nothing */
-
-static void show(struct world_session *s, struct arena *a)
-{
-    struct str reply;
-
-    while (world_ops.pending(s) && world_ops.reply(s, a, &reply)) {
-        cli_write(reply);
-        cli_write(STR("\r\n"));
-    }
-    fflush(stdout);
-    arena_reset(a);
-}
-
-/* A hermetic world's time stands still between bytes: a terminal's typist is not timed. */
-static bool wait_input(void)
-{
-    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-
-    return poll(&p, 1, 1000) != 0;
-}
-
-static int converse_here(struct world *w, struct world_session *s)
-{
-    struct arena a = { 0 };
-    char part[16384];
-    ssize_t n = 1;
-
-    world_ops.any_time(s);
-    show(s, &a);
-    while (!world_ops.over(s) && n > 0) {
-        if (!wait_input()) {
-            world_settle(w);
-        } else if ((n = read(STDIN_FILENO, part, sizeof part)) > 0) {
-            world_ops.send(s, (struct str){ part, (size_t)n });
-            world_ops.finish(s);
-        }
-        show(s, &a);
-    }
-    arena_free(&a);
-    return n < 0 ? EX_IOERR : CLI_YES;
-}
-
-int cli_run_smtp(struct cli *c)
-{
-    int status = 0;
-    struct world *w = cli_world(c, false, &status);
-    struct world_session *s;
-
-    if (!w)
-        return status;
-    s = world_ops.session(w, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
-    if (s) {
-        status = converse_here(w, s);
-        world_ops.hang_up(s);
-    } else {
-        status = cli_fail(c, EX_USAGE, "--client %s is no address", c->opt[CO_CLIENT]);
-    }
     world_close(w);
     return status;
 }

@@ -3,6 +3,8 @@
 #include "engine/cli_load.h"
 #include "engine/cli_queue.h"
 #include "engine/engine.h"
+#include "engine/facts.h"
+#include "engine/user.h"
 #include "spool/id.h"
 
 /* A write verb while no engine runs: an engine of our own, which delivers
@@ -18,6 +20,7 @@ struct offline {
     bool done;
     enum status st;
     struct why why;
+    char log_path[4096];
 };
 
 static const struct { const char *word; enum queue_verb verb; } verbs[] = {
@@ -43,6 +46,27 @@ static void too_long(void *ctx)
     finished(o, ST_AGAIN, NULL);
 }
 
+/* What is done to a message stands in the log, whoever did it. */
+static void open_log(struct offline *o, const struct policy *p)
+{
+    struct facts f = { .good = false };
+    struct log_config lc;
+
+    facts_of(&f, p);
+    facts_log(&f, cli_spool_dir(o->cli), o->log_path, &lc);
+    log_open(&lc, NULL);
+    facts_free(&f);
+}
+
+/* As root we would leave files that the engine cannot open: become who it will be. */
+static enum status become_owner(struct offline *o)
+{
+    struct user u = { .drop = false };
+    enum status st = user_choose(STR(""), STR(""), cli_spool_dir(o->cli), true, &u, &o->why);
+
+    return st == ST_OK && u.drop ? user_become(&u, &o->why) : st;
+}
+
 static enum status load_rules(struct offline *o)
 {
     struct snapshot s = { .n = 0 };
@@ -53,6 +77,7 @@ static enum status load_rules(struct offline *o)
     if (st == ST_OK && policy_load(engine_env(o->engine), &s, 1, &p, &problems) != ST_OK)
         st = why_set(&o->why, ST_NEVER, "the rules do not load; see perigee check");
     if (p) {
+        open_log(o, p);
         engine_switch(o->engine, p);
         policy_release(p);
     }
@@ -100,12 +125,15 @@ int cli_queue_offline(struct cli *c, const char *verb, struct msg_id id)
     if (!id_read(id, &parts))
         return cli_fail(c, CLI_NO, "%s is no message id of this engine", id.s);
     o.loop = loop_new();
-    o.st = open_engine(&o, parts.shard);
+    o.st = become_owner(&o);
+    if (o.st == ST_OK)
+        o.st = open_engine(&o, parts.shard);
     if (o.st == ST_OK)
         act(&o, verb, id);
     if (o.engine)
         engine_free(o.engine);
     loop_free(o.loop);
+    log_close();
     if (o.st != ST_OK)
         cli_fail(c, 0, "%s", o.why.text[0] ? o.why.text : "no such message");
     return cli_status(o.st);

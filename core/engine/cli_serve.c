@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json.h"
 #include "engine/cli_load.h"
@@ -226,9 +225,52 @@ int cli_run_reload(struct cli *c)
     return control(c, request(c, "reload", NULL, NULL, 0), CONTROL_MS, NULL);
 }
 
+/* Members one a line; an object's are set in under its name, an array's objects
+ * follow each other on a line. */
+static void print_members(struct str object, unsigned depth)
+{
+    struct arena a = { 0 };
+    struct str name, value, item;
+
+    while (json_next_member(&a, &object, &name, &value)) {
+        bool nested = str_starts(value, STR("{")), list = str_starts(value, STR("[{"));
+
+        if (depth == 0 && (str_same(name, STR("v")) || str_same(name, STR("done")) || str_same(name, STR("status"))))
+            continue;
+        printf("%*s%.*s%s%.*s\n", (int)depth * 2, "", STR_ARG(name), nested || list ? "" : ": ",
+               nested || list ? 0 : (int)value.n, value.p);
+        if (nested)
+            print_members(value, depth + 1);
+        while (list && json_next(&a, &value, &item))
+            print_members(item, depth + 1);
+    }
+    arena_free(&a);
+}
+
+static void keep_last(void *ctx, struct str object)
+{
+    struct buf *last = ctx;
+
+    buf_clear(last);
+    buf_add(last, object);
+}
+
 int cli_run_status(struct cli *c)
 {
-    return control(c, request(c, "status", NULL, NULL, 0), CONTROL_MS, NULL);
+    struct buf last = { 0 };
+    struct why why = { 0 };
+    int status = CLI_YES;
+    enum status st;
+
+    if (cli_has(c, CO_JSON))
+        return control(c, request(c, "status", NULL, NULL, 0), CONTROL_MS, NULL);
+    st = control_call(cli_spool_dir(c), request(c, "status", NULL, NULL, 0), CONTROL_MS, keep_last, &last, &status, &why);
+    if (st == ST_OK)
+        print_members(buf_str(&last), 0);
+    else
+        status = cli_fail(c, st == ST_NONE ? EX_UNAVAILABLE : CLI_AGAIN, "%s", why.text);
+    buf_free(&last);
+    return status;
 }
 
 int cli_run_stop(struct cli *c)

@@ -27,7 +27,7 @@ def curl():
                            capture_output=True, text=True, timeout=60)
     same(r.returncode, 0)
     arrived("by-curl")
-    same(len([m for m in e.mails() if "by-curl" in m]), 2)
+    same(until(lambda: len([m for m in e.mails() if "by-curl" in m]) == 2), True)
 
 
 def smtplib_refusal():
@@ -71,13 +71,13 @@ def smtp_source():
 
 def split_everywhere():
     """The same conversation byte by byte."""
-    text = (b"EHLO client.example\r\nMAIL FROM:<a@there.example>\r\nRCPT TO:<split@example.org>\r\nDATA\r\n",
+    text = (b"EHLO client.example\r\n", b"MAIL FROM:<a@there.example>\r\nRCPT TO:<split@example.org>\r\nDATA\r\n",
             b"Subject: split\r\n\r\n..a\r\n.\r\nQUIT\r\n")
     s = socket.create_connection(("127.0.0.1", e.port), timeout=30)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     f = s.makefile("rb")
     f.readline()
-    for part, last in zip(text, (b"354", b"221")):
+    for part, last in zip(text, (b"250 ", b"354", b"221")):
         for i in range(len(part)):
             s.send(part[i:i + 1])
         line = b""
@@ -107,8 +107,8 @@ def exim_tools():
     out = subprocess.run(["perl", os.path.join(base, "eximstats"), "-txt", log], capture_output=True, text=True, timeout=60)
     holds(out.stdout, "Received")
     holds(out.stdout, "Delivered")
-    if "0B      0" in out.stdout.splitlines()[0:12]:
-        raise AssertionError(out.stdout)
+    total = re.search(r"^\s*Received\s+\S+\s+(\d+)", out.stdout, re.M)
+    same(int(total.group(1)) >= 400, True)
 
 
 case("swaks sends a message and it lands in a Maildir", swaks)

@@ -265,15 +265,16 @@ class Engine:
 
 
 class Sink:
-    """A server that takes mail and remembers the subjects: one thread a connection, answers as told."""
+    """A server that takes mail and remembers the subjects: one thread a connection. answers_for(n) are the replies of
+    the n-th connection that are not the usual ones, by command; each is given once."""
 
-    def __init__(self, answers=None, delay=0):
+    def __init__(self, answers_for=lambda n: {}, delay=0):
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(128)
         self.port = self.socket.getsockname()[1]
-        self.answers, self.delay = answers or {}, delay
+        self.answers_for, self.delay = answers_for, delay
         self.subjects, self.lock, self.open = [], threading.Lock(), True
         self.connections = 0
         threading.Thread(target=self.accept, daemon=True).start()
@@ -285,13 +286,13 @@ class Sink:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.talk, args=(c,), daemon=True).start()
+            threading.Thread(target=self.talk, args=(c, dict(self.answers_for(self.connections))), daemon=True).start()
 
-    def talk(self, c):
+    def talk(self, c, answers):
         f = c.makefile("rwb", buffering=65536)
 
         def say(word, default):
-            f.write((self.answers.get(word, default) + "\r\n").encode())
+            f.write((answers.pop(word, default) + "\r\n").encode())
             f.flush()
 
         try:
@@ -301,8 +302,9 @@ class Sink:
                 if word in ("ehlo", "lhlo"):
                     say("ehlo", "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100000000")
                 elif word == "data":
+                    go_on = answers.get("data", "354").startswith("354")
                     say("data", "354 go on")
-                    if self.answers.get("data", "354").startswith("354"):
+                    if go_on:
                         subject = None
                         for line in f:
                             if line == b".\r\n":
@@ -312,7 +314,7 @@ class Sink:
                         if self.delay:
                             time.sleep(self.delay)
                         # remembered before it is answered: what we say we have, we have
-                        if self.answers.get("dot", "250").startswith("250"):
+                        if answers.get("dot", "250").startswith("250"):
                             with self.lock:
                                 self.subjects.append(subject)
                         say("dot", "250 2.0.0 taken")

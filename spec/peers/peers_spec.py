@@ -100,16 +100,16 @@ def with_postfix():
     try:
         with Engine(sink=p.port) as e:
             e.send("one@there.example", "refused@there.example", "two@there.example", sender="me@example.org", subject="to-postfix",
-                   body=".dot\r\n..two\r\n" + "x" * 2000)
+                   body=".dot\r\n..two\r\n" + "x" * 900)
             same(until(lambda: len(p.mails()) == 2), True)
-            holds(p.mails()[0], "\n.dot\n..two\n" + "x" * 2000)
+            holds(p.mails()[0], "\n.dot\n..two\n" + "x" * 900)
             holds(e.log(), "=> one@there.example R=remote T=remote H=")
             holds(e.log(), "** refused@there.example")
             holds(e.log(), "550 5.1.1")
             same(until(lambda: e.mails("me")) is not None, True)
             report = e.mails("me")[0]
             holds(report, "multipart/report")
-            holds(report, "Final-Recipient: rfc822;refused@there.example".replace("rfc822;", "rfc822;"))
+            holds(report, "Final-Recipient: rfc822;refused@there.example")
             holds(report, "Status: 5.1.1")
             same(until(lambda: e.count() == 0), True)
             e.send("busy@there.example", subject="busy")
@@ -154,20 +154,10 @@ case("500 messages through smtp-sink: each once, over kept connections", lambda:
 
 
 def flaky():
-    """A next hop that breaks at a random place most of the time; every message is taken in the end, none lost."""
-    sink = Sink(answers={})
-    n = [0]
-    talk = sink.talk
-
-    def sometimes(c):
-        n[0] += 1
-        if n[0] % 3:
-            sink.answers = [{"banner": "421 4.3.2 busy"}, {"mail": "451 4.3.0 no"}, {"rcpt": "450 4.2.1 no"},
-                            {"data": "451 4.3.0 no"}, {"dot": "451 4.3.0 no"}][n[0] % 5]
-        else:
-            sink.answers = {}
-        talk(c)
-    sink.talk = sometimes
+    """A next hop that breaks at some place two times of three; every message is taken in the end, none lost."""
+    ways = [{"banner": "421 4.3.2 busy"}, {"mail": "451 4.3.0 no"}, {"rcpt": "450 4.2.1 no"}, {"data": "451 4.3.0 no"},
+            {"dot": "451 4.3.0 no"}]
+    sink = Sink(answers_for=lambda n: ways[n % 5] if n % 3 else {})
     try:
         with Engine(sink=sink.port) as e:
             for i in range(30):
@@ -233,17 +223,19 @@ def lmtp():
 
 PIPE = """
 router.programs {{ driver = "accept", domains = "pipe.example", transport = "program" }}
-transport.program {{ driver = "pipe", command = function(m) return {{ "/bin/sh", "-c", "cat > {dir}/piped; echo \"$1\" > {dir}/arg", "sh", m.local_part }} end }}
+transport.program {{ driver = "pipe", command = function(m)
+  return {{ "/bin/sh", "-c", [[cat > {dir}/piped; echo "$1" > {dir}/arg]], "sh", m.local_part }}
+end }}
 """
 
 
 def pipe():
     site = SITE.replace("router.here", PIPE + "router.here")
     with Engine(site=site) as e:
-        e.send("a;touch$IFS-x@pipe.example", subject="piped")
+        e.send("a`touch`&$IFS|'x@pipe.example", subject="piped")
         same(until(lambda: os.path.exists(e.dir + "/arg") and e.count() == 0), True)
         with open(e.dir + "/arg") as f:
-            same(f.read(), "a;touch$IFS-x\n")
+            same(f.read(), "a`touch`&$IFS|'x\n")
         with open(e.dir + "/piped") as f:
             holds(f.read(), "Subject: piped")
 

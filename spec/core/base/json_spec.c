@@ -67,6 +67,21 @@ static void what_was_written_is_read(void **state)
     arena_free(&a);
 }
 
+static void an_object_is_walked(void **state)
+{
+    struct arena a = { 0 };
+    struct str object = STR("{\"a\":1, \"b\":{\"c\":2},\"d\":\"x\\ny\"}"), name, value;
+
+    (void)state;
+    assert_true(json_next_member(&a, &object, &name, &value) && str_same(name, STR("a")) && str_same(value, STR("1")));
+    assert_true(json_next_member(&a, &object, &name, &value) && str_same(value, STR("{\"c\":2}")));
+    assert_true(json_next_member(&a, &object, &name, &value) && str_same(value, STR("x\ny")));
+    assert_false(json_next_member(&a, &object, &name, &value));
+    object = STR("{}");
+    assert_false(json_next_member(&a, &object, &name, &value));
+    arena_free(&a);
+}
+
 static const char *const damaged[] = {
     "", "{", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":\"\\", "{a:1}", "[1]", "{\"b\":[}", "{\"b\":\"\n\",\"a\":1}",
     "{\"b\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]],\"a\":1}",
@@ -89,6 +104,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped_and_always_utf8),
         cmocka_unit_test(members_are_separated),
         cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(an_object_is_walked),
         cmocka_unit_test(damaged_objects_have_no_members),
     };
 

@@ -1,0 +1,155 @@
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "engine/cli_ask.h"
+#include "engine/cli_load.h"
+#include "engine/master.h"
+
+/* smtp: a session on standard input and output. The world it runs in keeps
+ * messages in memory; unless it is hermetic, each is handed to the running engine
+ * before its 250 is shown, so that 250 means stored here too. */
+
+struct pipe {
+    struct cli *cli;
+    struct world *world;
+    struct world_session *session;
+    bool keep;                      /* there is an engine to hand messages to */
+};
+
+/* ---- handing over */
+
+struct kept { struct conn conn; struct txn *txn; struct str text; };
+
+static bool kept_load(struct pipe *p, struct arena *a, struct msg_id id, struct kept *k)
+{
+    struct spool_msg m = { 0 };
+
+    if (spool_load(engine_spool(world_engine(p->world)), id, a, &m, NULL) != ST_OK)
+        return false;
+    spool_body_close(m.body);
+    conn_init(&k->conn);
+    k->txn = txn_new(&k->conn);
+    return envelope_read(m.envelope, &k->conn, k->txn, NULL) == ST_OK &&
+           world_ops.message(p->world, str_of(id.s), a, &k->text);
+}
+
+static enum status hand_over(struct pipe *p, struct arena *a, struct msg_id id, struct msg_id *stored, struct why *why)
+{
+    struct kept k = { .txn = NULL };
+    struct submission s = { 0 };
+    struct str *rcpts;
+    enum status st = ST_AGAIN;
+
+    why_set(why, st, "the message cannot be read again");
+    if (kept_load(p, a, id, &k)) {
+        rcpts = arena_array(a, struct str, k.txn->nrcpts + 1u);
+        for (size_t i = 0; i < k.txn->nrcpts; i++)
+            rcpts[i] = k.txn->rcpts[i].addr;
+        s = (struct submission){ .sender = k.txn->sender, .rcpts = rcpts, .nrcpts = k.txn->nrcpts, .message = k.text };
+        st = submit_call(cli_spool_dir(p->cli), &s, stored, why);
+    }
+    if (k.txn) {
+        txn_free(k.txn);
+        conn_free(&k.conn);
+    }
+    spool_update(engine_spool(world_engine(p->world)), id, &(struct spool_state){ .gone = true }, NULL, NULL);
+    return st;
+}
+
+/* The id in "250 2.0.0 OK id=...", if the reply speaks of a message kept here. */
+static bool kept_id(struct pipe *p, struct str reply, struct msg_id *id)
+{
+    size_t at = str_find_str(reply, STR("id="));
+    struct spool_row row;
+    struct arena a = { 0 };
+    bool ours;
+
+    if (!str_starts(reply, STR("250")) || at == SIZE_MAX || reply.n < at + 3 + MSG_ID_LEN)
+        return false;
+    memcpy(id->s, reply.p + at + 3, MSG_ID_LEN);
+    id->s[MSG_ID_LEN] = '\0';
+    ours = spool_row_get(engine_spool(world_engine(p->world)), *id, &row, &a);
+    arena_free(&a);
+    return ours;
+}
+
+static struct str settled_reply(struct pipe *p, struct arena *a, struct str reply)
+{
+    struct msg_id id, stored;
+    struct why why = { 0 };
+
+    if (!p->keep || !kept_id(p, reply, &id))
+        return reply;
+    switch (hand_over(p, a, id, &stored, &why)) {
+    case ST_OK:
+        return arena_printf(a, "250 2.0.0 OK id=%s", stored.s);
+    case ST_NEVER:
+        return arena_printf(a, "550 5.7.1 %s", why.text);
+    case ST_NONE:
+    case ST_AGAIN:
+        break;
+    }
+    return arena_printf(a, "451 4.3.2 %s", why.text);
+}
+
+/* ---- the conversation */
+
+static void show(struct pipe *p)
+{
+    struct arena a = { 0 };
+    struct str reply;
+
+    while (world_ops.pending(p->session) && world_ops.reply(p->session, &a, &reply)) {
+        cli_write(settled_reply(p, &a, reply));
+        cli_write(STR("\r\n"));
+    }
+    fflush(stdout);
+    arena_free(&a);
+}
+
+/* A hermetic world's time stands still between bytes: a terminal's typist is not timed. */
+static bool wait_input(void)
+{
+    struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    return poll(&fd, 1, 1000) != 0;
+}
+
+static int converse(struct pipe *p)
+{
+    char part[16384];
+    ssize_t n = 1;
+
+    world_ops.any_time(p->session);
+    show(p);
+    while (!world_ops.over(p->session) && n > 0) {
+        if (!wait_input()) {
+            world_settle(p->world);
+        } else if ((n = read(STDIN_FILENO, part, sizeof part)) > 0) {
+            world_ops.send(p->session, (struct str){ part, (size_t)n });
+            world_ops.finish(p->session);
+        }
+        show(p);
+    }
+    return n < 0 ? EX_IOERR : CLI_YES;
+}
+
+int cli_run_smtp(struct cli *c)
+{
+    int status = 0;
+    struct pipe p = { .cli = c, .keep = !cli_hermetic(c) };
+
+    p.world = cli_world(c, false, &status);
+    if (!p.world)
+        return status;
+    p.session = world_ops.session(p.world, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
+    if (p.session) {
+        status = converse(&p);
+        world_ops.hang_up(p.session);
+    } else {
+        status = cli_fail(c, EX_USAGE, "--client %s is no address", c->opt[CO_CLIENT]);
+    }
+    world_close(p.world);
+    return status;
+}
