@@ -128,7 +128,8 @@ static enum status list_names(struct reading *r, DIR *d, struct str **names, siz
         }
         (*names)[(*n)++] = arena_dup(&r->out->arena, str_of(e->d_name));
     }
-    qsort(*names, *n, sizeof **names, by_name);
+    if (*n)
+        qsort(*names, *n, sizeof **names, by_name);
     return ST_OK;
 }
 
