@@ -12,3 +12,16 @@ $(B)/gen/stamp: $(GEN_IN) $(GEN_TOOL) lua/gen/gen.mk
 	@$(LUAJIT) lua/gen/init.lua c $(B)/gen $(GEN_IN)
 	@touch $@
 $(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c options.h getters.h): $(B)/gen/stamp ;
+
+# ---- pages and editor types; committed, and checked to be fresh
+GEN_API   = $(wildcard core/policy/api/*.lua)
+GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md \
+            lua/meta/mail.lua lua/meta/rules.lua lua/meta/luacheck.lua
+
+docs-pages::
+	@mkdir -p docs/ref lua/meta
+	@$(LUAJIT) lua/gen/init.lua docs . $(GEN_API)
+docs-fresh::
+	@mkdir -p $(B)/gen/fresh/docs/ref $(B)/gen/fresh/lua/meta
+	@$(LUAJIT) lua/gen/init.lua docs $(B)/gen/fresh $(GEN_API)
+	@for f in $(GEN_PAGES); do spec/fresh $$f cat $(B)/gen/fresh/$$f || exit 1; done

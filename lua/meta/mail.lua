@@ -1,0 +1,283 @@
+---@meta
+-- Made by `make docs` from core/policy/api; do not edit.
+-- The mail object, one class a phase: ---@param m mail.rcpt
+
+-- all phases
+---@class mail.known1
+---@field acl_arg1 string? Argument 1 of the ACL that was called by name.
+---@field acl_arg2 string? Argument 2 of the ACL that was called by name.
+---@field acl_arg3 string? Argument 3 of the ACL that was called by name.
+---@field acl_arg4 string? Argument 4 of the ACL that was called by name.
+---@field acl_arg5 string? Argument 5 of the ACL that was called by name.
+---@field acl_arg6 string? Argument 6 of the ACL that was called by name.
+---@field acl_arg7 string? Argument 7 of the ACL that was called by name.
+---@field acl_arg8 string? Argument 8 of the ACL that was called by name.
+---@field acl_arg9 string? Argument 9 of the ACL that was called by name.
+---@field acl_narg integer How many arguments the called ACL was given.
+---@field bounce_return_size_limit integer How many bytes of a message a bounce returns at most, rounded up to a thousand.
+---@field caller_gid integer Real group id of this process.
+---@field caller_uid integer Real user id of this process.
+---@field compile_date string When the program was built.
+---@field compile_number string Always `1`: builds are told apart by their version.
+---@field config_dir string The directory the rules were read from.
+---@field config_file string The same as `config_dir`: the rules are a directory, not a file.
+---@field exim_gid integer Group id the engine runs as.
+---@field exim_path string? Path of the running program.
+---@field exim_uid integer User id the engine runs as.
+---@field initial_cwd string? The directory the program was started in.
+---@field load_average integer The system's load over one minute, times 1000.
+---@field localhost_number integer? The number of this host among those that share a name. Nil if it was not given one.
+---@field log_inodes integer Free inodes where the logs are, or -1.
+---@field log_space integer Free kilobytes where the logs are, or -1.
+---@field pid integer Id of this process.
+---@field primary_hostname string The name of this host, from the option of that name or from the system.
+---@field qualify_domain string The domain added to sender addresses that have none.
+---@field qualify_recipient string The domain added to recipient addresses that have none.
+---@field queue_size integer Messages in the queue of this worker.
+---@field regex_cachesize integer Always 0: patterns live as long as the rules that hold them.
+---@field spool_directory string? Where the spool is. Nil in a world without one.
+---@field spool_inodes integer Free inodes where the spool is, or -1.
+---@field spool_space integer Free kilobytes where the spool is, or -1.
+---@field tod_bsdinbox string Now, as a mailbox's From line has it: `Thu Oct 17 17:14:09 1995`.
+---@field tod_epoch string Now, in seconds since 1970, as text.
+---@field tod_epoch_l string Now, in microseconds since 1970, as text.
+---@field tod_full string Now, as a Date: field has it: `Tue, 02 Mar 1999 09:44:33 +0000`.
+---@field tod_log string Now, as log lines have it: `1995-10-17 15:32:29`.
+---@field tod_logfile string Today, as names of log files have it: `19951017`.
+---@field tod_zone string The offset of local time: `+0000`.
+---@field tod_zulu string Now, in UTC: `20030221154023Z`.
+---@field version_number string Version of Perigee.
+---@field regex table<any, string?> What the groups of the last matching `regex` condition caught: `m.regex[1]`; `m.regex[0]` is the whole.
+
+-- mail to data, not_smtp_start, not_smtp_mime, not_smtp
+---@class mail.known2
+---@field acl_verify_message string? Why the last `verify` condition did not hold.
+---@field callout_address string? Where the last callout connected to. Nil while there was none.
+---@field headers_added string? The header fields rules have added so far, one a line.
+---@field sender_address_data string? The `address_data` of the router that accepted the sender when it was verified.
+---@field sender_verify_failure string? Why the sender could not be verified.
+
+-- mail to data, vrfy, not_smtp, route, transport, event
+---@class mail.known3
+---@field address_data string? What the routers attached to the address with `address_data`.
+---@field router_name string? The router that is being tried, or that routed the address.
+---@field verify_mode string? `S` while a sender is being verified, `R` while a recipient is. Nil otherwise.
+
+-- transport
+---@class mail.known4
+---@field address_file string? The file or directory an address was redirected to.
+---@field address_pipe string? The command an address was redirected to.
+---@field inode integer? Always nil: names of new files in Maildirs are ours to choose.
+---@field mailstore_basename string? Always nil: the mailstore format is not written.
+
+-- route, transport, queue
+---@class mail.known5
+---@field atrn_host string? Address and port of a client that fetches its mail by ATRN. Nil while nobody does.
+
+-- auth, route, transport, queue
+---@class mail.known6
+---@field atrn_mode string? `P` where we provide mail by ATRN, `C` where we fetch it. Nil otherwise.
+
+-- auth to data, etrn, atrn, expn, vrfy, wellknown
+---@class mail.known7
+---@field authenticated_fail_id string? Who the client claimed to be in its last failed attempt to authenticate.
+---@field authentication_failed boolean Whether an attempt to authenticate has failed in this session.
+
+-- auth to data, etrn, atrn, expn, vrfy, wellknown, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known8
+---@field authenticated_id string? Who the client is, as its authenticator said; for local programs the login name.
+---@field sender_host_authenticated string? Name of the authenticator that accepted the client.
+
+-- mail to data, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known9
+---@field authenticated_sender string? The sender an authenticated client vouches for with AUTH=, if we trust it.
+---@field message_exim_id string? Our id of the message, as in `tttttt-ssnnnn-nn`. Nil until it has one.
+---@field message_size integer Size in bytes. Before the message was received, what the client declared with SIZE=, or -1.
+---@field message_smtputf8 boolean Whether the client asked for SMTPUTF8.
+---@field queue_name string? The queue the message waits in; nil for the usual one.
+---@field received_time integer When reception began, in seconds since 1970.
+---@field sender_address string? The envelope sender as given, case kept; `""` for the null sender of bounces.
+---@field sender_address_domain string? Domain of the envelope sender; `""` for the null sender.
+---@field sender_address_local_part string? Local part of the envelope sender; `""` for the null sender.
+
+-- mime to data, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known10
+---@field body_linecount integer Lines of the body.
+---@field body_zerocount integer NUL bytes in the body.
+---@field max_received_linelength integer Length of the longest line, in bytes, without its end.
+---@field message_body string? The start of the body, as much as `message_body_visible` says; newlines and NULs are spaces.
+---@field message_body_end string? The end of the body, as much as `message_body_visible` says; newlines and NULs are spaces.
+---@field message_body_size integer Size of the body in bytes.
+---@field message_headers string The whole header section, encoded words decoded, lines separated by newlines.
+---@field message_headers_raw string The whole header section as received, lines separated by newlines.
+---@field message_linecount integer Lines of header and body.
+---@field received_count integer Received: fields the message came with.
+---@field reply_address string? What stands in Reply-To:, else in From:, not decoded.
+---@field bheader table<any, string?> Header fields by name, decoded.
+---@field header table<any, string?> Header fields by name, decoded: `m.header.subject`, `m.header["list-id"]`. Several of one name are joined by newlines. Nil: none.
+---@field lheader table<any, string[]?> Header fields by name, as lists with one item a field.
+---@field rheader table<any, string?> Header fields by name, as received.
+
+-- connect to data, etrn, atrn, expn, vrfy, wellknown
+---@class mail.known11
+---@field connection_id string A name for this connection, unique while the engine runs.
+---@field sender_host_dnssec boolean Whether every answer that gave `sender_host_name` was signed and verified.
+---@field smtp_command string? The command line being answered, cut at 512 bytes.
+---@field smtp_command_argument string? What follows the verb in the command line, without the space between.
+---@field smtp_command_history string[] The last twenty verbs of the session, oldest first.
+---@field smtp_count_at_connection_start integer How many connections were open when this one began, itself included.
+
+-- mail to data
+---@class mail.known12
+---@field csa_status string? Result of Client SMTP Authorization. Nil while nobody asked for it.
+
+-- prdr, data, not_smtp
+---@class mail.known13
+---@field dcc_header string? The X-DCC field a DCC check made. Nil while nobody asked DCC.
+---@field dcc_result string? What DCC said about the message. Nil while nobody asked DCC.
+
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, not_smtp
+---@class mail.known14
+---@field dnslist_domain string? The DNS list that made the last `dnslists` condition hold.
+---@field dnslist_matched string? The address or name that stood in that DNS list.
+---@field dnslist_text string? The TXT record that came with that entry of a DNS list.
+---@field dnslist_value string? The addresses that entry of a DNS list gave, separated by commas.
+---@field sender_rate string? The rate the last `ratelimit` condition found, as a decimal number.
+---@field sender_rate_limit string? The limit the last `ratelimit` condition compared with.
+---@field sender_rate_period string? The period the last `ratelimit` condition counted in.
+
+-- rcpt, prdr, vrfy, route, transport, event
+---@class mail.known15
+---@field domain string? Domain of the address this is about, in lower case.
+---@field domain_data string? What the list item said that matched in the last `domains` condition.
+---@field local_part string? Local part of the address this is about, without quotes and in lower case, unless `control = "caseful_local_part"` or the router keeps the case. A router that strips an affix leaves the rest here.
+---@field local_part_data string? What the list item said that matched in the last `local_parts` condition, or the user that was found.
+
+-- event
+---@class mail.known16
+---@field event_data string? What the event has to say; its row tells what that is.
+---@field event_defer_errno integer? The error number behind a deferral.
+---@field event_name string? The event that happened, such as `msg:delivery`.
+
+-- route, transport, event
+---@class mail.known17
+---@field home string? Home directory that belongs to the address.
+---@field host_address string? Address of the host we deliver to; while `ignore_target_hosts` is asked, the address in question.
+---@field local_part_prefix string? The prefix the router took off the local part.
+---@field local_part_prefix_v string? The part of the prefix that the wildcard stood for.
+---@field local_part_suffix string? The suffix the router took off the local part.
+---@field local_part_suffix_v string? The part of the suffix that the wildcard stood for.
+---@field original_domain string? Domain of the recipient as it came, before any redirection.
+---@field original_local_part string? Local part of the recipient as it came, before any redirection, affixes included.
+---@field parent_domain string? Domain of the address that was redirected to this one. Nil if it was not redirected.
+---@field parent_local_part string? Local part of the address that was redirected to this one. Nil if it was not redirected.
+---@field return_path string? The envelope sender this delivery will use; `""` for none.
+
+-- transport, event
+---@class mail.known18
+---@field host string? Name of the host we deliver to.
+---@field host_port integer? TCP port of the host we deliver to.
+---@field sending_ip_address string? Our own address of the connection to that host.
+---@field sending_port integer? Our own port of the connection to that host.
+---@field transport_name string? The transport that runs, or ran.
+
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known19
+---@field host_data string? What the lookup said that made the last `hosts` condition hold.
+---@field host_lookup_deferred boolean Whether the search for the client's name could not be finished; a later try may differ.
+---@field host_lookup_failed boolean Whether the search for the client's name was made and found that it has none.
+---@field originator_gid integer Group id of the program that submitted the message; ours if it came by SMTP.
+---@field originator_uid integer User id of the program that submitted the message; ours if it came by SMTP.
+---@field received_ip_address string? Our address the client connected to.
+---@field received_port integer? Our port the client connected to.
+---@field received_protocol string How the message came: `smtp`, `esmtp`, `local` and their variants.
+---@field sender_fullhost string? The client as log lines show it: `name (helo) [address]`, without the parts that are not known.
+---@field sender_host_address string? Address of the client, in RFC 5952 form. Nil when the message came from a local program.
+---@field sender_host_name string? Verified name of the client: what its address points to, if that name points back to the address. The first reading asks the DNS and waits for it. Nil when there is no such name; `host_lookup_failed` and `host_lookup_deferred` tell why.
+---@field sender_host_port integer? TCP port of the client. Nil for local programs.
+---@field sender_ident string? Login name of the local user who submitted the message.
+---@field sender_rcvhost string? The client as a Received: field shows it: `name ([address] helo=x ident=y)`.
+---@field smtp_active_hostname string? The name under which we speak to this client.
+
+-- route, transport, event, queue
+---@class mail.known20
+---@field local_scan_data string? Always nil: rules take the place of a local_scan function; keep a text in an `acl_m_` variable.
+---@field message_age integer Seconds since the message was received.
+
+-- route
+---@class mail.known21
+---@field local_user_gid integer Group id that `check_local_user` found, or -1.
+---@field local_user_uid integer User id that `check_local_user` found, or -1.
+---@field self_hostname string? The host that turned out to be this one, when `self = "pass"` passed the address on.
+
+-- rcpt to data
+---@class mail.known22
+---@field rcpt_count integer RCPT commands of this message so far, the present one included.
+---@field rcpt_defer_count integer Earlier RCPT commands of this message that were answered with 4xx.
+---@field rcpt_fail_count integer Earlier RCPT commands of this message that were answered with 5xx.
+
+-- data, not_smtp
+---@class mail.known23
+---@field received_for string? The recipient, if there is just one.
+
+-- rcpt, prdr, vrfy
+---@class mail.known24
+---@field recipient_data string? What the lookup said that made the last `recipients` condition hold.
+
+-- rcpt, predata, prdr, data
+---@class mail.known25
+---@field recipient_verify_failure string? Why the recipient could not be verified.
+
+-- predata to data, not_smtp_mime, not_smtp, queue
+---@class mail.known26
+---@field recipients string? The accepted recipients, separated by `, `.
+---@field recipients_list string[] The accepted recipients.
+
+-- rcpt to data, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known27
+---@field recipients_count integer How many recipients were accepted, one named twice counted twice.
+
+-- mail to data, not_smtp_start, not_smtp_mime, not_smtp, route, transport
+---@class mail.known28
+---@field sender_data string? What the lookup said that made the last `senders` condition hold.
+
+-- helo to data, etrn, atrn, expn, vrfy, wellknown
+---@class mail.known29
+---@field sender_helo_dnssec boolean Whether the answers that verified the HELO name were signed and verified.
+---@field sender_helo_verified boolean Whether `verify = "helo"` found that the name the client gave belongs to it.
+
+-- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+---@class mail.known30
+---@field sender_helo_name string? What the client called itself in HELO or EHLO. Nil before the first.
+
+-- notquit
+---@class mail.known31
+---@field smtp_notquit_reason string? Why the session ended without QUIT.
+
+---@class mail.connect : mail.known1, mail.known11, mail.known14, mail.known19
+---@class mail.helo : mail.known1, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.starttls : mail.known1, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.auth : mail.known1, mail.known6, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.mailauth : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known28, mail.known29, mail.known30
+---@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.data : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known19, mail.known22, mail.known23, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.etrn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.atrn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.expn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.vrfy : mail.known1, mail.known3, mail.known7, mail.known8, mail.known11, mail.known14, mail.known15, mail.known19, mail.known24, mail.known29, mail.known30
+---@class mail.wellknown : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.quit : mail.known1, mail.known30
+---@class mail.notquit : mail.known1, mail.known30, mail.known31
+---@class mail.not_smtp_start : mail.known1, mail.known2, mail.known8, mail.known9, mail.known19, mail.known28, mail.known30
+---@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known8, mail.known9, mail.known10, mail.known19, mail.known26, mail.known27, mail.known28, mail.known30
+---@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known8, mail.known9, mail.known10, mail.known13, mail.known14, mail.known19, mail.known23, mail.known26, mail.known27, mail.known28, mail.known30
+---@class mail.route : mail.known1, mail.known3, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known15, mail.known17, mail.known19, mail.known20, mail.known21, mail.known27, mail.known28, mail.known30
+---@class mail.transport : mail.known1, mail.known3, mail.known4, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known15, mail.known17, mail.known18, mail.known19, mail.known20, mail.known27, mail.known28, mail.known30
+---@class mail.event : mail.known1, mail.known3, mail.known8, mail.known9, mail.known10, mail.known15, mail.known16, mail.known17, mail.known18, mail.known19, mail.known20, mail.known27, mail.known30
+---@class mail.queue : mail.known1, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known19, mail.known20, mail.known26, mail.known27, mail.known30
+---@class mail.option : mail.known1

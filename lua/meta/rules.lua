@@ -1,0 +1,901 @@
+---@meta
+-- Made by `make docs` from core/policy/api; do not edit.
+-- What a rule file can call and say.
+
+---@class site.options
+---@field accept_8bitmime? boolean Offer 8BITMIME and accept BODY= on MAIL.
+---@field allow_domain_literals? boolean Permit user@[address] forms.
+---@field allow_mx_to_ip? boolean Tolerate MX records that point at an IP address.
+---@field allow_utf8_domains? boolean Accept raw UTF-8 in domain names.
+---@field auth_advertise_hosts? string|string[] Clients to whom AUTH is offered.
+---@field auto_thaw? integer|string Age after which a frozen non-bounce message is retried.
+---@field av_scanner? string Virus scanner type and connection data.
+---@field bmi_config_file? string Brightmail library configuration file.
+---@field bounce_message_file? string Template for bounce texts.
+---@field bounce_message_text? string Extra text placed near the top of default bounces.
+---@field bounce_return_body? boolean Include original body in bounces.
+---@field bounce_return_linesize_limit? integer|string Longest original line that may be returned; longer means headers only.
+---@field bounce_return_message? boolean Include the original message in bounces.
+---@field bounce_return_size_limit? integer|string Size cap of the returned original.
+---@field bounce_sender_authentication? string AUTH= address sent with generated bounces.
+---@field callout_domain_negative_expire? integer|string Cache life of negative per-domain callout data.
+---@field callout_domain_positive_expire? integer|string Cache life of positive per-domain callout data.
+---@field callout_negative_expire? integer|string Cache life of a failed address callout.
+---@field callout_positive_expire? integer|string Cache life of a good address callout.
+---@field callout_random_local_part? string Local part used for random callout tests.
+---@field check_rfc2047_length? boolean Insist on RFC2047 encoded-word length limit when decoding.
+---@field check_spool_space? integer|string Free spool space needed to accept mail.
+---@field chunking_advertise_hosts? string|string[] Clients offered CHUNKING (BDAT).
+---@field dcc_direct_add_header? boolean Insert the DCC header directly into the message.
+---@field dccifd_address? string dccifd socket or host and port.
+---@field dccifd_options? string Options sent to dccifd.
+---@field delay_warning? string|string[] Times after which delay warnings are sent.
+---@field delay_warning_condition? boolean|fun(m: mail.queue): any Condition deciding whether a delay warning is sent.
+---@field delivery_date_remove? boolean Strip Delivery-date: from incoming mail.
+---@field disable_ipv6? boolean Turn IPv6 off entirely.
+---@field dkim_verify_hashes? string|string[] Hash types accepted in signatures, in order.
+---@field dkim_verify_keytypes? string|string[] Key types accepted in signatures, in order.
+---@field dkim_verify_min_keysizes? string|string[] Smallest acceptable key per key type.
+---@field dkim_verify_minimal? boolean Stop verifying after the first good signature.
+---@field dkim_verify_signers? string|string[] Signers for which the DKIM ACL is run.
+---@field dmarc_forensic_sender? string From address of forensic reports.
+---@field dmarc_history_file? string File collecting DMARC results for opendmarc tools.
+---@field dmarc_tld_file? string Public suffix list; unset disables DMARC.
+---@field dns_again_means_nonexist? string|string[]|fun(m: mail.route): any Domains where try-again is treated as no such domain.
+---@field dns_csa_search_limit? integer|string Depth of parent search for CSA records.
+---@field dns_csa_use_reverse? boolean Look up CSA for addresses in reverse DNS.
+---@field dns_ipv4_lookup? string|string[]|fun(m: mail.route): any Domains for which AAAA is not looked up.
+---@field dns_recurse? boolean Ask the authorities of each domain, no forwarder.
+---@field dns_servers? string|string[] Servers to forward questions to, "addr" or "addr#port"; those of resolv.conf if unset.
+---@field dsn_advertise_hosts? string|string[] Clients offered the DSN extension.
+---@field dsn_from? string|fun(m: mail.queue): any From: line of generated bounces and warnings.
+---@field envelope_to_remove? boolean Strip Envelope-to: from incoming mail.
+---@field errors_copy? string|string[] Extra copies of bounces, pattern to address.
+---@field errors_reply_to? string Reply-To: for generated bounces and warnings.
+---@field event_action? function|fun(m: mail.event): any Called for each event of the main section, as event.on is for one.
+---@field extra_local_interfaces? string|string[] Addresses treated as local but not listened on.
+---@field freeze_tell? string|string[] Who is told when a message freezes.
+---@field group? string The group of that user, if it is not the user's own.
+---@field header_line_maxsize? integer|string Longest single header line allowed; 0 no limit.
+---@field header_maxsize? integer|string Largest total header size.
+---@field helo_accept_junk_hosts? string|string[]|fun(m: mail.connect): any Clients excused from HELO syntax checks.
+---@field helo_allow_chars? string Extra characters allowed in HELO names.
+---@field helo_lookup_domains? string|string[] HELO domains that trigger a reverse lookup.
+---@field helo_try_verify_hosts? string|string[] Clients whose HELO is verified without enforcing.
+---@field helo_verify_hosts? string|string[] Clients whose HELO must verify.
+---@field hold_domains? string|string[]|fun(m: mail.queue): any Domains whose mail stays on the queue.
+---@field host_lookup? string|string[]|fun(m: mail.connect): any Clients whose name is always looked up.
+---@field host_reject_connection? string|string[]|fun(m: mail.connect): any Clients refused on connect.
+---@field hosts_connection_nolog? string|string[]|fun(m: mail.connect): any Clients excluded from connection logging.
+---@field hosts_proxy? string|string[] Hosts that speak PROXY protocol to us.
+---@field hosts_require_alpn? string|string[] Clients that must negotiate ALPN.
+---@field hosts_require_helo? string|string[]|fun(m: mail.helo): any Clients that must send HELO before MAIL.
+---@field hosts_treat_as_local? string|string[] Names treated as this host in host lists.
+---@field hosts_xclient? string|string[] Hosts that may use XCLIENT.
+---@field ignore_bounce_errors_after? integer|string Age at which undeliverable bounces are dropped.
+---@field ldap_ca_cert_dir? string CA directory for LDAP TLS.
+---@field ldap_ca_cert_file? string CA file for LDAP TLS.
+---@field ldap_cert_file? string Client certificate for LDAP TLS.
+---@field ldap_cert_key? string Client key for LDAP TLS.
+---@field ldap_cipher_suite? string Ciphers for LDAP TLS.
+---@field ldap_default_servers? string|string[] LDAP servers when the query names none.
+---@field ldap_require_cert? string LDAP server certificate policy: hard demand allow try never.
+---@field ldap_start_tls? boolean Use STARTTLS on plain LDAP.
+---@field ldap_version? integer|string Force LDAP protocol version.
+---@field limits_advertise_hosts? string|string[] Clients offered the LIMITS extension.
+---@field listen? string|string[] Addresses and ports to listen on: "192.0.2.1:25" or "[2001:db8::1]:25".
+---@field local_delivery_roots? string|string[] Directories below which mailboxes of other users may be written.
+---@field local_from_check? boolean Check From: of local submissions, add Sender: if wrong.
+---@field local_from_prefix? string Prefixes ignored by that check.
+---@field local_from_suffix? string Suffixes ignored by that check.
+---@field local_sender_retain? boolean Keep Sender: of local submissions.
+---@field log_file_path? string Path of the log files with %s for main, reject and panic; SPOOL/log/%slog if unset.
+---@field log_ports? string|string[] Ports that are logged when port logging is on.
+---@field log_selector? string Parts of log lines turned on and off: "+millisec -queue_time".
+---@field log_timezone? boolean Add zone to log timestamps.
+---@field message_body_newlines? boolean Keep newlines in message_body variables.
+---@field message_body_visible? integer|string Bytes of body kept in message_body variables.
+---@field message_id_header_domain? string|fun(m: mail.data): any Domain of generated Message-ID:.
+---@field message_id_header_text? string|fun(m: mail.data): any Extra text of generated Message-ID:.
+---@field message_size_limit? integer|string|fun(m: mail.mail): any Largest message accepted.
+---@field mysql_servers? string|string[] MySQL connection list.
+---@field never_users? string|string[]|fun(m: mail.option): any Users that deliveries must not run as.
+---@field openssl_options? string|string[] OpenSSL option flags.
+---@field percent_hack_domains? string|string[] Domains where user%other is rewritten.
+---@field pgsql_servers? string|string[] PostgreSQL connection list.
+---@field pipelining_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients offered PIPELINING.
+---@field pipelining_connect_advertise_hosts? string|string[] Clients offered early pipelining (PIPECONNECT).
+---@field prdr_enable? boolean Offer PRDR.
+---@field primary_hostname? string Name of this host.
+---@field proxy_protocol_timeout? integer|string Time allowed for the PROXY header.
+---@field proxy_required_hosts? string|string[] Early name of hosts_proxy.
+---@field qualify_domain? string Domain added to bare senders (and recipients).
+---@field qualify_recipient? string Domain added to bare recipients.
+---@field queue_domains? string|string[] Domains queued instead of delivered at once.
+---@field queue_only? boolean Queue everything, no immediate delivery.
+---@field queue_only_file? string|string[] Files whose presence turns on queueing.
+---@field queue_only_load? number|string Load above which mail is only queued.
+---@field queue_only_load_latch? boolean Once queued by load, rest of session queues too.
+---@field queue_smtp_domains? string|string[] Domains whose remote delivery waits for a queue run.
+---@field receive_timeout? integer|string Time limit reading non-SMTP input; 0 none.
+---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
+---@field received_headers_max? integer|string Received: count treated as a loop.
+---@field recipient_unqualified_hosts? string|string[]|fun(m: mail.rcpt): any Clients allowed bare recipients.
+---@field recipients_max? integer|string|fun(m: mail.rcpt): any Most recipients per message; spool reader accepts 16384 at most.
+---@field recipients_max_reject? boolean Refuse whole message above the limit.
+---@field redis_servers? string|string[] Redis connection list host/db/password.
+---@field reload_on_change? boolean Load the rules anew one second after the last change in their directory.
+---@field remote_max_parallel? integer|string Parallel remote deliveries per message.
+---@field remote_sort_domains? string|string[] Order of remote deliveries.
+---@field retry_data_expire? integer|string Age at which retry hints are ignored.
+---@field retry_interval_max? integer|string Longest retry interval.
+---@field return_path_remove? boolean Strip Return-path: from incoming mail.
+---@field sender_unqualified_hosts? string|string[]|fun(m: mail.mail): any Clients allowed bare senders.
+---@field slow_lookup_log? integer|string Milliseconds above which a lookup is logged; 0 off.
+---@field smtp_accept_keepalive? boolean Keepalive on inbound sockets.
+---@field smtp_accept_max? integer|string Most simultaneous inbound connections.
+---@field smtp_accept_max_nonmail? integer|string Non-mail commands allowed per session.
+---@field smtp_accept_max_nonmail_hosts? string|string[] Clients counted for that limit.
+---@field smtp_accept_max_per_connection? integer|string|fun(m: mail.connect): any MAIL commands allowed per session.
+---@field smtp_accept_max_per_host? integer|string|fun(m: mail.connect): any Simultaneous connections per client address.
+---@field smtp_accept_queue? integer|string Connections above which mail is only queued.
+---@field smtp_accept_queue_per_connection? integer|string Immediate deliveries per session.
+---@field smtp_accept_reserve? integer|string Connections kept for smtp_reserve_hosts.
+---@field smtp_active_hostname? string|fun(m: mail.connect): any Host name shown to this client.
+---@field smtp_backlog_monitor? integer|string Listen backlog above which a log line is written.
+---@field smtp_banner? string|fun(m: mail.connect): any Greeting after the code 220. If unset: the active host name, ESMTP and the name of the engine.
+---@field smtp_check_spool_space? boolean Check space against SIZE on MAIL.
+---@field smtp_connect_backlog? integer|string Listen backlog.
+---@field smtp_enforce_sync? boolean Reject clients that talk too early.
+---@field smtp_load_reserve? number|string Load above which only reserved hosts connect.
+---@field smtp_max_synprot_errors? integer|string Syntax/protocol errors tolerated.
+---@field smtp_max_unknown_commands? integer|string Unknown commands tolerated.
+---@field smtp_ratelimit_hosts? string|string[] Clients subject to the MAIL/RCPT delays.
+---@field smtp_ratelimit_mail? string MAIL delay parameters: threshold,initial,factor,max.
+---@field smtp_ratelimit_rcpt? string RCPT delay parameters, same form.
+---@field smtp_receive_timeout? integer|string|fun(m: mail.connect): any Timeout per input line in SMTP.
+---@field smtp_reserve_hosts? string|string[] Hosts for which connections are reserved.
+---@field smtp_return_error_details? boolean Put details into rejection replies.
+---@field smtputf8_advertise_hosts? string|string[] Clients offered SMTPUTF8.
+---@field spamd_address? string spamd or rspamd servers.
+---@field spf_guess? string Best-guess SPF record.
+---@field spf_smtp_comment_template? string Template for spf_smtp_comment.
+---@field spool_directory? string Where the spool lies, unless --spool or PERIGEE_SPOOL say so.
+---@field sqlite_dbfile? string Default SQLite database.
+---@field sqlite_lock_timeout? integer|string SQLite lock wait.
+---@field srs_config? string libsrs_alt one-line configuration.
+---@field srs_hashlength? integer|string libsrs_alt hash length.
+---@field srs_hashmin? integer|string libsrs_alt shortest accepted hash.
+---@field srs_maxage? integer|string libsrs_alt address lifetime in days.
+---@field srs_secrets? string|string[] libsrs_alt secrets, first signs.
+---@field srs_usehash? boolean libsrs_alt use hash.
+---@field srs_usetimestamp? boolean libsrs_alt use timestamp.
+---@field strip_excess_angle_brackets? boolean Drop redundant angle brackets.
+---@field strip_trailing_dot? boolean Drop a trailing dot of domains.
+---@field tcp_nodelay? boolean TCP_NODELAY on listening sockets.
+---@field timeout_frozen_after? integer|string Age at which frozen messages are cancelled.
+---@field timezone? string Zone used for all times.
+---@field tls_advertise_hosts? string|string[] Clients offered STARTTLS.
+---@field tls_alpn? string|string[] ALPN names accepted.
+---@field tls_certificate? string|string[] Server certificate file(s).
+---@field tls_crl? string Revocation list file (or directory).
+---@field tls_dh_max_bits? integer|string Cap on DH size.
+---@field tls_dhparam? string Source of DH parameters.
+---@field tls_early_banner_hosts? string|string[] Clients that may get the banner before TLS finishes.
+---@field tls_eccurve? string|string[] EC curves (OpenSSL).
+---@field tls_ocsp_file? string OCSP staple file(s).
+---@field tls_on_connect_ports? string|string[] Ports with TLS from the start.
+---@field tls_privatekey? string|string[] Server key file(s).
+---@field tls_remember_esmtp? boolean Remember EHLO state across STARTTLS.
+---@field tls_require_ciphers? string Cipher policy for inbound.
+---@field tls_resumption_hosts? string|string[] Clients offered session resumption.
+---@field tls_try_verify_hosts? string|string[] Clients asked for a certificate, failure tolerated.
+---@field tls_verify_certificates? string CA set for client certificates.
+---@field tls_verify_hosts? string|string[] Clients that must show a valid certificate.
+---@field trusted_groups? string|string[] Groups whose processes are trusted.
+---@field trusted_users? string|string[] Users whose processes are trusted.
+---@field untrusted_set_sender? string|string[] Senders that untrusted users may set.
+---@field user? string Who the engine becomes when it is started as root.
+---@field warn_message_file? string Template for delay warnings.
+---@field wellknown_advertise_hosts? string|string[] Clients offered WELLKNOWN.
+---@field workers? integer|string How many worker processes; the number of cores if unset.
+---@field write_rejectlog? boolean Write the reject log.
+
+---@class router.options
+---@field address_data? string|fun(m: mail.route): any Data attached to the address just before the router runs.
+---@field address_test? boolean Router takes part in -bt tests.
+---@field allow_defer? boolean Permit :defer:.
+---@field allow_fail? boolean Permit :fail:.
+---@field allow_filter? boolean Permit filter files.
+---@field allow_freeze? boolean Permit filter freeze.
+---@field bmi_deliver_alternate? string Present in 4.96, gone in HEAD.
+---@field bmi_deliver_default? string Present in 4.96, gone in HEAD.
+---@field bmi_dont_deliver? string Present in 4.96, gone in HEAD.
+---@field bmi_rule? string Present in 4.96, gone in HEAD.
+---@field cannot_route_message? string|fun(m: mail.route): any Text when no router handles the address.
+---@field caseful_local_part? boolean Keep local part case.
+---@field check_ancestor? boolean Treat address equal to an ancestor as handled.
+---@field check_group? boolean Check group of the file.
+---@field check_local_user? boolean Local part must be a login; sets home and ids.
+---@field check_owner? boolean Check owner of the file.
+---@field check_secondary_mx? boolean Decline unless this host is among the MXs.
+---@field check_srv? string|string[] SRV service name(s) looked up first.
+---@field command? string Program to run, answer decides routing.
+---@field command_group? string Group for it.
+---@field command_user? string User for it.
+---@field condition? string|fun(m: mail.route): any Last general precondition; repeated ones are ANDed.
+---@field current_directory? string Directory for it.
+---@field data? table|fun(m: mail.route): any The new addresses: a text as in an aliases file, or a table of items.
+---@field debug_print? string Text shown when debugging or -bt.
+---@field directory_transport? string|fun(m: mail.route): any Transport for paths ending in slash.
+---@field disable_logging? boolean No log lines for its errors and deliveries.
+---@field dnssec_request_domains? string|string[] Domains looked up with DNSSEC asked for.
+---@field dnssec_require_domains? string|string[]|fun(m: mail.route): any Domains whose answers must be DNSSEC secure.
+---@field domains? string|string[]|fun(m: mail.route): any Domains the router handles.
+---@field dsn_lasthop? boolean Treat next hop as lacking DSN; send success DSN here.
+---@field errors_to? string|fun(m: mail.route): any Envelope sender for resulting deliveries.
+---@field expn? boolean Router takes part in EXPN.
+---@field fail_defer_domains? string|string[]|fun(m: mail.route): any Domains where no record defers.
+---@field fail_verify? boolean Sets both fail_verify_ options.
+---@field fail_verify_recipient? boolean Accepting here fails recipient verify.
+---@field fail_verify_sender? boolean Accepting here fails sender verify.
+---@field fallback_hosts? string|string[]|fun(m: mail.route): any Hosts tried after the normal ones fail.
+---@field file? string|fun(m: mail.route): any File holding redirection text.
+---@field file_transport? string|fun(m: mail.route): any Transport for file paths.
+---@field filter_prepend_home? boolean Relative filter saves start at home.
+---@field forbid_blackhole? boolean Refuse :blackhole:.
+---@field forbid_exim_filter? boolean Refuse Exim filters.
+---@field forbid_file? boolean Refuse files and directories.
+---@field forbid_filter_dlfunc? boolean No dlfunc in filters.
+---@field forbid_filter_existstest? boolean No exists/stat in filters.
+---@field forbid_filter_logwrite? boolean No logging in filters.
+---@field forbid_filter_lookup? boolean No lookups in filters.
+---@field forbid_filter_readfile? boolean No readfile in filters.
+---@field forbid_filter_readsocket? boolean No readsocket in filters.
+---@field forbid_filter_reply? boolean No mail/vacation in filters.
+---@field forbid_filter_run? boolean No run in filters.
+---@field forbid_include? boolean Refuse :include:.
+---@field forbid_pipe? boolean Refuse pipes.
+---@field forbid_sieve_filter? boolean Refuse Sieve filters.
+---@field forbid_smtp_code? boolean Ignore SMTP codes in :fail: and :defer:.
+---@field group? string|fun(m: mail.route): any Group for local delivery.
+---@field headers_add? string|string[]|fun(m: mail.route): any Headers added at delivery; repeated ones accumulate.
+---@field headers_remove? string|string[]|fun(m: mail.route): any Headers removed at delivery; repeated ones accumulate.
+---@field hide_child_in_errmsg? boolean Bounces do not show child addresses.
+---@field host_all_ignored? string Action if all hosts are ignored: defer decline fail freeze pass.
+---@field host_find_failed? string Action if a host has no address: decline defer fail freeze ignore pass.
+---@field hosts? string|string[]|fun(m: mail.route): any Clients that sent the message and whose mail this router handles.
+---@field hosts_randomize? boolean|fun(m: mail.route): any Shuffle hosts of a rule.
+---@field ignore_eacces? boolean Unreadable file means decline.
+---@field ignore_enotdir? boolean Missing directory means decline.
+---@field ignore_target_hosts? string|string[]|fun(m: mail.route): any Addresses dropped from host lists.
+---@field include_directory? string Where :include: files must lie.
+---@field initgroups? boolean Call initgroups for the router's user.
+---@field ipv4_only? string|fun(m: mail.route): any Condition: use only A records.
+---@field ipv4_prefer? string|fun(m: mail.route): any Condition: put A records first.
+---@field local_part_prefix? string|string[] Prefixes to strip.
+---@field local_part_prefix_optional? boolean Prefix may be absent.
+---@field local_part_suffix? string|string[] Suffixes to strip.
+---@field local_part_suffix_optional? boolean Suffix may be absent.
+---@field local_parts? string|string[]|fun(m: mail.route): any Local parts the router handles.
+---@field log_as_local? boolean Log deliveries in local style.
+---@field modemask? integer|string File mode bits that are not allowed.
+---@field more? boolean|fun(m: mail.route): any Whether declining passes on to later routers.
+---@field mx_domains? string|string[]|fun(m: mail.route): any Domains that must have MX or SRV.
+---@field mx_fail_domains? string|string[]|fun(m: mail.route): any Domains where MX lookup errors count as no MX.
+---@field one_time? boolean Replace address by its children on the queue.
+---@field optional? boolean No answer passes to the next router.
+---@field owners? string|string[] Allowed file owners.
+---@field owngroups? string|string[] Allowed file groups.
+---@field pass_on_timeout? boolean On host lookup timeout go to next router.
+---@field pass_router? string Router used when passing.
+---@field pipe_transport? string|fun(m: mail.route): any Transport for pipes.
+---@field port? integer|string Server port.
+---@field protocol? string udp or tcp.
+---@field qualify_domain? string|fun(m: mail.route): any Domain for bare children.
+---@field qualify_preserve_domain? boolean Bare children keep incoming domain.
+---@field query? string Query text.
+---@field redirect_router? string Router where generated addresses start.
+---@field repeat_use? boolean Router may see its own descendants.
+---@field reply_transport? string Transport for filter replies.
+---@field require_files? string|string[]|fun(m: mail.route): any Files that must (or must not) exist.
+---@field reroute? string New address built from the answer.
+---@field response_pattern? string Regex the answer must match.
+---@field retry_use_local_part? boolean Keep routing retry data per full address.
+---@field rewrite? boolean Children pass through rewriting.
+---@field route_data? string|fun(m: mail.route): any One rule given by expansion.
+---@field route_list? string|string[] Rules: pattern, hosts, options; semicolon list.
+---@field router_home_directory? string|fun(m: mail.route): any home value while the router runs.
+---@field self? string What to do when the first host is this one: freeze, defer, pass, fail, send, or reroute: DOMAIN.
+---@field senders? string|string[]|fun(m: mail.route): any Senders the router handles.
+---@field set? table|fun(m: mail.route): any r_ variables for the address: set = { r_name = value }; a value may be a function.
+---@field sieve_enotify_mailto_owner? string Owner address for Sieve enotify mailto.
+---@field sieve_inbox? string Mailbox meant by Sieve keep.
+---@field sieve_subaddress? string Sieve :detail value.
+---@field sieve_useraddress? string Sieve :user value.
+---@field sieve_vacation_directory? string State directory enabling Sieve vacation.
+---@field skip_syntax_errors? boolean Skip bad items instead of failing.
+---@field srs? string libsrs_alt direction: forward, reverse, reverseandforward.
+---@field srs_alias? string libsrs_alt domain used in rewritten sender.
+---@field srs_condition? string libsrs_alt when to act.
+---@field srs_dbinsert? string libsrs_alt expansion storing to a database.
+---@field srs_dbselect? string libsrs_alt expansion reading from a database.
+---@field srv_fail_domains? string|string[] Domains where SRV errors count as no SRV.
+---@field syntax_errors_text? string Text sent about bad items.
+---@field syntax_errors_to? string Who is told about bad items.
+---@field timeout? integer|string Answer timeout.
+---@field transport? string|fun(m: mail.route): any Transport to use.
+---@field transport_current_directory? string Current directory for the transport.
+---@field transport_home_directory? string|fun(m: mail.route): any home value for the transport.
+---@field unseen? boolean|fun(m: mail.route): any Also pass a copy to following routers.
+---@field user? string|fun(m: mail.route): any User for local delivery.
+---@field verify? boolean Sets both verify_ options.
+---@field verify_only? boolean Used only while verifying.
+---@field verify_recipient? boolean Used when verifying recipients.
+---@field verify_sender? boolean Used when verifying senders.
+---@field widen_domains? string|string[] Suffixes appended when lookup fails.
+
+---@class transport.options
+---@field address_retry_include_sender? boolean Key 4xx RCPT retries by sender and recipient.
+---@field allow_commands? string|string[] Commands permitted.
+---@field allow_fifo? boolean Allow named pipes.
+---@field allow_localhost? boolean Permit delivery to this host.
+---@field allow_symlink? boolean Allow symbolic links.
+---@field arc_sign? string ARC signing: admd : selector : key [: timestamps,expire].
+---@field authenticated_sender? string AUTH= value on MAIL.
+---@field authenticated_sender_force? boolean Use it without authenticating.
+---@field batch_id? string Key joining addresses into a batch.
+---@field batch_max? integer|string Addresses per delivery.
+---@field bcc? string Bcc recipients.
+---@field body_only? boolean Send only the body.
+---@field cc? string Cc recipients.
+---@field check_group? boolean Check file group.
+---@field check_owner? boolean Check file owner.
+---@field check_string? string Line start that gets escaped.
+---@field command? string|string[]|fun(m: mail.transport): any The program and its arguments: a table, or a text whose words are taken apart without a shell.
+---@field command_timeout? integer|string Timeout for replies.
+---@field connect_timeout? integer|string TCP connect timeout.
+---@field connection_max_messages? integer|string Messages per connection.
+---@field create_directory? boolean Create missing directories.
+---@field create_file? string Where creation is allowed: anywhere belowhome inhome or path.
+---@field current_directory? string|fun(m: mail.transport): any Current directory for local delivery.
+---@field dane_require_tls_ciphers? string Ciphers when DANE applies.
+---@field data_timeout? integer|string Timeout sending data.
+---@field debug_print? string Text shown when debugging.
+---@field delay_after_cutoff? boolean Only retry at intervals after final cutoff.
+---@field delivery_date_add? boolean Add Delivery-date:.
+---@field directory? string|fun(m: mail.transport): any Directory for one file per message; path(ROOT, part, ...) makes it safely.
+---@field directory_file? string|fun(m: mail.transport): any Name of such a file.
+---@field directory_mode? integer|string Mode of created directories.
+---@field disable_logging? boolean No log lines for this transport.
+---@field dkim_canon? string Canonicalisation, default relaxed.
+---@field dkim_domain? string|string[] Signing domain(s); empty means unsigned.
+---@field dkim_hash? string sha256, sha512 or sha1.
+---@field dkim_identity? string i= value.
+---@field dkim_private_key? string Key text or file; 0/false/empty unsigned.
+---@field dkim_selector? string Selector(s).
+---@field dkim_sign_headers? string Headers to sign; = all present, + oversign.
+---@field dkim_strict? string Defer when signing fails.
+---@field dkim_timestamps? integer|string Add t= and x=; seconds until expiry, 0 none.
+---@field dnssec_request_domains? string|string[] Domains looked up with DNSSEC asked for.
+---@field dnssec_require_domains? string|string[] Domains whose answers must be secure.
+---@field dscp? string DSCP of outgoing packets.
+---@field envelope_to_add? boolean Add Envelope-to:.
+---@field environment? string|string[]|fun(m: mail.transport): any Extra environment.
+---@field escape_string? string Replacement for check_string.
+---@field event_action? function|fun(m: mail.event): any Called for each event of this transport.
+---@field fallback_hosts? string|string[]|fun(m: mail.transport): any Hosts tried last.
+---@field file? string|fun(m: mail.transport): any Mailbox file; path(ROOT, part, ...) makes it safely.
+---@field file_expand? boolean Expand that file.
+---@field file_format? string Recognise existing file formats and transports.
+---@field file_must_exist? boolean Do not create the file.
+---@field file_optional? boolean Missing file is fine.
+---@field final_timeout? integer|string Timeout after final dot.
+---@field force_command? boolean Use command even for address pipes.
+---@field freeze_exec_fail? boolean Freeze when the program cannot start.
+---@field freeze_signal? boolean Freeze when killed by a signal.
+---@field from? string From:.
+---@field group? string|fun(m: mail.transport): any Group to run as.
+---@field headers? string Further headers.
+---@field headers_add? string|string[]|fun(m: mail.transport): any Headers to add.
+---@field headers_only? boolean Send only headers.
+---@field headers_remove? string|string[]|fun(m: mail.transport): any Headers to remove.
+---@field headers_rewrite? string Rewrite rules applied to headers here.
+---@field helo_data? string|fun(m: mail.transport): any HELO/EHLO name.
+---@field home_directory? string|fun(m: mail.transport): any home value for local delivery.
+---@field host_name_extract? string|string[] Extracts real host name from banner for TLS resumption keys.
+---@field hosts? string|string[]|fun(m: mail.transport): any Target hosts.
+---@field hosts_avoid_esmtp? string|string[]|fun(m: mail.transport): any Use HELO for these.
+---@field hosts_avoid_pipelining? string|string[]|fun(m: mail.transport): any No PIPELINING for these.
+---@field hosts_avoid_tls? string|string[] No STARTTLS for these.
+---@field hosts_max_try? integer|string Addresses tried per delivery.
+---@field hosts_max_try_hardlimit? integer|string Absolute limit of addresses tried.
+---@field hosts_nopass_tls? string|string[] Do not hand on TLS connections for these.
+---@field hosts_noproxy_tls? string|string[] Do not proxy TLS connections for these.
+---@field hosts_override? boolean Ignore routed hosts.
+---@field hosts_pipe_connect? string|string[] Use early pipelining for these.
+---@field hosts_randomize? boolean|fun(m: mail.transport): any Shuffle hosts.
+---@field hosts_request_ocsp? string|string[] Ask these for OCSP staples.
+---@field hosts_require_alpn? string|string[] ALPN must be negotiated.
+---@field hosts_require_auth? string|string[] Authentication must succeed.
+---@field hosts_require_dane? string|string[] DANE must succeed.
+---@field hosts_require_ocsp? string|string[] A good OCSP staple is needed.
+---@field hosts_require_tls? string|string[] TLS is needed.
+---@field hosts_try_auth? string|string[] Try authentication.
+---@field hosts_try_chunking? string|string[] Use BDAT if offered.
+---@field hosts_try_dane? string|string[] Use DANE if TLSA found.
+---@field hosts_try_fastopen? string|string[] Use TCP Fast Open.
+---@field hosts_try_prdr? string|string[] Use PRDR if offered.
+---@field hosts_verify_avoid_tls? string|string[] No STARTTLS for callouts to these.
+---@field ignore_quota? boolean Send IGNOREQUOTA.
+---@field ignore_status? boolean Ignore exit status.
+---@field initgroups? boolean Call initgroups.
+---@field interface? string|string[]|fun(m: mail.transport): any Local address to use.
+---@field keepalive? boolean TCP keepalive.
+---@field lmtp_ignore_quota? boolean Send IGNOREQUOTA in LMTP mode.
+---@field lock_fcntl_timeout? integer|string Blocking fcntl lock wait.
+---@field lock_flock_timeout? integer|string Blocking flock lock wait.
+---@field lock_interval? integer|string Pause between lock tries.
+---@field lock_retries? integer|string Lock tries.
+---@field lockfile_mode? integer|string Mode of the lock file.
+---@field lockfile_timeout? integer|string Age at which a lock file is stale.
+---@field log? string File recording replies.
+---@field log_defer_output? boolean Log first output line on deferral.
+---@field log_fail_output? boolean Log first output line on failure.
+---@field log_output? boolean Log first output line always.
+---@field mailbox_filecount? string Current file count supplied by expansion.
+---@field mailbox_size? string Current size supplied by expansion.
+---@field maildir_format? boolean Deliver to Maildir.
+---@field maildir_quota_directory_regex? string Directories counted for maildirsize.
+---@field maildir_retries? integer|string Tries to write in Maildir.
+---@field maildir_tag? string|fun(m: mail.transport): any Suffix added to Maildir names.
+---@field maildir_use_size_file? boolean Maintain maildirsize.
+---@field maildirfolder_create_regex? string When to create a maildirfolder marker.
+---@field mailstore_format? boolean Deliver to mailstore pairs.
+---@field mailstore_prefix? string Text at top of the .env file.
+---@field mailstore_suffix? string Text at end of the .env file.
+---@field max_output? integer|string Output limit.
+---@field max_parallel? integer|string Limit of concurrent runs across processes.
+---@field max_rcpt? integer|string|fun(m: mail.transport): any RCPTs per transaction.
+---@field mbx_format? boolean Deliver to MBX.
+---@field message_linelength_limit? integer|string Longest line sent, else bounce.
+---@field message_prefix? string|fun(m: mail.transport): any Text before each message.
+---@field message_size_limit? integer|string|fun(m: mail.transport): any Largest message for this transport; 0 none.
+---@field message_suffix? string|fun(m: mail.transport): any Text after each message.
+---@field mode? integer|string File mode.
+---@field mode_fail_narrower? boolean Defer if existing mode is narrower.
+---@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction.
+---@field never_mail? string|string[] Recipients never written to.
+---@field notify_comsat? boolean Notify comsat.
+---@field once? string Database remembering who was answered.
+---@field once_file_size? integer|string Fixed-size once file instead of a database.
+---@field once_repeat? integer|string When to answer again.
+---@field path? string|fun(m: mail.transport): any PATH for the command.
+---@field port? integer|string|fun(m: mail.transport): any Remote port; default by protocol.
+---@field protocol? string smtp, smtps or lmtp.
+---@field quota? string Size limit.
+---@field quota_directory? string Directory measured.
+---@field quota_filecount? string File count limit.
+---@field quota_is_inclusive? boolean Count the new message in the limit.
+---@field quota_size_regex? string Take sizes from file names.
+---@field quota_warn_message? string Warning text.
+---@field quota_warn_threshold? string Size at which to warn, maybe percent.
+---@field rcpt_include_affixes? boolean Put stripped affixes back into RCPT.
+---@field reply_to? string Reply-To:.
+---@field restrict_to_path? boolean Commands without slash, found on path.
+---@field retry_include_ip_address? boolean|fun(m: mail.transport): any Put address into retry keys.
+---@field retry_use_local_part? boolean Keep retry data per full address.
+---@field return_fail_output? boolean Bounce with output on failure.
+---@field return_message? boolean Append the original.
+---@field return_output? boolean Bounce whenever there is output.
+---@field return_path? string|fun(m: mail.transport): any Envelope sender to use.
+---@field return_path_add? boolean Add Return-path:.
+---@field serialize_hosts? string|string[]|fun(m: mail.transport): any One connection at a time to these.
+---@field shadow_condition? string Whether the shadow runs.
+---@field shadow_transport? string Local transport given a copy.
+---@field size_addition? integer|string Bytes added to SIZE; negative disables.
+---@field socket? string|fun(m: mail.transport): any Unix socket speaking LMTP.
+---@field socks_proxy? string SOCKS5 proxies with options.
+---@field subject? string Subject:.
+---@field temp_errors? string|string[] Exit codes meaning retry; default EX_TEMPFAIL and EX_CANTCREAT.
+---@field text? string Body text.
+---@field timeout? integer|string Response timeout.
+---@field timeout_defer? boolean Timeout defers instead of failing.
+---@field tls_alpn? string ALPN name to offer.
+---@field tls_certificate? string Client certificate.
+---@field tls_crl? string Revocation list.
+---@field tls_dh_min_bits? integer|string Smallest DH accepted.
+---@field tls_privatekey? string Client key.
+---@field tls_require_ciphers? string Ciphers for outbound.
+---@field tls_resumption_hosts? string|string[] Hosts whose sessions may be resumed.
+---@field tls_sni? string SNI to send.
+---@field tls_tempfail_tryclear? boolean Fall back to clear on TLS trouble.
+---@field tls_try_verify_hosts? string|string[] Verify certificate, failure tolerated.
+---@field tls_verify_cert_hostnames? string|string[] Check names in certificate.
+---@field tls_verify_certificates? string CA set for servers.
+---@field tls_verify_hosts? string|string[] Verification must succeed.
+---@field to? string To:.
+---@field transport_filter? string Command the message is piped through.
+---@field transport_filter_timeout? integer|string Time limit of that command.
+---@field umask? integer|string umask.
+---@field use_bsmtp? boolean Write batched SMTP.
+---@field use_crlf? boolean Write CRLF lines.
+---@field use_fcntl_lock? boolean Lock with fcntl.
+---@field use_flock_lock? boolean Lock with flock.
+---@field use_lockfile? boolean Use a lock file.
+---@field use_mbx_lock? boolean Use MBX locking.
+---@field user? string|fun(m: mail.transport): any User to run as.
+---@field utf8_downconvert? integer|string Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.
+
+---@class statement
+---@field acl? any Runs another ACL (nesting limit 20): accept true, deny false, defer propagates, drop/discard carried out.
+---@field not_acl? any
+---@field add_header? any Queues header lines for the message; duplicates suppressed; visible only from next body stage.
+---@field atrn_domains? any True if mail is queued for any listed domain.
+---@field not_atrn_domains? any
+---@field authenticated? any True if client authenticated with a listed authenticator.
+---@field not_authenticated? any
+---@field condition? any Truth of expanded text: empty/0/no/false false, nonzero/yes/true true, else defer; forced failure ignored.
+---@field not_condition? any
+---@field continue? any Expands argument for side effects only.
+---@field control? any Applies one of the control settings.
+---@field dcc? any Asks dccifd about the message and sets dcc_ variables.
+---@field not_dcc? any
+---@field decode? any Writes current MIME part decoded to disk; false only on trouble.
+---@field not_decode? any
+---@field delay? any Sleeps, flushing pending SMTP output first; not imposed under -bh.
+---@field dkim_signers? any True if dkim_cur_signer is in the list.
+---@field not_dkim_signers? any
+---@field dkim_status? any True if DKIM result is in the list.
+---@field not_dkim_status? any
+---@field dmarc_status? any Runs the DMARC check and matches its outcome; spf must have run first.
+---@field not_dmarc_status? any
+---@field dnslists? any True when a DNS list holds the client address or given keys; sets dnslist_ variables.
+---@field not_dnslists? any
+---@field domains? any Matches recipient domain; sets domain_data.
+---@field not_domains? any
+---@field encrypted? any True on a TLS session whose cipher matches.
+---@field not_encrypted? any
+---@field endpass? any Marks where accept/discard condition failure turns into deny; discouraged.
+---@field hosts? any Matches client host; sets host_data.
+---@field not_hosts? any
+---@field local_parts? any Matches recipient local part; sets local_part_data.
+---@field not_local_parts? any
+---@field log_message? any Extra text for reject logs, or the log line of warn (once per message).
+---@field log_reject_target? any Chooses logs that record refusals for rest of this ACL.
+---@field logwrite? any Writes a log line at once, repeats allowed.
+---@field malware? any Scans message with av_scanner; sets malware_name.
+---@field not_malware? any
+---@field message? any Response text when the ACL ends; expanded then; first code digit must agree.
+---@field mime_regex? any Matches decoded MIME part (first 32K); sets regex variables.
+---@field not_mime_regex? any
+---@field queue? any Selects a named spool queue for the message; empty means default.
+---@field ratelimit? any True when smoothed event rate reaches the limit; sets sender_rate variables.
+---@field not_ratelimit? any
+---@field recipients? any Matches recipient address; sets recipient_data on lookup.
+---@field not_recipients? any
+---@field regex? any Matches message (or raw MIME part) line by line; sets regex variables.
+---@field not_regex? any
+---@field remove_header? any Queues header lines for removal.
+---@field seen? any Tests a recorded timestamp, e.g. for greylisting; updates hints.
+---@field not_seen? any
+---@field sender_domains? any Matches sender domain.
+---@field not_sender_domains? any
+---@field senders? any Matches sender; single colon matches bounces; sets sender_data.
+---@field not_senders? any
+---@field set? any Assigns a user variable.
+---@field spam? any Scans with spamd or rspamd; sets spam_ variables; :true forces true.
+---@field not_spam? any
+---@field spf? any Evaluates SPF and matches outcome; sets spf_ variables.
+---@field not_spf? any
+---@field spf_guess? any Same using the best-guess record.
+---@field not_spf_guess? any
+---@field udpsend? any Sends a UDP datagram, failures ignored.
+---@field verify? any Runs one of the verify tests.
+---@field not_verify? any
+
+---@param options site.options
+function site(options) end
+
+---Ends the ACL with acceptance if all conditions hold.
+---@param spec? string|statement|function
+function accept(spec) end
+
+---Ends ACL with temporary failure if all conditions hold; same as deny for non-SMTP.
+---@param spec? string|statement|function
+function defer(spec) end
+
+---Goes on if all conditions hold, otherwise refuses with its message.
+---@param spec? string|statement|function
+function demand(spec) end
+
+---Ends ACL with refusal if all conditions hold.
+---@param spec? string|statement|function
+function deny(spec) end
+
+---Like accept but recipient(s) are silently dropped; predata ACL may not return it.
+---@param spec? string|statement|function
+function discard(spec) end
+
+---Like deny, then closes the SMTP connection after the reply.
+---@param spec? string|statement|function
+function drop(spec) end
+
+---Acts if all conditions hold and always goes on; what it cannot find out is logged and passed over.
+---@param spec? string|statement|function
+function warn(spec) end
+
+address = {}
+
+dns = {}
+
+hash = {}
+
+header = {}
+
+ip = {}
+
+list = {}
+
+lookup = {}
+
+regex = {}
+
+route = {}
+
+secret = {}
+
+store = {}
+
+verify = {}
+
+---What stands behind the last @.
+---@param text string
+---@return string?
+function address.domain(text) end
+
+---What stands before the last @; all of it if there is none.
+---@param text string
+---@return string
+function address.local_part(text) end
+
+---{ local_part =, domain = } of exactly one address as MAIL and RCPT take it, or nil and the reason.
+---@param text string
+---@return table?
+function address.parse(text) end
+
+---The IPv4 addresses of a name.
+---@param name string
+---@return string[]?
+function dns.a(name) end
+
+---The IPv6 addresses of a name.
+---@param name string
+---@return string[]?
+function dns.aaaa(name) end
+
+---What a name is another name for.
+---@param name string
+---@return string[]?
+function dns.cname(name) end
+
+---The mail hosts of a domain as { preference =, name = }, best first. A null MX has the name "".
+---@param name string
+---@return table[]?
+function dns.mx(name) end
+
+---The name servers of a zone.
+---@param name string
+---@return string[]?
+function dns.ns(name) end
+
+---The names that the reverse zone gives for an address, verified or not.
+---@param ip string
+---@return string[]?
+function dns.ptr(ip) end
+
+---The verified name of an address: one of its names leads back to it.
+---@param ip string
+---@return string?
+function dns.reverse(ip) end
+
+---The services at a name as { preference =, weight =, port =, target = }.
+---@param name string
+---@return table[]?
+function dns.srv(name) end
+
+---The texts of a name, the strings of each record joined.
+---@param name string
+---@return string[]?
+function dns.txt(name) end
+
+---Fails the address for good.
+---@param text? string
+function fail(text) end
+
+---MD5 in hex. For old formats only.
+---@param text string
+---@return string
+function hash.md5(text) end
+
+---SHA-1 in hex.
+---@param text string
+---@return string
+function hash.sha1(text) end
+
+---SHA-256 in hex.
+---@param text string
+---@return string
+function hash.sha256(text) end
+
+---SHA-512 in hex.
+---@param text string
+---@return string
+function hash.sha512(text) end
+
+---Adds a field, or several, one a line. Places: at_end, at_start, after_received, at_start_rfc.
+---@param text string
+---@param place? string
+function header.add(text, place) end
+
+---Removes fields by name (a colon list, or a table), or by a regular expression that begins with ^.
+---@param names string
+function header.remove(names) end
+
+---The address in RFC 5952's form.
+---@param text string
+---@return string?
+function ip.canonical(text) end
+
+---Is it an address?
+---@param text string
+---@return boolean
+function ip.is(text) end
+
+---Is it an IPv4 address?
+---@param text string
+---@return boolean
+function ip.is_v4(text) end
+
+---Is it an IPv6 address?
+---@param text string
+---@return boolean
+function ip.is_v6(text) end
+
+---The address with all but its first bits zero.
+---@param text string
+---@param bits integer
+---@return string?
+function ip.mask(text, bits) end
+
+---The name of the address in the reverse zone.
+---@param text string
+---@return string?
+function ip.reverse(text) end
+
+---Is the address in the network "10.0.0.0/8"?
+---@param text string
+---@param network string
+---@return boolean
+function ip.within(text, network) end
+
+---The items for which the function says true.
+---@param list any
+---@param keep function
+---@return string[]
+function list.filter(list, keep) end
+
+---Is the item in the list, letter for letter?
+---@param list any
+---@param item string
+---@return boolean
+function list.has(list, item) end
+
+---The items as one text, with colons or the separator between them.
+---@param list any
+---@param separator? string
+---@return string
+function list.join(list, separator) end
+
+---What the function makes of each item.
+---@param list any
+---@param change function
+---@return any[]
+function list.map(list, change) end
+
+---The items of a list in Exim's form: colons, or another separator after "<".
+---@param text string
+---@return string[]
+function list.split(text) end
+
+---Writes a line into the main log, or, with ":main,reject,panic:" before it, into those.
+---@param text string
+function logwrite(text) end
+
+---The value of a key in a file of `key: value` lines. A relative path begins in the rule directory. The file has to be there: one that cannot be read is "could not find out".
+---@param file string
+---@param key string
+---@return string?
+function lookup.lsearch(file, key) end
+
+---Goes on with the next router, as declining does.
+function pass() end
+
+---A path from a trusted root and safe names: each part is one component without `/`, without `.` or `-` at its beginning and without control bytes. It is opened beneath the root and no link is followed.
+---@param root string
+---@param part string
+---@return string
+function path(root, part, ...) end
+
+---Makes other addresses of it: a text as in an aliases file, or a table, with options such as one_time.
+---@param addresses any
+function redirect(addresses) end
+
+---The captures of a PCRE2 expression, [0] being the whole match, or nil. A match that would take too long is an error, and so is a subject of more than 64 KiB.
+---@param subject string
+---@param pattern string
+---@return table?
+function regex.match(subject, pattern) end
+
+---Sends the address to { transport =, host = "name:port" or hosts = {}, ... }.
+---@param where table
+function route.to(where) end
+
+---The content of a file that others may not read, without the line end. Read when the rules are loaded.
+---@param path string
+---@return string
+function secret.file(path) end
+
+---Waits. Other sessions go on.
+---@param time string
+function sleep(time) end
+
+---Forgets a key.
+---@param name string
+---@param key string
+function store.del(name, key) end
+
+---What was put under a key of a store, in the type it had. Stores are shared by all workers and survive a restart, but not a reboot: they remember, they do not keep.
+---@param name string
+---@param key string
+---@return any
+function store.get(name, key) end
+
+---Adds 1, or `by`, to a number and gives the sum. The time begins when the number is made.
+---@param name string
+---@param key string
+---@param ttl? string
+---@param by? integer
+---@return number
+function store.incr(name, key, ttl, by) end
+
+---Remembers a string, a number or a boolean, for a time such as "1d". nil forgets.
+---@param name string
+---@param key string
+---@param value any
+---@param ttl? string
+function store.put(name, key, value, ttl) end
+
+---Are all addresses in the header sound?
+---@return boolean
+function verify.header_syntax() end
+
+---Does the name in HELO or EHLO lead to the client, or the client's address to the name?
+---@return boolean
+function verify.helo() end
+
+---Would this recipient, or the one being asked about, have a place to go? Asked by routing it.
+---@param address? string
+---@param options? table
+---@return boolean
+function verify.recipient(address, options) end
+
+---Has the client a verified name?
+---@return boolean
+function verify.reverse_host_lookup() end
+
+---Could an answer to this sender, or to the message's, be routed? The null sender always passes.
+---@param address? string
+---@param options? table
+---@return boolean
+function verify.sender(address, options) end
