@@ -138,6 +138,7 @@ struct eval {
     struct buf *out;
     bool json, explain;
     int lines_ref;                  /* explain: the table of lines */
+    struct header_edit **edits_end; /* an ACL that fails takes its header edits back (R8.6) */
 };
 
 /* Opens an evaluation; push the function, the mail object (box_push) and the

@@ -57,6 +57,21 @@ static bool verb_find(struct str name, enum verb *out)
     return false;
 }
 
+/* Header edits apply all together or not at all (R8.6): those of an ACL that did
+ * not come to its end are none. */
+static void edits_mark(struct eval *e, struct txn *t)
+{
+    e->edits_end = &t->edits;
+    while (*e->edits_end)
+        e->edits_end = &(*e->edits_end)->next;
+}
+
+static void edits_back(struct eval *e)
+{
+    *e->edits_end = NULL;
+    e->txn->edits_end = e->edits_end;
+}
+
 static void end_acl(struct eval *e, enum status st, int n)
 {
     struct verdict v = { .verb = V_DEFER };
@@ -71,6 +86,7 @@ static void end_acl(struct eval *e, enum status st, int n)
         v.log_message = str_at(e->co, 3);
         v.by_default = lua_toboolean(e->co, 4);
     } else {
+        edits_back(e);
         v.error = st == ST_NEVER;
         v.message = str_of(LATER);
         v.log_message = str_of(e->why.text);
@@ -90,6 +106,7 @@ struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done
         return NULL;
     }
     e = eval_open(p, t, ph, ENTRY_acl, end_acl);
+    edits_mark(e, e->txn);
     e->done.acl = done;
     e->ctx = ctx;
     push_phase(e);
