@@ -183,6 +183,7 @@ void engine_switch(struct engine *e, struct policy *p)
     e->settings = settings_new(p);
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
     switch_dns(e);
+    policy_use_dns(p, e->dns);      /* it was built before its options could be read */
     if (old) {
         e->past = realloc(e->past, (e->npast + 1) * sizeof *e->past);
         if (!e->past)

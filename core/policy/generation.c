@@ -215,6 +215,7 @@ void policy_release(struct policy *p)
     free(p);
 }
 
+void policy_use_dns(struct policy *p, struct dns *dns) { p->env.dns = dns; }
 uint32_t policy_generation(const struct policy *p) { return p->generation; }
 int64_t policy_born_ms(const struct policy *p) { return p->born_ms; }
 size_t policy_memory(const struct policy *p) { return p->used; }

@@ -70,6 +70,8 @@ enum status policy_load(const struct policy_env *e, const struct snapshot *s, ui
  * last release closes the state. */
 void policy_hold(struct policy *p);
 void policy_release(struct policy *p);
+/* The resolver this generation's rules ask: the one its own dns_servers describe. */
+void policy_use_dns(struct policy *p, struct dns *dns);
 uint32_t policy_generation(const struct policy *p);
 int64_t policy_born_ms(const struct policy *p);         /* clock_mono_ms */
 size_t policy_memory(const struct policy *p);           /* bytes of the Lua state */

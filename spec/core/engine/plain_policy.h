@@ -143,6 +143,7 @@ void policy_hold(struct policy *p) { p->refs++; }
 void policy_release(struct policy *p) { if (--p->refs == 0) free(p); }
 uint32_t policy_generation(const struct policy *p) { return p->generation; }
 int64_t policy_born_ms(const struct policy *p) { return p->born; }
+void policy_use_dns(struct policy *p, struct dns *dns) { (void)p; (void)dns; }
 size_t policy_memory(const struct policy *p) { (void)p; return 0; }
 bool policy_worn(const struct policy *p) { (void)p; return false; }
 void policy_stats(const struct policy *p, struct policy_stats *out) { (void)p; memset(out, 0, sizeof *out); }
