@@ -63,7 +63,8 @@
 -- Phases (design 4.2):
 --   always                        every phase
 --   since "mail"                  mail and later in the walk of a message, not_smtp, route, transport, event, queue
---   session "helo"                helo and later in the session; vrfy, expn, etrn, atrn, wellknown if it begins before mail
+--   session "helo"                helo and later in the session; vrfy, expn, etrn, atrn, wellknown, quit and notquit if it
+--                                 begins before mail (since does likewise)
 --   during { "rcpt", "route" }    just these;  a + b is both;  a - b takes away
 --   acls                          every phase that has an ACL
 --

@@ -14,7 +14,7 @@ local ACLS = 22                 -- the first so many have an ACL (enum phase, PH
 local WALK = { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data" }
 local AFTER = { "route", "transport", "event", "queue" }
 -- Commands that may come at any time of a session, in or out of a transaction.
-local ASIDE = { "etrn", "atrn", "expn", "vrfy", "wellknown" }
+local ASIDE = { "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit" }
 
 -- ---- sets of phases
 

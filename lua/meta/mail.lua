@@ -78,12 +78,12 @@
 ---@class mail.known6
 ---@field atrn_mode string? `P` where we provide mail by ATRN, `C` where we fetch it. Nil otherwise.
 
--- auth to data, etrn, atrn, expn, vrfy, wellknown
+-- auth to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
 ---@class mail.known7
 ---@field authenticated_fail_id string? Who the client claimed to be in its last failed attempt to authenticate.
 ---@field authentication_failed boolean Whether an attempt to authenticate has failed in this session.
 
--- auth to data, etrn, atrn, expn, vrfy, wellknown, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+-- auth to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
 ---@class mail.known8
 ---@field authenticated_id string? Who the client is, as its authenticator said; for local programs the login name.
 ---@field sender_host_authenticated string? Name of the authenticator that accepted the client.
@@ -100,7 +100,7 @@
 ---@field sender_address_domain string? Domain of the envelope sender; `""` for the null sender.
 ---@field sender_address_local_part string? Local part of the envelope sender; `""` for the null sender.
 
--- mime to data, not_smtp_mime, not_smtp, route, transport, event, queue
+-- dkim to data, not_smtp_mime, not_smtp, route, transport, event, queue
 ---@class mail.known10
 ---@field body_linecount integer Lines of the body.
 ---@field body_zerocount integer NUL bytes in the body.
@@ -118,7 +118,7 @@
 ---@field lheader table<any, string[]?> Header fields by name, as lists with one item a field.
 ---@field rheader table<any, string?> Header fields by name, as received.
 
--- connect to data, etrn, atrn, expn, vrfy, wellknown
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
 ---@class mail.known11
 ---@field connection_id string A name for this connection, unique while the engine runs.
 ---@field sender_host_dnssec boolean Whether every answer that gave `sender_host_name` was signed and verified.
@@ -136,7 +136,7 @@
 ---@field dcc_header string? The X-DCC field a DCC check made. Nil while nobody asked DCC.
 ---@field dcc_result string? What DCC said about the message. Nil while nobody asked DCC.
 
--- connect to data, etrn, atrn, expn, vrfy, wellknown, not_smtp
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp
 ---@class mail.known14
 ---@field dnslist_domain string? The DNS list that made the last `dnslists` condition hold.
 ---@field dnslist_matched string? The address or name that stood in that DNS list.
@@ -181,7 +181,7 @@
 ---@field sending_port integer? Our own port of the connection to that host.
 ---@field transport_name string? The transport that runs, or ran.
 
--- connect to data, etrn, atrn, expn, vrfy, wellknown, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
 ---@class mail.known19
 ---@field host_data string? What the lookup said that made the last `hosts` condition hold.
 ---@field host_lookup_deferred boolean Whether the search for the client's name could not be finished; a later try may differ.
@@ -241,7 +241,7 @@
 ---@class mail.known28
 ---@field sender_data string? What the lookup said that made the last `senders` condition hold.
 
--- helo to data, etrn, atrn, expn, vrfy, wellknown
+-- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
 ---@class mail.known29
 ---@field sender_helo_dnssec boolean Whether the answers that verified the HELO name were signed and verified.
 ---@field sender_helo_verified boolean Whether `verify = "helo"` found that the name the client gave belongs to it.
@@ -262,7 +262,7 @@
 ---@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known28, mail.known29, mail.known30
 ---@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known27, mail.known28, mail.known29, mail.known30
 ---@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
+---@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
 ---@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
 ---@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
 ---@class mail.data : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known19, mail.known22, mail.known23, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
@@ -271,8 +271,8 @@
 ---@class mail.expn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
 ---@class mail.vrfy : mail.known1, mail.known3, mail.known7, mail.known8, mail.known11, mail.known14, mail.known15, mail.known19, mail.known24, mail.known29, mail.known30
 ---@class mail.wellknown : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.quit : mail.known1, mail.known30
----@class mail.notquit : mail.known1, mail.known30, mail.known31
+---@class mail.quit : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
+---@class mail.notquit : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30, mail.known31
 ---@class mail.not_smtp_start : mail.known1, mail.known2, mail.known8, mail.known9, mail.known19, mail.known28, mail.known30
 ---@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known8, mail.known9, mail.known10, mail.known19, mail.known26, mail.known27, mail.known28, mail.known30
 ---@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known8, mail.known9, mail.known10, mail.known13, mail.known14, mail.known19, mail.known23, mail.known26, mail.known27, mail.known28, mail.known30

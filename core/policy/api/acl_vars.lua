@@ -14,7 +14,7 @@ family { name = "acl_m_*", type = "any", phases = since "connect", writable = ac
   doc = [[Variables of rules that live as long as the message, in the spool too: string, number or boolean. Nil until they are set.]] }
 
 for _, name in ipairs { "header", "rheader", "bheader", "lheader" } do
-  family { name = name, type = "any", phases = since "mime", group = "message", doc = ({
+  family { name = name, type = "any", phases = since "dkim", group = "message", doc = ({
     header  = "Header fields by name, decoded: `m.header.subject`, `m.header[\"list-id\"]`. Several of one name are joined by newlines. Nil: none.",
     rheader = "Header fields by name, as received.",
     bheader = "Header fields by name, decoded.",

@@ -26,7 +26,7 @@ var { name = "sender_rcvhost", type = "string?", phases = from_start, get = "get
   doc = [[The client as a Received: field shows it: `name ([address] helo=x ident=y)`.]] }
 var { name = "sender_ident", type = "string?", phases = from_start, get = "get_sender_ident", group = "connection",
   doc = [[Login name of the local user who submitted the message.]] }
-var { name = "sender_helo_name", type = "string?", phases = since "helo" + during { "quit", "notquit" }, get = "get_sender_helo_name",
+var { name = "sender_helo_name", type = "string?", phases = since "helo", get = "get_sender_helo_name",
   group = "connection", doc = [[What the client called itself in HELO or EHLO. Nil before the first.]] }
 var { name = "sender_helo_verified", type = "boolean", phases = session "helo", get = "get_sender_helo_verified",
   put = "put_sender_helo_verified", group = "connection",

@@ -1,6 +1,6 @@
 -- The message itself. Getters: core/policy/vars_message.c
 
-local seen = since "mime"       -- its header and body have been received
+local seen = since "dkim"       -- its header and body have been received
 
 var { name = "message_exim_id", also = { "message_id" }, type = "string?", phases = since "mail", get = "get_message_id",
   group = "message", doc = [[Our id of the message, as in `tttttt-ssnnnn-nn`. Nil until it has one.]] }

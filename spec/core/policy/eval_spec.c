@@ -328,6 +328,64 @@ static void an_evaluation_may_be_cancelled_by_what_it_calls(void **state)
     rig_close(&r);
 }
 
+/* ---- variables that are fetched first */
+
+static void the_client_s_name_is_asked_for_when_it_is_read(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "");
+    assert_string_equal(rig_expr(&r, PH_RCPT, "m.sender_host_name, m.sender_fullhost"), "client.example\nclient.example [203.0.113.9]");
+    assert_int_equal(r.conn.host_lookup, LOOKUP_DONE);
+    rig_close(&r);
+
+    rig_open(&r, "");
+    ip_parse(STR("203.0.113.8"), &r.conn.client_ip);
+    assert_string_equal(rig_expr(&r, PH_RCPT, "m.sender_host_name, m.host_lookup_failed"), "nil\ntrue");
+    rig_close(&r);
+
+    /* could not find out is neither a name nor none */
+    rig_open(&r, "");
+    ip_parse(STR("203.0.113.7"), &r.conn.client_ip);
+    rig_expr(&r, PH_RCPT, "m.sender_host_name");
+    assert_int_equal(r.st, ST_AGAIN);
+    assert_string_equal(rig_expr(&r, PH_RCPT, "pcall(function() return m.sender_host_name end) == false, m.host_lookup_deferred"), "true\ntrue");
+    rig_close(&r);
+}
+
+static ssize_t a_body(void *ctx, struct txn *t, uint64_t offset, char *out, size_t n)
+{
+    (void)t;
+    if (ctx)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (offset + i) % 10 == 8 ? '\r' : (offset + i) % 10 == 9 ? '\n' : (char)('0' + (offset + i) / 100);
+    return (ssize_t)n;
+}
+
+static void the_body_is_read_when_it_is_asked_for(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "");
+    r.policy->env.body = a_body;
+    r.txn->body_size = 1000;
+    /* the first and the last 500 bytes, line ends as one space */
+    assert_string_equal(rig_expr(&r, PH_DATA, "#m.message_body, m.message_body:sub(1, 12)"), "450\n00000000 000");
+    assert_string_equal(rig_expr(&r, PH_DATA, "#m.message_body_end, m.message_body_end:sub(-12, -2)"), "450\n99 99999999");
+    rig_close(&r);
+
+    rig_open(&r, "");
+    r.policy->env.body = a_body;
+    r.policy->env.ctx = &r;
+    r.txn->body_size = 29;
+    rig_expr(&r, PH_DATA, "m.message_body");
+    assert_int_equal(r.st, ST_AGAIN);
+    rig_close(&r);
+}
+
 /* ---- an evaluation inside another, and a completion inside another */
 
 static struct rig *inner;
@@ -487,6 +545,8 @@ int main(void)
         cmocka_unit_test(sleeping_takes_the_clock_s_time),
         cmocka_unit_test(every_wait_has_a_deadline),
         cmocka_unit_test(an_evaluation_may_be_cancelled_by_what_it_calls),
+        cmocka_unit_test(the_client_s_name_is_asked_for_when_it_is_read),
+        cmocka_unit_test(the_body_is_read_when_it_is_asked_for),
         cmocka_unit_test(evaluations_nest),
         cmocka_unit_test(a_kept_mail_object_says_that_it_expired),
         cmocka_unit_test(a_kept_coroutine_cannot_steal_an_answer),
