@@ -30,7 +30,7 @@ end
 
 -- The name in `names` (a set, keys are names) that was most likely meant.
 function words.nearest(name, names)
-  local limit = #name <= 3 and 1 or #name <= 8 and 2 or 3
+  local limit = #name <= 1 and 0 or #name <= 3 and 1 or #name <= 8 and 2 or 3
   local best, best_d = nil, limit + 1
   for candidate in pairs(names) do
     if type(candidate) == "string" then
