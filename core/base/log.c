@@ -34,7 +34,7 @@ struct file {
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t more;
-    bool open, stop, reopen;
+    bool open, running, stop, reopen;
     struct log_config c;
     char *ring;
     size_t head, used;          /* of what waits, circular */
@@ -215,6 +215,8 @@ static void *writer(void *unused)
 
     act_as(lg.c.as_uid, lg.c.as_gid);
     pthread_mutex_lock(&lg.lock);
+    lg.running = true;
+    pthread_cond_broadcast(&lg.more);
     for (;;) {
         bool reopen;
 
@@ -252,7 +254,7 @@ static void let_go(void)
     }
     free(lg.ring);
     lg.ring = NULL;
-    lg.open = lg.stop = lg.reopen = false;
+    lg.open = lg.running = lg.stop = lg.reopen = false;
     lg.head = lg.used = 0;
     lg.dropped = lg.told = 0;
 }
@@ -336,6 +338,11 @@ enum status log_open(const struct log_config *c, struct why *why)
         st = why_errno(why, ST_AGAIN, "start the log's writer");
         goto fail;
     }
+    /* A master forks as soon as it has a log: not while a thread is half made. */
+    pthread_mutex_lock(&lg.lock);
+    while (!lg.running)
+        pthread_cond_wait(&lg.more, &lg.lock);
+    pthread_mutex_unlock(&lg.lock);
     lg.open = true;
     return ST_OK;
 

@@ -48,9 +48,21 @@ static uint64_t queue_size(void *ctx)
     return spool_count(e->spool);
 }
 
+/* A worker that dies leaves its notes in the shared page for the next owner of
+ * the shard (design section 3). */
+static void note(void *ctx, unsigned shard, struct msg_id id, bool on)
+{
+    const struct engine *e = ctx;
+
+    if (on)
+        crash_note(e->shared, shard, id);
+    else
+        crash_clear(e->shared, shard, id);
+}
+
 static enum status open_storage(struct engine *e, struct why *why)
 {
-    struct spool_config sc = { .dir = e->cfg.spool_dir, .alert = alert, .alert_ctx = e };
+    struct spool_config sc = { .dir = e->cfg.spool_dir, .alert = alert, .alert_ctx = e, .note = note, .note_ctx = e };
     enum status st;
 
     if (!e->cfg.spool_dir) {

@@ -6,6 +6,7 @@
  * has no room wait in links.c; when one slow destination would take all
  * places, further mail for it is parked here by id, so that other mail passes.
  */
+#include "base/fault.h"
 #include "engine/walk.h"
 
 #include <stdlib.h>
@@ -133,6 +134,7 @@ static enum status walk_load(struct walk *w, struct why *why)
 
     spool_note_active(e->spool, w->id);
     w->noted = true;
+    CRASH_POINT("route.noted");
     st = spool_load(e->spool, w->id, &w->arena, &w->msg, why);
     if (st != ST_OK)
         return st;
