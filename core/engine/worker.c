@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "engine/facts.h"
 #include "engine/ipc.h"
@@ -86,7 +87,7 @@ static void open_log(struct worker *w, const struct policy *p)
 
 /* ---- shards */
 
-struct aside { struct worker *w; struct msg_id id; unsigned deaths; };
+struct aside { struct worker *w; struct msg_id id; unsigned shard, deaths; };
 
 static void on_aside(void *ctx, enum status st, const struct why *why)
 {
@@ -96,10 +97,35 @@ static void on_aside(void *ctx, enum status st, const struct why *why)
         log_line(LOG_MAIN, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
         log_line(LOG_PANIC, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
         shared_count(a->w->c->shared, a->w->c->number, COUNT_set_aside, 1);
-    } else if (st != ST_NONE) {
+        crash_clear(a->w->c->shared, a->shard, a->id);
+    } else {
         log_line(LOG_PANIC, "%s killed %u workers and cannot be set aside: %s", a->id.s, a->deaths, why ? why->text : "");
     }
     free(a);
+}
+
+/* Frozen as it lies: reading its envelope may be what kills. */
+static void freeze(struct worker *w, unsigned shard, struct msg_id id, unsigned deaths)
+{
+    struct arena arena = { 0 };
+    struct spool_msg m = { 0 };
+    struct why why;
+    enum status st = spool_load(engine_spool(w->engine), id, &arena, &m, &why);
+    struct aside *a;
+
+    if (st == ST_OK) {
+        a = malloc(sizeof *a);
+        if (!a)
+            die("out of memory: a message set aside");
+        *a = (struct aside){ w, id, shard, deaths };
+        m.state.flags |= SPOOL_FROZEN;
+        m.state.next_try = clock_wall();        /* of a frozen message: since when */
+        spool_update(engine_spool(w->engine), id, &m.state, on_aside, a);
+        spool_body_close(m.body);
+    } else if (st != ST_AGAIN) {
+        crash_clear(w->c->shared, shard, id);   /* gone, or set aside as damaged */
+    }
+    arena_free(&arena);
 }
 
 /* Design section 3: a message that was at hand when two workers died waits for
@@ -110,18 +136,9 @@ static void set_aside(struct worker *w, unsigned shard)
     unsigned deaths[FOUND_MAX];
     size_t n = crash_found(w->c->shared, shard, id, deaths, FOUND_MAX);
 
-    for (size_t i = 0; i < n; i++) {
-        struct aside *a;
-
-        if (deaths[i] < 2)
-            continue;
-        a = malloc(sizeof *a);
-        if (!a)
-            die("out of memory: a message set aside");
-        *a = (struct aside){ w, id[i], deaths[i] };
-        crash_clear(w->c->shared, shard, id[i]);
-        engine_queue(w->engine, QUEUE_FREEZE, id[i], STR("perigee"), on_aside, a);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (deaths[i] >= 2)
+            freeze(w, shard, id[i], deaths[i]);
 }
 
 /* A shard whose last owner is still dying is locked for a moment. */
