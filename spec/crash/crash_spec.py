@@ -64,6 +64,9 @@ def storm(title, env_for, kill):
         if len(ledger) < ROUNDS * 2:
             raise AssertionError(f"only {len(ledger)} messages flowed")
         twice = len(got) - len(set(got))
+        # a copy is allowed for what was under way when something died (R1.2): connections to the sink, and mailboxes
+        if twice > 60 * ROUNDS:
+            raise AssertionError(f"{twice} delivered twice")
         print(f"# {title}: {len(ledger)} answered 250, none lost, {twice} delivered twice")
     finally:
         for s in senders:
@@ -106,11 +109,37 @@ def points():
     return sorted(found)
 
 
+def recorded_once():
+    """Two recipients of one message; the process dies right after the first result was recorded. What was recorded is
+    not done again, and the other recipient still gets its mail."""
+    sink = Sink()
+    e = Engine(sink=sink.port, env={"PERIGEE_CRASH": "settle.after:1"}, workers=1)
+    try:
+        e.start()
+        e.send("b@example.org", "c@there.example", subject="twice")
+        until(lambda: "settle.after" in e.output() or "died" in e.log() or sink.subjects or e.mails("b"))
+        time.sleep(0.5 * SLOW)
+        e.kill()
+        recorded = [who for who, line in (("b", "=> b <b@"), ("c", "=> c@")) if line in e.log()]
+        e.env = dict(os.environ)
+        e.start()
+        for row in e.run("queue", "list", "--json")[1].splitlines():
+            if json.loads(row)["frozen"]:           # two deaths over it: it was set aside
+                e.run("queue", "thaw", json.loads(row)["id"])
+        same(until(lambda: e.count() == 0 and len(e.mails("b")) > 0 and len(sink.subjects) > 0), True)
+        copies = {"b": len(e.mails("b")), "c": len(sink.subjects)}
+        for who in recorded:
+            same((who, copies[who]), (who, 1))
+    finally:
+        e.close()
+        sink.close()
+
+
 NAMED = points()
 print(f"# seed {SEED}; {len(NAMED)} crash points: {' '.join(NAMED)}")
 case("everything killed at random: what was answered 250 is there", lambda: storm("kill all", lambda r: {}, kill_all))
-case("SF-T3 workers killed at random, between deliveries too: nothing is lost, and a delivery that was recorded is not repeated",
-     lambda: storm("kill workers", lambda r: {}, kill_a_worker))
+case("workers killed at random, their shards dealt to others: nothing is lost", lambda: storm("kill workers", lambda r: {}, kill_a_worker))
+case("SF-T3 killed between two deliveries: the recorded one is not repeated", recorded_once)
 if NAMED:
     case("SF-T2 killed at every named point, leftovers of a crash harm nothing",
          lambda: storm("named points", lambda r: {"PERIGEE_CRASH": f"{NAMED[(r + SEED) % len(NAMED)]}:{5 + r}"}, until_it_falls))

@@ -5,7 +5,7 @@ import os, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
 
-SMALL = "64m"
+SMALL = "300m"
 
 
 def mounted(body, size=SMALL):

@@ -314,7 +314,8 @@ class Sink:
                         if self.delay:
                             time.sleep(self.delay)
                         # remembered before it is answered: what we say we have, we have
-                        if answers.get("dot", "250").startswith("250"):
+                        # (no subject: the lone dot after a 354 that nobody wanted any more, RFC 2920 3.1)
+                        if subject and answers.get("dot", "250").startswith("250"):
                             with self.lock:
                                 self.subjects.append(subject)
                         say("dot", "250 2.0.0 taken")

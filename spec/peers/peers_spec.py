@@ -232,10 +232,10 @@ end }}
 def pipe():
     site = SITE.replace("router.here", PIPE + "router.here")
     with Engine(site=site) as e:
-        e.send("a`touch`&$IFS|'x@pipe.example", subject="piped")
+        e.send("a`touch`&$ifs|'x@pipe.example", subject="piped")
         same(until(lambda: os.path.exists(e.dir + "/arg") and e.count() == 0), True)
         with open(e.dir + "/arg") as f:
-            same(f.read(), "a`touch`&$IFS|'x\n")
+            same(f.read(), "a`touch`&$ifs|'x\n")
         with open(e.dir + "/piped") as f:
             holds(f.read(), "Subject: piped")
 
