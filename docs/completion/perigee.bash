@@ -1,0 +1,50 @@
+# Completion of perigee for bash; printed by `perigee help --completion`.
+
+_perigee()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local verb=${COMP_WORDS[1]} opts=--help
+    local words='serve check reload status stop reopen config hold release route verify smtp filter eval send mailq newaliases test help version queue'
+    local queue='list count show retry freeze thaw remove bounce export import run '
+    case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
+    if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
+    if [ "$verb" = queue ]; then
+        if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "$queue" -- "$cur")); return; fi
+        verb="queue ${COMP_WORDS[2]}"
+    fi
+    case $verb in
+    'serve') opts='--help --rules --spool --workers --foreground --allow-root' ;;
+    'check') opts='--help --rules' ;;
+    'reload') opts='--help --rules --spool' ;;
+    'status') opts='--help --json --rules --spool' ;;
+    'stop') opts='--help --rules --spool --drain' ;;
+    'reopen') opts='--help --rules --spool' ;;
+    'config') opts='--help --json --rules' ;;
+    'queue list') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
+    'queue count') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
+    'queue show') opts='--help --json --rules --spool' ;;
+    'queue retry') opts='--help --rules --spool' ;;
+    'queue freeze') opts='--help --rules --spool' ;;
+    'queue thaw') opts='--help --rules --spool' ;;
+    'queue remove') opts='--help --rules --spool' ;;
+    'queue bounce') opts='--help --rules --spool' ;;
+    'queue export') opts='--help --rules --spool' ;;
+    'queue import') opts='--help --rules --spool' ;;
+    'queue run') opts='--help --rules --spool' ;;
+    'hold') opts='--help --rules --spool' ;;
+    'release') opts='--help --rules --spool' ;;
+    'route') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'smtp') opts='--help --rules --spool --dns --now --seed --dry-run --client' ;;
+    'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase' ;;
+    'send') opts='--help --spool' ;;
+    'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
+    'newaliases') opts='--help' ;;
+    'test') opts='--help --tap --junit --filter' ;;
+    'help') opts='--help --man --completion --guide' ;;
+    'version') opts='--help --json' ;;
+    esac
+    case $cur in -*) COMPREPLY=($(compgen -W "$opts" -- "$cur")) ;; *) COMPREPLY=($(compgen -f -- "$cur")) ;; esac
+}
+complete -F _perigee perigee
