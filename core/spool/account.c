@@ -4,10 +4,10 @@
 
 /* ---- segments' live bytes and tombs */
 
-static struct tomb *tomb_of(struct segment *s, uint32_t gen)
+static struct tomb *tomb_of(struct segment *s, uint32_t born, uint32_t origin)
 {
     for (unsigned i = 0; i < s->ntombs; i++)
-        if (s->tombs[i].gen == gen)
+        if (s->tombs[i].born == born && s->tombs[i].origin == origin)
             return &s->tombs[i];
     if (s->ntombs == s->tombs_cap) {
         s->tombs_cap = s->tombs_cap ? s->tombs_cap * 2 : 8;
@@ -15,7 +15,7 @@ static struct tomb *tomb_of(struct segment *s, uint32_t gen)
         if (!s->tombs)
             die("out of memory");
     }
-    s->tombs[s->ntombs] = (struct tomb){ gen, 0, 0 };
+    s->tombs[s->ntombs] = (struct tomb){ born, origin, 0, 0 };
     return &s->tombs[s->ntombs++];
 }
 
@@ -31,33 +31,44 @@ static void add_live(struct shard *sh, uint32_t gen, int64_t by)
         sh->compact.check = true;
 }
 
-/* The end of a message must outlive every record of the message. Where that
- * lies in the same segment, both go at once. */
-static void add_tomb(struct shard *sh, struct segment *s, uint32_t gen, uint32_t len)
+/* The end of a message must outlive every record of the message. What lies in
+ * the same segment goes with it. A condemned segment may hold a copy whose
+ * flush failed, and which no index knows. */
+bool account_end_needed(const struct shard *sh, const struct segment *s, uint32_t born, uint32_t origin)
+{
+    for (const struct segment *o = sh->segs; o; o = o->next)
+        if (o != s && o->use != SEG_FREE && o->head.gen >= born && (o->head.gen <= origin || o->use == SEG_CONDEMNED))
+            return true;
+    return false;
+}
+
+static void add_tomb(struct shard *sh, struct segment *s, const struct entry *e)
 {
     struct tomb *t;
 
-    if (gen == 0 || gen == s->head.gen || !shard_segment(sh, gen))
+    if (!account_end_needed(sh, s, e->born, e->origin))
         return;
-    t = tomb_of(s, gen);
-    t->bytes += len;
-    t->staged += len;
-    s->live += len;
+    t = tomb_of(s, e->born, e->origin);
+    t->bytes += e->len;
+    t->staged += e->len;
+    s->live += e->len;
     s->dirty = true;
 }
 
 void account_forget_tombs(struct shard *sh, uint32_t gen)
 {
     for (struct segment *s = sh->segs; s; s = s->next)
-        for (unsigned i = 0; i < s->ntombs; i++)
-            if (s->tombs[i].gen == gen) {
-                s->live -= s->tombs[i].bytes;
-                s->live_was = s->live;
-                s->dirty = true;
-                s->tombs[i] = s->tombs[--s->ntombs];
-                sh->compact.check = true;
-                break;
-            }
+        for (unsigned i = s->ntombs; i-- > 0;) {
+            struct tomb *t = &s->tombs[i];
+
+            if (gen < t->born || account_end_needed(sh, s, t->born, t->origin))
+                continue;
+            s->live -= t->bytes;
+            s->live_was = s->live;
+            s->dirty = true;
+            *t = s->tombs[--s->ntombs];
+            sh->compact.check = true;
+        }
 }
 
 static void put32(struct buf *out, uint32_t v)
@@ -80,21 +91,22 @@ void account_segment_put(const struct segment *s, struct buf *out)
     put32(out, s->file);
     put32(out, (uint32_t)(s->live < 0 ? 0 : s->live));
     for (unsigned i = 0; i < s->ntombs; i++) {
-        put32(out, s->tombs[i].gen);
+        put32(out, s->tombs[i].born);
+        put32(out, s->tombs[i].origin);
         put32(out, s->tombs[i].bytes);
     }
 }
 
 bool account_segment_get(struct str bytes, struct segment *s)
 {
-    if (bytes.n < 8 || bytes.n % 8 || take32(&bytes) != s->file)
+    if (bytes.n < 8 || (bytes.n - 8) % 12 || take32(&bytes) != s->file)
         return false;
     s->live = s->live_was = take32(&bytes);
     s->ntombs = 0;
     while (bytes.n) {
-        uint32_t gen = take32(&bytes);
+        uint32_t born = take32(&bytes), origin = take32(&bytes);
 
-        tomb_of(s, gen)->bytes = take32(&bytes);
+        tomb_of(s, born, origin)->bytes = take32(&bytes);
     }
     return true;
 }
@@ -184,7 +196,7 @@ static enum status apply_message(struct shard *sh, struct segment *s, const stru
     r.gen = s->head.gen;
     r.at = e->at;
     r.len = e->len;
-    r.prev = e->prev;
+    r.born = e->type == REC_COPY ? e->born : s->head.gen;
     add_live(sh, r.gen, r.len);
     return index_put(sh->index, &r, was, why);
 }
@@ -224,11 +236,8 @@ enum status account_apply(struct shard *sh, struct segment *s, const struct entr
     *ended = false;
     if (e->type == REC_IDS || (message ? mode == ACCOUNT_STATES : mode == ACCOUNT_MESSAGES))
         return ST_OK;
-    if (e->gone) {
-        add_tomb(sh, s, e->origin, e->len);
-        if (e->prev != e->origin)
-            add_tomb(sh, s, e->prev, e->len);
-    }
+    if (e->gone)
+        add_tomb(sh, s, e);
     st = index_find(sh->index, e->time, e->counter, &row, why);
     if (st == ST_NONE && message)
         return apply_message(sh, s, e, NULL, mode, why);

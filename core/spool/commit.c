@@ -43,21 +43,19 @@ static struct rec rec_of(const struct request *r)
         .type = r->entry.type, .large = r->entry.large, .gone = r->entry.gone,
         .time = r->entry.time, .counter = r->entry.counter,
         .meta_len = (uint32_t)(r->text.n + r->body.n - REC_HEAD - r->body_len), .body_len = r->body_len,
-        .origin = r->entry.origin, .prev = r->entry.prev,
+        .origin = r->entry.origin, .born = r->entry.born,
     };
 }
 
-/* An end must name every generation that may hold the message's record, also
+/* An end must name every generation that may hold a record of the message, also
  * one that compaction puts there with this very group. */
 static void name_origins(struct request *r, const struct group *before, const struct row *row)
 {
+    r->entry.born = row->born;
     r->entry.origin = row->gen;
-    r->entry.prev = row->prev;
     for (const struct request *c = before->first; c; c = c->next)
-        if (c->copied_from && c->entry.type == REC_COPY && c->entry.counter == r->entry.counter && c->entry.time == r->entry.time) {
-            r->entry.origin = r->sh->active ? r->sh->active->head.gen : 0;
-            r->entry.prev = c->copied_from;
-        }
+        if (c->copied_from && c->entry.type == REC_COPY && c->entry.counter == r->entry.counter && c->entry.time == r->entry.time)
+            r->entry.origin = r->sh->active->head.gen;
 }
 
 /* Once for each: checksums of the body and the length. */
@@ -382,7 +380,7 @@ static struct request *ends_of_abandoned(struct shard *sh)
         r = request_new(sh, REC_STATE, a.id);
         state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
         r->entry.gone = r->no_row = r->internal = true;
-        r->entry.origin = a.gen;
+        r->entry.born = r->entry.origin = a.gen;
         r->next = list;
         list = r;
     }

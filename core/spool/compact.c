@@ -77,12 +77,8 @@ static enum live is_live(struct shard *sh, const struct segment *s, const struct
     /* No index tells that an end was moved: the first pass moves all of them. */
     if (e->gone && sh->compact.again)
         return DEAD;
-    if (e->gone) {
-        bool origin = e->origin != s->head.gen && shard_segment(sh, e->origin);
-        bool prev = e->prev != s->head.gen && shard_segment(sh, e->prev);
-
-        return origin || prev ? LIVE : DEAD;
-    }
+    if (e->gone)
+        return account_end_needed(sh, s, e->born, e->origin) ? LIVE : DEAD;
     st = index_get(sh->index, e->time, e->counter, row, NULL);
     if (st != ST_OK)
         return st == ST_NONE ? DEAD : UNKNOWN;
@@ -92,7 +88,7 @@ static enum live is_live(struct shard *sh, const struct segment *s, const struct
 }
 
 /* The record as it lies there, with room for a new header; NULL: unreadable. */
-static struct request *copy_of(struct shard *sh, const struct segment *s, const struct entry *e)
+static struct request *copy_of(struct shard *sh, const struct segment *s, const struct entry *e, const struct row *row)
 {
     bool message = e->type == REC_MESSAGE || e->type == REC_COPY;
     struct request *r = request_new(sh, message ? REC_COPY : e->type, (struct id_parts){ e->time, e->counter, sh->n });
@@ -114,7 +110,7 @@ static struct request *copy_of(struct shard *sh, const struct segment *s, const 
     r->entry.large = e->large;
     r->entry.gone = e->gone;
     r->entry.origin = e->origin;
-    r->entry.prev = message ? s->head.gen : e->prev;
+    r->entry.born = message ? row->born : e->born;
     r->entry.received = e->received;
     r->entry.next_try = e->next_try;
     r->entry.flags = e->flags;
@@ -183,7 +179,7 @@ struct request *compact_more(struct shard *sh, uint64_t budget)
         }
         if (live == DEAD)
             continue;
-        r = copy_of(sh, c->from, &e);
+        r = copy_of(sh, c->from, &e, &row);
         if (r)
             c->moved = true;
         else if (!(r = cannot_move(sh, c->from, &e, &row)))

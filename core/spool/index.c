@@ -31,7 +31,7 @@ struct index {
 
 /* As kept: host byte order, since the file never leaves this boot. */
 struct kept_row {
-    uint32_t gen, at, len, state_gen, state_at, state_len, prev, flags, pending, large;
+    uint32_t gen, at, len, state_gen, state_at, state_len, born, flags, pending, large;
     int64_t received, next_try;
     uint64_t size;
 };
@@ -102,7 +102,7 @@ static bool row_read(MDB_val k, MDB_val v, struct row *r)
         .time = get_be(k.mv_data, 5), .counter = get_be((unsigned char *)k.mv_data + 5, 5),
         .gen = d.gen, .at = d.at, .len = d.len,
         .state_gen = d.state_gen, .state_at = d.state_at, .state_len = d.state_len,
-        .prev = d.prev, .flags = d.flags, .pending = d.pending, .large = d.large,
+        .born = d.born, .flags = d.flags, .pending = d.pending, .large = d.large,
         .received = d.received, .next_try = d.next_try, .size = d.size,
         .summary = { (char *)v.mv_data + sizeof d, v.mv_size - sizeof d },
     };
@@ -508,7 +508,7 @@ enum status index_put(struct index *ix, const struct row *r, const struct row *w
 
     memset(&out.d, 0, sizeof out.d);
     out.d = (struct kept_row){
-        r->gen, r->at, r->len, r->state_gen, r->state_at, r->state_len, r->prev, r->flags, r->pending, r->large,
+        r->gen, r->at, r->len, r->state_gen, r->state_at, r->state_len, r->born, r->flags, r->pending, r->large,
         r->received, r->next_try, r->size,
     };
     memcpy(out.summary, r->summary.p, r->summary.n);

@@ -25,7 +25,7 @@ struct row {
     uint64_t time, counter;         /* the id, without the shard */
     uint32_t gen, at, len;          /* its message record */
     uint32_t state_gen, state_at, state_len;    /* its last state record; gen 0: the message record's */
-    uint32_t prev;                  /* a generation that may still hold an older copy */
+    uint32_t born;                  /* the generation it was first written in: copies lie between it and gen */
     bool large;
     uint32_t flags, pending;
     int64_t received, next_try;

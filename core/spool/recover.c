@@ -71,14 +71,27 @@ static struct segment *find_unsealed(const struct shard *sh)
     return NULL;
 }
 
-/* From the start each time: to free one may remove another from the list. */
+static uint32_t last_gen(const struct shard *sh)
+{
+    uint32_t gen = 0;
+
+    for (const struct segment *s = sh->segs; s; s = s->next)
+        if (s->use != SEG_FREE && s->head.gen > gen)
+            gen = s->head.gen;
+    return gen;
+}
+
+/* From the start each time: to free one may remove another from the list. One
+ * that is not the last was condemned; what its failed group left there is not
+ * to be believed later. */
 static void seal_unsealed(struct shard *sh)
 {
+    uint32_t last = last_gen(sh);
     struct segment *s;
     struct why why;
 
     while ((s = find_unsealed(sh)) != NULL) {
-        if (s->stuck)
+        if (s->stuck || s->head.gen < last)
             s->use = SEG_CONDEMNED;
         else if (s->dir.n == 0)
             shard_free_segment(sh, s);

@@ -26,9 +26,10 @@ enum seg_use {
     SEG_CONDEMNED       /* a write or flush failed: read from, never written again */
 };
 
-/* Ends of messages in this segment that must be known as long as generation
- * gen is there, since the message's record lies in it. They count as live. */
-struct tomb { uint32_t gen, bytes, staged; };
+/* Ends of messages in this segment that must be known as long as a generation
+ * of the range is there, since records of the messages lie in it. They count as
+ * live. */
+struct tomb { uint32_t born, origin, bytes, staged; };
 
 struct segment {
     struct segment *next;

@@ -158,7 +158,7 @@ void rec_put(const struct rec *r, char out[REC_HEAD])
     put32(out + 44, r->body_len);
     put32(out + 48, r->meta_crc);
     put32(out + 52, r->origin);
-    put32(out + 56, r->prev);
+    put32(out + 56, r->born);
     put32(out + 60, r->group);
     put32(out + CRC_AT, sum_around(out, REC_HEAD));
 }
@@ -176,7 +176,7 @@ enum wire_read rec_get(const char in[REC_HEAD], struct rec *r)
         .gen = get32(in + 8), .tag = get64(in + 16),
         .time = get64(in + 24), .counter = get64(in + 32),
         .meta_len = get32(in + 40), .body_len = get32(in + 44), .meta_crc = get32(in + 48),
-        .origin = get32(in + 52), .prev = get32(in + 56),
+        .origin = get32(in + 52), .born = get32(in + 56),
         .group = get32(in + 60),
     };
     if (type < REC_MESSAGE || type > REC_IDS || in[6] & ~(FLAG_LARGE | FLAG_GONE))
@@ -319,7 +319,7 @@ void entry_put(const struct entry *e, struct buf *out)
     put32(p + 4, e->at);
     put32(p + 8, e->len);
     put32(p + 12, e->origin);
-    put32(p + 16, e->prev);
+    put32(p + 16, e->born);
     put32(p + 20, e->flags);
     put64(p + 24, e->time);
     put64(p + 32, e->counter);
@@ -343,7 +343,7 @@ bool entry_get(struct str *in, struct entry *e)
         return false;
     *e = (struct entry){
         .type = (enum rec_type)p[0], .large = p[1] & FLAG_LARGE, .gone = p[1] & FLAG_GONE,
-        .at = get32(p + 4), .len = get32(p + 8), .origin = get32(p + 12), .prev = get32(p + 16),
+        .at = get32(p + 4), .len = get32(p + 8), .origin = get32(p + 12), .born = get32(p + 16),
         .flags = get32(p + 20), .time = get64(p + 24), .counter = get64(p + 32),
         .received = (int64_t)get64(p + 40), .next_try = (int64_t)get64(p + 48),
         .size = get64(p + 56), .pending = get32(p + 64),
@@ -362,7 +362,7 @@ bool entry_of(const struct rec *r, uint32_t at, struct str meta, struct entry *e
 
     *e = (struct entry){
         .type = r->type, .large = r->large, .gone = r->gone, .at = at, .len = (uint32_t)rec_size(r),
-        .origin = r->origin, .prev = r->prev, .time = r->time, .counter = r->counter,
+        .origin = r->origin, .born = r->born, .time = r->time, .counter = r->counter,
     };
     switch (r->type) {
     case REC_MESSAGE:

@@ -78,7 +78,7 @@ struct rec {
     uint64_t time, counter;         /* the id; REC_IDS: counter is the limit */
     uint32_t meta_len, body_len;    /* bytes that follow the header */
     uint32_t meta_crc;
-    uint32_t origin, prev;          /* generations that hold or may still hold the message's record */
+    uint32_t born, origin;          /* generations between which the message's records lie */
     uint32_t group;                 /* records flushed together; grows within a segment */
 };
 void rec_put(const struct rec *r, char out[REC_HEAD]);
@@ -119,7 +119,7 @@ struct entry {
     enum rec_type type;
     bool large, gone;
     uint32_t at, len;               /* rec_size */
-    uint32_t origin, prev;
+    uint32_t born, origin;
     uint64_t time, counter;
     int64_t received, next_try;
     uint64_t size;                  /* header section + body; REC_IDS: nothing */

@@ -67,7 +67,7 @@ static const struct seg_head a_head = { .shard = 7, .gen = 12, .tag = 0x11223344
 static const struct seg_foot a_foot = { .gen = 12, .tag = 99, .dir_at = 8192, .dir_len = 720, .dir_crc = 0xdeadbeef };
 static const struct rec a_rec = {
     .type = REC_MESSAGE, .large = false, .gen = 5, .tag = 77, .time = 1795272421, .counter = 41,
-    .meta_len = 100, .body_len = 4000, .meta_crc = 1, .origin = 2, .prev = 3, .group = 9,
+    .meta_len = 100, .body_len = 4000, .meta_crc = 1, .origin = 2, .born = 3, .group = 9,
 };
 
 static void no_bit_of_head_foot_or_record_can_change_unseen(void **state)
@@ -97,7 +97,7 @@ static void no_bit_of_head_foot_or_record_can_change_unseen(void **state)
     rec_put(&a_rec, rec);
     assert_int_equal(rec_get(rec, &r), WIRE_OK);
     assert_true(r.type == REC_MESSAGE && r.gen == 5 && r.tag == 77 && r.time == a_rec.time && r.counter == 41 && r.meta_len == 100
-                && r.body_len == 4000 && r.meta_crc == 1 && r.origin == 2 && r.prev == 3 && r.group == 9 && !r.gone && !r.large);
+                && r.body_len == 4000 && r.meta_crc == 1 && r.origin == 2 && r.born == 3 && r.group == 9 && !r.gone && !r.large);
     assert_int_equal(rec_size(&r), 4176);
     for (int bit = 0; bit < REC_HEAD * 8; bit++) {
         rec[bit / 8] = (char)(rec[bit / 8] ^ 1 << bit % 8);
@@ -176,7 +176,7 @@ static void a_meta_cut_anywhere_is_refused(void **state)
 static void a_directory_cut_anywhere_gives_only_whole_entries(void **state)
 {
     struct entry e = {
-        .type = REC_STATE, .gone = true, .at = 4096, .len = 96, .origin = 3, .prev = 2, .time = 9, .counter = 10,
+        .type = REC_STATE, .gone = true, .at = 4096, .len = 96, .origin = 3, .born = 2, .time = 9, .counter = 10,
         .received = 1, .next_try = -2, .size = 3, .flags = 4, .pending = 5, .summary = STR("who"),
     }, out;
     struct buf b = { 0 };
@@ -192,7 +192,7 @@ static void a_directory_cut_anywhere_gives_only_whole_entries(void **state)
             got++;
         assert_int_equal(got, n / entry_size(&e));
     }
-    assert_true(out.type == REC_STATE && out.gone && !out.large && out.at == 4096 && out.len == 96 && out.origin == 3 && out.prev == 2
+    assert_true(out.type == REC_STATE && out.gone && !out.large && out.at == 4096 && out.len == 96 && out.origin == 3 && out.born == 2
                 && out.time == 9 && out.counter == 10 && out.received == 1 && out.next_try == -2 && out.size == 3 && out.flags == 4
                 && out.pending == 5 && str_same(out.summary, STR("who")));
     buf_free(&b);
