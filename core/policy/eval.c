@@ -20,6 +20,7 @@ static struct eval *eval_new(struct policy *p)
     if (!e)
         die("out of memory");
     e->policy = p;
+    e->slot = ++p->slots;
     e->next = p->all;
     p->all = e;
     return e;
@@ -152,7 +153,6 @@ struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entr
     e->cancelled = e->json = e->explain = false;
     e->txn = t ? t : p->nothing;
     e->phase = ph;
-    e->addr = NULL;
     e->own_addr = e->txn->addr;
     e->host = e->txn->host;
     e->event = e->txn->event;

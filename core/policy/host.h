@@ -72,11 +72,12 @@ struct policy {
     int entry[ENTRY_COUNT];         /* registry references */
     int phase_ref[PH_COUNT];
     const void *box_meta;           /* the metatable of mail objects */
-    int rows_ref, box_ref, again_ref, list_ref, view_ref;
+    int rows_ref, current_ref, box_ref, again_ref, list_ref, view_ref;
     struct val *opts;
     uint32_t acls;
     struct map *transports, *events;
 
+    int slots;
     struct eval *idle, *bare, *all; /* with a coroutine ready, without one; all there are */
     unsigned nidle;
     struct eval *running;
@@ -114,12 +115,12 @@ struct eval {
     struct policy *policy;
     lua_State *co;                  /* NULL while in the pool without one */
     int ref;
+    int slot;                       /* where its mail object is in the table of current ones */
     uint64_t serial;                /* a box made for an earlier serial has expired */
     struct eval *next_idle, *next;
     bool open, cancelled, inside;   /* inside: its coroutine runs now */
     struct txn *txn;
     enum phase phase;
-    struct at_address *addr;        /* of the view that is current; NULL: own_addr */
     struct at_address *own_addr;    /* what the transaction was about when it was asked; */
     struct at_host *host;           /* the engine may ask about another before this is done */
     struct at_event *event;
@@ -165,8 +166,12 @@ struct box {                                /* what Lua holds as m */
 void gate_open(lua_State *L);               /* metatables and the table of rows */
 void gate_push(lua_State *L);               /* the function that reads m.NAME */
 void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr);
+void box_push_own(struct eval *e);          /* the evaluation's own, which host.current gives */
 struct box *box_arg(lua_State *L, int arg);
 extern const luaL_Reg gate_functions[];
+/* ---- view.c */
+void views_push(lua_State *L);              /* metatables of m.header and its like, by name */
+void list_metatable_push(lua_State *L);     /* of lists: tostring is Exim's colon list */
 
 /* ---- strings.c: string and table functions with limits (R8.3) */
 extern const luaL_Reg string_functions[], table_functions[];

@@ -11,12 +11,6 @@
 
 static const char LATER[] = "451 4.3.0 temporary local problem, please try again later";
 
-/* m for an evaluation that has just been opened: behind the function and what was pushed since. */
-static void push_m(struct eval *e)
-{
-    box_push(e->co, e, e->phase, NULL);
-}
-
 static void push_phase(struct eval *e)
 {
     lua_rawgeti(e->co, LUA_REGISTRYINDEX, e->policy->phase_ref[e->phase]);
@@ -110,7 +104,7 @@ struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done
     e->done.acl = done;
     e->ctx = ctx;
     push_phase(e);
-    push_m(e);
+    box_push_own(e);
     return eval_run(e, 2);
 }
 
@@ -133,7 +127,7 @@ static struct eval *open_option(struct policy *p, int opt, struct txn *t, enum e
 
     e->opt = opt;
     lua_pushstring(e->co, policy_opt_row(opt)->name);
-    push_m(e);
+    box_push_own(e);
     return e;
 }
 
@@ -258,7 +252,7 @@ struct eval *policy_route_explain(struct policy *p, struct txn *t, struct str ad
     e->out = out;
     e->explain = out != NULL;
     e->name = arena_dup(&e->arena, address);
-    push_m(e);
+    box_push_own(e);
     push_str(e->co, e->name);
     if (out) {
         lua_newtable(e->co);
@@ -354,7 +348,7 @@ struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, 
     e->ctx = ctx;
     e->name = arena_dup(&e->arena, name);
     push_str(e->co, e->name);
-    push_m(e);
+    box_push_own(e);
     return eval_run(e, 2);
 }
 
@@ -394,7 +388,7 @@ struct eval *policy_retry(struct policy *p, struct txn *t, struct str address, s
 
     e->done.retry = done;
     e->ctx = ctx;
-    push_m(e);
+    box_push_own(e);
     push_str(e->co, address);
     push_str(e->co, host);
     push_str(e->co, error);
@@ -447,7 +441,7 @@ struct eval *policy_event(struct policy *p, const char *name, struct txn *t, str
     e->done.event = done;
     e->ctx = ctx;
     push_str(e->co, ev->name);
-    push_m(e);
+    box_push_own(e);
     push_str(e->co, ev->data);
     lua_pushinteger(e->co, defer_errno);
     return eval_run(e, 4);
@@ -527,6 +521,6 @@ struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct 
     e->out = out;
     e->json = json;
     push_str(e->co, code);
-    push_m(e);
+    box_push_own(e);
     return eval_run(e, 2);
 }

@@ -438,6 +438,24 @@ static void a_kept_mail_object_says_that_it_expired(void **state)
     rig_close(&r);
 }
 
+/* What check.NAME asks about is the address a router asks about, not the recipient. */
+static void conditions_ask_about_the_address_being_routed(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "domainlist.local_domains = { 'example.org' }\n"
+                 "router.moved { driver = 'redirect', domains = 'old.example', data = 'ann@example.org' }\n"
+                 "router.here { driver = 'accept', condition = function(m) return check.domains('+local_domains') end, transport = 'x' }\n"
+                 "transport.x { driver = 'appendfile', maildir_format = true, directory = '/x' }\n"
+                 "acl.rcpt(function(m) return deny(tostring(check.verify('recipient')) .. tostring(check.domains('+local_domains'))) end)");
+    txn_at(r.txn, STR("b@old.example"), &r.at);
+    rig_acl(&r, PH_RCPT);
+    assert_string_equal(r.log, "");
+    assert_string_equal(r.text, "truefalse");
+    rig_close(&r);
+}
+
 static void a_kept_coroutine_cannot_steal_an_answer(void **state)
 {
     struct rig r;
@@ -549,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_body_is_read_when_it_is_asked_for),
         cmocka_unit_test(evaluations_nest),
         cmocka_unit_test(a_kept_mail_object_says_that_it_expired),
+        cmocka_unit_test(conditions_ask_about_the_address_being_routed),
         cmocka_unit_test(a_kept_coroutine_cannot_steal_an_answer),
         cmocka_unit_test(two_generations_live_side_by_side),
         cmocka_unit_test(many_wait_at_once),
