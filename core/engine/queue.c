@@ -228,7 +228,7 @@ static bool busy(void *ctx, struct msg_id id)
 {
     struct due *d = ctx;
 
-    return queue_has(d->e, id) || links_parked(d->e, id);
+    return queue_has(d->e, id) || links_parked(d->e, id) || crash_is_aside(d->e->shared, id);
 }
 
 static void due_row(void *ctx, const struct spool_row *r)

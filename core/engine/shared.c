@@ -19,7 +19,7 @@ struct row {
     _Atomic uint16_t held[WORKERS_MAX]; /* each written by its worker alone */
 };
 
-enum crash_state { CRASH_FREE, CRASH_NOTED, CRASH_FOUND };
+enum crash_state { CRASH_FREE, CRASH_NOTED, CRASH_FOUND, CRASH_ASIDE };
 struct crash_slot {
     _Atomic uint32_t state;
     uint32_t deaths;
@@ -32,6 +32,7 @@ struct shared {
     struct { _Alignas(64) _Atomic int64_t n[COUNT_COUNT]; } count[COLUMNS];
     struct { _Alignas(64) _Atomic int64_t ms; } beat[WORKERS_MAX];
     struct row row[SLOT_ROWS];
+    _Atomic unsigned asides;            /* slots being set aside; nearly always 0 */
     struct crash_slot crash[SHARDS_MAX][CRASH_SLOTS];
 };
 
@@ -274,8 +275,30 @@ void crash_clear(struct shared *s, unsigned shard, struct msg_id id)
 {
     struct crash_slot *c = shard < SHARDS_MAX ? crash_slot_of(s, shard, &id) : NULL;
 
-    if (c)
-        atomic_store(&c->state, CRASH_FREE);
+    if (c && atomic_exchange(&c->state, CRASH_FREE) == CRASH_ASIDE)
+        atomic_fetch_sub(&s->asides, 1);
+}
+
+void crash_aside(struct shared *s, unsigned shard, struct msg_id id)
+{
+    struct crash_slot *c = shard < SHARDS_MAX ? crash_slot_of(s, shard, &id) : NULL;
+
+    if (c && atomic_exchange(&c->state, CRASH_ASIDE) != CRASH_ASIDE)
+        atomic_fetch_add(&s->asides, 1);
+}
+
+bool crash_is_aside(const struct shared *s, struct msg_id id)
+{
+    if (atomic_load(&s->asides) == 0)
+        return false;
+    for (unsigned n = 0; n < SHARDS_MAX; n++)
+        for (unsigned i = 0; i < CRASH_SLOTS; i++) {
+            const struct crash_slot *c = &s->crash[n][i];
+
+            if (atomic_load(&c->state) == CRASH_ASIDE && memcmp(c->id.s, id.s, MSG_ID_LEN) == 0)
+                return true;
+        }
+    return false;
 }
 
 /* A found one keeps its deaths until its message gets through a note unharmed. */
@@ -286,8 +309,12 @@ size_t crash_found(struct shared *s, unsigned shard, struct msg_id *ids, unsigne
     for (unsigned i = 0; shard < SHARDS_MAX && i < CRASH_SLOTS && n < max; i++) {
         struct crash_slot *c = &s->crash[shard][i];
 
-        if (atomic_load(&c->state) != CRASH_NOTED)
+        unsigned state = atomic_load(&c->state);
+
+        if (state != CRASH_NOTED && state != CRASH_ASIDE)
             continue;
+        if (state == CRASH_ASIDE)       /* its owner died before that was on disk: once more */
+            atomic_fetch_sub(&s->asides, 1);
         c->deaths++;
         atomic_store(&c->state, CRASH_FOUND);
         ids[n] = c->id;

@@ -9,6 +9,7 @@
 #ifndef ENGINE_SHARED_H
 #define ENGINE_SHARED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/str.h"
 #include "mail/txn.h"
@@ -60,6 +61,9 @@ bool slot_wanted(const struct shared *s, struct str destination);
 /* ---- crash slots: the messages a shard's owner is parsing, routing or handing to a rule now */
 void crash_note(struct shared *s, unsigned shard, struct msg_id id);
 void crash_clear(struct shared *s, unsigned shard, struct msg_id id);
+/* It is being set aside: nobody touches it until crash_clear. */
+void crash_aside(struct shared *s, unsigned shard, struct msg_id id);
+bool crash_is_aside(const struct shared *s, struct msg_id id);
 /* After a death, by the next owner: ids found noted since the last call; each has its death count raised. Two: set aside. */
 size_t crash_found(struct shared *s, unsigned shard, struct msg_id *ids, unsigned *deaths, size_t max);
 

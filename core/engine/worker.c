@@ -97,10 +97,10 @@ static void on_aside(void *ctx, enum status st, const struct why *why)
         log_line(LOG_MAIN, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
         log_line(LOG_PANIC, "%s set aside frozen: %u workers died over it", a->id.s, a->deaths);
         shared_count(a->w->c->shared, a->w->c->number, COUNT_set_aside, 1);
-        crash_clear(a->w->c->shared, a->shard, a->id);
     } else {
         log_line(LOG_PANIC, "%s killed %u workers and cannot be set aside: %s", a->id.s, a->deaths, why ? why->text : "");
     }
+    crash_clear(a->w->c->shared, a->shard, a->id);
     free(a);
 }
 
@@ -120,6 +120,7 @@ static void freeze(struct worker *w, unsigned shard, struct msg_id id, unsigned 
         *a = (struct aside){ w, id, shard, deaths };
         m.state.flags |= SPOOL_FROZEN;
         m.state.next_try = clock_wall();        /* of a frozen message: since when */
+        crash_aside(w->c->shared, shard, id);
         spool_update(engine_spool(w->engine), id, &m.state, on_aside, a);
         spool_body_close(m.body);
     } else if (st != ST_AGAIN) {

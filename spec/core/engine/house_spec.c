@@ -132,6 +132,7 @@ static void wait_up(unsigned workers)
         return;
     }
     show_log();
+    kill(h.master, SIGKILL);        /* a failed setup has no teardown */
     fail_msg("the engine does not come up");
 }
 

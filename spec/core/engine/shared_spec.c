@@ -145,6 +145,27 @@ static void a_message_found_after_two_deaths_says_so(void **state)
     shared_free(s);
 }
 
+static void what_is_being_set_aside_is_known_to_all(void **state)
+{
+    struct shared *s = shared_new(1);
+    struct msg_id id = { "1xUQe2-0100AB-15" }, found[8];
+    unsigned deaths[8];
+    (void)state;
+
+    assert_false(crash_is_aside(s, id));
+    crash_note(s, 3, id);
+    assert_int_equal(crash_found(s, 3, found, deaths, 8), 1);
+    crash_aside(s, 3, id);
+    assert_true(crash_is_aside(s, id));
+    assert_int_equal(crash_found(s, 3, found, deaths, 8), 1);   /* died again before it was done */
+    assert_int_equal(deaths[0], 2);
+    assert_false(crash_is_aside(s, id));
+    crash_aside(s, 3, id);
+    crash_clear(s, 3, id);
+    assert_false(crash_is_aside(s, id));
+    shared_free(s);
+}
+
 static void a_beat_may_lie_ahead(void **state)
 {
     struct shared *s = shared_new(1);
@@ -166,6 +187,7 @@ int main(void)
         cmocka_unit_test(rows_are_used_again_and_a_full_page_limits_nobody),
         cmocka_unit_test(processes_never_hold_more_than_the_limit),
         cmocka_unit_test(a_message_found_after_two_deaths_says_so),
+        cmocka_unit_test(what_is_being_set_aside_is_known_to_all),
         cmocka_unit_test(a_beat_may_lie_ahead),
     };
 
