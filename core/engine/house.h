@@ -1,7 +1,7 @@
 /*
  * house - the master's own insides, shared by its files
  *
- * master.c starts and ends; staff.c keeps workers alive; shards.c says who has
+ * master.c starts and ends, begin.c is what comes first; staff.c keeps workers alive; shards.c says who has
  * which shard; ports.c listens; reload.c changes the rules; control.c answers
  * operators. Nobody else includes this.
  */
@@ -78,6 +78,9 @@ struct house {
     int exit_status;
     int ready_fd;               /* -1, or where a waiting parent reads our exit status */
 };
+
+/* ---- begin.c */
+int begin_house(struct house *h);               /* 0, or the exit status and it said why */
 
 /* ---- staff.c */
 void staff_init(struct house *h);
