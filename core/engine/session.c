@@ -129,11 +129,32 @@ static void ended_now(void *ctx)
     session_free(s);
 }
 
+/* What came and went: Exim's line for a session that brought no mail, and the
+ * end of a connection whose beginning was logged. */
+static void log_end(struct session *s)
+{
+    struct buf *line = &s->e->line;
+    bool no_mail = s->srv && s->conn.transactions == 0 && log_sel_has(s->set->log, LS_smtp_no_mail);
+
+    if (s->quiet || !(no_mail || log_sel_has(s->set->log, LS_smtp_connection)))
+        return;
+    buf_add(line, no_mail ? STR("no MAIL in SMTP connection from ") : STR("SMTP connection from "));
+    logline_peer(line, s->set->log, &s->conn);
+    if (!no_mail)
+        buf_addf(line, " %s", s->conn.notquit_reason ? "lost" : "closed by QUIT");
+    buf_add(line, STR(" D="));
+    logline_time(line, s->set->log, clock_wall_us() - s->conn.since_us);
+    for (unsigned i = s->conn.history_n > HISTORY_MAX ? s->conn.history_n - HISTORY_MAX : 0, first = i; no_mail && i < s->conn.history_n; i++)
+        buf_addf(line, "%s%s", i == first ? " C=" : ",", s->conn.history[i % HISTORY_MAX]);
+    engine_log(s->e, LOG_MAIN, STR(""));
+}
+
 static void finish(struct session *s)
 {
     if (s->ending)
         return;
     s->ending = true;
+    log_end(s);
     timer_clear(s->e->loop, &s->deadline);
     if (!s->st && !s->lost)
         return;                 /* the caller of a bytes session closes it */
