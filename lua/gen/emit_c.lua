@@ -14,7 +14,9 @@ end
 
 local function c_name(name) return (name:gsub("[^%w]", "_")) end
 
-local VAR_TYPE = { string = "VAL_STR", integer = "VAL_INT", number = "VAL_NUM", boolean = "VAL_BOOL", list = "VAL_LIST", cert = "VAL_STR" }
+local VAR_TYPE = {
+  string = "VAL_STR", integer = "VAL_INT", number = "VAL_NUM", boolean = "VAL_BOOL", list = "VAL_LIST", cert = "VAL_STR",
+}
 local OPTION_TYPE = {
   string = "VAL_STR", boolean = "VAL_BOOL", integer = "VAL_INT", size = "VAL_INT", time = "VAL_INT", octal = "VAL_INT",
   fixed = "VAL_NUM", list = "VAL_LIST", hostlist = "VAL_LIST", domainlist = "VAL_LIST", addresslist = "VAL_LIST",
@@ -109,8 +111,8 @@ local function emit_options(tables)
     end
     table.insert(h, ("\nenum %s {\n%s    %s_COUNT\n};\nextern const struct option_row %s_rows[%s_COUNT + 1];\n"):format(
       enum, table.concat(names), prefix, enum, prefix))
-    table.insert(body, ("\nconst struct option_row %s_rows[%s_COUNT + 1] = {\n%s    { { NULL, NULL, 0, NULL }, PH_OPTION, false, { .type = VAL_NIL } }\n};\n")
-      :format(enum, prefix, table.concat(values)))
+    table.insert(body, ("\nconst struct option_row %s_rows[%s_COUNT + 1] = {\n%s" ..
+      "    { { NULL, NULL, 0, NULL }, PH_OPTION, false, { .type = VAL_NIL } }\n};\n"):format(enum, prefix, table.concat(values)))
   end
   table.insert(h, "\n#endif\n")
   for _, list in ipairs(lists) do table.insert(c, list) end
@@ -152,13 +154,14 @@ end
 
 -- Options of one name with a row for each driver: rows.option.transport[name].by[driver].
 local function emit_rows(tables)
-  local text = { "local r = { vars = {}, families = {}, options = { main = {}, router = {}, transport = {}, authenticator = {}, retry = {} },\n",
-                 "acl_words = { verb = {}, condition = {}, modifier = {}, control = {}, verify = {} }, events = {}, functions = {} }\n",
+  local text = { "local r = { vars = {}, families = {}, events = {}, functions = {},\n",
+                 "options = { main = {}, router = {}, transport = {}, authenticator = {}, retry = {} },\n",
+                 "acl_words = { verb = {}, condition = {}, modifier = {}, control = {}, verify = {} } }\n",
                  "local x, t\nlocal function put(t, names, x) for _, n in ipairs(names) do t[n] = x end end\n",
                  "local function option(t, names, x) for _, n in ipairs(names) do local o = t[n]\n",
                  "  if not o then t[n] = x; if x.drivers then x.by = {}; for d in pairs(x.drivers) do x.by[d] = x end end\n",
                  "  else for d in pairs(x.drivers) do o.by[d] = x; o.drivers[d] = true end end end end\n",
-                 "t = r.phases\nr.phases = " .. lua_value(rows.PHASES) .. "\n" }
+                 "r.phases = " .. lua_value(rows.PHASES) .. "\n" }
   local function names(row) return lua_value { row.name, unpack(row.also or {}) } end
   for _, row in ipairs(tables.var) do
     table.insert(text, ("put(r.vars,%s,%s)\n"):format(names(row), lua_row(row)))
@@ -170,7 +173,8 @@ local function emit_rows(tables)
     table.insert(text, ("option(r.options.%s,%s,%s)\n"):format(row.kind, names(row), lua_row(row)))
   end
   for _, row in ipairs(tables.word) do
-    table.insert(text, ("t=r.acl_words.%s if not t then t={} r.acl_words.%s=t end put(t,%s,%s)\n"):format(row.kind, row.kind, names(row), lua_row(row)))
+    table.insert(text, ("t=r.acl_words.%s if not t then t={} r.acl_words.%s=t end put(t,%s,%s)\n"):format(
+      row.kind, row.kind, names(row), lua_row(row)))
   end
   for _, row in ipairs(tables.event) do
     table.insert(text, ("r.events[%s]=%s\n"):format(lua_value(row.name), lua_row(row)))

@@ -45,7 +45,9 @@ local function phases_text(set)
   for at, name in ipairs(rows.PHASES) do place[name] = at end
   while i <= #names do
     local last = i
-    while names[last + 1] and place[names[last + 1]] == place[names[last]] + 1 and place[names[last + 1]] <= 12 do last = last + 1 end
+    while names[last + 1] and place[names[last + 1]] == place[names[last]] + 1 and place[names[last + 1]] <= 12 do
+      last = last + 1
+    end
     if last - i >= 2 then table.insert(out, names[i] .. " to " .. names[last])
     else for k = i, last do table.insert(out, names[k]) end end
     i = last + 1
@@ -98,7 +100,9 @@ end
 local function option_lines(p, row)
   local facts = { row.type }
   if row.default ~= nil then table.insert(facts, "default " .. default_text(row.default)) end
-  if row.func then table.insert(facts, "may be a function, run in phase " .. row.func .. (row.wait == false and ", which may not wait" or "")) end
+  if row.func then
+    table.insert(facts, "may be a function, run in phase " .. row.func .. (row.wait == false and ", which may not wait" or ""))
+  end
   if row.restart then table.insert(facts, "a change needs a restart") end
   if row.feature then table.insert(facts, "comes with " .. row.feature) end
   p("%s.%s%s\n\n%s\n", table.concat(facts, "; "), values_text(row), also_text(row), trim(row.doc))
@@ -188,14 +192,17 @@ local function functions_page(tables)
     p("`%s(%s)`", row.name, arguments(row))
     local returns = type(row.returns) == "table" and table.concat(row.returns, ", ") or row.returns
     if returns then p(" gives %s", returns) end
-    p(".%s%s\n\n%s\n", row.waits and " It may wait." or "", row.feature and " Comes with " .. row.feature .. "." or "", trim(row.doc))
+    p(".%s%s\n\n%s\n", row.waits and " It may wait." or "", row.feature and " Comes with " .. row.feature .. "." or "",
+      trim(row.doc))
   end
   return table.concat(p)
 end
 
 -- ---- editor types: LuaLS annotations
 
-local LUALS = { string = "string", integer = "integer", number = "number", boolean = "boolean", list = "string[]", cert = "string", any = "any" }
+local LUALS = {
+  string = "string", integer = "integer", number = "number", boolean = "boolean", list = "string[]", cert = "string", any = "any",
+}
 
 local function luals(ty)
   local base, optional = ty:match "^(%a+)(%??)$"
@@ -223,11 +230,13 @@ local function mail_meta(tables)
   end
   for _, row in ipairs(sorted(tables.family, function(r) return r.name end)) do
     if not row.name:match "%*$" then
-      add(row, ("---@field %s table<any, %s> %s\n"):format(row.name, row.name == "lheader" and "string[]?" or "string?", one_line(row.doc)))
+      local of = row.name == "lheader" and "string[]?" or "string?"
+      add(row, ("---@field %s table<any, %s> %s\n"):format(row.name, of, one_line(row.doc)))
     end
   end
 
-  p "---@meta\n-- Made by `make docs` from core/policy/api; do not edit.\n-- The mail object, one class a phase: ---@param m mail.rcpt\n"
+  p "---@meta\n-- Made by `make docs` from core/policy/api; do not edit.\n"
+  p "-- The mail object, one class a phase: ---@param m mail.rcpt\n"
   for i, key in ipairs(order) do
     p("\n-- %s\n---@class mail.known%d\n", phases_text(sets[key].phases), i)
     for _, line in ipairs(sets[key]) do p(line) end
@@ -276,7 +285,9 @@ local function rules_meta(tables)
   end
   p "\n---@param options site.options\nfunction site(options) end\n"
   for _, row in ipairs(sorted(tables.word, function(r) return r.name end)) do
-    if row.kind == "verb" then p("\n---%s\n---@param spec? string|statement|function\nfunction %s(spec) end\n", one_line(row.doc), row.name) end
+    if row.kind == "verb" then
+      p("\n---%s\n---@param spec? string|statement|function\nfunction %s(spec) end\n", one_line(row.doc), row.name)
+    end
   end
   local made = {}
   for _, row in ipairs(sorted(tables.fn, function(r) return r.name end)) do

@@ -70,7 +70,8 @@
 --
 -- At run time lua/mail sees the tables without docs as
 --   host.vars[name]              { name, type, phases = { mail = true ... }, nilable }
---   host.options.main[name]      { name, type, func, wait, default, values, feature, never, restart, drivers = { smtp = true } or nil }
+--   host.options.main[name]      { name, type, func, wait, default, values, feature, never, restart,
+--                                drivers = { smtp = true } or nil, by = { smtp = row } where drivers differ }
 --   host.options.router[name], host.options.transport[name], host.options.authenticator[name]
 --   host.acl_words.condition[name], .modifier, .control, .verb, ...     { name, type, phases, feature }
 --   host.events[name]            { name, section, before }

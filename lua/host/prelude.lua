@@ -201,7 +201,8 @@ local seen = setmetatable({}, {
   __index = rules, __metatable = false,
   __newindex = function(_, name, v)
     if closed then
-      error("global " .. tostring(name) .. " is assigned to after loading: write `local`, or keep it in the mail object or the store", 2)
+      error("global " .. tostring(name) .. " is assigned to after loading: " ..
+        "write `local`, or keep it in the mail object or the store", 2)
     end
     rules[name] = v
   end,
