@@ -8,15 +8,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "engine/logline.h"
 
-enum { AT_A_TIME = 16, NET_FACTOR = 4 };
+enum { AT_A_TIME = 16, NET_FACTOR = 4, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
 
 struct listener {
     struct engine *e;
     int fd;
     struct watch *watch;
+    struct timer again;
+    int64_t said_ms;            /* when a shortage was last logged; 0: never */
     struct listener *next;
 };
 
@@ -279,6 +280,21 @@ void session_setup(struct session *s)
 
 /* ---- listeners */
 
+/* Out of descriptors or memory. The socket stays ready as long as somebody
+ * waits in it, so asking again at once would only burn the core that the
+ * sessions need to end. */
+static void rest(struct listener *l, int error)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!l->said_ms || now - l->said_ms >= SAY_AGAIN_MS) {
+        log_line(LOG_MAIN, "accept failed: %s; who comes waits", strerror(error));
+        l->said_ms = now;
+    }
+    watch_set(l->watch, 0);
+    timer_set(l->e->loop, &l->again, SHORT_MS);
+}
+
 static void incoming(void *ctx, int what)
 {
     struct listener *l = ctx;
@@ -288,22 +304,32 @@ static void incoming(void *ctx, int what)
     (void)what;
     for (int i = 0; i < AT_A_TIME; i++) {
         peer = local = (struct sock_addr){ 0 };
-        fd = FAULT(SOCKET) ? -1 : sock_accept(l->fd, &peer, &local);
+        fd = sock_accept(l->fd, &peer, &local);
         if (fd < 0) {
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                log_line(LOG_MAIN, "accept failed: %s", strerror(errno));
+                rest(l, errno);
             return;
         }
         engine_session(l->e, fd, &peer, &local);
     }
 }
 
+static void update(struct listener *l)
+{
+    bool on = l->e->settings && !l->e->draining && !timer_is_set(&l->again);
+
+    watch_set(l->watch, on ? WATCH_READ : 0);
+}
+
+static void again(void *ctx)
+{
+    update(ctx);
+}
+
 void listeners_update(struct engine *e)
 {
-    bool on = e->settings && !e->draining;
-
     for (struct listener *l = e->listeners; l; l = l->next)
-        watch_set(l->watch, on ? WATCH_READ : 0);
+        update(l);
 }
 
 void engine_listen(struct engine *e, int listen_fd)
@@ -314,6 +340,7 @@ void engine_listen(struct engine *e, int listen_fd)
         die("no memory for a listener");
     l->e = e;
     l->fd = listen_fd;
+    l->again = (struct timer){ .fn = again, .ctx = l };
     l->watch = watch_new(e->loop, listen_fd, incoming, l);
     l->next = e->listeners;
     e->listeners = l;
@@ -328,6 +355,7 @@ void engine_unlisten(struct engine *e, int listen_fd)
         if (l->fd != listen_fd)
             continue;
         watch_free(l->watch);
+        timer_clear(e->loop, &l->again);
         *at = l->next;
         free(l);
         return;

@@ -6,7 +6,7 @@
  * caller that sends rubbish or goes away costs its own connection and nothing
  * else (R7.5).
  */
-#include <pwd.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,7 +19,7 @@
 #include "net/sock.h"
 #include "net/stream.h"
 
-enum { CALLERS_MAX = 64, LINE_BYTES = 64 * 1024, RELAY_MS = 30000, LINGER_MS = 2000, DRAIN_MOST_S = 3600 };
+enum { CALLERS_MAX = 64, LINE_BYTES = 64 * 1024, RELAY_MS = 30000, LINGER_MS = 2000, SHORT_MS = 500, DRAIN_MOST_S = 3600 };
 
 /* One connection. It may go while its question is open: the question then has
  * nobody to tell. */
@@ -51,6 +51,7 @@ struct control {
     struct house *house;
     int fd;
     struct watch *watch;
+    struct timer again;
     struct caller *callers;
     unsigned n;
     struct relay *relays;
@@ -404,6 +405,13 @@ static void on_ended(void *ctx, const struct why *why)
 
 static const struct stream_user stream_user = { on_input, NULL, on_ended };
 
+static void on_again(void *ctx)
+{
+    struct control *k = ctx;
+
+    watch_set(k->watch, WATCH_READ);
+}
+
 static void on_caller(void *ctx, int what)
 {
     struct control *k = ctx;
@@ -419,8 +427,13 @@ static void on_caller(void *ctx, int what)
         return;
     }
     fd = sock_accept(k->fd, &peer, &local);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != ECONNABORTED) {     /* out of descriptors: not again at once */
+            watch_set(k->watch, 0);
+            timer_set(k->house->loop, &k->again, SHORT_MS);
+        }
         return;
+    }
     c = calloc(1, sizeof *c);
     if (!c)
         die("out of memory: a control connection");
@@ -446,6 +459,7 @@ enum status control_open(struct house *h, struct why *why)
         return st;
     }
     k->house = h;
+    k->again = (struct timer){ .fn = on_again, .ctx = k };
     k->watch = watch_new(h->loop, k->fd, on_caller, k);
     watch_set(k->watch, WATCH_READ);
     h->control = k;
@@ -470,6 +484,7 @@ void control_free(struct house *h)
         relay_end(k->relays);
     while (k->callers)
         caller_free(k->callers);
+    timer_clear(h->loop, &k->again);
     watch_free(k->watch);
     close(k->fd);
     snprintf(path, sizeof path, "%s/control.sock", h->spool);
