@@ -7,67 +7,16 @@
  * one. A connection that has nothing to do is kept for a few seconds, and
  * gives way at once when another worker wants its slot.
  */
-#include "engine/attempt.h"
+#include "engine/link.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "base/fault.h"
-#include "net/sock.h"
-#include "net/stream.h"
 
 enum {
     LIMIT = 20,                 /* connections to a destination, over all workers */
     WAITING_MAX = 250,          /* attempts in line at one destination */
     UNPARK_BELOW = 60,
     PARKED_MAX = 1000,
-    EXPLORE = 64,               /* due messages looked at a second while some are parked */
-    IDLE_MS = 5000,
-    QUIT_MS = 10000
-};
-
-enum link_state { LINK_ASKING, LINK_CONNECTING, LINK_OPEN, LINK_CLOSED };
-
-struct link {
-    struct engine *e;
-    struct settings *set;
-    struct dest *dest;
-    struct link *next, **at;            /* of the destination */
-    enum link_state state;
-    bool idle, sent, host_error, timed_out;
-    struct attempt *attempt;
-    struct stream *stream;
-    struct smtp_client *client;
-    struct program *program;            /* LMTP over a program */
-    struct watch *watch;                /* connecting */
-    int fd;
-    struct timer timer;
-    struct event_run *event;
-    struct job step;
-    bool stepping;
-    uint32_t max_messages;
-    struct at_host host;
-    struct why why;
-    const char *kind;
-};
-
-struct dest {
-    struct engine *e;
-    struct str key;                     /* own memory */
-    char *slot;                         /* "[192.0.2.1]:25" */
-    unsigned limit, nlinks, nwaiting;
-    struct link *links;
-    struct attempt *first, **last;
-    struct parked *parked, **parked_last;
-    unsigned nparked;
-};
-
-struct parked {
-    struct msg_id id;
-    struct dest *dest;
-    struct parked *next;
+    EXPLORE = 64                /* due messages looked at a second while some are parked */
 };
 
 struct links {
@@ -75,9 +24,6 @@ struct links {
     struct map *parked;                 /* by id */
     size_t explore;
 };
-
-static void serve(struct dest *d);
-static void step_soon(struct link *l);
 
 void links_new(struct engine *e)
 {
@@ -208,503 +154,6 @@ size_t links_explore(const struct engine *e)
     return n >= PARKED_MAX ? 0 : e->links->explore;
 }
 
-/* ---- a link's life */
-
-static void link_arm(struct link *l)
-{
-    int64_t due = l->client ? smtp_client_deadline(l->client) : 0, now = clock_mono_ms();
-
-    if (l->idle)
-        return;                         /* its timer ends the idling */
-    if (due)
-        timer_set(l->e->loop, &l->timer, due > now ? due - now : 0);
-    else
-        timer_clear(l->e->loop, &l->timer);
-}
-
-static void link_flush(struct link *l)
-{
-    struct buf *out;
-
-    while (l->stream && l->client && (out = smtp_client_output(l->client))->n) {
-        stream_write(l->stream, buf_str(out));
-        buf_clear(out);
-        if (stream_queued(l->stream) > 0)
-            break;
-        smtp_client_drained(l->client);
-    }
-    if (l->client && smtp_client_state(l->client) == CLIENT_READY)
-        buf_free(smtp_client_output(l->client));
-    if (l->state == LINK_OPEN)
-        link_arm(l);
-}
-
-/* QUIT goes out as the connection closes; nobody waits for its answer. */
-static void link_quit(struct link *l)
-{
-    l->idle = false;
-    timer_clear(l->e->loop, &l->timer);
-    smtp_client_quit(l->client);
-    link_flush(l);
-    l->state = LINK_CLOSED;
-    step_soon(l);
-}
-
-/* The system's words alone, as Exim's readers know them: "Connection refused". */
-static void plain_words(struct link *l)
-{
-    int err = l->why.err;
-
-    if (err <= 0)
-        return;
-    why_set(&l->why, ST_AGAIN, "%s", strerror(err));
-    l->why.err = err;
-}
-
-static void link_failed(struct link *l, const char *kind)
-{
-    l->state = LINK_CLOSED;
-    l->kind = kind;
-    l->host_error = true;
-    step_soon(l);
-}
-
-static size_t link_input(void *ctx, struct str bytes)
-{
-    struct link *l = ctx;
-    size_t n = l->client ? smtp_client_input(l->client, bytes) : bytes.n;
-
-    link_flush(l);
-    return n;
-}
-
-static void link_flushed(void *ctx)
-{
-    struct link *l = ctx;
-
-    if (!l->client)
-        return;
-    smtp_client_drained(l->client);
-    link_flush(l);
-}
-
-static void link_ended(void *ctx, const struct why *why)
-{
-    struct link *l = ctx;
-
-    if (l->client)
-        smtp_client_eof(l->client, why);
-    link_flush(l);
-}
-
-static const struct stream_user link_user = { .input = link_input, .flushed = link_flushed, .ended = link_ended };
-
-/* ---- the client's callbacks */
-
-static struct event_view *view_for(struct link *l)
-{
-    struct attempt *a = l->attempt;
-
-    walk_hold(a->w);
-    return event_view(a->w->t, &a->items->at, &l->host, a->w, walk_release);
-}
-
-static void connect_allowed(void *ctx, struct str objection)
-{
-    struct link *l = ctx;
-
-    l->event = NULL;
-    if (objection.n) {
-        why_set(&l->why, ST_AGAIN, "deferred by smtp:connect event expansion: %.*s", STR_ARG(objection));
-        l->kind = "*";
-        link_quit(l);
-    } else {
-        smtp_client_go(l->client);
-        link_flush(l);
-    }
-}
-
-static void on_banner(void *ctx, struct str text)
-{
-    struct link *l = ctx;
-
-    if (l->attempt && event_wanted(l->set, "smtp:connect", l->attempt->tr.name)) {
-        struct event_run *r = event_before(l->e, l->set, "smtp:connect", view_for(l), text, connect_allowed, l);
-
-        if (r)
-            l->event = r;
-        return;
-    }
-    smtp_client_go(l->client);
-}
-
-static void on_ready(void *ctx)
-{
-    step_soon(ctx);
-}
-
-static void on_sent(void *ctx, struct client_message *m)
-{
-    struct link *l = ctx;
-
-    (void)m;
-    l->sent = true;
-    step_soon(l);
-}
-
-static void on_closed(void *ctx, const struct why *why, bool host_error)
-{
-    struct link *l = ctx;
-
-    if (l->why.text[0] == 0 && why)
-        l->why = *why;
-    l->host_error = l->host_error || host_error;
-    l->state = LINK_CLOSED;
-    step_soon(l);
-}
-
-static const struct smtp_client_ops client_ops = {
-    .banner = on_banner, .ready = on_ready, .sent = on_sent, .closed = on_closed,
-};
-
-/* ---- connecting */
-
-static void on_timer(void *ctx)
-{
-    struct link *l = ctx;
-
-    if (l->idle) {
-        link_quit(l);
-        return;
-    }
-    if (l->state == LINK_CONNECTING) {
-        why_set(&l->why, ST_AGAIN, "Connection timed out");
-        l->why.err = ETIMEDOUT;
-        link_failed(l, "timeout_connect");
-        return;
-    }
-    if (l->client && l->state == LINK_OPEN) {
-        if (smtp_client_deadline(l->client) > clock_mono_ms()) {
-            link_arm(l);
-            return;
-        }
-        l->timed_out = true;
-        smtp_client_timeout(l->client);
-        link_flush(l);
-    }
-}
-
-static void link_open(struct link *l, int fd)
-{
-    const struct transport *tr = &l->attempt->tr;
-    struct smtp_client_config c = {
-        .helo = tr->helo,
-        .lmtp = tr->lmtp,
-        .avoid_esmtp = host_listed(&tr->avoid_esmtp, l->host.name, l->host.ip),
-        .avoid_pipelining = host_listed(&tr->avoid_pipelining, l->host.name, l->host.ip),
-        .greeting_ms = tr->command_ms, .command_ms = tr->command_ms, .data_ms = tr->data_ms, .final_ms = tr->final_ms,
-        .max_rcpt = tr->max_rcpt,
-        .size_addition = (int32_t)tr->size_addition,
-        .line_max = tr->line_max > 0 ? (uint32_t)tr->line_max : 0,
-    };
-    struct sock_addr local = { 0 };
-
-    timer_clear(l->e->loop, &l->timer);
-    if (sock_local(fd, &local)) {
-        l->host.from_ip = local.ip;
-        l->host.from_port = local.port;
-    }
-    l->state = LINK_OPEN;
-    l->client = smtp_client_new(&c, &client_ops, l);
-    l->stream = stream_new(l->e->loop, fd, &link_user, l);
-    engine_count(l->e, COUNT_outbound_connections, 1);
-    engine_count(l->e, COUNT_outbound_now, 1);
-    link_flush(l);
-}
-
-static const char *kind_of(int err)
-{
-    return err == ECONNREFUSED ? "refused" : err == ETIMEDOUT ? "timeout_connect" : "*";
-}
-
-static void connected(void *ctx, int what)
-{
-    struct link *l = ctx;
-    int fd = l->fd;
-
-    (void)what;
-    watch_free(l->watch);
-    l->watch = NULL;
-    if (sock_connected(fd, &l->why) != ST_OK) {
-        plain_words(l);
-        link_failed(l, kind_of(l->why.err));
-        return;
-    }
-    l->fd = -1;
-    link_open(l, fd);
-}
-
-static void connect_scripted(struct link *l)
-{
-    struct sock_addr to = { .ip = l->host.ip, .port = l->host.port };
-    int fd = l->e->on_connect(l->e->on_connect_ctx, &to);
-
-    if (fd >= 0) {
-        link_open(l, fd);
-        return;
-    }
-    if (fd == -2)
-        return;                         /* never answers: the timer is running */
-    why_set(&l->why, ST_AGAIN, "Connection refused");
-    l->why.err = ECONNREFUSED;
-    link_failed(l, "refused");
-}
-
-static void program_ended(void *ctx, const struct program_end *end)
-{
-    struct link *l = ctx;
-
-    l->program = NULL;
-    if (end->started != ST_OK && l->state == LINK_CONNECTING) {
-        l->why = end->why;
-        link_failed(l, "*");
-    }
-}
-
-/* LMTP with a program at the other end of a socket. */
-static void connect_program(struct link *l)
-{
-    struct attempt *a = l->attempt;
-    struct program_want w = {
-        .argv = command_argv(&a->w->arena, &a->tr.command), .umask = 022, .timeout_ms = 3600 * 1000, .talk = true,
-    };
-    static char *const no_environment[] = { NULL };
-    int fd;
-
-    w.envp = no_environment;
-    if (!w.argv) {
-        why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(a->tr.name));
-        link_failed(l, "*");
-        return;
-    }
-    l->program = program_run(l->e->loop, &w, program_ended, l);
-    fd = program_socket(l->program);
-    if (fd >= 0)
-        link_open(l, fd);
-}
-
-static void connect_real(struct link *l)
-{
-    struct attempt *a = l->attempt;
-    struct sock_addr to = { .ip = l->host.ip, .port = l->host.port }, from = { 0 };
-    struct arena ar = { 0 };
-    bool bound = a->tr.interface.n && sock_parse(&ar, a->tr.interface, 0, &from) && from.ip.v == to.ip.v;
-
-    if (a->tr.driver == DRIVER_LMTP && a->tr.socket.n)
-        to = (struct sock_addr){ .path = a->tr.socket };
-    if (FAULT(CONNECT) || sock_connect(&to, bound ? &from : NULL, &l->fd, &l->why) != ST_OK) {
-        if (!l->why.text[0])
-            why_errno(&l->why, ST_AGAIN, "connect");
-        plain_words(l);
-        l->fd = -1;
-        link_failed(l, kind_of(l->why.err));
-    } else {
-        l->watch = watch_new(l->e->loop, l->fd, connected, l);
-        watch_set(l->watch, WATCH_WRITE);
-    }
-    arena_free(&ar);
-}
-
-static void link_connect(struct link *l)
-{
-    struct attempt *a = l->attempt;
-
-    l->state = LINK_CONNECTING;
-    timer_set(l->e->loop, &l->timer, a->tr.connect_ms);
-    if (l->e->on_connect)
-        connect_scripted(l);
-    else if (l->e->cfg.hermetic) {
-        why_set(&l->why, ST_AGAIN, "no sockets in a hermetic world");
-        link_failed(l, "refused");
-    } else if (a->tr.driver == DRIVER_LMTP && !a->tr.socket.n) {
-        connect_program(l);
-    } else {
-        connect_real(l);
-    }
-}
-
-static void tcp_allowed(void *ctx, struct str objection)
-{
-    struct link *l = ctx;
-
-    l->event = NULL;
-    if (objection.n == 0) {
-        link_connect(l);
-        return;
-    }
-    why_set(&l->why, ST_AGAIN, "Event requests alternate response");
-    l->why.err = -58;
-    link_failed(l, "*");
-}
-
-static void link_new(struct dest *d, struct attempt *a)
-{
-    struct link *l = calloc(1, sizeof *l);
-    struct event_run *r;
-
-    if (!l)
-        die("no memory for a connection");
-    l->e = d->e;
-    l->set = settings_hold(a->w->set);
-    l->dest = d;
-    l->attempt = a;
-    a->link = l;
-    l->fd = -1;
-    l->kind = "*";
-    l->host = a->host;
-    l->host.name = (struct str){ memcpy(malloc(a->host.name.n + 1), a->host.name.p, a->host.name.n), a->host.name.n };
-    l->max_messages = a->tr.max_messages;
-    l->timer = (struct timer){ .fn = on_timer, .ctx = l };
-    l->next = d->links;
-    l->at = &d->links;
-    if (l->next)
-        l->next->at = &l->next;
-    d->links = l;
-    d->nlinks++;
-    if (!event_wanted(l->set, "tcp:connect", a->tr.name)) {
-        link_connect(l);
-        return;
-    }
-    r = event_before(l->e, l->set, "tcp:connect", view_for(l), STR(""), tcp_allowed, l);
-    if (r)
-        l->event = r;
-}
-
-static void link_free(struct link *l)
-{
-    struct dest *d = l->dest;
-    struct engine *e = l->e;
-    uint64_t wake;
-
-    if (l->event)
-        event_cancel(l->event);
-    if (l->watch)
-        watch_free(l->watch);
-    if (l->fd >= 0)
-        close(l->fd);
-    if (l->client) {
-        smtp_client_free(l->client);
-        engine_count(e, COUNT_outbound_now, -1);
-    }
-    if (l->stream)
-        stream_close(l->stream, QUIT_MS);
-    if (l->program)
-        program_cancel(l->program);
-    timer_clear(e->loop, &l->timer);
-    if (l->stepping)
-        loop_forget(e->loop, &l->step);
-    if (l->next)
-        l->next->at = l->at;
-    *l->at = l->next;
-    d->nlinks--;
-    wake = slot_give(e->shared, e->cfg.worker, str_of(d->slot));
-    if (wake && e->cfg.wake)
-        e->cfg.wake(e->cfg.ctx, wake);
-    free((void *)(uintptr_t)l->host.name.p);
-    settings_release(l->set);
-    free(l);
-}
-
-/* ---- what happens next, outside of everybody's callbacks */
-
-static void close_event(struct link *l)
-{
-    if (l->attempt && l->client && event_wanted(l->set, "tcp:close", l->attempt->tr.name))
-        event_after(l->e, l->set, "tcp:close", view_for(l), STR(""), 0);
-}
-
-static void link_over(struct link *l)
-{
-    struct dest *d = l->dest;
-    struct attempt *a = l->attempt;
-    struct why why = l->why;
-    const char *kind = l->kind;
-    bool sent = l->sent, host_error = l->host_error;
-    bool reused = l->client && smtp_client_messages(l->client) > (sent ? 1u : 0u);
-
-    if (l->timed_out && why.err == 0) {
-        why.err = ETIMEDOUT;
-        kind = "timeout";
-    }
-    close_event(l);
-    if (a) {
-        a->link = NULL;
-        a->host.from_ip = l->host.from_ip;
-        a->host.from_port = l->host.from_port;
-    }
-    link_free(l);
-    if (a && sent && !host_error)
-        remote_sent(a, reused);
-    else if (a)
-        remote_failed(a, &why, kind, host_error, reused);
-    serve(d);
-}
-
-/* A rule that wants to see tcp:close sees it before the results of the last
- * message, as in the original (EV-08): so the connection is not kept then. */
-static bool closes_first(struct link *l)
-{
-    return !l->dest->first && event_wanted(l->set, "tcp:close", l->attempt->tr.name);
-}
-
-static void link_done(struct link *l)
-{
-    struct attempt *a = l->attempt;
-    struct dest *d = l->dest;
-    bool reused = smtp_client_messages(l->client) > 1;
-
-    if (smtp_client_state(l->client) != CLIENT_READY)
-        return;                         /* closed() follows */
-    if (closes_first(l)) {
-        link_quit(l);
-        return;
-    }
-    l->sent = false;
-    l->attempt = NULL;
-    a->link = NULL;
-    a->host.from_ip = l->host.from_ip;
-    a->host.from_port = l->host.from_port;
-    l->idle = true;
-    timer_set(l->e->loop, &l->timer, IDLE_MS);
-    if (smtp_client_messages(l->client) >= l->max_messages || l->e->draining
-        || (!d->first && slot_wanted(l->e->shared, str_of(d->slot))))
-        timer_set(l->e->loop, &l->timer, 0);
-    remote_sent(a, reused);
-    serve(d);
-}
-
-static void link_step(void *ctx)
-{
-    struct link *l = ctx;
-
-    l->stepping = false;
-    if (l->state == LINK_CLOSED)
-        link_over(l);
-    else if (l->sent)
-        link_done(l);
-    else if (l->attempt && l->client && smtp_client_state(l->client) == CLIENT_READY)
-        remote_linked(l->attempt);
-}
-
-static void step_soon(struct link *l)
-{
-    if (l->stepping)
-        return;
-    l->stepping = true;
-    l->step = (struct job){ .fn = link_step, .ctx = l };
-    loop_soon(l->e->loop, &l->step);
-}
-
 /* ---- who gets what */
 
 static struct link *idle_link(struct dest *d)
@@ -714,16 +163,6 @@ static struct link *idle_link(struct dest *d)
             && smtp_client_messages(l->client) < l->max_messages)
             return l;
     return NULL;
-}
-
-static void give(struct link *l, struct attempt *a)
-{
-    l->idle = false;
-    timer_clear(l->e->loop, &l->timer);
-    l->attempt = a;
-    a->link = l;
-    engine_count(l->e, COUNT_outbound_reused, 1);
-    step_soon(l);
 }
 
 static struct attempt *take_waiting(struct dest *d)
@@ -738,7 +177,7 @@ static struct attempt *take_waiting(struct dest *d)
     return a;
 }
 
-static void serve(struct dest *d)
+void dest_serve(struct dest *d)
 {
     struct engine *e = d->e;
     struct link *l;
@@ -746,12 +185,12 @@ static void serve(struct dest *d)
     while (d->first) {
         l = d->first->fresh ? NULL : idle_link(d);
         if (l) {
-            give(l, take_waiting(d));
+            link_give(l, take_waiting(d));
             continue;
         }
         if (d->nlinks >= d->limit || !slot_take(e->shared, e->cfg.worker, str_of(d->slot), d->limit))
             break;
-        link_new(d, take_waiting(d));
+        link_open_for(d, take_waiting(d));
     }
     unpark_some(d);
     dest_tidy(d);
@@ -770,16 +209,8 @@ bool link_request(struct attempt *a)
     *d->last = a;
     d->last = &a->dest_next;
     d->nwaiting++;
-    serve(d);
+    dest_serve(d);
     return true;
-}
-
-void link_send(struct attempt *a)
-{
-    struct link *l = a->link;
-
-    smtp_client_send(l->client, &a->msg);
-    link_flush(l);
 }
 
 void link_forget(struct attempt *a)
@@ -821,7 +252,7 @@ static void each_dest(struct engine *e, void (*fn)(struct dest *d))
 
 void links_wake(struct engine *e)
 {
-    each_dest(e, serve);
+    each_dest(e, dest_serve);
 }
 
 static void end_idle(struct dest *d)
@@ -840,7 +271,7 @@ static void give_way(struct dest *d)
 {
     if (slot_wanted(d->e->shared, str_of(d->slot)) && !d->first)
         end_idle(d);
-    serve(d);
+    dest_serve(d);
 }
 
 void links_tick(struct engine *e)

@@ -372,7 +372,6 @@ static void freeze(struct walk *w, struct str why)
 {
     w->t->frozen = true;
     w->t->frozen_at = engine_now(w->e);
-    w->frozen_now = true;
     w->freeze_note = why.n ? arena_printf(&w->arena, "Frozen (%.*s)", STR_ARG(why)) : STR("Frozen");
 }
 

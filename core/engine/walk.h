@@ -3,7 +3,7 @@
  *
  * A walk holds everything of one message while it is being delivered. It
  * begins in queue.c, is routed by route.c, divided into attempts by deliver.c
- * (each with mailbox.c, command.c or remote.c below it), and ends in settle.c.
+ * (with remote.c, mailbox.c and command.c below it), and ends in settle.c.
  * It is counted by reference: events that are still running keep it readable.
  */
 #ifndef ENGINE_WALK_H
@@ -74,7 +74,7 @@ struct walk {
     struct item *settling;          /* whose retry rule is being asked for */
     struct event_view *settle_view;
     struct str freeze_note;         /* the log says it once, when it is so on disk */
-    bool frozen_now, gone, warned;
+    bool gone, warned;
     struct timer again;             /* a result that could not be written yet */
 
     /* report */

@@ -1,0 +1,64 @@
+/*
+ * link - one connection to another host, and the destination it belongs to
+ *
+ * Between link.c, which opens a connection and carries messages over it, and
+ * links.c, which decides who gets one.
+ */
+#ifndef ENGINE_LINK_H
+#define ENGINE_LINK_H
+
+#include "engine/attempt.h"
+#include "net/stream.h"
+
+enum link_state { LINK_ASKING, LINK_CONNECTING, LINK_OPEN, LINK_CLOSED };
+
+struct link {
+    struct engine *e;
+    struct settings *set;
+    struct dest *dest;
+    struct link *next, **at;            /* of the destination */
+    enum link_state state;
+    bool idle, sent, host_error, timed_out;
+    struct attempt *attempt;
+    struct stream *stream;
+    struct smtp_client *client;
+    struct program *program;            /* LMTP over a program */
+    struct watch *watch;                /* connecting */
+    int fd;
+    struct timer timer;
+    struct event_run *event;
+    struct job step;
+    bool stepping;
+    uint32_t max_messages;
+    struct at_host host;
+    struct why why;
+    const char *kind;
+};
+
+struct dest {
+    struct engine *e;
+    struct str key;                     /* own memory */
+    char *slot;                         /* "[192.0.2.1]:25" */
+    unsigned limit, nlinks, nwaiting;
+    struct link *links;
+    struct attempt *first, **last;
+    struct parked *parked, **parked_last;
+    unsigned nparked;
+};
+
+struct parked {
+    struct msg_id id;
+    struct dest *dest;
+    struct parked *next;
+};
+
+/* Opens one for an attempt; the slot is taken already. */
+void link_open_for(struct dest *d, struct attempt *a);
+/* An idle one gets work. */
+void link_give(struct link *l, struct attempt *a);
+/* Gives its slot back. */
+void link_free(struct link *l);
+/* Attempts in line get what is free. d may be gone afterwards. */
+void dest_serve(struct dest *d);
+
+#endif
