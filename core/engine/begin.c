@@ -94,20 +94,13 @@ static void fix_facts(struct house *h)
     buf_free(&text);
 }
 
-static bool same_place(const char *a, const char *b)
-{
-    struct stat x, y;
-
-    return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
-}
-
 static int choose_spool(struct house *h)
 {
     char option[4096] = "";
 
     if (h->facts.spool.n > 0)
         snprintf(option, sizeof option, "%.*s", STR_ARG(h->facts.spool));
-    if (h->c->spool && option[0] && !same_place(h->c->spool, option)) {
+    if (h->c->spool && option[0] && !facts_same_place(h->c->spool, option)) {
         fprintf(stderr, "perigee: the spool is %s by command line or environment, but spool_directory says %s\n", h->c->spool, option);
         return EX_CONFIG;
     }

@@ -66,6 +66,7 @@ struct cli {
     struct arena arena;
     const struct cli_verb *verb;
     const char *name;               /* argv[0] without its directory */
+    const char *spool_dir;          /* what cli_spool_dir found; NULL: not asked yet */
     const char *opt[CO_COUNT];      /* the last one given; "" for those without an argument; NULL: not given */
     const char *rcpt[CLI_MANY];     /* every --rcpt */
     size_t nrcpt;

@@ -1,14 +1,17 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/cli_load.h"
 #include "engine/cli_queue.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
+#include "engine/lock.h"
 #include "engine/user.h"
 #include "spool/id.h"
 
 /* A write verb while no engine runs: an engine of our own, which delivers
- * nothing, serves the message's shard under its lock for one command. */
+ * nothing, serves one shard for one command. It holds the spool's lock as any
+ * engine does, so none can start meanwhile. */
 
 enum { LIMIT_MS = 60000 };
 
@@ -16,15 +19,19 @@ struct offline {
     struct cli *cli;
     struct loop *loop;
     struct engine *engine;
+    int lock;
     struct timer limit;
     bool done;
     enum status st;
     struct why why;
     char log_path[4096];
+    unsigned uid;                   /* who asks, before we became the spool's owner */
+    struct msg_id id;               /* of what was stored */
 };
 
 static const struct { const char *word; enum queue_verb verb; } verbs[] = {
     { "freeze", QUEUE_FREEZE }, { "thaw", QUEUE_THAW }, { "remove", QUEUE_REMOVE }, { "bounce", QUEUE_BOUNCE },
+    { "retry", QUEUE_THAW },        /* due at once, when somebody is there to deliver */
 };
 
 static void finished(void *ctx, enum status st, const struct why *why)
@@ -86,19 +93,55 @@ static enum status load_rules(struct offline *o)
     return st;
 }
 
-static enum status open_engine(struct offline *o, unsigned shard)
+static enum status open_engine(struct offline *o)
 {
     struct engine_config ec = { .spool_dir = cli_spool_dir(o->cli), .no_delivery = true, .wake_fd = -1 };
-    enum status st;
+    enum status st = become_owner(o);
 
-    st = engine_new(o->loop, &ec, &o->engine, &o->why);
     if (st == ST_OK)
-        st = load_rules(o);
+        st = lock_take(ec.spool_dir, true, &o->lock, NULL, &o->why);
     if (st == ST_OK)
-        st = spool_take(engine_spool(o->engine), shard, &o->why);
+        st = engine_new(o->loop, &ec, &o->engine, &o->why);
+    return st == ST_OK ? load_rules(o) : st;
+}
+
+static enum status open_shard(struct offline *o, unsigned shard)
+{
+    enum status st = spool_take(engine_spool(o->engine), shard, &o->why);
+
     if (st == ST_OK)
         spool_set_home(engine_spool(o->engine), shard, true);   /* a bounce is a new message */
     return st;
+}
+
+static void begin(struct offline *o, struct cli *c)
+{
+    *o = (struct offline){ .cli = c, .lock = -1, .loop = loop_new(), .uid = (unsigned)getuid() };
+    o->limit = (struct timer){ .fn = too_long, .ctx = o };
+    o->st = open_engine(o);
+}
+
+static void await(struct offline *o)
+{
+    timer_set(o->loop, &o->limit, LIMIT_MS);
+    if (!o->done)
+        loop_run(o->loop);
+    timer_clear(o->loop, &o->limit);
+}
+
+static void end(struct offline *o)
+{
+    if (o->engine)
+        engine_free(o->engine);
+    loop_free(o->loop);
+    log_close();
+    if (o->lock >= 0)
+        close(o->lock);
+}
+
+static struct str who(struct offline *o)
+{
+    return arena_printf(&o->cli->arena, "uid %u", o->uid);
 }
 
 static void act(struct offline *o, const char *verb, struct msg_id id)
@@ -106,35 +149,82 @@ static void act(struct offline *o, const char *verb, struct msg_id id)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verb, verbs[i].word) != 0)
             continue;
-        o->limit = (struct timer){ .fn = too_long, .ctx = o };
-        timer_set(o->loop, &o->limit, LIMIT_MS);
-        engine_queue(o->engine, verbs[i].verb, id, STR("command line"), finished, o);
-        if (!o->done)
-            loop_run(o->loop);
-        timer_clear(o->loop, &o->limit);
+        engine_queue(o->engine, verbs[i].verb, id, who(o), finished, o);
+        await(o);
         return;
     }
-    o->st = why_set(&o->why, ST_AGAIN, "no engine runs on %s", cli_spool_dir(o->cli));
 }
 
 int cli_queue_offline(struct cli *c, const char *verb, struct msg_id id)
 {
-    struct offline o = { .cli = c };
+    struct offline o;
     struct id_parts parts;
 
     if (!id_read(id, &parts))
         return cli_fail(c, CLI_NO, "%s is no message id of this engine", id.s);
-    o.loop = loop_new();
-    o.st = become_owner(&o);
+    begin(&o, c);
     if (o.st == ST_OK)
-        o.st = open_engine(&o, parts.shard);
+        o.st = open_shard(&o, parts.shard);
     if (o.st == ST_OK)
         act(&o, verb, id);
-    if (o.engine)
-        engine_free(o.engine);
-    loop_free(o.loop);
-    log_close();
+    end(&o);
     if (o.st != ST_OK)
         cli_fail(c, 0, "%s", o.why.text[0] ? o.why.text : "no such message");
     return cli_status(o.st);
+}
+
+int cli_hold_offline(struct cli *c, const char *domain, bool hold)
+{
+    struct offline o;
+
+    begin(&o, c);
+    if (o.st == ST_OK)
+        engine_hold(o.engine, domain ? str_of(domain) : STR(""), hold);
+    end(&o);
+    if (o.st != ST_OK)
+        cli_fail(c, 0, "%s", o.why.text);
+    return cli_status(o.st);
+}
+
+static void stored(void *ctx, enum status st, struct msg_id id, const struct why *why)
+{
+    struct offline *o = ctx;
+
+    o->id = id;
+    finished(o, st, why);
+}
+
+struct offline *cli_offline_open(struct cli *c, struct why *why)
+{
+    struct offline *o = arena_new(&c->arena, struct offline);
+
+    begin(o, c);
+    if (o->st == ST_OK)
+        o->st = open_shard(o, 0);
+    if (o->st == ST_OK)
+        return o;
+    *why = o->why;
+    end(o);
+    return NULL;
+}
+
+enum status cli_offline_submit(struct offline *o, const struct submission *s, struct msg_id *id, struct why *why)
+{
+    struct submission trusted = *s;
+
+    trusted.trusted = true;
+    trusted.uid = trusted.gid = -1;
+    trusted.login = STR("root");
+    o->done = false;
+    engine_submit(o->engine, &trusted, stored, o);
+    await(o);
+    *id = o->id;
+    *why = o->why;
+    return o->st;
+}
+
+void cli_offline_close(struct offline *o)
+{
+    if (o)
+        end(o);
 }

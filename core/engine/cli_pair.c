@@ -142,7 +142,9 @@ int cli_run_queue_export(struct cli *c)
     return worst;
 }
 
-/* ---- import: each pair is handed to the running engine as a message */
+/* ---- import: each pair is a message to the running engine, or to the spool if none runs */
+
+struct import { struct cli *cli; struct offline *offline; };
 
 static bool is_pair(const char *name)
 {
@@ -180,13 +182,25 @@ static struct str whole(struct arena *a, const struct pair *p, struct str body)
     return out;
 }
 
-/* Stored, then renamed: what was taken is not taken again when the rest is. */
-static int hand_over(struct cli *c, struct arena *a, const char *h, const struct pair *p, struct str body)
+static enum status submit(struct import *im, const struct submission *s, struct msg_id *id, struct why *why)
 {
+    enum status st = im->offline ? ST_NONE : submit_call(cli_spool_dir(im->cli), s, id, why);
+
+    if (st != ST_NONE)
+        return st;
+    if (!im->offline)
+        im->offline = cli_offline_open(im->cli, why);
+    return im->offline ? cli_offline_submit(im->offline, s, id, why) : ST_AGAIN;
+}
+
+/* Stored, then renamed: what was taken is not taken again when the rest is. */
+static int hand_over(struct import *im, struct arena *a, const char *h, const struct pair *p, struct str body)
+{
+    struct cli *c = im->cli;
     struct submission s = { .sender = p->sender, .rcpts = p->rcpts, .nrcpts = p->nrcpts, .message = whole(a, p, body) };
     struct msg_id id;
     struct why why = { 0 };
-    enum status st = submit_call(cli_spool_dir(c), &s, &id, &why);
+    enum status st = submit(im, &s, &id, &why);
 
     if (st != ST_OK)
         return cli_fail(c, st == ST_NEVER ? CLI_NO : CLI_AGAIN, "%s: %s", h, why.text);
@@ -196,8 +210,9 @@ static int hand_over(struct cli *c, struct arena *a, const char *h, const struct
     return CLI_YES;
 }
 
-static int import(struct cli *c, const char *dir, const char *name)
+static int import(struct import *im, const char *dir, const char *name)
 {
+    struct cli *c = im->cli;
     struct arena a = { 0 };
     const char *h = arena_printf(&a, "%s/%s", dir, name).p;
     const char *d = arena_printf(&a, "%s/%.*s-D", dir, (int)strlen(name) - 2, name).p;
@@ -215,13 +230,14 @@ static int import(struct cli *c, const char *dir, const char *name)
     else if (p.nrcpts == 0)
         status = cli_fail(c, CLI_NO, "%s: nobody is left to deliver to", h);
     else
-        status = hand_over(c, &a, h, &p, body);
+        status = hand_over(im, &a, h, &p, body);
     arena_free(&a);
     return status;
 }
 
 int cli_run_queue_import(struct cli *c)
 {
+    struct import im = { .cli = c };
     struct dirent **names;
     int n = scandir(c->arg[0], &names, NULL, alphasort), status, worst = CLI_YES;
 
@@ -229,12 +245,13 @@ int cli_run_queue_import(struct cli *c)
         return cli_fail(c, EX_NOINPUT, "%s: %s", c->arg[0], strerror(errno));
     for (int i = 0; i < n; i++) {
         if (is_pair(names[i]->d_name)) {
-            status = import(c, c->arg[0], names[i]->d_name);
+            status = import(&im, c->arg[0], names[i]->d_name);
             if (status != CLI_YES)
                 worst = status;
         }
         free(names[i]);
     }
     free(names);
+    cli_offline_close(im.offline);
     return worst;
 }

@@ -372,6 +372,8 @@ void engine_status(struct engine *e, struct buf *out)
     put_number(out, &first, "deliveries_now", queue_on_the_way(e));
     put_number(out, &first, "messages_queued", spool_count(e->spool));
     put_number(out, &first, "loop_lag_us", (uint64_t)loop_lag_us(e->loop));
+    buf_add(out, STR(",\"held\":"));
+    hold_status(e, out);
     buf_add(out, STR(",\"spool\":{"));
     first = true;
     put_number(out, &first, "messages", s.messages);

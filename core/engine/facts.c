@@ -1,5 +1,7 @@
 #include "engine/facts.h"
 
+#include <sys/stat.h>
+
 #include <stdio.h>
 
 #include "base/json.h"
@@ -197,6 +199,13 @@ bool facts_list_has(const struct str_list *l, struct str s)
         if (str_same(l->v[i], s))
             return true;
     return false;
+}
+
+bool facts_same_place(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
 void facts_log(const struct facts *f, const char *spool, char path[4096], struct log_config *c)

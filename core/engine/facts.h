@@ -38,6 +38,9 @@ void facts_free(struct facts *f);
 bool facts_list_same(const struct str_list *a, const struct str_list *b);
 bool facts_list_has(const struct str_list *l, struct str s);
 
+/* Whether two names are of one directory. */
+bool facts_same_place(const char *a, const char *b);
+
 /* How to log: path is room for the default, SPOOL/log/%slog. */
 void facts_log(const struct facts *f, const char *spool, char path[4096], struct log_config *c);
 

@@ -6,6 +6,7 @@
  */
 #include "engine/parts.h"
 
+#include "base/json.h"
 #include "mail/domain.h"
 
 #define TABLE STR("hold")
@@ -43,6 +44,21 @@ bool hold_domain(const struct engine *e, struct str domain)
     held = map_get(e->holds, arena_lower(&a, domain)) != NULL;
     arena_free(&a);
     return held;
+}
+
+void hold_status(const struct engine *e, struct buf *out)
+{
+    size_t at = 0, n = 0;
+    struct str domain;
+    void *value;
+
+    buf_byte(out, '[');
+    while (map_next(e->holds, &at, &domain, &value)) {
+        if (n++)
+            buf_byte(out, ',');
+        json_text(out, domain.n ? domain : ALL);
+    }
+    buf_byte(out, ']');
 }
 
 void engine_hold(struct engine *e, struct str domain, bool hold)

@@ -123,6 +123,7 @@ void submits_free(struct engine *e);
 /* ---- hold */
 void hold_load(struct engine *e);
 bool hold_all(const struct engine *e);
+void hold_status(const struct engine *e, struct buf *out);      /* JSON array; "*" is everything */
 bool hold_domain(const struct engine *e, struct str domain);
 
 #endif

@@ -47,7 +47,106 @@ def dns_servers_asked():
     same(until(lambda: any(b"asked-by-engine" in q for q in names.asked)), True)
 
 
+def reload_says_what_is_in_use():
+    same(e.run("reload"), (0, "generation 2 is in use\n", ""))
+    e.rule("20-restart.lua", "site { workers = 3, user = 'nobody' }")
+    code, out, err = e.run("reload")
+    same((code, out), (0, "generation 3 is in use\nworkers has changed: needs restart\nuser has changed: needs restart\n"))
+    holds(e.log(), "workers has changed and needs a restart")
+    same(json.loads(e.run("reload", "--json")[1])["restart"], ["workers", "user"])
+    os.unlink(os.path.join(e.rules, "20-restart.lua"))
+    same(e.run("reload")[1], "generation 5 is in use\n")
+
+
+def check_as_json():
+    code, out, err = e.run("check", "--json")
+    same((code, err), (0, ""))
+    same([json.loads(l) for l in out.splitlines()], [{"phase": "rcpt", "ends": "deny"}])
+    e.rule("30-bad.lua", "acl.rcpt {\n  accept { sender = 'a' },\n}\n")
+    code, out, err = e.run("check", "--json")
+    os.unlink(os.path.join(e.rules, "30-bad.lua"))
+    same(code, 1)
+    problem = json.loads(out)
+    same((problem["file"], problem["line"], problem["warning"]), ("30-bad.lua", 2, False))
+    holds(problem["text"], "senders")
+
+
+def status_in_words():
+    same(e.run("hold", "Slow.example")[0], 0)
+    code, out, err = e.run("status")
+    same((code, err), (0, ""))
+    for text in ("generation 5", f"listens on 127.0.0.1:{e.port}", "held       slow.example", "bounces_sent           1", e.rules, e.spool):
+        holds(out, text)
+    same(e.run("release", "slow.example")[0], 0)
+    same("held" in e.run("status")[1], False)
+
+
+def places():
+    run = lambda *a, **env: subprocess.run([PERIGEE, *a], capture_output=True, text=True, timeout=60,
+                                           env=dict({k: v for k, v in os.environ.items() if not k.startswith("PERIGEE_")}, **env))
+    rules = os.path.join(e.dir, "elsewhere")
+    os.makedirs(rules, exist_ok=True)
+    with open(os.path.join(rules, "00.lua"), "w") as f:
+        f.write(f'site {{ spool_directory = "{e.spool}" }}\n')
+    same(run("status", "--rules", rules).returncode, 0)
+    same(run("status", PERIGEE_RULES=rules).returncode, 0)
+    same(run("status", "--spool", e.spool).returncode, 0)
+    same(run("status", "--rules", rules, "--spool", e.spool).returncode, 0)
+    same(run("status", PERIGEE_SPOOL=e.spool, PERIGEE_RULES="/no/such").returncode, 0)
+    other = os.path.join(e.dir, "other")
+    for r in (run("status", "--rules", rules, "--spool", other), run("queue", "count", "--rules", rules, PERIGEE_SPOOL=other)):
+        same(r.returncode, 78)
+        holds(r.stderr, other)
+        holds(r.stderr, e.spool)
+    r = run("serve", "--rules", rules, "--spool", other, "--foreground", "--allow-root")
+    same(r.returncode, 78)
+    holds(r.stderr, "spool_directory says")
+    with open(os.path.join(rules, "01.lua"), "w") as f:
+        f.write("site {{")
+    r = run("reload", "--rules", rules)
+    same(r.returncode, 1)
+    holds(r.stderr, "01.lua:1:")
+    holds(r.stderr, "--spool")
+    same(run("queue", "list", "--rules", rules).returncode, 78)
+    r = run("status", "--spool", other)
+    same(r.returncode, 69)
+    holds(r.stderr, "no engine runs on the spool " + other)
+
+
+def stopped_spool():
+    e.run("hold", "later.example")
+    e.run("stop")
+    until(lambda: e.process.poll() is not None)
+    same(e.run("hold")[0], 0)
+    pair = os.path.join(e.dir, "pair")
+    os.makedirs(pair, exist_ok=True)
+    with open(os.path.join(pair, "1xUmvX-000000-00-H"), "w") as f:
+        f.write("1xUmvX-000000-00-H\nmail 8 8\n<a@there.example>\n1795274575 0\nXX\n1\nkept@example.org\n\n016  Subject: paired\n")
+    with open(os.path.join(pair, "1xUmvX-000000-00-D"), "w") as f:
+        f.write("1xUmvX-000000-00-D\nbody\n")
+    code, out, err = e.run("queue", "import", pair)
+    same((code, err), (0, ""))
+    rows = [json.loads(l) for l in e.run("queue", "list", "--json")[1].splitlines()]
+    id = next(r["id"] for r in rows if r["recipients"] == ["kept@example.org"])
+    same(out, f"1xUmvX-000000-00 {id}\n")
+    same(os.path.exists(os.path.join(pair, "1xUmvX-000000-00-H.imported")), True)
+    same(e.run("queue", "freeze", id)[0], 0)
+    same(e.run("queue", "retry", id), (0, "", ""))
+    same(e.run("queue", "count", "--recipient=kept@*", "--frozen")[1], "0\n")
+    holds(e.log(), f"{id} Unfrozen by uid {os.getuid()}")
+    e.start()
+    holds(e.run("status")[1], "           *")
+    same("paired" in e.subjects(), False)
+    same(e.run("release")[0], 0)
+    same(until(lambda: "paired" in e.subjects()), True)
+
+
 case("dns_servers are asked from the first generation on", dns_servers_asked)
+case("reload says which generation is in use and what needs a restart", reload_says_what_is_in_use)
+case("check --json: problems and phases, one object a line", check_as_json)
+case("status says in words where it serves, what is held and what has happened", status_in_words)
+case("places: the option, the environment, the rules; two that differ are an error, and so are rules that do not load", places)
+case("a stopped spool is held, imported into, retried; the next start keeps to it", stopped_spool)
 e.close()
 names.close()
 done()
