@@ -90,6 +90,17 @@ static uint32_t first_flags(struct txn *t, int64_t now)
     return flags;
 }
 
+static ssize_t read_draft(void *ctx, uint64_t offset, char *out, size_t n)
+{
+    return (ssize_t)draft_peek(ctx, offset, out, n);
+}
+
+void keep_lend_body(struct txn *t, struct draft *d)
+{
+    t->body.read = d ? read_draft : NULL;
+    t->body.ctx = d;
+}
+
 static void commit(struct keep *k, struct str header)
 {
     struct txn *t = k->w.t;
@@ -109,6 +120,7 @@ static void commit(struct keep *k, struct str header)
     entry.header = header;
     entry.state.blob = buf_str(&state);
     entry.summary = buf_str(&summary);
+    keep_lend_body(t, NULL);
     CRASH_POINT("keep.before_commit");
     spool_commit(e->spool, k->w.draft, &entry, committed, k);
     buf_free(&envelope);
@@ -163,6 +175,7 @@ static void discard(struct keep *k)
     log_text(LOG_MAIN, str_of(k->id.s), buf_str(&k->line));
     log_text(LOG_MAIN, str_of(k->id.s), STR("=> blackhole (ACL discarded recipients)"));
     log_text(LOG_MAIN, str_of(k->id.s), STR("Completed"));
+    keep_lend_body(t, NULL);
     draft_drop(k->w.draft);
     finish(k, ST_OK, NULL);
 }

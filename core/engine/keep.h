@@ -20,6 +20,9 @@ struct keep_want {
     bool no_queue;              /* do not try it at once */
 };
 
+/* Lets policy read the body that is in d (message_body); NULL: no longer. */
+void keep_lend_body(struct txn *t, struct draft *d);
+
 struct keep;
 /* st ST_OK: stored under id. ST_AGAIN: not, why says what. */
 typedef void keep_done(void *ctx, enum status st, struct msg_id id, const struct why *why);

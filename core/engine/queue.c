@@ -148,6 +148,7 @@ static enum status walk_load(struct walk *w, struct why *why)
         return st == ST_NONE ? ST_NEVER : st;
     w->t->header_text = w->msg.header;
     header_parse(&w->t->arena, w->msg.header, &w->t->header);
+    w->t->body = (struct body_source){ walk_read_body, w };
     w->size = w->msg.header.n + 2 + w->msg.body_size;
     w->held = arena_array(&w->arena, uint8_t, w->t->nrcpts + 1);
     return ST_OK;
@@ -500,6 +501,8 @@ void queue_stop(struct engine *e)
         if (w->msg.body)
             spool_body_close(w->msg.body);
         w->msg.body = NULL;
+        if (w->t)
+            w->t->body.read = NULL;
     }
 }
 

@@ -19,10 +19,12 @@ static enum status begin(void *ctx, struct txn *t, struct why *why)
     if (t->size_declared > 0 && !spool_has_room(s->e->spool, (uint64_t)t->size_declared))
         return why_set(why, ST_AGAIN, "not enough space for %lld bytes in the spool", (long long)t->size_declared);
     st = spool_draft(s->e->spool, &s->draft, why);
-    if (st == ST_OK)
+    if (st == ST_OK) {
         t->id = draft_id(s->draft);
-    else
+        keep_lend_body(t, s->draft);
+    } else {
         s->draft = NULL;
+    }
     return st == ST_OK ? ST_OK : ST_AGAIN;
 }
 
@@ -40,7 +42,8 @@ static void drop(void *ctx, struct txn *t)
 {
     struct session *s = ctx;
 
-    (void)t;
+    if (t)
+        keep_lend_body(t, NULL);
     if (s->keep) {
         keep_forget(s->keep);
         s->keep = NULL;

@@ -303,10 +303,12 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
     t->size_declared = -1;
 
     s->st = spool_draft(e->spool, &s->draft, &s->why);
-    if (s->st != ST_OK)
+    if (s->st != ST_OK) {
         s->draft = NULL;
-    else
+    } else {
         t->id = draft_id(s->draft);
+        keep_lend_body(t, s->draft);
+    }
     if (s->st == ST_OK)
         s->st = take_content(s, want->message, &s->why);
     if (s->st == ST_OK)

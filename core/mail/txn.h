@@ -14,6 +14,8 @@
 #ifndef MAIL_TXN_H
 #define MAIL_TXN_H
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/ip.h"
@@ -163,6 +165,10 @@ struct txn {
     struct user_var *acl_m;
     struct str body_start, body_end;    /* fetched: message_body, message_body_end */
     bool body_fetched;
+    /* Where the body can be read from just now; read NULL: nowhere. As much of n as
+     * there is from offset, -1 with errno. Whoever holds the body sets it, and
+     * clears it before the body goes. */
+    struct body_source { ssize_t (*read)(void *ctx, uint64_t offset, char *out, size_t n); void *ctx; } body;
 
     /* acl machinery */
     struct str acl_args[ACL_ARGS]; unsigned acl_nargs;

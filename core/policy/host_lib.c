@@ -285,11 +285,10 @@ static int fetch_host_name(lua_State *L)
     return wait_yield(w);
 }
 
-/* The engine lends a way to read the body; without one it is what the engine put into the txn. */
+/* Without a way to read the body there is just what was put into the txn. */
 static int fetch_body(lua_State *L)
 {
     struct txn *t = arg_txn(L, 1);
-    const struct policy_env *env = policy_env(L);
     int opt = policy_opt_find(STR("message_body_visible"));
     int64_t most = opt >= 0 ? policy_opt_int(policy_of(L), opt) : 0;
     char *p;
@@ -297,19 +296,19 @@ static int fetch_body(lua_State *L)
 
     lua_settop(L, 0);
     lua_pushboolean(L, 1);
-    if (t->body_fetched || !env->body)
+    if (t->body_fetched || !t->body.read)
         return 1;
     most = most < 1 ? 500 : most > 1 << 20 ? 1 << 20 : most;
     if ((uint64_t)most > t->body_size)
         most = (int64_t)t->body_size;
     p = arena_alloc(&t->arena, (size_t)most + 1);
-    n = env->body(env->ctx, t, 0, p, (size_t)most);
+    n = t->body.read(t->body.ctx, 0, p, (size_t)most);
     if (n < 0)
         return raise_again(L, "message_body: the body cannot be read");
     t->body_start = t->body_end = (struct str){ p, (size_t)n };
     if ((uint64_t)n < t->body_size) {
         p = arena_alloc(&t->arena, (size_t)most + 1);
-        n = env->body(env->ctx, t, t->body_size - (uint64_t)most, p, (size_t)most);
+        n = t->body.read(t->body.ctx, t->body_size - (uint64_t)most, p, (size_t)most);
         if (n < 0)
             return raise_again(L, "message_body_end: the body cannot be read");
         t->body_end = (struct str){ p, (size_t)n };

@@ -55,8 +55,6 @@ struct policy_env {             /* what rules can reach; outlives every generati
     const char *spool_dir;
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
-    /* Up to n bytes of the message's body from offset; -1: cannot be read. NULL: no bodies here. */
-    ssize_t (*body)(void *ctx, struct txn *t, uint64_t offset, char *out, size_t n);
     void *ctx;
 };
 struct problem { struct str file; int line; bool warning; struct str text; };

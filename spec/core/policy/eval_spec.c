@@ -354,9 +354,8 @@ static void the_client_s_name_is_asked_for_when_it_is_read(void **state)
     rig_close(&r);
 }
 
-static ssize_t a_body(void *ctx, struct txn *t, uint64_t offset, char *out, size_t n)
+static ssize_t a_body(void *ctx, uint64_t offset, char *out, size_t n)
 {
-    (void)t;
     if (ctx)
         return -1;
     for (size_t i = 0; i < n; i++)
@@ -370,7 +369,7 @@ static void the_body_is_read_when_it_is_asked_for(void **state)
 
     (void)state;
     rig_open(&r, "");
-    r.policy->env.body = a_body;
+    r.txn->body.read = a_body;
     r.txn->body_size = 1000;
     /* the first and the last 500 bytes, line ends as one space */
     assert_string_equal(rig_expr(&r, PH_DATA, "#m.message_body, m.message_body:sub(1, 12)"), "450\n00000000 000");
@@ -378,8 +377,7 @@ static void the_body_is_read_when_it_is_asked_for(void **state)
     rig_close(&r);
 
     rig_open(&r, "");
-    r.policy->env.body = a_body;
-    r.policy->env.ctx = &r;
+    r.txn->body = (struct body_source){ a_body, &r };
     r.txn->body_size = 29;
     rig_expr(&r, PH_DATA, "m.message_body");
     assert_int_equal(r.st, ST_AGAIN);
