@@ -33,6 +33,15 @@ class Sender(threading.Thread):
                 time.sleep(0.05)
 
 
+def story(e, subjects):
+    """What the log says of some messages, and of everything unusual."""
+    text, lines = e.log(), []
+    for subject in subjects:
+        m = re.search(rf"(\S+) <= .* id={subject}@", text)
+        lines += [l for l in text.splitlines() if m and m.group(1) in l] or [f"no line for {subject}"]
+    return "\n".join(lines) + "\n" + e.log("paniclog")[-3000:]
+
+
 def storm(title, env_for, kill):
     """Rounds of: start, let mail flow, kill, start again. Then everything in the ledger must be somewhere."""
     random.seed(SEED)
@@ -60,7 +69,7 @@ def storm(title, env_for, kill):
         got = e.subjects() + sink.subjects
         lost = [s for s in ledger if s not in set(got)]
         if lost:
-            raise AssertionError(f"lost {len(lost)} of {len(ledger)} (seed {SEED}): {lost[:10]}")
+            raise AssertionError(f"lost {len(lost)} of {len(ledger)} (seed {SEED}): {lost[:10]}\n" + story(e, lost[:3]))
         if len(ledger) < ROUNDS * 2:
             raise AssertionError(f"only {len(ledger)} messages flowed")
         twice = len(got) - len(set(got))
