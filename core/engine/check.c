@@ -102,8 +102,9 @@ static void rejected(struct session *s, const struct txn *t, struct str text)
         log_header(s, t);
 }
 
-/* Exim's order: what, who, and what the client was told. */
-static void protocol(struct session *s, struct str text, struct str reply, bool reject)
+/* Exim's order: what, who, and what the client was told. The reject log has
+ * every refusal; the main log has those a selector asks for. */
+static void protocol(struct session *s, struct str text, struct str reply, bool main_too)
 {
     struct buf *line = &s->e->line;
 
@@ -112,9 +113,9 @@ static void protocol(struct session *s, struct str text, struct str reply, bool 
     logline_client(line, s->set->log, &s->conn);
     buf_byte(line, ' ');
     buf_add(line, reply);
-    if (reject)
-        log_text(LOG_REJECT, STR(""), buf_str(line));
-    engine_log(s->e, LOG_MAIN, STR(""));
+    if (main_too)
+        log_text(LOG_MAIN, STR(""), buf_str(line));
+    engine_log(s->e, LOG_REJECT, STR(""));
 }
 
 static void from(struct session *s, enum log_selector sel, struct str text)
@@ -157,12 +158,10 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
         rejected(s, t, text);
         break;
     case NOTE_SYNTAX:
-        if (log_sel_has(s->set->log, LS_smtp_syntax_error))
-            protocol(s, text, reply, false);
+        protocol(s, text, reply, log_sel_has(s->set->log, LS_smtp_syntax_error));
         break;
     case NOTE_PROTOCOL:
-        if (log_sel_has(s->set->log, LS_smtp_protocol_error))
-            protocol(s, text, reply, false);
+        protocol(s, text, reply, log_sel_has(s->set->log, LS_smtp_protocol_error));
         break;
     case NOTE_SYNC:
         protocol(s, text, STR(""), true);

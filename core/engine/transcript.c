@@ -264,6 +264,14 @@ static void look_log(void *ctx, enum log_file f, struct str line)
         l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
 }
 
+static void look_rejectlog(void *ctx, enum log_file f, struct str line)
+{
+    struct look *l = ctx;
+
+    if (f == LOG_REJECT)
+        l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
+}
+
 static void look_delivery(void *ctx, const struct world_delivery *d)
 {
     struct look *l = ctx;
@@ -330,6 +338,13 @@ static bool expect_log(struct play *p, struct str arg, struct look *l)
     return l->found;
 }
 
+static bool expect_rejectlog(struct play *p, struct str arg, struct look *l)
+{
+    l->text = arg;
+    world_ops.each_log(p->world, look_rejectlog, l);
+    return l->found;
+}
+
 /* In what was delivered, or in what is still kept. */
 static bool expect_message(struct play *p, struct str arg, struct look *l)
 {
@@ -358,7 +373,7 @@ static const struct {
     bool (*fn)(struct play *p, struct str arg, struct look *l);
 } expectations[] = {
     { STR_INIT("queue"), expect_queue }, { STR_INIT("frozen"), expect_frozen },
-    { STR_INIT("delivered"), expect_delivered }, { STR_INIT("log"), expect_log },
+    { STR_INIT("delivered"), expect_delivered }, { STR_INIT("log"), expect_log }, { STR_INIT("rejectlog"), expect_rejectlog },
     { STR_INIT("message"), expect_message }, { STR_INIT("peer"), expect_peer },
 };
 

@@ -3,7 +3,7 @@
 
 #include "smtp/state.h"
 
-enum { LINE_FAR = 8, TEXT_KEPT = 512 };
+enum { LINE_FAR = 8, TEXT_KEPT = 512, TOO_LONG_KEPT = 64 };
 
 static void remember_command(struct smtp_server *s, struct str line, struct str arg)
 {
@@ -22,8 +22,10 @@ static void remember_command(struct smtp_server *s, struct str line, struct str 
 
 static void line_refused(struct smtp_server *s, const char *text)
 {
+    size_t at = s->out.n;
+
     server_reply(s, 500, "5.5.2", text);
-    server_note(s, NOTE_PROTOCOL, str_of(text), "SMTP protocol error: %s", text);
+    server_note(s, NOTE_PROTOCOL, str_trim(str_from(buf_str(&s->out), at)), "SMTP protocol error: %s", text);
     server_close(s, "bad-commands");
 }
 
@@ -57,11 +59,24 @@ static void too_long_over(struct smtp_server *s, bool crlf)
         server_error(s, NOTE_SYNTAX, 500, "5.5.2", "line too long");
 }
 
+/* Enough of it for the log to show which line it was. */
+static void remember_start(struct smtp_server *s, struct str piece)
+{
+    struct buf start = { 0 };
+
+    buf_add(&start, str_head(buf_str(&s->line), TOO_LONG_KEPT));
+    buf_add(&start, str_head(piece, TOO_LONG_KEPT - start.n));
+    remember_command(s, buf_str(&start), STR(""));
+    buf_free(&start);
+}
+
 /* The line is beyond the limit: nothing more of it is kept. */
 static void throw_away(struct smtp_server *s, struct str piece, bool whole)
 {
     char before = s->line.n ? buf_str(&s->line).p[s->line.n - 1] : s->last;
 
+    if (!s->too_long)
+        remember_start(s, piece);
     s->too_long += s->line.n + piece.n;
     buf_free(&s->line);
     if (piece.n > 1)

@@ -47,7 +47,7 @@ struct smtp_server {
     uint8_t command;            /* enum command under way */
     bool begun;                 /* ops->begin made a draft */
     bool discarded;             /* a recipient was accepted and thrown away */
-    bool too_many;              /* recipients, and recipients_max_reject refuses the message */
+    bool too_many;              /* recipients: logged, and the end of the message with recipients_max_reject */
     bool pipelining;            /* offered in the last EHLO */
     bool lost;                  /* the peer went while its message was being kept */
     char last;                  /* last octet of the over-long line */

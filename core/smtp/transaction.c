@@ -188,8 +188,12 @@ static bool too_many_recipients(struct smtp_server *s)
     /* What was accepted, not what is kept: a name given twice counts twice. */
     if (t->rcpt_seen - t->rcpt_refused - t->rcpt_deferred <= most)
         return false;
+    /* One line for all that are too many: the first of them. */
+    if (!s->too_many)
+        server_note(s, NOTE_REJECTED, s->cfg->max_reject ? STR("552 5.5.3 too many recipients") : STR("452 4.5.3 too many recipients"),
+                    "%s: too many recipients", s->cfg->max_reject ? "rejected" : "temporarily rejected the rest");
+    s->too_many = true;
     if (s->cfg->max_reject) {
-        s->too_many = true;
         t->rcpt_refused++;
         server_reply(s, 552, "5.5.3", "too many recipients");
     } else {
@@ -266,7 +270,7 @@ void transaction_rcpt_answered(struct smtp_server *s, const struct verdict *v)
 void transaction_data(struct smtp_server *s)
 {
     /* recipients_max_reject: all or nobody. */
-    if (s->too_many) {
+    if (s->too_many && s->cfg->max_reject) {
         server_reply(s, 554, "5.5.3", "too many recipients");
         server_end_txn(s, "too many recipients");
         return;
