@@ -206,8 +206,6 @@ static void act_as(uid_t uid, gid_t gid)
     setfsuid(uid);
 }
 
-/* The lock is never held over a call that touches a file: a disk that stalls
- * holds up this thread and nobody else. */
 /* On a busy server the next line is a moment away. Waiting for it here, rather
  * than on the condition, spares whoever logs it a system call to wake us. */
 static void linger(void)
@@ -223,6 +221,8 @@ static void linger(void)
     lg.lingers = false;
 }
 
+/* The lock is never held over a call that touches a file: a disk that stalls
+ * holds up this thread and nobody else. */
 static void *writer(void *unused)
 {
     static char line[LINE_MAX_ALL];
@@ -271,7 +271,7 @@ static void let_go(void)
     }
     free(lg.ring);
     lg.ring = NULL;
-    lg.open = lg.running = lg.stop = lg.reopen = false;
+    lg.open = lg.running = lg.stop = lg.reopen = lg.lingers = false;
     lg.head = lg.used = 0;
     lg.dropped = lg.told = 0;
 }

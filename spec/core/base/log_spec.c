@@ -186,6 +186,42 @@ static void a_child_begins_with_a_closed_log(void **state)
     matches(slurp("mainlog"), "from the parent\n");
 }
 
+/* Whether a line of the child reaches the file while the child goes on, as a worker does. */
+static int child_logs(const char *line)
+{
+    open_with((struct log_config){ 0 });
+    log_line(LOG_MAIN, "%s", line);
+    for (int i = 0; i < 1000; i++) {
+        if (str_find_str(slurp("mainlog"), str_of(line)) != SIZE_MAX)
+            return 0;
+        usleep(1000);
+    }
+    return 1;
+}
+
+static void a_child_made_while_the_writer_waits_for_more_is_not_deaf(void **state)
+{
+    struct timespec between = { .tv_nsec = 500000 };
+    (void)state;
+
+    open_with((struct log_config){ 0 });
+    for (int i = 0; i < 10; i++) {
+        char line[32];
+        int status;
+        pid_t pid;
+
+        log_line(LOG_MAIN, "parent %d", i);
+        nanosleep(&between, NULL);      /* the writer has written it and lingers */
+        snprintf(line, sizeof line, "child %d", i);
+        pid = fork();
+        if (pid == 0)
+            _exit(child_logs(line));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    log_close();
+}
+
 static void sink(void *ctx, enum log_file f, struct str line)
 {
     if (f == LOG_MAIN)
@@ -219,6 +255,7 @@ int main(void)
         CASE(each_kind_has_its_file_and_its_switch),
         CASE(a_stalled_log_drops_lines_and_says_so),
         CASE(a_child_begins_with_a_closed_log),
+        CASE(a_child_made_while_the_writer_waits_for_more_is_not_deaf),
         CASE(a_hermetic_log_goes_to_its_sink_by_the_clock_given),
     };
 
