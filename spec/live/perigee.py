@@ -270,20 +270,23 @@ class Sink:
 
     def __init__(self, answers_for=lambda n: {}, delay=0):
         self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(128)
         self.port = self.socket.getsockname()[1]
         self.answers_for, self.delay = answers_for, delay
         self.subjects, self.lock, self.open = [], threading.Lock(), True
         self.connections = 0
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while self.open:
             try:
                 c, _ = self.socket.accept()
             except OSError:
+                return
+            if not self.open:
+                c.close()
                 return
             self.connections += 1
             threading.Thread(target=self.talk, args=(c, dict(self.answers_for(self.connections))), daemon=True).start()
@@ -333,7 +336,11 @@ class Sink:
                 pass
 
     def close(self):
+        """A close alone does not wake accept(), and the descriptor's number would be the next socket's: the old thread
+        would take the new sink's connections."""
         self.open = False
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 
