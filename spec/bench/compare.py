@@ -126,7 +126,7 @@ class Perigee:
         with open(self.dir + "/rules/00-bench.lua", "w") as f:
             f.write(f"""site {{
   primary_hostname = "bench.test", listen = {{ "127.0.0.1:{self.port}" }}, user = "nobody",
-  smtp_accept_max = 20000, smtp_accept_max_per_connection = 0, dns_servers = "127.0.0.1#9",
+  smtp_accept_max = 20000, smtp_accept_max_per_connection = 1000000, dns_servers = "127.0.0.1#9",
 }}
 {hold}
 {extra or 'acl.rcpt { accept { hosts = "127.0.0.1" } }'}
