@@ -134,6 +134,8 @@ static int unknown(lua_State *L, struct str name)
             return rule_error(L, "there is no variable %s: %s", g->name, g->text);
     if (str_starts(name, STR("h_")) || str_starts(name, STR("header_")))
         return rule_error(L, "header fields are read as m.header.NAME or m.header[\"NAME\"], not as m.%s", name.p);
+    if (str_starts(name, STR("acl_")))
+        return rule_error(L, "there is no variable %s: rules' own begin with acl_c_ (of the connection) or acl_m_ (of the message)", name.p);
     for (size_t i = 0; i < var_count; i++) {
         d = distance(name, str_of(var_rows[i].name));
         if (d < best) {
@@ -146,9 +148,22 @@ static int unknown(lua_State *L, struct str name)
     return rule_error(L, "there is no variable %s", name.p);
 }
 
-static int too_early(lua_State *L, const char *name, enum phase ph)
+static const char *phase_names(struct arena *a, uint32_t phases)
 {
-    return rule_error(L, "%s is not known in phase %s", name, phase_name(ph));
+    struct buf b = { 0 };
+    const char *out;
+
+    for (int ph = 0; ph < PH_COUNT; ph++)
+        if (in_phase(phases, (enum phase)ph))
+            buf_addf(&b, "%s%s", b.n ? ", " : "", phase_name((enum phase)ph));
+    out = arena_z(a, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
+static int too_early(lua_State *L, const char *name, uint32_t phases, enum phase ph)
+{
+    return rule_error(L, "%s is not known in phase %s, only in %s", name, phase_name(ph), phase_names(policy_scratch(L), phases));
 }
 
 /* ---- families: acl_c_*, acl_m_*, r_*, header views, regex */
@@ -200,7 +215,7 @@ static int get_family(lua_State *L, const struct box *b, struct str name)
     if (!f)
         return unknown(L, name);
     if (!in_phase(f->phases, b->phase))
-        return too_early(L, name.p, b->phase);
+        return too_early(L, name.p, f->phases, b->phase);
     if (f->head[strlen(f->head) - 1] != '_')
         return push_view(L, 1, f->head);
     list = user_list(t, name, &a);
@@ -245,7 +260,7 @@ static int gate_get(lua_State *L)
     if (!row)
         return get_family(L, b, name_arg(L, 2));
     if (!in_phase(row->phases, b->phase))
-        return too_early(L, row->name, b->phase);
+        return too_early(L, row->name, row->phases, b->phase);
     read_row(L, b, row);
     return 1;
 }
@@ -257,7 +272,7 @@ static int gate_check(lua_State *L)
     const struct var_row *row = row_named(L, 2);
 
     if (row && !in_phase(row->phases, b->phase))
-        return too_early(L, row->name, b->phase);
+        return too_early(L, row->name, row->phases, b->phase);
     return 0;
 }
 
@@ -303,12 +318,12 @@ static int gate_set(lua_State *L)
     const struct family_row *f;
 
     if (row_named(L, 2))
-        return rule_error(L, "%s cannot be assigned to", name.p);
+        return rule_error(L, "%s cannot be assigned to; rules keep what is theirs in m.acl_c_NAME and m.acl_m_NAME", name.p);
     f = family_of(name);
     if (!f)
         return unknown(L, name);
     if (f->head[strlen(f->head) - 1] != '_')
-        return rule_error(L, "%s cannot be assigned to", name.p);
+        return rule_error(L, "%s cannot be assigned to; rules keep what is theirs in m.acl_c_NAME and m.acl_m_NAME", name.p);
     if (!in_phase(f->writable, b->phase))
         return rule_error(L, "%s cannot be assigned to in phase %s", name.p, phase_name(b->phase));
     set_user_var(L, b, name);

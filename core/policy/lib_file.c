@@ -316,8 +316,8 @@ static int start(lua_State *L, enum file_verb verb, const char *what, const char
     struct answer *a;
     struct file_job *j;
 
-    if (!pool)
-        return luaL_error(L, "%s: files cannot be read here", what);
+    if (!pool && policy_of(L)->loaded)
+        return rule_error(L, "%s: files cannot be read here", what);
     w = wait_begin(L, what, FILE_WAIT_MS, job_cancel, sizeof *a);
     a = wait_ctx(w);
     j = calloc(1, sizeof *j);
@@ -353,10 +353,10 @@ static bool path_known(lua_State *L, char *path)
 
     if (path[0] != '/') {
         if (strstr(path, "..") || !dir[0])
-            return luaL_error(L, "the path \"%s\" must begin with /", path);
+            return rule_error(L, "the path \"%s\" must begin with /", path);
         snprintf(whole, sizeof whole, "%s/./%s", dir, path);
         if (strlen(whole) >= PATH_ROOM)
-            return luaL_error(L, "the path \"%s\" is too long", path);
+            return rule_error(L, "the path \"%s\" is too long", path);
         memcpy(path, whole, strlen(whole) + 1);
         return true;
     }

@@ -197,6 +197,15 @@ end })
 local rules, closed = {}, false
 for name, v in next, base do rules[name] = v end
 for name, v in next, libraries do rules[name] = read_only(v, name) end
+-- What os can do elsewhere is looked for here, too.
+do
+  local missing = { execute = "programs are run by the pipe transport", getenv = "rules have no environment",
+    remove = "rules change no files", rename = "rules change no files", exit = "an error(...) ends an evaluation",
+    tmpname = "rules write no files", setlocale = "there is one locale" }
+  setmetatable(os, { __metatable = false, __index = function(_, name)
+    if missing[name] then error("there is no os." .. name .. ": " .. missing[name], 2) end
+  end })
+end
 local seen = setmetatable({}, {
   __index = rules, __metatable = false,
   __newindex = function(_, name, v)
@@ -241,6 +250,7 @@ rules.load, rules.loadstring = loader "load", loader "loadstring"
 -- require "x": lib/x.lua beside the rules, then what is shipped (lua/lib).
 local modules, loading = {}, {}
 function rules.require(name)
+  if type(name) == "table" then error("require loads a file of lib/; the verb of ACLs is demand { ... }", 2) end
   if type(name) ~= "string" then error("bad argument #1 to 'require' (string expected)", 2) end
   local v = modules[name]
   if v ~= nil then return v end
@@ -249,7 +259,9 @@ function rules.require(name)
   local path = "lib/" .. str.gsub(name, "%.", "/") .. ".lua"
   local bytes = host.file(path)
   if not bytes then bytes, path = host.shipped("lib/" .. name), "perigee/" .. path end
-  if not bytes then error('require "' .. name .. '": there is no ' .. path, 2) end
+  if not bytes then
+    error('require "' .. name .. '": there is no lib/' .. str.gsub(name, "%.", "/") .. ".lua in the rule directory, and none is shipped", 2)
+  end
   local f, why = host.compile(path, bytes)
   if not f then error(why, 0) end
   loading[name] = true

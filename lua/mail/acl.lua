@@ -18,11 +18,13 @@ modifiers.changed = conditions.forget
 local DENY = { rcpt = true, vrfy = true, expn = true, etrn = true, atrn = true, wellknown = true }
 -- Phases whose result nobody hears: only accept and warn may stand there.
 local UNHEARD = { quit = true, notquit = true, not_smtp_start = true }
+local NO_ACL = { route = true, transport = true, event = true, queue = true, option = true }
 local NESTING = 20
 
 acl.VERBS = { accept = true, defer = true, deny = true, discard = true, drop = true, warn = true, demand = true }
 acl.phases = {}                 -- phase -> array of statements
 acl.subs = {}                   -- name -> { statements, where = }
+acl.constructor_names = {}      -- the functions accept, deny ... -> their names
 acl.declared = {}               -- { name, sub = bool, statement } in order, for the check
 
 -- ---- verbs: constructors of statements and of answers
@@ -52,6 +54,14 @@ local function by_phase(row, phase)
 end
 
 -- Is this word of a statement usable in this phase? Reports and says no.
+local function usable_in(row)
+  local names = {}
+  for _, phase in ipairs(host.phases) do
+    if row.phases[phase] and not NO_ACL[phase] then names[#names + 1] = phase end
+  end
+  return table.concat(names, ", ")
+end
+
 local function word_usable(word, kind, phase, where)
   local row = host.acl_words[kind][word]
   if row and row.feature then
@@ -59,7 +69,7 @@ local function word_usable(word, kind, phase, where)
     return false
   end
   if row and phase and not by_phase(row, phase) then
-    report.problem(where, '%s "%s" cannot be used in the %s ACL', kind, word, phase)
+    report.problem(where, '%s "%s" cannot be used in the %s ACL; it can in %s', kind, word, phase, usable_in(row))
     return false
   end
   return row ~= nil
@@ -112,6 +122,17 @@ local function negated(fn)
   end
 end
 
+-- A code of the wrong class would not be sent: say so before it is missed.
+local CLASS = { accept = "2", deny = "5", demand = "5", defer = "4" }
+local function check_code(s)
+  local text = type(s.spec) == "table" and s.spec.message
+  local code = type(text) == "string" and text:match("^(%d%d%d)%f[%D]")
+  local class = CLASS[s.verb]
+  if code and class and code:sub(1, 1) ~= class then
+    report.problem(report.key(s.where, "message"), "message begins with %s, but the codes of %s begin with %s", code, s.verb, class)
+  end
+end
+
 -- Compiles the words of s.spec into s.conds and s.acts; the order is fixed.
 local function compile(s, phase)
   s.conds, s.acts = {}, {}
@@ -154,6 +175,7 @@ local function compile(s, phase)
       end)
     end
   end
+  check_code(s)
   if s.verb == "warn" and s.message then
     report.warning(s.where, "message does nothing in a warn statement; use add_header, logwrite or log_message")
   end
@@ -178,13 +200,17 @@ local function declare(list, name, sub, what, where)
     if type(key) ~= "number" then
       report.problem(where, 'acl.%s: "%s" stands outside a statement; write accept { %s = ... }', name,
         tostring(key), tostring(key))
+    elseif acl.constructor_names[item] then
+      report.problem(where, "acl.%s: item %d is the word %s alone; write %s {}", name, key, acl.constructor_names[item],
+        acl.constructor_names[item])
     elseif not is_verb(item) and type(item) ~= "function" then
       report.problem(where, "acl.%s: item %d is a %s; statements are accept { ... }, deny { ... } and so on, or functions",
         name, key, type(item))
     end
   end
   for _, item in ipairs(what) do
-    if type(item) == "function" then add(list, name, sub, { fn = item, where = host.fn_where(item) or where })
+    if acl.constructor_names[item] then -- said above
+    elseif type(item) == "function" then add(list, name, sub, { fn = item, where = host.fn_where(item) or where })
     elseif is_verb(item) then add(list, name, sub, item) end
   end
 end
@@ -214,8 +240,8 @@ function acl.library()
   end, __index = function(_, name)
     if name == "sub" then return sub end
     if not known[name] then
-      error(string.format('there is no phase "%s"%s; other ACLs are declared as acl.sub.%s { ... }',
-        tostring(name), words.meant(name, known), tostring(name)), 2)
+      error(string.format('there is no phase "%s"%s An ACL that others call is declared as acl.sub.%s { ... }',
+        tostring(name), words.nearest(tostring(name), known) and words.meant(name, known) or ";", tostring(name)), 2)
     end
     return function(what)
       local where = host.where(2)
@@ -228,7 +254,10 @@ end
 
 function acl.constructors()
   local verbs = {}
-  for verb in pairs(acl.VERBS) do verbs[verb] = constructor(verb) end
+  for verb in pairs(acl.VERBS) do
+    verbs[verb] = constructor(verb)
+    acl.constructor_names[verbs[verb]] = verb
+  end
   return verbs
 end
 
@@ -355,7 +384,7 @@ end
 
 -- One statement: nothing, or { verb, message, log_message }.
 local function step(s, ev)
-  ev.text, ev.log = nil, nil
+  ev.text, ev.log, ev.where = nil, nil, s.where
   if s.verb == "warn" then return warn(s, ev) end
   local yes, answer = all_hold(s, ev)
   if answer then return answer end
@@ -418,8 +447,10 @@ local function function_step(s, ev)
   end
   if result == nil then return end
   if not is_verb(result) then
+    local said = acl.constructor_names[result]
     error(string.format("%s: the function returned %s; answers are accept(), deny(\"550 text\") and so on, or nothing",
-      s.where, type(result) == "table" and "a table" or tostring(result)), 0)
+      s.where, said and said .. " itself, without ()" or type(result) == "string" and '"' .. result:sub(1, 40) .. '"'
+      or (type(result) == "table" or type(result) == "function") and "a " .. type(result) or tostring(result)), 0)
   end
   if result.verb == "demand" then
     error(s.where .. ": demand is no answer; return deny(...) if it does not hold", 0)
@@ -455,6 +486,13 @@ function conditions.nested(name, args, ev)
   return answer.verb, answer
 end
 
+-- A mistake found in our own code, or behind a tail call, has lost its line; its
+-- statement is known.
+local function placed(err, ev)
+  if type(err) ~= "string" or not ev.where or err:find("^[^:\n]+:%d+: ") then return err end
+  return ev.where .. ": " .. err
+end
+
 -- verb, message, log_message, by_default
 function acl.run(phase, m)
   local list = acl.phases[phase]
@@ -462,7 +500,8 @@ function acl.run(phase, m)
   if not list then return default, nil, nil, true end
   local ev = { m = m }
   report.enter(ev)
-  local answer = walk(list, ev, default)
+  local ok, answer = pcall(walk, list, ev, default)
+  if not ok then error(placed(answer, ev), 0) end
   return answer.verb, answer.message, answer.log_message, answer.by_default or false
 end
 

@@ -49,8 +49,13 @@ local function later(name, feature)
     if report.loading() then report.problem(where, text) else error(where .. ": " .. text, 0) end
     return function() end
   end
-  return setmetatable({}, { __metatable = name, __index = function(_, key) return refuse(key) end,
-    __call = function() return refuse() end, __newindex = function(_, key) refuse(key) end })
+  return setmetatable({}, { __metatable = name, __index = function(_, key)
+    local nothing = refuse(key)         -- no tail call: the rule's line would be gone
+    return nothing
+  end, __call = function()
+    local nothing = refuse()
+    return nothing
+  end, __newindex = function(_, key) refuse(key) end })
 end
 
 local env = host.rules
@@ -80,8 +85,16 @@ env.prvs = later("prvs", "sender authentication")
 env.authresults = later("authresults", "sender authentication")
 env.cert = later("cert", "TLS")
 
+-- What Lua has elsewhere, and what does its work here.
+local ABSENT = {
+  io = "files are read with lookup.lsearch, written by transports", debug = "it reaches too far", ffi = "it reaches too far",
+  package = 'a file of lib/ is loaded with require "name"', dofile = 'a file of lib/ is loaded with require "name"',
+  loadfile = 'a file of lib/ is loaded with require "name"', print = "logwrite(text) writes to the log", jit = "it reaches too far",
+}
+
 -- A name that nobody set is a typo, not nil.
 setmetatable(env, { __index = function(_, name)
+  if ABSENT[name] then error(string.format('there is no "%s" in rules: %s', name, ABSENT[name]), 2) end
   error(string.format('there is no "%s"%s', tostring(name), words.meant(name, env)), 2)
 end })
 
@@ -89,13 +102,42 @@ end })
 
 local entry = {}
 
+-- What the parser's words may mean in a file of tables.
+local function advice(err)
+  if tostring(err):find("'}' expected") then return err .. "; is a comma missing before it?" end
+  if tostring(err):find("unexpected symbol near ')'", 1, true) then return err .. "; is an end missing before it?" end
+  if tostring(err):find("'then' expected near '='", 1, true) then return err .. "; a comparison is written ==" end
+  return err
+end
+
+-- Names after `check.`, `lookup.` ... and `m.` inside functions would be found when they are reached: too late.
+local LIBRARIES = {}
+for _, name in ipairs { "check", "control", "lookup", "dns", "verify", "store", "header", "retry", "event", "address", "ip", "list",
+                        "hash" } do LIBRARIES[name] = true end
+
+local function check_names(file, uses)
+  for _, u in ipairs(uses) do
+    local where = file.name .. ":" .. u.line
+    if u.base == "m" then
+      local known = host.vars[u.name] or (host.families or {})[u.name] or u.name:find("^acl_[cm]_.") or u.name:find("^r_.")
+      if not known then
+        report.warning(where, "there is no variable %s%s", u.name, words.meant(u.name, host.vars))
+      end
+    elseif LIBRARIES[u.base] then
+      local ok, why = pcall(function() return env[u.base][u.name] end)
+      if not ok then report.problem(where, "%s", (tostring(why):gsub("^[^:]+:%d+: ", ""))) end
+    end
+  end
+end
+
 local function run(file)
   local scan = source.scan(file.bytes)
   report.scanned(file.name, scan)
   for _, p in ipairs(scan.twice) do report.problem(file.name .. ":" .. p.line, p.text) end
   for _, p in ipairs(scan.paths) do report.warning(file.name .. ":" .. p.line, p.text) end
   local chunk, err = host.compile(file.name, file.bytes)
-  if not chunk then return report.caught(err, file.name .. ":1") end
+  if not chunk then return report.caught(advice(err), file.name .. ":1") end
+  check_names(file, scan.uses)
   local ok, why = pcall(chunk)
   if not ok then report.caught(why, file.name .. ":1") end
 end

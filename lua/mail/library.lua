@@ -16,7 +16,9 @@ local library = {}
 
 -- A table of functions that a rule cannot change; a wrong name says the right one.
 local function locked(name, members)
-  return setmetatable({}, { __metatable = name, __index = function(_, key)
+  return setmetatable({}, { __call = function()
+    error(string.format("%s is called as %s.%s and the like", name, name, words.first(members)), 2)
+  end, __metatable = name, __index = function(_, key)
     local member = members[key]
     if member == nil then
       error(string.format('there is no %s.%s%s', name, tostring(key), words.meant(key, members)), 2)
@@ -39,15 +41,15 @@ end
 
 -- ---- waits: status, value -> value | nil | raise, and the `try` form
 
-local function settle(status, value)
+local function settle(call, status, value)
   if status == "ok" then return value end
   if status == "none" then return nil end
-  error(host.again(value))
+  error(host.again(call .. ": " .. tostring(value)))
 end
 
 -- fn(...) -> status, value. Two faces of it: raising, and telling.
-local function both(fn)
-  return function(...) return settle(fn(...)) end, function(...)
+local function both(fn, call)
+  return function(...) return settle(call, fn(...)) end, function(...)
     local status, value = fn(...)
     if status == "ok" then return value end
     return nil, { kind = status, text = value }
@@ -56,7 +58,7 @@ end
 
 local function with_try(name, functions)
   local plain, try = {}, {}
-  for key, fn in pairs(functions) do plain[key], try[key] = both(fn) end
+  for key, fn in pairs(functions) do plain[key], try[key] = both(fn, name .. "." .. key) end
   plain.try = locked(name .. ".try", try)
   return locked(name, plain)
 end

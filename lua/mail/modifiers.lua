@@ -183,15 +183,20 @@ local function add_one(m, text, place, where)
   if not ok then error(string.format("%s: add_header: %s", where, why), 0) end
 end
 
--- A text may hold several fields, one a line; a line that begins with a space
--- continues the one before.
-function modifiers.header_add(m, text, place, where)
+-- A text that stands in the rules may hold several fields, one a line. One that
+-- was put together may not: the line end may have come in a message, and what
+-- follows it would be a field of the sender's choice (R4.6).
+function modifiers.header_add(m, text, place, where, constant)
   if text == nil or text == "" then return end
   if type(text) ~= "string" then error(where .. ": a header is a text: \"Name: value\"", 0) end
   if place and not PLACES[place] then
     error(string.format('%s: "%s" is no place for a header; places are %s', where, tostring(place), words.join(PLACES)), 0)
   end
-  for _, field in ipairs(words.fields(text)) do add_one(m, field, place, where) end
+  local fields = words.fields(text)
+  if #fields > 1 and not constant then
+    error(where .. ": a header holds a line end: add one field at a time, and take line ends out of what a message says", 0)
+  end
+  for _, field in ipairs(fields) do add_one(m, field, place, where) end
 end
 
 function modifiers.header_remove(m, names, where)
@@ -208,7 +213,7 @@ end
 local function add_header(value, where)
   local items = each(value)
   return function(ev)
-    for i = 1, #items do modifiers.header_add(ev.m, value_of(items[i], ev), nil, where) end
+    for i = 1, #items do modifiers.header_add(ev.m, value_of(items[i], ev), nil, where, type(items[i]) == "string") end
   end
 end
 

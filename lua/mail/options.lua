@@ -150,6 +150,10 @@ function options.value(cell, m)
   local result = cell.fn(m)
   if result == nil then return nil end
   local read = options.read(cell.row, result)
+  -- one text, one field: a line end in it may be the sender's (R4.6)
+  if cell.row.name == "headers_add" and read and #read > (type(result) == "table" and #result or 1) then
+    error(cell.where .. ": the function for headers_add gave a text with a line end; give a table, one field an item", 0)
+  end
   if read == nil then
     error(string.format('%s: the function for %s gave %s; it must give %s or nil', cell.where, cell.row.name,
       type(result) == "table" and "a table" or '"' .. tostring(result) .. '"', options.said(cell.row)), 0)

@@ -52,6 +52,8 @@ function site.check()
   for _, item in ipairs(listen and listen.value or {}) do
     if type(item) ~= "string" or not (item:find("^[%d%.]+:%d+$") or item:find("^%[[%x:%.]+%]:%d+$")) then
       report.problem(listen.where, 'listen: "%s" is not written as "192.0.2.1:25" or "[2001:db8::1]:25"', tostring(item))
+    elseif tonumber(item:match("%d+$")) > 65535 then
+      report.problem(listen.where, 'listen: "%s": a port is a number up to 65535', item)
     end
   end
 end

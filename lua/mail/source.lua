@@ -73,10 +73,12 @@ end
 -- Keys whose text becomes a path on disk.
 local PATHS = { directory = true, file = true }
 
--- What stands in the text: `twice` = { {line, text} ... }, `paths` likewise, and
--- `lines` = line of a table's brace -> key -> line of the key.
+-- What stands in the text: `twice` = { {line, text} ... }, `paths` likewise,
+-- `lines` = line of a table's brace -> key -> line of the key, and `uses` =
+-- { {line, base, name} ... }, every `base.name` whose base is nobody's local.
 function source.scan(text)
-  local found = { twice = {}, paths = {}, lines = {} }
+  local found = { twice = {}, paths = {}, lines = {}, uses = {} }
+  local ours, naming = {}, false        -- names the file itself gives to things
   local open = {}                       -- what is open: tables, brackets, blocks
   local t1, t2, t3                      -- the last tokens
 
@@ -111,7 +113,10 @@ function source.scan(text)
     elseif kind == "sign" and word == ".." then
       for i = #open, 1, -1 do
         if open[i].what == "{" then
-          if PATHS[open[i].key] then
+          if open[i].key == "command" then
+            found.paths[#found.paths + 1] = { line = line, text = '"command" is put together with ..; write a table '
+              .. '{ "/bin/program", ... }, in which each item stays one argument' }
+          elseif PATHS[open[i].key] then
             found.paths[#found.paths + 1] = { line = line, text = string.format(
               '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', open[i].key) }
           end
@@ -125,8 +130,23 @@ function source.scan(text)
     elseif kind == "name" and CLOSES[word] then
       open[#open] = nil
     end
+    if kind == "name" and (word == "local" or word == "for") then naming = true
+    elseif naming and kind == "name" and word ~= "function" and word ~= "in" then ours[word] = true
+    elseif word ~= "," then naming = false end
+    -- (a, b) may be the parameters of a function; `m` is always the mail object there
+    if kind == "sign" and (word == "," or word == ")") and t1 and t1.kind == "name" and t1.word ~= "m"
+      and t2 and t2.kind == "sign" and (t2.word == "(" or t2.word == ",") then ours[t1.word] = true end
+    if kind == "name" and t1 and t1.kind == "sign" and t1.word == "." and t2 and t2.kind == "name"
+      and not (t3 and t3.kind == "sign" and (t3.word == "." or t3.word == ":")) then
+      found.uses[#found.uses + 1] = { line = line, base = t2.word, name = word }
+    end
     t3, t2, t1 = t2, t1, { kind = kind, word = word, line = line }
   end)
+  local uses = {}
+  for _, u in ipairs(found.uses) do
+    if not ours[u.base] then uses[#uses + 1] = u end
+  end
+  found.uses = uses
   return found
 end
 

@@ -110,6 +110,10 @@ function CHECKS.pipe(t)
   end
 end
 function CHECKS.smtp(t)
+  local port = t.cells.port
+  if port and tonumber(port.value) and (tonumber(port.value) < 1 or tonumber(port.value) > 65535) then
+    report.problem(port.where, "transport.%s: port %s: a port is a number from 1 to 65535", t.name, port.value)
+  end
   local protocol = t.cells.protocol
   if protocol and protocol.value ~= "smtp" and protocol.value ~= "lmtp" then
     report.problem(protocol.where, 'transport.%s: protocol "%s" %s', t.name, protocol.value,

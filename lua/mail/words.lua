@@ -193,6 +193,8 @@ function words.safe(part)
     and not part:find("^[%.%-]") and not part:find("[/%z\1-\31\127]")
 end
 
+function words.first(names) return words.join(names):match("^[^,]*") end
+
 function words.join(names)
   local list = {}
   for name in pairs(names) do list[#list + 1] = name end

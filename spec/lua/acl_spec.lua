@@ -63,10 +63,10 @@ describe("acl", function()
   end)
 
   it("answers with every verb", function()
-    for _, verb in ipairs { "accept", "defer", "deny", "discard", "drop" } do
-      local got, message = verdict(("acl.rcpt { %s { message = '250 2.0.0 x' } }"):format(verb))
+    for verb, code in pairs { accept = "250 2", defer = "450 4", deny = "550 5", discard = "250 2", drop = "550 5" } do
+      local got, message = verdict(("acl.rcpt { %s { message = '%s.0.0 x' } }"):format(verb, code))
       assert.equal(verb, got)
-      assert.equal("250 2.0.0 x", message)
+      assert.equal(code .. ".0.0 x", message)
     end
   end)
 
@@ -233,7 +233,7 @@ describe("acl", function()
     assert.equal("deny", asked([[check.authenticated()]], {}))
     assert.equal("accept", asked([[check.senders(":")]], { sender_address = "" }))
     assert.equal("accept", asked([[check.recipients("ann@*")]], { local_part = "Ann", domain = "x.example" }))
-    for _, bad in ipairs { [[check.hots("x")]], [[check.spf("fail")]], [[check.domains("+nolist")]] } do
+    for _, bad in ipairs { [[check["hots"]("x")]], [[check.spf("fail")]], [[check.domains("+nolist")]] } do
       local w = world.rules(("acl.rcpt(function(m) return %s and accept() or deny() end)"):format(bad))
       assert.has_error(function() w:acl("rcpt", { domain = "x" }) end)
     end

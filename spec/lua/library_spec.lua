@@ -100,14 +100,14 @@ describe("library", function()
 
   it("edits headers, writes logs, sets controls, sleeps", function()
     local w = world.rules [[acl.data(function(m)
-      header.add("X-A: 1", "at_start") header.add("B: 1\nC: 2") header.remove("X-Old") logwrite(":panic:odd") logwrite("plain")
+      header.add("X-A: 1", "at_start") header.add("B: 1\n 2") header.remove("X-Old") logwrite(":panic:odd") logwrite("plain")
       control.freeze("no_tell") sleep("2s") return accept() end)]]
     assert.equal("accept", (w:acl("data", {})))
-    assert.same({ "+at_start X-A: 1", "+at_end B: 1", "+at_end C: 2", "-X-Old" }, w.did.headers)
+    assert.same({ "+at_start X-A: 1", "+at_end B: 1\n 2", "-X-Old" }, w.did.headers)
     assert.same({ "panic: odd", "main: plain" }, w.did.log)
     assert.is_true(w.did.control.freeze_no_tell)
     assert.equal(2, w.did.slept)
-    for _, bad in ipairs { [[header.add("no header")]], [[header.add("A: b", "somewhere")]], [[control.freez()]], [[control.freeze("loudly")]], [[sleep("long")]] } do
+    for _, bad in ipairs { [[header.add("no header")]], [[header.add("A: b", "somewhere")]], [[header.add("B: 1\nC: 2")]], [[control["freez"]()]], [[control.freeze("loudly")]], [[sleep("long")]] } do
       w = world.rules(("acl.data(function(m) %s end)"):format(bad))
       assert.has_error(function() w:acl("data", {}) end, nil, bad)
     end

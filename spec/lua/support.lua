@@ -45,6 +45,15 @@ local function rows()
   return out
 end
 
+-- Names of variables, as the generator reads them; what they are is not asked here.
+local function variables()
+  local tables = dofile("lua/gen/rows.lua").read {
+    "core/policy/api/connection.lua", "core/policy/api/sender.lua", "core/policy/api/recipient.lua", "core/policy/api/message.lua",
+    "core/policy/api/delivery.lua", "core/policy/api/system.lua", "core/policy/api/acl_vars.lua",
+  }
+  return tables.var.by, tables.family.by
+end
+
 -- ---- networks
 
 local function pack(text)
@@ -178,8 +187,9 @@ end
 local function host_of(w)
   local look, hosts = dns_of(w)
   local api = w.rows or rows()
+  local vars, families = variables()
   local host = {
-    phases = PHASES, options = api.options, acl_words = api.acl_words, events = api.events, functions = api.functions, vars = {},
+    phases = PHASES, options = api.options, acl_words = api.acl_words, events = api.events, functions = api.functions, vars = vars, families = families,
     generation = 1, hermetic = true, check_only = false,
   }
   w.rows = api
