@@ -452,10 +452,14 @@ static void link_over(struct link *l)
         a->host.from_port = l->host.from_port;
     }
     link_free(l);
-    if (a && sent && !host_error)
+    if (a && sent && !host_error) {
+        /* What the peer left unanswered has this as its reason. */
+        a->failed = why;
+        a->failed_kind = kind;
         remote_sent(a, reused);
-    else if (a)
+    } else if (a) {
         remote_failed(a, &why, kind, host_error, reused);
+    }
     dest_serve(d);
 }
 

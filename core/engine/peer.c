@@ -16,6 +16,7 @@ struct talk {                   /* one connection */
     struct buf in;
     int fd;
     bool data;
+    bool stalled;               /* hears, and says nothing any more */
 };
 
 struct peer {
@@ -150,6 +151,8 @@ static bool respond(struct talk *t, struct str word, struct str line)
     struct str reply = answer(t->peer, word, line);
 
     if (told_about(t->peer, STR("stall"), word))
+        t->stalled = true;
+    if (t->stalled)
         return true;
     if (told_about(t->peer, STR("close"), word))
         return false;
