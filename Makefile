@@ -176,17 +176,19 @@ docs-fresh:: $(B)/perigee
 # ---- what must be there, from Debian
 DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-dev libpcre2-dev libunbound-dev \
              libidn2-dev libssl-dev
+DEPS_RUN   = $(DEPS_BUILD) swaks
 DEPS_CHECK = $(DEPS_BUILD) clang libcmocka-dev lua-busted swaks curl postfix python3 exim4-base/files
 DEPS_LINT  = $(DEPS_BUILD) clang-tidy cppcheck lua-check
 DEPS_BENCH = $(DEPS_BUILD) postfix python3
 deps: deps-check
+deps-run:;   @.ci/packages $(DEPS_RUN)
 deps-build:; @.ci/packages $(DEPS_BUILD)
 deps-check:; @.ci/packages $(DEPS_CHECK)
 deps-lint:;  @.ci/packages $(DEPS_LINT)
 deps-bench:; @.ci/packages $(DEPS_BENCH)
 
 # ---- make run
-run: deps-build
+run: deps-run
 	@$(MAKE) --no-print-directory -j2 all
 	@.ci/run-here
 
@@ -212,7 +214,7 @@ install: all
 	sed 's,@PREFIX@,$(PREFIX),g' docs/perigee.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/perigee.service
 	install -m 644 docs/man/perigee.1 $(DESTDIR)$(PREFIX)/share/man/man1/perigee.1
 	install -m 644 docs/completion/perigee.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perigee
-	cp -R rules examples modules docs lua/meta $(DESTDIR)$(PREFIX)/share/perigee/
+	cp -R $(wildcard rules examples modules docs lua/meta) $(DESTDIR)$(PREFIX)/share/perigee/
 	@# A site's own rules are never overwritten.
 	if [ ! -e $(DESTDIR)/etc/perigee/rules ]; then install -d $(DESTDIR)/etc/perigee && \
 	    cp -R rules $(DESTDIR)/etc/perigee/rules; fi
@@ -221,6 +223,6 @@ clean:
 	rm -rf build
 
 -include $(OBJ:.o=.d) $(GEN_OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
-.PHONY: all units check check-only check-builds check-asan unit-programs fuzz-programs docs deps deps-build deps-check \
+.PHONY: all units check check-only check-builds check-asan unit-programs fuzz-programs docs deps deps-build deps-run deps-check \
         deps-lint deps-bench run lint bench install clean
 .SECONDARY:

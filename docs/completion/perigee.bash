@@ -14,8 +14,8 @@ _perigee()
     fi
     case $verb in
     'serve') opts='--help --rules --spool --workers --foreground --allow-root' ;;
-    'check') opts='--help --rules' ;;
-    'reload') opts='--help --rules --spool' ;;
+    'check') opts='--help --json --rules' ;;
+    'reload') opts='--help --json --rules --spool' ;;
     'status') opts='--help --json --rules --spool' ;;
     'stop') opts='--help --rules --spool --drain' ;;
     'reopen') opts='--help --rules --spool' ;;
