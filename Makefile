@@ -206,12 +206,15 @@ bench: deps-bench
 # ---- make install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/perigee $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)$(PREFIX)/share/perigee
 	install -m 755 $(B)/perigee $(DESTDIR)$(PREFIX)/sbin/perigee
 	@# The names other programs call; link them into the path with update-alternatives.
 	for n in sendmail mailq newaliases; do ln -sf ../../sbin/perigee $(DESTDIR)$(PREFIX)/lib/perigee/$$n; done
 	sed 's,@PREFIX@,$(PREFIX),g' docs/perigee.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/perigee.service
+	install -m 644 docs/perigee.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/perigee.conf
+	install -m 644 docs/perigee.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/perigee.conf
 	install -m 644 docs/man/perigee.1 $(DESTDIR)$(PREFIX)/share/man/man1/perigee.1
 	install -m 644 docs/completion/perigee.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/perigee
 	cp -R $(wildcard rules examples modules docs lua/meta) $(DESTDIR)$(PREFIX)/share/perigee/
