@@ -1,6 +1,6 @@
--- mailboxes: mail for our domains goes into Maildirs beside the spool
+-- mailboxes: mail for our domains goes into Maildirs below the spool, where the engine may write whoever it runs as
 --
--- With the spool in run/spool, mail for ann@example.org is in run/mail/example.org/ann. Here everybody has a mailbox; a
+-- Mail for ann@example.org is in SPOOL/mail/example.org/ann; name a root of your own here. Everybody has a mailbox; a
 -- site with a list of users adds a line such as  local_parts = "lsearch;/etc/perigee/users"  to the router.
 
 router.mailboxes {
@@ -17,8 +17,7 @@ transport.mailbox {
   maildir_format = true,
   -- path() takes one safe name for each part: nothing a sender writes can lead out of the mail directory.
   directory      = function(m)
-    local root = (m.spool_directory or "/spool"):gsub("/[^/]+/*$", "/mail")
-    return path(root, m.domain, m.local_part)
+    return path(m.spool_directory or "/spool", "mail", m.domain, m.local_part)
   end,
   delivery_date_add = true,
   envelope_to_add   = true,

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,6 +64,8 @@ static int control(struct cli *c, struct str request, int64_t ms, bool *absent, 
         show_text(c, buf_str(&r.last), status);
     } else if (st == ST_NONE) {
         status = absent ? EX_UNAVAILABLE : cli_fail(c, EX_UNAVAILABLE, "no engine runs on the spool %s (%s)", dir, why.text);
+    } else if (why.err == EACCES || why.err == EPERM) {
+        status = cli_fail(c, EX_NOPERM, "%s: only the engine's user and its group may command it", why.text);
     } else {
         status = cli_fail(c, CLI_AGAIN, "%s", why.text);
     }

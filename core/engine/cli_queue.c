@@ -1,5 +1,6 @@
 #include "engine/cli_queue.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ struct spool *cli_peek(struct cli *c, int *status)
     enum status st = spool_peek(dir, &sp, &why);
 
     if (st != ST_OK)
-        *status = cli_fail(c, st == ST_AGAIN ? CLI_AGAIN : EX_NOINPUT, "%s", why.text);
+        *status = cli_fail(c, why.err == EACCES ? EX_NOPERM : st == ST_AGAIN ? CLI_AGAIN : EX_NOINPUT, "%s", why.text);
     return st == ST_OK ? sp : NULL;
 }
 

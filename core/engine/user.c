@@ -124,10 +124,14 @@ enum status user_choose(struct str name, struct str group, const char *spool, bo
         *out = (struct user){ 0 };
         return ST_OK;
     }
+    if (st == ST_OK && name.n > 0)
+        return why_set(why, ST_NEVER, "site { user = \"%.*s\" } is root: name a user without its rights (or start with --allow-root)", STR_ARG(name));
     if (st == ST_OK || (st == ST_NONE && name.n == 0))
         return why_set(why, ST_NEVER, "started as root and nobody to become: set site { user = \"...\" }, or make the user "
                        "perigee, or give %s to the user it shall run as (or start with --allow-root)", spool);
-    return st == ST_NONE ? ST_NEVER : st;
+    if (st == ST_NONE)
+        return why_set(why, ST_NEVER, "site { user = \"%.*s\", group = \"%.*s\" }: there is no such user or group", STR_ARG(name), STR_ARG(group));
+    return st;
 }
 
 void user_for_checker(const char *spool, struct user *out)

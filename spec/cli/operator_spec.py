@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # What an operator meets in a day: verbs, places, answers in words, and options that must take effect.
-import json, os, socket, subprocess, sys, threading
+import json, os, pwd, re, shutil, socket, subprocess, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
 
@@ -28,6 +28,14 @@ class Names:
 
     def close(self):
         self.socket.close()
+
+
+def uid_of(name):
+    return pwd.getpwnam(name).pw_uid
+
+
+def has_user(name):
+    return any(p.pw_name == name for p in pwd.getpwall())
 
 
 ROUTER = 'router.out {{ driver = "dnslookup", domains = "! +local_domains", transport = "remote" }}\n'
@@ -113,6 +121,59 @@ def places():
     holds(r.stderr, "no engine runs on the spool " + other)
 
 
+def users():
+    """Who the engine becomes: site.user, the owner of the spool, perigee; never root unless it is told to."""
+    rules, spool = os.path.join(e.dir, "users"), os.path.join(e.dir, "users-spool")
+    os.makedirs(rules, exist_ok=True)
+    os.chmod(e.dir, 0o755)
+    port = free_port()
+
+    def serve(site="", *args):
+        with open(os.path.join(rules, "00.lua"), "w") as f:
+            f.write(f'site {{ listen = "127.0.0.1:{port}", dns_servers = "127.0.0.1#9" }} {site}\n')
+        r = subprocess.run([PERIGEE, "serve", "--rules", rules, "--spool", spool, "--workers", "1", *args], capture_output=True, text=True,
+                           timeout=60)
+        return r.returncode, r.stderr
+
+    def owner_and_stop():
+        pid = json.loads(subprocess.run([PERIGEE, "status", "--json", "--spool", spool], capture_output=True, text=True).stdout)["workers"][0]["pid"]
+        uid = os.stat(f"/proc/{pid}").st_uid
+        same(subprocess.run([PERIGEE, "stop", "--spool", spool], timeout=60).returncode, 0)
+        return uid
+
+    status, err = serve()
+    if not has_user("perigee"):
+        same(status, 78)
+        for text in ("site { user =", "the user perigee", spool, "--allow-root"):
+            holds(err, text)
+    status, err = serve('site { user = "root" }')
+    same(status, 78)
+    holds(err, "is root")
+    status, err = serve('site { user = "no-such-user" }')
+    same(status, 78)
+    holds(err, "no-such-user")
+    same(serve('site { user = "nobody" }')[0], 0)
+    same(owner_and_stop(), uid_of("nobody"))
+    shutil.rmtree(spool)
+    os.mkdir(spool)
+    shutil.chown(spool, "daemon")
+    same(serve()[0], 0)
+    r = subprocess.run([PERIGEE, "status", "--spool", spool], capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
+    same(r.returncode, 77)
+    holds(r.stderr, "may command it")
+    r = subprocess.run([PERIGEE, "send", "--spool", spool, "x@here.example"], input="x\n", capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
+    same((r.returncode, r.stderr), (0, ""))
+    r = subprocess.run([PERIGEE, "queue", "list", "--json", "--spool", spool], capture_output=True, text=True)
+    holds(r.stdout, '"sender":"nobody@')
+    same(owner_and_stop(), uid_of("daemon"))
+    shutil.rmtree(spool)
+    os.mkdir(spool)
+    same(serve("", "--allow-root")[0], 0)
+    same(owner_and_stop(), 0)
+    with open(os.path.join(spool, "log", "paniclog")) as f:
+        holds(f.read(), "--allow-root")
+
+
 def stopped_spool():
     e.run("hold", "later.example")
     e.run("stop")
@@ -135,7 +196,7 @@ def stopped_spool():
     same(e.run("queue", "count", "--recipient=kept@*", "--frozen")[1], "0\n")
     holds(e.log(), f"{id} Unfrozen by uid {os.getuid()}")
     e.start()
-    holds(e.run("status")[1], "           *")
+    same(re.search(r"^(held)? +\*$", e.run("status")[1], re.M) is not None, True)
     same("paired" in e.subjects(), False)
     same(e.run("release")[0], 0)
     same(until(lambda: "paired" in e.subjects()), True)
@@ -146,6 +207,10 @@ case("reload says which generation is in use and what needs a restart", reload_s
 case("check --json: problems and phases, one object a line", check_as_json)
 case("status says in words where it serves, what is held and what has happened", status_in_words)
 case("places: the option, the environment, the rules; two that differ are an error, and so are rules that do not load", places)
+if os.getuid() == 0:
+    case("users: site.user, the owner of the spool, perigee, or 78 and what to set; root only by --allow-root, which is logged", users)
+else:
+    skip("users: site.user, the owner of the spool, perigee, or 78 and what to set", "only root can become somebody")
 case("a stopped spool is held, imported into, retried; the next start keeps to it", stopped_spool)
 e.close()
 names.close()

@@ -52,7 +52,7 @@ class Tour:
 
 # command -> exit status if it is not 0, and what it must print
 TOUR = {
-    "ls run/mail": (0, "example.org"),
+    "ls run/spool/mail": (0, "example.org"),
     "tail": (0, "Completed"),
     "build/perigee check": (0, "acl mail: ends with"),
     "build/perigee reload": (0, "generation 2 is in use"),

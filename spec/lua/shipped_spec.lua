@@ -44,11 +44,11 @@ describe("shipped rules", function()
     assert.truthy(w:routed("b@nowhere.test"):find("^unrouteable.*takes no mail"))
   end)
 
-  it("keep mailboxes beside the spool", function()
+  it("keep mailboxes below the spool", function()
     local directory = w:ask("transport", { spool_directory = "/x/run/spool", domain = "example.org", local_part = "ann" }, function(m)
       return (select(2, w.entry.transport("mailbox", m))).directory
     end)
-    assert.equal("/x/run/mail/./example.org/ann", directory)
+    assert.equal("/x/run/spool/./mail/example.org/ann", directory)
   end)
 end)
 
