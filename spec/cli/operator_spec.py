@@ -163,8 +163,8 @@ def users():
     holds(r.stderr, "may command it")
     r = subprocess.run([PERIGEE, "send", "--spool", spool, "x@here.example"], input="x\n", capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
     same((r.returncode, r.stderr), (0, ""))
-    r = subprocess.run([PERIGEE, "queue", "list", "--json", "--spool", spool], capture_output=True, text=True)
-    holds(r.stdout, '"sender":"nobody@')
+    with open(os.path.join(spool, "log", "mainlog")) as f:
+        same(until(lambda: re.search(r"<= nobody@\S+ U=nobody P=local", f.read())) is not None, True)
     same(owner_and_stop(), uid_of("daemon"))
     shutil.rmtree(spool)
     os.mkdir(spool)
