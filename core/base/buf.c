@@ -18,7 +18,7 @@ static void buf_grow(struct buf *b, size_t need)
     mem = FAULT(ALLOC) ? NULL : malloc(cap);
     if (!mem)
         die("out of memory: a buffer of %zu bytes", cap);
-    if (b->n)
+    if (b->mem)
         memcpy(mem, b->mem + b->at, b->n);
     free(b->mem);
     b->mem = mem;

@@ -74,13 +74,14 @@ static size_t text6(const struct ip *ip, char out[INET6_ADDRSTRLEN])
 
 struct str ip_text(struct arena *a, struct ip ip)
 {
-    char z[INET6_ADDRSTRLEN];
+    char z[INET6_ADDRSTRLEN] = "";
+    size_t n = 0;
 
     if (ip.v == IP_V4)
         return arena_printf(a, "%u.%u.%u.%u", ip.b[0], ip.b[1], ip.b[2], ip.b[3]);
     if (ip.v == IP_V6)
-        return arena_dup(a, (struct str){ z, text6(&ip, z) });
-    return arena_dup(a, STR(""));
+        n = text6(&ip, z);
+    return arena_dup(a, (struct str){ z, n });
 }
 
 bool ip_same(struct ip a, struct ip b)

@@ -175,7 +175,7 @@ static void ask_now(struct unbound *u, struct dns_query *q)
         return;
     }
     q->at = ctx;
-    q->ended = &ended;
+    q->ended = &ended;                  /* cppcheck-suppress autoVariables; taken back below, or q is gone */
     r = ub_resolve_event(ctx, q->name.n > 1 ? arena_z(&a, dname_text(&a, &q->name)) : ".", q->type, CLASS_IN,
                          q, on_answer, &id);
     arena_free(&a);

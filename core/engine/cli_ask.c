@@ -337,7 +337,7 @@ static int eval_in(struct cli *c, struct world *w, enum phase ph)
 int cli_run_eval(struct cli *c)
 {
     int status = 0;
-    enum phase ph;
+    enum phase ph = PH_CONNECT;
     struct world *w = cli_world(c, false, &status);
 
     if (!w)

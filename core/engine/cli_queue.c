@@ -273,7 +273,7 @@ static void show_recipient(struct buf *b, const struct rcpt *r, bool json)
         buf_byte(b, '\n');
         return;
     }
-    if (buf_str(b).p[b->n - 1] != '[')
+    if (!str_ends(buf_str(b), STR("[")))
         buf_byte(b, ',');
     buf_byte(b, '{');
     json_member(b, "address", r->addr);

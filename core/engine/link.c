@@ -356,6 +356,18 @@ static void tcp_allowed(void *ctx, struct str objection)
     link_failed(l, "*");
 }
 
+char *name_copy(struct str s)
+{
+    char *z = malloc(s.n + 1);
+
+    if (!z)
+        die("no memory for a name of %zu bytes", s.n);
+    if (s.n)
+        memcpy(z, s.p, s.n);
+    z[s.n] = 0;
+    return z;
+}
+
 void link_open_for(struct dest *d, struct attempt *a)
 {
     struct link *l = calloc(1, sizeof *l);
@@ -371,7 +383,7 @@ void link_open_for(struct dest *d, struct attempt *a)
     l->fd = -1;
     l->kind = "*";
     l->host = a->host;
-    l->host.name = (struct str){ memcpy(malloc(a->host.name.n + 1), a->host.name.p, a->host.name.n), a->host.name.n };
+    l->host.name = (struct str){ name_copy(a->host.name), a->host.name.n };
     l->max_messages = a->tr.max_messages;
     l->timer = (struct timer){ .fn = on_timer, .ctx = l };
     l->next = d->links;

@@ -52,6 +52,9 @@ struct parked {
     struct parked *next;
 };
 
+/* In own memory, with a NUL behind. */
+char *name_copy(struct str s);
+
 /* Opens one for an attempt; the slot is taken already. */
 void link_open_for(struct dest *d, struct attempt *a);
 /* An idle one gets work. */

@@ -60,9 +60,8 @@ static struct dest *dest_get(struct attempt *a)
         d->e = e;
         d->last = &d->first;
         d->parked_last = &d->parked;
-        d->key = (struct str){ memcpy(malloc(key.n), key.p, key.n), key.n };
-        d->slot = memcpy(malloc(slot.n + 1), slot.p, slot.n);
-        d->slot[slot.n] = 0;
+        d->key = (struct str){ name_copy(key), key.n };
+        d->slot = name_copy(slot);
         d->limit = host_listed(&a->tr.serialize, a->host.name, a->host.ip) ? 1 : LIMIT;
         map_put(e->links->dests, key, d);
     }

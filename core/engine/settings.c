@@ -137,17 +137,22 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void add_warning(struct settings *s, struct str word)
+static void add_seconds(struct settings *s, int64_t seconds)
 {
-    int64_t seconds;
-
-    word = str_trim(word);
-    if (word.n == 0 || !clock_interval(word, &seconds) || seconds <= 0)
+    if (seconds <= 0)
         return;
     s->warnings = realloc(s->warnings, (s->nwarnings + 1) * sizeof *s->warnings);
     if (!s->warnings)
         die("no memory for options");
     s->warnings[s->nwarnings++] = seconds;
+}
+
+static void add_warning(struct settings *s, struct str word)
+{
+    int64_t seconds;
+
+    if (clock_interval(str_trim(word), &seconds))
+        add_seconds(s, seconds);
 }
 
 static void read_warnings(struct settings *s)
@@ -163,9 +168,8 @@ static void read_warnings(struct settings *s)
     } else if (v->type == VAL_STR) {
         for (rest = v->u.s; str_cut(&rest, ':', &word);)
             add_warning(s, word);
-    } else if (v->type == VAL_INT && v->u.i > 0) {
-        add_warning(s, STR("24h"));
-        s->warnings[0] = v->u.i;
+    } else if (v->type == VAL_INT) {
+        add_seconds(s, v->u.i);
     }
     if (s->nwarnings)
         qsort(s->warnings, s->nwarnings, sizeof *s->warnings, by_time);

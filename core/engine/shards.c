@@ -6,6 +6,7 @@
  * living take its shards at once; it comes back to a free number, so nothing is
  * ever taken from a worker that lives.
  */
+#include <assert.h>
 #include <stdio.h>
 
 #include "engine/house.h"
@@ -48,6 +49,7 @@ static bool is_for(const struct staff *s, unsigned shard)
 {
     const struct house *h = s->house;
 
+    assert(h->workers > 0);
     if (shard < h->workers)
         return shard == s->number || h->staff[shard].state == STAFF_DOWN || h->staff[shard].home != UINT32_MAX;
     return h->ready || shard % h->workers == s->number;

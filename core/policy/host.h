@@ -98,7 +98,7 @@ bool state_entry(struct policy *p, enum entry which);   /* pushes it; false (not
 int state_compile(lua_State *L, struct str name, struct str text);  /* pushes the function or a message; lua_load's result */
 /* Raises with the place of the rule code that called, not of the library's. */
 void push_place(lua_State *L);          /* "20-relay.lua:12: " or "" */
-int rule_error(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn int rule_error(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void error_text(lua_State *L, int at, struct why *why);     /* the message of an error value */
 extern const luaL_Reg host_plain[], host_waits[];           /* host_lib.c */
 

@@ -210,7 +210,7 @@ enum status keyfile_find(int fd, const char *path, struct str key, struct arena 
         return why_set(why, ST_AGAIN, "%s is no plain file", path);
     pthread_mutex_lock(&lock);
     status = load(fd, path, &st, &f, why);
-    if (status == ST_OK) {
+    if (f) {
         f->used = ++clock_used;
         found = map_get(f->index, arena_lower(a, key));
         if (found)

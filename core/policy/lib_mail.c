@@ -183,7 +183,7 @@ static void *member(const struct flag *rows, size_t n, struct str name, void *of
             return (char *)of + rows[i].offset;
     return NULL;
 }
-#define MEMBER(rows, name, of) member(rows, sizeof rows / sizeof *rows, name, of)
+#define MEMBER(rows, name, of) member(rows, sizeof (rows) / sizeof *(rows), name, of)
 
 /* control(m, field, value) */
 static int l_control(lua_State *L)

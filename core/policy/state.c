@@ -47,7 +47,7 @@ static void run_shipped(lua_State *L, const char *name, int nargs)
     const char *chunk;
 
     if (!s)
-        luaL_error(L, "%s is not part of this program", name);
+        rule_error(L, "%s is not part of this program", name);
     chunk = lua_pushfstring(L, "=%s", name);
     if (state_compile(L, str_of(chunk), (struct str){ s->text, s->n }) != 0)
         lua_error(L);
@@ -261,7 +261,7 @@ void push_place(lua_State *L)
     lua_pushliteral(L, "");
 }
 
-int rule_error(lua_State *L, const char *fmt, ...)
+_Noreturn int rule_error(lua_State *L, const char *fmt, ...)
 {
     va_list ap;
 
@@ -270,7 +270,8 @@ int rule_error(lua_State *L, const char *fmt, ...)
     lua_pushvfstring(L, fmt, ap);
     va_end(ap);
     lua_concat(L, 2);
-    return lua_error(L);
+    lua_error(L);
+    die("lua_error came back");         /* lua.h does not say that it cannot */
 }
 
 void error_text(lua_State *L, int at, struct why *why)

@@ -87,8 +87,10 @@ static struct str half(struct str address, bool domain)
 {
     size_t at = str_rfind(address, '@');
 
+    if (at == SIZE_MAX && domain)
+        return STR("");
     if (at == SIZE_MAX)
-        return domain ? (struct str){ 0 } : address;
+        return address;
     return domain ? str_from(address, at + 1) : str_head(address, at);
 }
 

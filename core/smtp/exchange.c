@@ -202,7 +202,7 @@ static void put_mail(struct exchange *x, struct buf *out)
     buf_add(out, m->sender);
     buf_byte(out, '>');
     if (x->offer->size && x->config->size_addition >= 0)
-        buf_addf(out, " SIZE=%llu", (unsigned long long)(m->size + (uint64_t)x->config->size_addition));
+        buf_addf(out, " SIZE=%llu", m->size + (unsigned long long)x->config->size_addition);
     /* Not offered: sent as it is, as every mail system does today. */
     if (x->offer->eightbit && m->body_8bit)
         buf_add(out, STR(" BODY=8BITMIME"));

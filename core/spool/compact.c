@@ -163,7 +163,7 @@ struct request *compact_more(struct shard *sh, uint64_t budget)
     struct request *list = NULL, **last = &list;
     uint64_t bytes = 0;
     struct entry e;
-    struct row row;
+    struct row row = { 0 };
     struct str rest;
 
     if (!c->from && (!c->check || !begin(sh)))

@@ -1,5 +1,6 @@
 #include "spool/shard.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,8 +123,10 @@ static bool list_drop(struct shard *sh, struct segment *s)
     if (FAULT(UNLINK) || (unlinkat(sh->dirfd, name, 0) < 0 && errno != ENOENT))
         return false;
     pthread_mutex_lock(sh->lock);
-    while (*at != s)
+    while (*at != s) {
+        assert(*at);
         at = &(*at)->next;
+    }
     *at = s->next;
     pthread_mutex_unlock(sh->lock);
     segment_close(s);

@@ -152,7 +152,7 @@ static void ids_path(const char *spool, unsigned n, struct buf *b)
 static uint64_t ids_kept(const char *spool, unsigned n)
 {
     struct buf b = { 0 };
-    char text[32];
+    char text[32] = "";
     uint64_t v = 0;
     ssize_t got = -1;
     int fd;

@@ -59,5 +59,6 @@ end)
 require "busted.modules.filter_loader" (busted, {
   tags = {}, excludeTags = {}, filter = filter and { filter } or {}, filterOut = {}, list = false, nokeepgoing = false,
 })
-require "busted.modules.test_file_loader" (busted, { "lua" }) (files, { "" }, { excludes = {}, verbose = false, recursive = false })
+require "busted.modules.test_file_loader" (busted, { "lua" }) (
+  files, { "" }, { excludes = {}, verbose = false, recursive = false })
 require "busted.execute" (busted) (1, {})
