@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "engine/logline.h"
 
-enum { AT_A_TIME = 16, NET_FACTOR = 4, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
+enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
 
 struct listener {
     struct engine *e;
@@ -20,45 +20,6 @@ struct listener {
     int64_t said_ms;            /* when a shortage was last logged; 0: never */
     struct listener *next;
 };
-
-/* ---- counts per address, and per /64 for IPv6, where an address costs nothing */
-
-static struct str key_of(const struct session *s, bool net)
-{
-    if (s->conn.client_ip.v == IP_V4)
-        return (struct str){ (const char *)s->conn.client_ip.b, 4 };
-    return (struct str){ (const char *)s->conn.client_ip.b, net ? 8 : 16 };
-}
-
-static size_t count_add(struct map *m, struct str key, intptr_t by)
-{
-    intptr_t n = (intptr_t)map_get(m, key) + by;
-
-    if (n > 0)
-        map_put(m, key, (void *)n);
-    else
-        map_del(m, key);
-    return (size_t)n;
-}
-
-bool accept_count(struct session *s, int64_t per_host)
-{
-    size_t host, net = 0;
-
-    host = count_add(s->e->per_host, key_of(s, false), 1);
-    if (s->conn.client_ip.v == IP_V6)
-        net = count_add(s->e->per_net, key_of(s, true), 1);
-    s->counted = true;
-    return per_host <= 0 || (host <= (size_t)per_host && net <= (size_t)per_host * NET_FACTOR);
-}
-
-void accept_uncount(struct session *s)
-{
-    count_add(s->e->per_host, key_of(s, false), -1);
-    if (s->conn.client_ip.v == IP_V6)
-        count_add(s->e->per_net, key_of(s, true), -1);
-    s->counted = false;
-}
 
 /* ---- set-up: one option after the other, most of them known at once */
 
@@ -104,9 +65,16 @@ static void refuse_logged(struct session *s, const char *why, const char *reply)
     session_refuse(s, reply);
 }
 
+static void set_rate(struct session *s, const struct val *v)
+{
+    if (!callers_rate(s, val_str(v, STR(""))))
+        refuse_logged(s, "too many new connections from that IP address in a short time",
+                      "421 4.7.0 Too many new SMTP connections from this IP address; please try again later.\r\n");
+}
+
 static void set_per_host(struct session *s, const struct val *v)
 {
-    if (!accept_count(s, val_int(v, 0)))
+    if (!callers_count(s, val_int(v, 0)))
         refuse_logged(s, "too many connections from that IP address",
                       "421 4.7.0 Too many concurrent SMTP connections from this IP address; please try again later.\r\n");
 }
@@ -143,6 +111,7 @@ static const struct step {
     void (*apply)(struct session *s, const struct val *v);
 } steps[] = {
     { SET_smtp_active_hostname, VALUE, false, set_hostname },
+    { SET_smtp_accept_rate_per_host, VALUE, false, set_rate },
     { SET_smtp_accept_max_per_host, VALUE, false, set_per_host },
     { SET_host_lookup, HOSTS, false, set_lookup },
     { SET_host_reject_connection, HOSTS, false, set_rejected },
@@ -302,7 +271,7 @@ static void incoming(void *ctx, int what)
     int fd;
 
     (void)what;
-    for (int i = 0; i < AT_A_TIME; i++) {
+    for (int i = 0; i < AT_A_TIME && !listeners_share(l->e); i++) {
         peer = local = (struct sock_addr){ 0 };
         fd = sock_accept(l->fd, &peer, &local);
         if (fd < 0) {
@@ -316,7 +285,7 @@ static void incoming(void *ctx, int what)
 
 static void update(struct listener *l)
 {
-    bool on = l->e->settings && !l->e->draining && !timer_is_set(&l->again);
+    bool on = l->e->settings && !l->e->draining && !l->e->over_share && !timer_is_set(&l->again);
 
     watch_set(l->watch, on ? WATCH_READ : 0);
 }
@@ -330,6 +299,17 @@ void listeners_update(struct engine *e)
 {
     for (struct listener *l = e->listeners; l; l = l->next)
         update(l);
+}
+
+bool listeners_share(struct engine *e)
+{
+    bool over = callers_over_share(e);
+
+    if (over != e->over_share) {
+        e->over_share = over;
+        listeners_update(e);
+    }
+    return over;
 }
 
 void engine_listen(struct engine *e, int listen_fd)

@@ -86,8 +86,7 @@ static void woken(void *ctx, int what);
 
 static void make_parts(struct engine *e)
 {
-    e->per_host = map_new();
-    e->per_net = map_new();
+    e->callers = map_new();
     e->holds = map_new();
     e->boxes = map_new();
     events_new(e);
@@ -235,6 +234,8 @@ static void tick(void *ctx)
 
     sessions_tick(e);
     links_tick(e);
+    if (e->over_share)
+        listeners_share(e);         /* shares grow when a worker dies */
     if (++e->ticks % HOLD_EVERY == 0) {
         bool held = hold_all(e);
 
@@ -325,8 +326,7 @@ void engine_free(struct engine *e)
         dns_close(e->old_dns[i]);
     free(e->old_dns);
     buf_free(&e->dns_servers);
-    map_free(e->per_host);
-    map_free(e->per_net);
+    map_free(e->callers);
     map_free(e->holds);
     map_free(e->boxes);
     buf_free(&e->line);

@@ -45,7 +45,8 @@ struct engine {
     struct listener *listeners;
     struct session *sessions;       /* all of them, newest first */
     unsigned nsessions;
-    struct map *per_host, *per_net; /* counts, as pointers */
+    struct map *callers;            /* by address or network: connections, as pointers */
+    bool over_share;                /* others are to accept */
     struct timer tick;              /* once a second: housekeeping */
 
     struct keep *keeps;             /* commits under way */
@@ -89,6 +90,8 @@ void engine_check_drained(struct engine *e);
 void sessions_shutdown(struct engine *e, const char *text);     /* 421, or at the end of the transaction */
 void sessions_abort(struct engine *e);
 void listeners_update(struct engine *e);                        /* accept or not */
+bool listeners_share(struct engine *e);                         /* the same, after a look at its share; true: over it */
+bool callers_over_share(const struct engine *e);
 void sessions_tick(struct engine *e);                           /* generations that are too old */
 void listeners_free(struct engine *e);
 

@@ -336,8 +336,7 @@ void session_free(struct session *s)
     timer_clear(e->loop, &s->deadline);
     if (s->end.fn)
         loop_forget(e->loop, &s->end);
-    if (s->counted)
-        accept_uncount(s);
+    callers_uncount(s);
     if (s->next)
         s->next->link = s->link;
     *s->link = s->next;
@@ -348,6 +347,8 @@ void session_free(struct session *s)
     conn_free(&s->conn);
     settings_release(s->set);
     free(s);
+    if (e->over_share)
+        listeners_share(e);
     engine_check_drained(e);
 }
 

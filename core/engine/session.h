@@ -32,7 +32,7 @@ struct session {
     struct draft *draft;
     bool answering;                 /* inside smtp_server_input, or a call it makes */
     bool lost, ending, quiet;
-    bool counted;                   /* in the per-address counts */
+    bool counted, host_in_table, net_in_table;      /* callers.c: among those of its address */
     /* bytes sessions */
     struct buf unread;
     struct buf output;
@@ -51,8 +51,9 @@ void session_free(struct session *s);
 void check_ask(void *ctx, enum phase ph, struct txn *t);
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
 
-/* ---- accept: counts per address */
-bool accept_count(struct session *s, int64_t per_host);     /* false: too many */
-void accept_uncount(struct session *s);
+/* ---- callers */
+bool callers_count(struct session *s, int64_t per_host);    /* false: too many at a time */
+void callers_uncount(struct session *s);
+bool callers_rate(struct session *s, struct str rate);      /* "60 / 1m"; false: too many in that time */
 
 #endif

@@ -25,7 +25,7 @@
     X(recipients_max) X(recipients_max_reject) X(remote_max_parallel) X(retry_data_expire) \
     X(retry_interval_max) X(return_path_remove) X(sender_unqualified_hosts) X(smtp_accept_max) \
     X(smtp_accept_max_nonmail) X(smtp_accept_max_per_connection) X(smtp_accept_max_per_host) \
-    X(smtp_accept_queue) X(smtp_active_hostname) X(smtp_banner) X(smtp_enforce_sync) \
+    X(smtp_accept_queue) X(smtp_accept_rate_per_host) X(smtp_active_hostname) X(smtp_banner) X(smtp_enforce_sync) \
     X(smtp_receive_timeout) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after)
 

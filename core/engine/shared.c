@@ -19,6 +19,16 @@ struct row {
     _Atomic uint16_t held[WORKERS_MAX]; /* each written by its worker alone */
 };
 
+/* Rows of one kind; a name may stand in any of PLACES from where its hash says. */
+struct table { struct row *row; size_t n; };
+
+/* A rate is one instant: when everything taken so far would be used up at the
+ * allowed pace (GCRA, ITU-T I.371). In the past it says nothing any more. */
+struct rate {
+    _Atomic uint64_t name;
+    _Atomic int64_t until_us;
+};
+
 enum crash_state { CRASH_FREE, CRASH_NOTED, CRASH_FOUND, CRASH_ASIDE };
 struct crash_slot {
     _Atomic uint32_t state;
@@ -32,6 +42,9 @@ struct shared {
     struct { _Alignas(64) _Atomic int64_t n[COUNT_COUNT]; } count[COLUMNS];
     struct { _Alignas(64) _Atomic int64_t ms; } beat[WORKERS_MAX];
     struct row row[SLOT_ROWS];
+    _Atomic bool called;                /* a caller row was ever taken: else they need no look */
+    struct row caller[CALLER_ROWS];
+    struct rate rate[RATE_ROWS];
     _Atomic unsigned asides;            /* slots being set aside; nearly always 0 */
     struct crash_slot crash[SHARDS_MAX][CRASH_SLOTS];
 };
@@ -81,17 +94,35 @@ int64_t shared_sum(const struct shared *s, enum counter c)
     return sum;
 }
 
+static struct table destinations(const struct shared *s)
+{
+    return (struct table){ (struct row *)s->row, SLOT_ROWS };
+}
+
+static struct table callers(const struct shared *s)
+{
+    return (struct table){ (struct row *)s->caller, CALLER_ROWS };
+}
+
+static void clear_column(struct table t, unsigned worker)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        if (atomic_load(&t.row[i].name) == 0)
+            continue;
+        atomic_store(&t.row[i].held[worker], 0);
+        atomic_fetch_and(&t.row[i].waiting, ~(UINT64_C(1) << worker));
+    }
+}
+
 void shared_clear_worker(struct shared *s, unsigned worker)
 {
     assert(worker < WORKERS_MAX);
     for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
         atomic_store(&s->count[worker].n[gauges[i]], 0);
-    for (size_t i = 0; i < SLOT_ROWS; i++) {
-        if (atomic_load(&s->row[i].name) == 0)
-            continue;
-        atomic_store(&s->row[i].held[worker], 0);
-        atomic_fetch_and(&s->row[i].waiting, ~(UINT64_C(1) << worker));
-    }
+    atomic_store(&s->beat[worker].ms, 0);
+    clear_column(destinations(s), worker);
+    if (atomic_load(&s->called))
+        clear_column(callers(s), worker);
 }
 
 /* ---- heartbeats */
@@ -111,7 +142,16 @@ int64_t shared_last_beat(const struct shared *s, unsigned worker)
     return atomic_load_explicit(&s->beat[worker].ms, memory_order_relaxed);
 }
 
-/* ---- destination slots
+unsigned shared_live(const struct shared *s)
+{
+    unsigned n = 0;
+
+    for (unsigned w = 0; w < s->workers; w++)
+        n += shared_last_beat(s, w) != 0;
+    return n;
+}
+
+/* ---- slots of destinations and callers
  *
  * The truth is the columns: nothing else is stored, so a worker that dies
  * between two steps leaves at most its own column wrong, and that is cleared.
@@ -146,9 +186,9 @@ static unsigned held_by_all(const struct shared *s, const struct row *r)
     return sum;
 }
 
-static struct row *place(const struct shared *s, uint64_t name, unsigned i)
+static struct row *place(struct table t, uint64_t name, unsigned i)
 {
-    return (struct row *)&s->row[(name + i) % SLOT_ROWS];
+    return &t.row[(name + i) % t.n];
 }
 
 /* A taker that is about to change this row has the name in hand and looks
@@ -164,27 +204,56 @@ static bool rename_idle(const struct shared *s, struct row *r, uint64_t old, uin
     return false;
 }
 
-static struct row *row_find(const struct shared *s, uint64_t name)
+static struct row *row_find(struct table t, uint64_t name)
 {
     for (unsigned i = 0; i < PLACES; i++)
-        if (atomic_load(&place(s, name, i)->name) == name)
-            return place(s, name, i);
+        if (atomic_load(&place(t, name, i)->name) == name)
+            return place(t, name, i);
     return NULL;
 }
 
-static struct row *row_make(const struct shared *s, uint64_t name)
+static struct row *row_make(const struct shared *s, struct table t, uint64_t name)
 {
-    struct row *r = row_find(s, name);
+    struct row *r = row_find(t, name);
 
     for (unsigned i = 0; i < PLACES && !r; i++) {
         uint64_t free_name = 0;
 
-        if (atomic_compare_exchange_strong(&place(s, name, i)->name, &free_name, name))
-            r = place(s, name, i);
+        if (atomic_compare_exchange_strong(&place(t, name, i)->name, &free_name, name))
+            r = place(t, name, i);
     }
     for (unsigned i = 0; i < PLACES && !r; i++)
-        if (rename_idle(s, place(s, name, i), atomic_load(&place(s, name, i)->name), name))
-            r = place(s, name, i);
+        if (rename_idle(s, place(t, name, i), atomic_load(&place(t, name, i)->name), name))
+            r = place(t, name, i);
+    return r;
+}
+
+/* One more of worker's, unless that is more than limit or the row has become
+ * another's. */
+static bool row_add(const struct shared *s, struct row *r, uint64_t name, unsigned worker, unsigned limit)
+{
+    uint16_t mine = atomic_load(&r->held[worker]);
+
+    if (mine == UINT16_MAX)
+        return false;
+    atomic_store(&r->held[worker], mine + 1);
+    if (atomic_load(&r->name) == name && held_by_all(s, r) <= limit)
+        return true;
+    atomic_store(&r->held[worker], mine);
+    return false;
+}
+
+static struct row *row_drop(struct table t, uint64_t name, unsigned worker)
+{
+    struct row *r = NULL;
+    uint16_t mine;
+
+    /* A renamer may hold the name for a moment. */
+    for (int try = 0; try < 100 && !r; try++)
+        r = row_find(t, name);
+    if (!r || (mine = atomic_load(&r->held[worker])) == 0)
+        return NULL;
+    atomic_store(&r->held[worker], mine - 1);
     return r;
 }
 
@@ -194,19 +263,13 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
 
     assert(worker < s->workers);
     for (int try = 0; try < 64; try++) {
-        struct row *r = row_make(s, name);
-        uint16_t mine;
+        struct row *r = row_make(s, destinations(s), name);
 
         if (!r)
             return true;
-        mine = atomic_load(&r->held[worker]);
-        if (mine < UINT16_MAX) {
-            atomic_store(&r->held[worker], mine + 1);
-            if (atomic_load(&r->name) == name && held_by_all(s, r) <= limit) {
-                atomic_fetch_and(&r->waiting, ~bit);
-                return true;
-            }
-            atomic_store(&r->held[worker], mine);
+        if (row_add(s, r, name, worker, limit)) {
+            atomic_fetch_and(&r->waiting, ~bit);
+            return true;
         }
         if (atomic_load(&r->name) != name)
             continue;
@@ -221,24 +284,76 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
 
 uint64_t slot_give(struct shared *s, unsigned worker, struct str destination)
 {
-    uint64_t name = name_of(s, destination);
-    struct row *r = NULL;
-    uint16_t mine;
+    struct row *r = row_drop(destinations(s), name_of(s, destination), worker);
 
-    /* A renamer may hold the name for a moment. */
-    for (int try = 0; try < 100 && !r; try++)
-        r = row_find(s, name);
-    if (!r || (mine = atomic_load(&r->held[worker])) == 0)
-        return 0;
-    atomic_store(&r->held[worker], mine - 1);
-    return atomic_exchange(&r->waiting, 0);
+    return r ? atomic_exchange(&r->waiting, 0) : 0;
 }
 
 bool slot_wanted(const struct shared *s, struct str destination)
 {
-    const struct row *r = row_find(s, name_of(s, destination));
+    const struct row *r = row_find(destinations(s), name_of(s, destination));
 
     return r && atomic_load(&r->waiting) != 0;
+}
+
+enum caller_room caller_take(struct shared *s, unsigned worker, struct str who, unsigned limit)
+{
+    uint64_t name = name_of(s, who);
+
+    assert(worker < s->workers);
+    if (!atomic_load_explicit(&s->called, memory_order_relaxed))
+        atomic_store(&s->called, true);
+    for (int try = 0; try < 64; try++) {
+        struct row *r = row_make(s, callers(s), name);
+
+        if (!r)
+            return CALLER_UNKNOWN;
+        if (row_add(s, r, name, worker, limit))
+            return CALLER_IN;
+        if (atomic_load(&r->name) == name && held_by_all(s, r) >= limit)
+            return CALLER_OUT;
+    }
+    return CALLER_OUT;
+}
+
+void caller_give(struct shared *s, unsigned worker, struct str who)
+{
+    row_drop(callers(s), name_of(s, who), worker);
+}
+
+/* ---- rates */
+
+/* Its place; else one that says nothing any more; else the one that says least. */
+static struct rate *rate_place(struct shared *s, uint64_t name, int64_t now_us)
+{
+    struct rate *best = NULL;
+
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct rate *r = &s->rate[(name + i) % RATE_ROWS];
+
+        if (atomic_load(&r->name) == name)
+            return r;
+        if (!best || atomic_load(&r->until_us) < atomic_load(&best->until_us))
+            best = r;
+    }
+    /* Two that take one place at once both begin anew in it: a count lost, none
+     * invented. The instant goes first, so that nobody inherits another's. */
+    atomic_store(&best->until_us, now_us);
+    atomic_store(&best->name, name);
+    return best;
+}
+
+bool rate_take(struct shared *s, struct str who, uint64_t n, int64_t per_us, int64_t now_us)
+{
+    struct rate *r = rate_place(s, name_of(s, who), now_us);
+    int64_t until = atomic_load(&r->until_us), step = n < (uint64_t)per_us ? per_us / (int64_t)n : 1, from;
+
+    do {
+        from = until > now_us ? until : now_us;
+        if (from - now_us > per_us - step)
+            return false;
+    } while (!atomic_compare_exchange_weak(&r->until_us, &until, from + step));
+    return true;
 }
 
 /* ---- crash slots: written by the shard's owner alone */

@@ -1,5 +1,5 @@
 /*
- * shared - the one page all workers share: counters, destination slots, crash slots
+ * shared - the one page all workers share: counters, slots, rates, crash slots
  *
  * Made by the master before fork (design section 3). Everything in it is a
  * plain counter or a claimed row, changed with atomic operations; no lock is
@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "mail/txn.h"
 
-enum { WORKERS_MAX = 64, SHARDS_MAX = 256, SLOT_ROWS = 4096 };
+enum { WORKERS_MAX = 64, SHARDS_MAX = 256, SLOT_ROWS = 4096, CALLER_ROWS = 16384, RATE_ROWS = 16384 };
 
 /* One table per public name: status --json prints these names, in this order. */
 #define COUNTERS(X) \
@@ -48,6 +48,8 @@ void shared_beat(struct shared *s, unsigned worker);
 /* Before a step that may take long (opening a shard): not missed for ms. */
 void shared_beat_ahead(struct shared *s, unsigned worker, int64_t ms);
 int64_t shared_last_beat(const struct shared *s, unsigned worker);
+/* Workers that have stamped and were not cleared since. */
+unsigned shared_live(const struct shared *s);
 
 /* ---- destination slots: at most `limit` connections to a destination over all
  * workers. False: none free; the row's waiting bit is set for this worker, and
@@ -57,6 +59,20 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
 uint64_t slot_give(struct shared *s, unsigned worker, struct str destination);
 /* Is somebody waiting for a slot of this destination? Idle kept connections give way. */
 bool slot_wanted(const struct shared *s, struct str destination);
+
+/* ---- callers: at most `limit` connections from an address over all workers.
+ * Nobody waits for one of these, and they have rows of their own: a crowd of
+ * strangers cannot take away the limits of destinations. CALLER_UNKNOWN: no row
+ * is free and nothing was counted; the worker has its own count to go by. */
+enum caller_room { CALLER_IN, CALLER_OUT, CALLER_UNKNOWN };
+enum caller_room caller_take(struct shared *s, unsigned worker, struct str who, unsigned limit);
+void caller_give(struct shared *s, unsigned worker, struct str who);    /* after CALLER_IN only */
+
+/* ---- rates: may `who` come once more, if n in every per_us are allowed? At most
+ * n at once, after that one whenever per_us / n have passed. A refusal counts for
+ * nothing. What has not come for per_us takes no room; if all places are taken
+ * the one least used is forgotten, so that a crowd locks nobody out. */
+bool rate_take(struct shared *s, struct str who, uint64_t n, int64_t per_us, int64_t now_us);
 
 /* ---- crash slots: the messages a shard's owner is parsing, routing or handing to a rule now */
 void crash_note(struct shared *s, unsigned shard, struct msg_id id);

@@ -6,6 +6,7 @@
 local host, use = ...
 local options = use "options"
 local report = use "report"
+local words = use "words"
 local site = {}
 
 site.cells = {}
@@ -42,6 +43,13 @@ function site.check()
     local n = cell and tonumber(cell.value)
     if n and n < 1 then
       report.problem(cell.where, 'option "%s" is a limit and must be at least 1: nothing here is without limit', name)
+    end
+  end
+  local rate = site.cells.smtp_accept_rate_per_host
+  if rate and rate.value and rate.value ~= "" then
+    local n, every = rate.value:match "^%s*(%d+)%s*/%s*(%S+)%s*$"
+    if not n or tonumber(n) < 1 or tonumber(n) > 4294967295 or (words.seconds(every) or 0) < 1 then
+      report.problem(rate.where, 'smtp_accept_rate_per_host: "%s" is not written as "60 / 1m"', rate.value)
     end
   end
   local workers = site.cells.workers

@@ -137,9 +137,10 @@
 ---@field smtp_accept_max_nonmail? integer|string Non-mail commands allowed per session.
 ---@field smtp_accept_max_nonmail_hosts? string|string[] Clients counted for that limit.
 ---@field smtp_accept_max_per_connection? integer|string|fun(m: mail.connect): any MAIL commands allowed per session.
----@field smtp_accept_max_per_host? integer|string|fun(m: mail.connect): any Simultaneous connections per client address.
+---@field smtp_accept_max_per_host? integer|string|fun(m: mail.connect): any Simultaneous connections per client address, over all workers; an IPv6 /64 may have four times as many.
 ---@field smtp_accept_queue? integer|string Connections above which mail is only queued.
 ---@field smtp_accept_queue_per_connection? integer|string Immediate deliveries per session.
+---@field smtp_accept_rate_per_host? string|fun(m: mail.connect): any New connections per client address in a time, over all workers: `"60 / 1m"`. So many may come at once, and after that one whenever a sixtieth of the minute has passed; who comes faster gets 421. An IPv6 /64 may have four times as many. The 16384 addresses that came most are remembered. No limit if unset.
 ---@field smtp_accept_reserve? integer|string Connections kept for smtp_reserve_hosts.
 ---@field smtp_active_hostname? string|fun(m: mail.connect): any Host name shown to this client.
 ---@field smtp_backlog_monitor? integer|string Listen backlog above which a log line is written.

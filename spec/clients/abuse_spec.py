@@ -15,7 +15,7 @@ def cpu(pid):
 def descriptors():
     """Connections beyond what the worker can open wait in the kernel; it does not burn a core asking again and again."""
     with Engine(workers=1) as e:
-        worker = e.pids()[1]
+        worker = e.status()["workers"][0]["pid"]
         free = 40
         used = len(os.listdir(f"/proc/{worker}/fd"))
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + free, used + free))
@@ -38,5 +38,72 @@ def descriptors():
             c.close()
 
 
+def greeting(e, wait=20):
+    """A connection and what it is told first."""
+    c = socket.create_connection(("127.0.0.1", e.port), timeout=10)
+    c.settimeout(wait * SLOW)
+    return c, c.recv(9)
+
+
+def sessions(e):
+    return sorted(w["engine"]["sessions"] for w in e.status()["workers"])
+
+
+def per_host():
+    """What an address may have is counted over all workers, and what a dead worker had is free again."""
+    with Engine("site {{ smtp_accept_max_per_host = 6 }}", workers=3) as e:
+        calls = [greeting(e) for _ in range(30)]
+        same(sum(text.startswith(b"220 ") for _, text in calls), 6)
+        same(sum(text == b"421 4.7.0" for _, text in calls), 24)
+        for c, _ in calls:
+            c.close()
+        same(until(lambda: sum(sessions(e)) == 0), True)
+        calls = [greeting(e)[0] for _ in range(6)]
+        same(greeting(e)[1], b"421 4.7.0")
+        for w in e.status()["workers"]:
+            os.kill(w["pid"], signal.SIGKILL)
+        same(until(lambda: len(e.status().get("workers", [])) == 3 and greeting(e)[1].startswith(b"220 ")), True)
+
+
+def rate():
+    """So many in a time, whichever worker they meet; each refusal is one line."""
+    with Engine('site {{ smtp_accept_rate_per_host = "8 / 1h" }}', workers=1) as e:
+        calls = [greeting(e) for _ in range(20)]
+        good = sum(text.startswith(b"220 ") for _, text in calls)
+        bad = sum(text == b"421 4.7.0" for _, text in calls)
+        same(good + bad, 20)
+        if not 6 <= good <= 8:      # the spec's own look whether it listens was the first
+            raise AssertionError(f"{good} of 20 were let in")
+        until(lambda: e.log().count("in a short time") >= bad)
+        same(e.log().count("in a short time"), bad)
+
+
+def share():
+    """A worker with more than its share leaves the rest to the others, and does not refuse them."""
+    with Engine("site {{ smtp_accept_max = 40 }}", workers=2) as e:
+        slow = e.status()["workers"][1]["pid"]
+        os.kill(slow, signal.SIGSTOP)
+        calls = []
+        try:
+            calls = [socket.create_connection(("127.0.0.1", e.port), timeout=10) for _ in range(36)]
+            time.sleep(1)
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        for c in calls:
+            c.settimeout(20 * SLOW)
+            same(c.recv(4), b"220 ")
+        counts = sessions(e)
+        same(sum(counts), 36)
+        if counts[1] > 23:          # an even share, an eighth more, and the one that made it so
+            raise AssertionError(f"sessions by worker: {counts}")
+        for c in calls:
+            c.close()
+        same(until(lambda: sum(sessions(e)) == 0), True)
+        same(greeting(e)[1][:4], b"220 ")
+
+
+case("connections of one address are counted over all workers, and a dead worker's are forgotten", per_host)
+case("an address that comes too often is refused, with a line each", rate)
+case("nobody takes more than a share of smtp_accept_max while others have room", share)
 case("out of descriptors: who comes waits, the engine rests, and goes on when there are some", descriptors)
 done()

@@ -81,6 +81,10 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("site { workers = function() return 1 end }", "cannot be a function")
     says("site { listen = 'localhost' }", "is not written as")
     says("site { smtp_accept_max = 0 }", "must be at least 1")
+    for _, rate in ipairs { "60", "60 / soon", "0 / 1m", "60 / 0s", "many / 1m" } do
+      says("site { smtp_accept_rate_per_host = '" .. rate .. "' }", 'smtp_accept_rate_per_host: "' .. rate .. '" is not written as "60 / 1m"')
+    end
+    assert.equal("", said "site { smtp_accept_rate_per_host = '60 / 1m' }")
     says("site { event_action = 'x' }", "takes a function")
     says("transport.t { driver = 'smtp', hosts = { {} } }", "takes a table of texts")
     says("transport.t { driver = 'appendfile', mode = '0999' }", "octal")

@@ -157,7 +157,11 @@ option { kind = "main", name = "smtp_accept_max_per_connection", type = "integer
   section = "SMTP server",
   doc = [[MAIL commands allowed per session.]] }
 option { kind = "main", name = "smtp_accept_max_per_host", type = "integer", func = "connect", section = "SMTP server",
-  doc = [[Simultaneous connections per client address.]] }
+  doc = [[Simultaneous connections per client address, over all workers; an IPv6 /64 may have four times as many.]] }
+option { kind = "main", name = "smtp_accept_rate_per_host", type = "string", func = "connect", section = "SMTP server",
+  doc = [[New connections per client address in a time, over all workers: `"60 / 1m"`. So many may come at once, and
+after that one whenever a sixtieth of the minute has passed; who comes faster gets 421. An IPv6 /64 may have four times
+as many. The 16384 addresses that came most are remembered. No limit if unset.]] }
 option { kind = "main", name = "smtp_active_hostname", type = "string", func = "connect", section = "SMTP server",
   doc = [[Host name shown to this client.]] }
 option { kind = "main", name = "smtp_banner", type = "string", func = "connect", section = "SMTP server",

@@ -531,6 +531,66 @@ static void too_many_sessions_are_told_so(void **state)
     p_int("smtp_accept_max_per_host", 0);
 }
 
+static bool greeted(const char *from)
+{
+    struct session *s = connect_from(from);
+    bool yes = str_starts(buf_str(session_output(s)), STR("220 "));
+
+    session_close(s);
+    settle();
+    return yes;
+}
+
+static void a_network_has_room_for_four_addresses(void **state)
+{
+    static const char *const from[] = { "2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5" };
+    struct session *s[4];
+
+    (void)state;
+    p_int("smtp_accept_max_per_host", 1);
+    engine_up();
+    for (int i = 0; i < 4; i++) {
+        s[i] = connect_from(from[i]);
+        assert_true(str_starts(buf_str(session_output(s[i])), STR("220 ")));
+    }
+    assert_false(greeted(from[4]));
+    assert_true(greeted("2001:db8:0:1::5"));
+    session_close(s[0]);
+    settle();
+    assert_true(greeted(from[4]));
+    for (int i = 1; i < 4; i++)
+        session_close(s[i]);
+    p_int("smtp_accept_max_per_host", 0);
+}
+
+static void an_address_comes_as_often_as_it_may(void **state)
+{
+    static const char *const networked[] = { "2001:db8::a", "2001:db8::b", "2001:db8::c", "2001:db8::d" };
+
+    (void)state;
+    p_str("smtp_accept_rate_per_host", "3 / 1m");
+    engine_up();
+    for (int i = 0; i < 3; i++)
+        assert_true(greeted("192.0.2.1"));
+    assert_false(greeted("192.0.2.1"));
+    LOGGED("Connection from [192.0.2.1] refused: too many new connections from that IP address in a short time");
+    assert_int_equal(times(log_text_seen, "refused"), 1);
+    assert_true(greeted("192.0.2.2"));
+    advance(21);                        /* a third of the minute: one more */
+    assert_true(greeted("192.0.2.1"));
+    assert_false(greeted("192.0.2.1"));
+    advance(61);
+    for (int i = 0; i < 3; i++)
+        assert_true(greeted("192.0.2.1"));
+    assert_false(greeted("192.0.2.1"));
+    /* A thousand addresses of one /64 are one stranger. */
+    for (int i = 0; i < 12; i++)
+        assert_true(greeted(networked[i % 4]));
+    assert_false(greeted("2001:db8::4"));
+    assert_true(greeted("2001:db8:1::4"));
+    p_str("smtp_accept_rate_per_host", "");
+}
+
 static void switch_to(uint32_t generation)
 {
     struct policy *p = p_new(generation);
@@ -786,6 +846,8 @@ static int run(void)
         T(a_slow_destination_leaves_room_for_others),
         T(many_recipients_go_in_several_transactions),
         T(too_many_sessions_are_told_so),
+        T(a_network_has_room_for_four_addresses),
+        T(an_address_comes_as_often_as_it_may),
         T(an_old_generation_ends_its_sessions),
         N("EV-T1 EV-T5 EV-T7 events come in their order", events_come_in_their_order),
         N("EV-T2 an objection at tcp:connect makes no connection", an_objection_at_tcp_connect_makes_no_connection),

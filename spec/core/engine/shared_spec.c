@@ -118,6 +118,71 @@ static void processes_never_hold_more_than_the_limit(void **state)
     shared_free(s);
 }
 
+static void a_caller_is_counted_over_all_workers(void **state)
+{
+    struct shared *s = shared_new(2);
+    struct str who = STR("192.0.2.1");
+    char name[16];
+    (void)state;
+
+    assert_int_equal(caller_take(s, 0, who, 2), CALLER_IN);
+    assert_int_equal(caller_take(s, 1, who, 2), CALLER_IN);
+    assert_int_equal(caller_take(s, 0, who, 2), CALLER_OUT);
+    assert_int_equal(caller_take(s, 0, STR("192.0.2.97"), 2), CALLER_IN);
+    assert_true(slot_take(s, 0, who, 1));       /* a destination of that name is something else */
+    shared_clear_worker(s, 1);
+    assert_int_equal(caller_take(s, 0, who, 2), CALLER_IN);
+    assert_int_equal(caller_take(s, 1, who, 2), CALLER_OUT);
+    caller_give(s, 0, who);
+    assert_int_equal(caller_take(s, 1, who, 2), CALLER_IN);
+    /* A crowd fills the table and is told so; destinations keep their limits. */
+    for (unsigned i = 0, unknown = 0; unknown == 0; i++) {
+        assert_true(i < 2 * CALLER_ROWS);
+        snprintf(name, sizeof name, "crowd%u", i);
+        unknown = caller_take(s, 0, str_of(name), 1) == CALLER_UNKNOWN;
+    }
+    assert_true(slot_take(s, 0, STR("mx"), 1));
+    assert_false(slot_take(s, 0, STR("mx"), 1));
+    shared_free(s);
+}
+
+static void a_rate_lets_so_many_in_and_then_one_by_one(void **state)
+{
+    static const struct { int64_t at; bool in; } rows[] = {
+        { 0, true }, { 0, true }, { 1, true }, { 1, false }, { 19, false }, { 20, true }, { 20, false }, { 39, false },
+        { 40, true }, { 1000, true }, { 1000, true }, { 1000, true }, { 1000, false },
+    };
+    enum { START = 5000000, UNIT = 1000000 };
+    struct shared *s = shared_new(1);
+    char name[16];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rate_take(s, STR("a"), 3, 60 * UNIT, START + rows[i].at * UNIT) != rows[i].in)
+            fail_msg("row %zu", i);
+    assert_true(rate_take(s, STR("b"), 1, 60 * UNIT, START));
+    assert_false(rate_take(s, STR("b"), 1, 60 * UNIT, START));
+    for (unsigned i = 0; i < 4 * RATE_ROWS; i++) {      /* a crowd is let in, in bounded room */
+        snprintf(name, sizeof name, "%u", i);
+        assert_true(rate_take(s, str_of(name), 1, 60 * UNIT, START + 1));
+    }
+    shared_free(s);
+}
+
+static void who_lives_is_known(void **state)
+{
+    struct shared *s = shared_new(3);
+    (void)state;
+
+    assert_int_equal(shared_live(s), 0);
+    shared_beat(s, 0);
+    shared_beat(s, 2);
+    assert_int_equal(shared_live(s), 2);
+    shared_clear_worker(s, 2);
+    assert_int_equal(shared_live(s), 1);
+    shared_free(s);
+}
+
 static void a_message_found_after_two_deaths_says_so(void **state)
 {
     struct shared *s = shared_new(1);
@@ -186,6 +251,9 @@ int main(void)
         cmocka_unit_test(a_destination_has_so_many_slots_over_all_workers),
         cmocka_unit_test(rows_are_used_again_and_a_full_page_limits_nobody),
         cmocka_unit_test(processes_never_hold_more_than_the_limit),
+        cmocka_unit_test(a_caller_is_counted_over_all_workers),
+        cmocka_unit_test(a_rate_lets_so_many_in_and_then_one_by_one),
+        cmocka_unit_test(who_lives_is_known),
         cmocka_unit_test(a_message_found_after_two_deaths_says_so),
         cmocka_unit_test(what_is_being_set_aside_is_known_to_all),
         cmocka_unit_test(a_beat_may_lie_ahead),
