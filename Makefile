@@ -7,7 +7,7 @@
 #   make units        only the C unit specs
 #   make lint         -Werror build, clang-tidy, cppcheck, luacheck
 #   make docs         regenerate docs/ref, docs/man, lua/meta and the completion
-#   make bench        compare with Postfix on this machine
+#   make bench        compare with Postfix on this machine; QUICK=1 a first look, RUNS=5 for the record, PAGE=docs/performance.md
 #   make install      DESTDIR= and PREFIX= as usual
 #
 # One file, no configure step. Everything built goes under build/; each KIND of build has its own objects.
@@ -207,8 +207,12 @@ $(B)/%.tidy: %.c $(B)/%.o .clang-tidy
 	@touch $@
 
 bench: deps-bench
-	@$(MAKE) --no-print-directory -j2 all
-	@spec/bench/compare.py $(BENCH)
+	@$(MAKE) --no-print-directory -j2 all $(B)/spec/bench/spool_bench
+	@spec/bench/compare.py $(if $(QUICK),-q) $(if $(RUNS),-r $(RUNS)) $(if $(PAGE),-d $(PAGE)) $(BENCH)
+$(B)/spec/bench/%: spec/bench/%.c $(LIB) | $(GEN_H)
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
 # ---- make install
 install: all
