@@ -31,9 +31,9 @@ class Sizes:
     def __init__(self, quick, n):
         self.n = n or (1500 if quick else 5000)
         self.lone = 200 if quick else 1000
-        self.backlog = 4000 if quick else 20000
+        self.backlog = 8000 if quick else 20000
         self.idle = int(os.environ.get("IDLE_N", "2000" if quick else "10000"))
-        self.queue = int(os.environ.get("QUEUE_N", "20000" if quick else "200000"))
+        self.queue = int(os.environ.get("QUEUE_N", "200000"))
         self.rounds = 10 if quick else 40
 
 
@@ -196,7 +196,6 @@ def queue(peer, size):
         up(peer, "relay", fresh=False)
         if until(lambda s=sink: s.count() > 0, 60, 0.005):
             emit("queue", how, "perigee", time.monotonic() - t)
-        # the held queue is put back before the engine is killed: the next start must find nearly all of it
         sink.close()
         peer.group.stop(signal.SIGKILL)
     down(peer)
@@ -247,7 +246,7 @@ def recipients(peer, rules, rounds):
         pass
     cpu, n = peer.group.cpu_us(), 0
     for _ in range(rounds):
-        f.write(b"MAIL FROM:<a@b.example>\r\n" + b"RCPT TO:<c@dest.test>\r\n" * 900 + b"RSET\r\n")
+        f.write(b"MAIL FROM:<a@there.example>\r\n" + b"RCPT TO:<c@dest.test>\r\n" * 900 + b"RSET\r\n")
         f.flush()
         for _ in range(902):
             n += f.readline().startswith(b"250")
