@@ -194,7 +194,9 @@ end
 local function try_router(walk, r, addr)
   local ev = addr.ev
   report.enter(ev)
-  local before = copy(addr)
+  -- only a router that may say unseen can need the whole address back
+  local before = (r.fn or r.cells.unseen) and copy(addr)
+    or { transport = addr.transport, errors_to = addr.errors_to, edits = addr.edits }
   local yes, why = conditions.apply(r, addr, ev, walk)
   if not yes then
     explain(walk, addr, r, "passed over, " .. why)
@@ -205,8 +207,10 @@ local function try_router(walk, r, addr)
   address.prepare(r, addr, ev)
 
   local result = r.fn and answers.run(r, addr, ev) or drivers[r.driver](r, addr, ev)
-  explain(walk, addr, r, result.what .. (result.text and result.text ~= "" and ", " .. tostring(result.text) or "")
-    .. (result.what == "accept" and " " .. tostring(result.transport or addr.transport) or ""))
+  if walk.lines then
+    explain(walk, addr, r, result.what .. (result.text and result.text ~= "" and ", " .. tostring(result.text) or "")
+      .. (result.what == "accept" and " " .. tostring(result.transport or addr.transport) or ""))
+  end
   if result.what == "decline" or result.what == "pass" then
     addr.self_hostname = result.self_hostname or addr.self_hostname
     if result.what == "decline" and r.cells and not r.fn and words.loosely(routers.option(r, "more", ev.m)) == false then

@@ -11,6 +11,7 @@ local addresses = {}
 -- ---- addresses on their way
 
 local function unquote(text)
+  if text:byte() ~= 34 then return text end
   local inner = text:match('^"(.*)"$')
   return inner and inner:gsub("\\(.)", "%1") or text
 end
@@ -22,12 +23,13 @@ function addresses.new(walk, text, parent)
   if not domain then as_is, domain = text, "" end
   domain = domain:lower()
   local address = as_is .. "@" .. domain
+  local local_part = unquote(as_is)
   local top = parent
   while top and top.parent do top = top.parent end
   local addr = {
-    address = address, local_part_as_is = unquote(as_is), local_part = unquote(as_is):lower(), domain = domain,
-    parent = parent, original = top and top.address, depth = parent and parent.depth + 1 or 0, start = 1,
-    r_vars = {}, shown = {}, m = host.view(walk.m, "route", address),
+    address = address, local_part_as_is = local_part, local_part = local_part:lower(), domain = domain,
+    local_part_written = as_is, parent = parent, original = top and top.address, top = top,
+    depth = parent and parent.depth + 1 or 0, start = 1, r_vars = {}, shown = {}, m = host.view(walk.m, "route", address),
   }
   addr.ev = { m = addr.m }
   return addr
@@ -45,41 +47,39 @@ function addresses.inherit(child, addr)
   end
 end
 
-local function split(address)
-  if address then return address:match("^(.*)@([^@]*)$") end
-end
-
-local function facts_of(addr, router)
-  local parent_local, parent_domain = split(addr.parent and addr.parent.address)
-  local first_local, first_domain = split(addr.original or addr.address)
-  return {
-    local_part = addr.caseful and addr.local_part_as_is or addr.local_part,
-    local_part_prefix = addr.prefix, local_part_prefix_v = addr.prefix_v,
-    local_part_suffix = addr.suffix, local_part_suffix_v = addr.suffix_v,
-    domain_data = addr.domain_data, local_part_data = addr.local_part_data,
-    parent_local_part = parent_local, parent_domain = parent_domain,
-    original_local_part = first_local, original_domain = first_domain,
-    router_name = router, address_data = addr.address_data, home = addr.home, self_hostname = addr.self_hostname,
-    return_path = addr.errors_to, local_user_uid = addr.local_uid, local_user_gid = addr.local_gid,
-  }
-end
-
+-- The variables that are a field of the address.
 local FACTS = {
-  "local_part", "local_part_prefix", "local_part_prefix_v", "local_part_suffix", "local_part_suffix_v", "domain_data",
-  "local_part_data", "parent_local_part", "parent_domain", "original_local_part", "original_domain", "router_name",
-  "address_data", "home", "self_hostname", "return_path", "local_user_uid", "local_user_gid",
+  { "local_part_prefix", "prefix" }, { "local_part_prefix_v", "prefix_v" }, { "local_part_suffix", "suffix" },
+  { "local_part_suffix_v", "suffix_v" }, { "domain_data", "domain_data" }, { "local_part_data", "local_part_data" },
+  { "address_data", "address_data" }, { "home", "home" }, { "self_hostname", "self_hostname" },
+  { "return_path", "errors_to" }, { "local_user_uid", "local_uid" }, { "local_user_gid", "local_gid" },
 }
 
--- Brings the variables of the address up to what is known of it now.
-function addresses.show(addr, router)
-  local facts, shown = facts_of(addr, router), addr.shown
-  for i = 1, #FACTS do
-    local name = FACTS[i]
-    if facts[name] ~= shown[name] then
-      host.fact(addr.m, name, facts[name])
-      shown[name] = facts[name]
-    end
+local function show_one(addr, name, value)
+  if addr.shown[name] ~= value then
+    host.fact(addr.m, name, value)
+    addr.shown[name] = value
   end
+end
+
+-- Brings the variables of the address up to what is known of it now. Asked several
+-- times for each router, so only what has changed is told.
+function addresses.show(addr, router)
+  local shown = addr.shown
+  show_one(addr, "local_part", addr.caseful and addr.local_part_as_is or addr.local_part)
+  show_one(addr, "router_name", router)
+  for i = 1, #FACTS do
+    local row = FACTS[i]
+    local value = addr[row[2]]
+    if value ~= shown[row[1]] then show_one(addr, row[1], value) end
+  end
+  if shown.original_domain then return end
+  -- where it came from does not change
+  local parent, top = addr.parent, addr.top or addr
+  show_one(addr, "parent_local_part", parent and parent.local_part_written)
+  show_one(addr, "parent_domain", parent and parent.domain)
+  show_one(addr, "original_local_part", top.local_part_written)
+  show_one(addr, "original_domain", top.domain)
 end
 
 -- Is that the address itself or one it came from?
@@ -119,8 +119,9 @@ local function set_variables(r, addr, ev)
 end
 
 -- user and group: whom a local delivery is made as; names are looked up.
+local USERS = { { "user", "local_uid", host.passwd }, { "group", "local_gid", host.group } }
 local function take_user(r, addr, ev)
-  for _, row in ipairs { { "user", "local_uid", host.passwd }, { "group", "local_gid", host.group } } do
+  for _, row in ipairs(USERS) do
     local option, field, look_up = row[1], row[2], row[3]
     local name = routers.option(r, option, ev.m)
     if name ~= nil and name:find("^%d+$") then

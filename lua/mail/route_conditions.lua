@@ -102,6 +102,7 @@ end
 
 -- require_files: "path", "!path" must not be there.
 function pre.files(r, addr, ev)
+  if not r.cells.require_files then return true end
   for _, item in ipairs(words.list(routers.option(r, "require_files", ev.m))) do
     local no, path = item:match("^(!?)%s*(.*)$")
     local status, why = host.file_exists(path)

@@ -161,15 +161,14 @@ function drivers.host_item(text)
   end
   port = port ~= "" and tonumber(port) or 0
   if name == "" or port > 65535 or name:find("[%s:]") and not host.ip_pack(name) then return nil end
-  return { name = name:lower(), port = port, mx = mx ~= nil }
+  local packed = host.ip_pack(name)
+  return { name = name:lower(), ip = packed and host.ip_text(packed), port = port, mx = mx ~= nil }
 end
 
 -- Looks up one host as written. status "ok" with its addresses, else with a reason.
 function drivers.find(item, want)
-  local packed = host.ip_pack(item.name)
-  if packed then
-    local text = host.ip_text(packed)
-    return "ok", { { name = text, ip = text, port = item.port, preference = -1, secure = false } }
+  if item.ip then
+    return "ok", { { name = item.ip, ip = item.ip, port = item.port, preference = -1, secure = false } }
   end
   local status, hosts, why = host.hosts(item.name, {
     mx = item.mx, ipv4_only = want.ipv4_only, ipv4_prefer = want.ipv4_prefer, randomize = want.randomize,
@@ -195,14 +194,18 @@ local function shuffle(items)
   end
 end
 
--- The hosts of one rule, looked up in order. An outcome if that ends the router.
+-- The hosts of one rule, looked up in order; they are texts, or items already
+-- read. An outcome if that ends the router.
 function drivers.look_up(r, names, want, ev)
-  if want.randomize then shuffle(names) end
+  if want.randomize then
+    names = { unpack(names) }
+    shuffle(names)
+  end
   local all = {}
   local on_missing = r.cells and routers.option(r, "host_find_failed", ev.m) or "freeze"
   for _, text in ipairs(names) do
     if text ~= "+" then
-      local item = drivers.host_item(text)
+      local item = type(text) == "table" and text or drivers.host_item(text)
       if not item then return nil, outcome("error", 'the host "' .. text .. '" is not written as name, name:port or address') end
       local status, hosts, why = drivers.find(item, want)
       if status == "again" then
@@ -248,9 +251,20 @@ local function host_names(text)
   return words.split((text:gsub("%[[^%]]*%]", function(literal) return (literal:gsub(":", "::")) end)))
 end
 
+-- The same, read once for a list that stands in the rules. What cannot be read stays
+-- text, so that it is complained of when it is needed.
+local function host_items(text)
+  local items = host_names(text)
+  for i, name in ipairs(items) do items[i] = name ~= "+" and drivers.host_item(name) or name end
+  return items
+end
+
 -- "hosts options": the host list, and the words after it in any order (F40).
 local function rule_hosts(r, parts, from, ev)
-  local rule = { names = host_names(parts[from] or ""), randomize = words.loosely(routers.option(r, "hosts_randomize", ev.m)) }
+  local rule = {
+    names = parts.hosts or host_names(parts[from] or ""),
+    randomize = words.loosely(routers.option(r, "hosts_randomize", ev.m)),
+  }
   for i = from + 1, #parts do
     local word = parts[i]
     if word == "randomize" then rule.randomize = true
@@ -289,6 +303,7 @@ function drivers.prepare(r)
     for text in (item .. ";"):gmatch("%s*(.-)%s*;") do
       if text ~= "" then
         local parts = rule_words(text)
+        parts.hosts = host_items(parts[2] or "")
         r.rules[#r.rules + 1] = { parts = parts, match = lists.compile("domain", { parts[1] }, cell.where) }
         for i = 3, #parts do
           if not FLAGS[parts[i]] and not transports.by_name[parts[i]] then
