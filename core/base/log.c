@@ -413,8 +413,12 @@ void log_to(void (*sink)(void *ctx, enum log_file f, struct str line), void *ctx
 static void enqueue(enum log_file f, struct str line)
 {
     struct record r = { (uint32_t)line.n, (uint8_t)f };
-    size_t at = (lg.head + lg.used) % RING;
+    size_t at;
 
+    /* From the start when nothing waits: what is never reached costs no memory. */
+    if (lg.used == 0)
+        lg.head = 0;
+    at = (lg.head + lg.used) % RING;
     if (sizeof r + r.n > RING - lg.used) {
         lg.dropped++;
         return;
