@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "engine/settings.h"
 
 enum { ANSWER_MAX = 1024 * 1024, TIMEOUT_MS = 60000, MEMORY_MAX = 1024 * 1024 * 1024 };
 
@@ -29,7 +30,7 @@ void checker_run(const struct snapshot *s, const char *spool, struct facts *f)
     struct loop *l = loop_new();
     struct hints *hints = hints_memory();
     struct pool *pool = pool_new(l, 0);
-    struct policy_env env = { .loop = l, .hints = hints, .pool = pool, .check_only = true, .spool_dir = spool };
+    struct policy_env env = { .loop = l, .hints = hints, .pool = pool, .check_only = true, .check_option = settings_check, .spool_dir = spool };
     struct problems problems = { 0 };
     struct policy *p = NULL;
 

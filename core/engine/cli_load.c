@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "engine/facts.h"
+#include "engine/settings.h"
 
 bool cli_load(struct cli *c, struct cli_rules *r)
 {
-    struct policy_env env = { .check_only = true };
+    struct policy_env env = { .check_only = true, .check_option = settings_check };
 
     *r = (struct cli_rules){ .loop = NULL };
     if (snapshot_read(cli_rules(c), &r->snapshot, &r->why) != ST_OK)

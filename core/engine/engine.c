@@ -100,6 +100,7 @@ static void make_parts(struct engine *e)
     }
     e->env = (struct policy_env){
         .loop = e->loop, .dns = e->dns, .hints = e->hints, .pool = e->pool, .hermetic = e->cfg.hermetic,
+        .check_option = settings_check,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .ctx = e,
     };
 }
@@ -159,8 +160,8 @@ static void switch_dns(struct engine *e)
     bool same;
 
     if (list && list->type == VAL_LIST)
-        for (size_t i = 0; i < list->u.list.n; i++)
-            c.servers = i ? arena_printf(&a, "%.*s:%.*s", STR_ARG(c.servers), STR_ARG(list->u.list.v[i])) : list->u.list.v[i];
+        for (size_t i = 0; i < list->u.list.n; i++)     /* an IPv6 address holds colons of its own */
+            c.servers = arena_printf(&a, "%.*s;%.*s", STR_ARG(i ? c.servers : STR("<")), STR_ARG(list->u.list.v[i]));
     same = c.recurse == e->dns_recurse && str_same(c.servers, buf_str(&e->dns_servers));
     if (!e->cfg.dns && !e->cfg.hermetic && !same) {
         if (dns_open(e->loop, &c, &d, &why) == ST_OK) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dns/servers.h"
 
 static const struct str names[SET_COUNT] = {
 #define X(name) STR_INIT(#name),
@@ -189,6 +190,21 @@ static void read_names(struct settings *s)
     s->qualify_recipient = setting_str(s, SET_qualify_recipient, s->qualify_domain);
     if (s->qualify_recipient.n == 0)
         s->qualify_recipient = s->qualify_domain;
+}
+
+enum status settings_check(struct str name, struct str value, struct why *why)
+{
+    struct servers servers;
+    struct arena a = { 0 };
+    enum status st = ST_OK;
+    log_sel sel = 0;
+
+    if (str_same(name, STR("log_selector")))
+        st = log_sel_read(value, &sel, why);
+    else if (str_same(name, STR("dns_servers")))
+        st = servers_read(arena_printf(&a, "<;%.*s", STR_ARG(value)), &servers, why);
+    arena_free(&a);
+    return st;
 }
 
 struct settings *settings_new(struct policy *p)

@@ -48,6 +48,8 @@ struct settings {
 };
 
 struct settings *settings_new(struct policy *p);
+/* For policy_env: texts whose form the engine reads itself. */
+enum status settings_check(struct str name, struct str value, struct why *why);
 struct settings *settings_hold(struct settings *s);
 void settings_release(struct settings *s);      /* NULL is allowed */
 

@@ -317,7 +317,20 @@ static int fetch_body(lua_State *L)
     return 1;
 }
 
+/* check_option(name, text) -> nil | why: what only the engine knows */
+static int check_option(lua_State *L)
+{
+    const struct policy_env *env = policy_env(L);
+    struct why why = { 0 };
+
+    if (!env->check_option || env->check_option(arg_str(L, 1, 256), arg_str(L, 2, 65536), &why) == ST_OK)
+        return 0;
+    lua_pushstring(L, why.text);
+    return 1;
+}
+
 const luaL_Reg host_plain[] = {
+    { "check_option", check_option },
     { "compile", compile }, { "file", file }, { "shipped", shipped_text }, { "where", where }, { "fn_where", fn_where },
     { "now", now }, { "now_us", now_us }, { "random", random_below }, { "memory", memory }, { "log_panic", log_panic },
     { "gate_waits", gate_waits }, { "math_random", math_random }, { "os_time", os_time }, { "os_date", os_date }, { "os_clock", os_clock },

@@ -471,8 +471,27 @@ static int l_secret_file(lua_State *L)
     return 1;
 }
 
+/* file_readable(path) -> true | nil, why. Plain: a file that rules name is looked
+ * for when they are checked. What a hermetic world cannot see is taken as there. */
+static int l_file_readable(lua_State *L)
+{
+    char path[PATH_ROOM];
+    struct why why;
+
+    copy_path(L, 1, path);
+    if (!path_known(L, path) || access(path, R_OK) == 0) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    why_errno(&why, ST_NEVER, "open %s", path);
+    lua_pushnil(L);
+    lua_pushstring(L, why.text);
+    return 2;
+}
+
 static const luaL_Reg plain[] = {
     { "secret_file", l_secret_file },
+    { "file_readable", l_file_readable },
     { NULL, NULL },
 };
 static const luaL_Reg waits[] = {

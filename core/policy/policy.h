@@ -53,6 +53,8 @@ struct policy_env {             /* what rules can reach; outlives every generati
     bool hermetic;              /* no sockets, no programs; files below the rule directory only */
     bool check_only;            /* the checker: nothing is asked of the network */
     const char *spool_dir;
+    /* Whether an option's text is one the engine can read (log_selector, dns_servers): not ST_OK and why. May be NULL. */
+    enum status (*check_option)(struct str name, struct str value, struct why *why);
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
     void *ctx;

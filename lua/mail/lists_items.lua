@@ -3,7 +3,8 @@
 -- A step is { no = negated, try = function(subject, ev) -> hit, data, stop }. A
 -- function here raises "where: text" when the item makes no sense.
 
-local host = ...
+local host, use = ...
+local report = use "report"
 local items = {}
 
 function items.fail(where, text) error(where .. ": " .. text, 0) end
@@ -39,7 +40,13 @@ local UNBUILT = { "partial%d*[-(]", "wildlsearch;", "nwildlsearch;", "iplsearch;
 
 function items.file(item, where)
   local path = item:match("^lsearch;%s*(.+)$")
-  if path then return path end
+  if path then
+    if report.loading() then
+      local there, why = host.file_readable(path)
+      if not there then fail(where, 'the list item "' .. item .. '": ' .. why) end
+    end
+    return path
+  end
   for _, form in ipairs(UNBUILT) do
     if item:find("^" .. form) or item:find("^net%d*%-" .. form) then
       fail(where, 'the list item "' .. item .. '" comes with the lookups; lsearch;FILE is there now')

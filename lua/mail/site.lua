@@ -37,7 +37,16 @@ local POSITIVE = {
   "smtp_accept_max_nonmail", "smtp_max_synprot_errors", "smtp_max_unknown_commands", "smtp_accept_max_per_connection",
 }
 
+-- What the engine alone can judge, text by text.
+local function check_texts(name, cell)
+  for _, text in ipairs(type(cell.value) == "table" and cell.value or { cell.value }) do
+    local why = type(text) == "string" and host.check_option(name, text)
+    if why then report.problem(cell.where, "%s", why) end
+  end
+end
+
 function site.check()
+  for name, cell in pairs(site.cells) do check_texts(name, cell) end
   for _, name in ipairs(POSITIVE) do
     local cell = site.cells[name]
     local n = cell and tonumber(cell.value)

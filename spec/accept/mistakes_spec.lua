@@ -15,6 +15,8 @@ local LOAD = {
   { [[site { primary_hostname = "other.example" }]], '"primary_hostname" is set twice, first at lua:1' },
   { [[site { listen = "25" }]], '"25" is not written as "192.0.2.1:25"' },
   { [[site { listen = "0.0.0.0:99999" }]], "a port is a number up to 65535" },
+  { [[site { log_selector = "+milisec" }]], 'log_selector: there is no "milisec"' },
+  { [[site { dns_servers = "127.0.0.1#x" }]], "dns_servers: not an address: 127.0.0.1#x" },
   { [[site { tls_certificate = "/x" }]], 'option "tls_certificate" comes with TLS' },
   { [[site "x"]], "site { name = value }" },
   { [[acl.recpt { accept {} }]], 'there is no phase "recpt", did you mean "rcpt"?' },

@@ -79,6 +79,13 @@ def check_as_json():
     holds(problem["text"], "senders")
 
 
+def check_files():
+    e.rule("30-bad.lua", 'domainlist.away = "lsearch;/no/such/file"')
+    code, out, err = e.run("check")
+    os.unlink(os.path.join(e.rules, "30-bad.lua"))
+    same((code, "30-bad.lua:1: " in out, "/no/such/file" in out), (1, True, True))
+
+
 def status_in_words():
     same(e.run("hold", "Slow.example")[0], 0)
     code, out, err = e.run("status")
@@ -205,6 +212,7 @@ def stopped_spool():
 case("dns_servers are asked from the first generation on", dns_servers_asked)
 case("reload says which generation is in use and what needs a restart", reload_says_what_is_in_use)
 case("check --json: problems and phases, one object a line", check_as_json)
+case("check looks for the files that lists name", check_files)
 case("status says in words where it serves, what is held and what has happened", status_in_words)
 case("places: the option, the environment, the rules; two that differ are an error, and so are rules that do not load", places)
 if os.getuid() == 0:

@@ -129,6 +129,8 @@ def loads(name):
                 text = f'{list} = {{ "example.org" }}\n' + text if list.startswith("domain") else f'{list} = {{ "127.0.0.1" }}\n' + text
         with open(os.path.join(dir, "00.lua"), "w") as f:
             f.write(text)
+        with open(os.path.join(dir, "blocked"), "w"):
+            pass
         r = subprocess.run([PERIGEE, "check", "--rules", dir], capture_output=True, text=True, timeout=30)
         same((r.returncode, [l for l in r.stdout.splitlines() if re.match(r"\S+:\d+:", l)]), (0, []))
     finally:
