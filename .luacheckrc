@@ -1,6 +1,7 @@
 -- Globals are what the sandbox gives to rules; the specs know busted's words.
 std = "luajit"
-max_line_length = 130
+max_line_length = 140
+ignore = { "542" }  -- an empty branch with a comment says that nothing is right there
 local rules = { "site", "acl", "accept", "defer", "deny", "discard", "drop", "warn", "demand", "router", "transport", "retry",
   "rewrite", "authenticator", "event", "check", "control", "header", "store", "path", "secret", "lookup", "dns", "verify", "route",
   "redirect", "fail", "pass", "sleep", "log", "var", "option", "since", "during" }

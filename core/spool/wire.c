@@ -349,7 +349,7 @@ bool entry_get(struct str *in, struct entry *e)
         .size = get64(p + 56), .pending = get32(p + 64),
         .summary = { p + ENTRY_HEAD, summary },
     };
-    if (e->time >= ID_BASE6 || e->counter > ID_BASE6)
+    if (e->time >= ID_BASE6 || e->counter > ID_BASE6 || (e->gone && e->type != REC_STATE))
         return false;
     *in = str_from(*in, ENTRY_HEAD + summary);
     return true;
