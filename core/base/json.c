@@ -36,6 +36,17 @@ static void put_byte(struct buf *out, unsigned char c)
         buf_byte(out, (char)c);
 }
 
+/* C1 controls and the separators of lines: whole characters that no reader of
+ * lines, and no terminal, should meet. The code point, or 0. */
+static unsigned odd_character(struct str s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+
+    if (n == 2 && p[0] == 0xC2 && p[1] < 0xA0)
+        return p[1];
+    return n == 3 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9) ? 0x2000u | (p[2] & 0x3F) : 0;
+}
+
 void json_text(struct buf *out, struct str s)
 {
     buf_byte(out, '"');
@@ -46,6 +57,8 @@ void json_text(struct buf *out, struct str s)
             buf_add(out, STR("\\ufffd"));
         else if (n == 1)
             put_byte(out, (unsigned char)s.p[0]);
+        else if (odd_character(s, n))
+            buf_addf(out, "\\u%04x", odd_character(s, n));
         else
             buf_add(out, str_head(s, n));
         s = str_from(s, n ? n : 1);

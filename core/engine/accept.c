@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/logline.h"
+#include "engine/record.h"
 
 enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
 
@@ -62,6 +62,10 @@ static void refuse_logged(struct session *s, const char *why, const char *reply)
         buf_addf(&s->e->line, " refused: %s", why);
         engine_log(s->e, LOG_MAIN, STR(""));
     }
+    record_refused(s->set, &(struct log_refusal){
+        .conn = &s->conn, .phase = phase_name(PH_CONNECT), .error = str_of(why), .reply = str_trim(str_of(reply)),
+        .temporary = reply[0] == '4',
+    });
     session_refuse(s, reply);
 }
 

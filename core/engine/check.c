@@ -3,7 +3,7 @@
  */
 #include "engine/session.h"
 
-#include "engine/logline.h"
+#include "engine/record.h"
 
 enum { HEADER_SHOWN = 8192 };
 
@@ -88,7 +88,16 @@ static void log_header(struct session *s, const struct txn *t)
     }
 }
 
-static void rejected(struct session *s, const struct txn *t, struct str text)
+static void refused(struct session *s, const struct txn *t, const char *phase, struct str text, struct str reply)
+{
+    struct log_refusal r = {
+        .conn = &s->conn, .t = t, .phase = phase, .error = text, .reply = reply, .temporary = str_starts(reply, STR("4")),
+    };
+
+    record_refused(s->set, &r);
+}
+
+static void rejected(struct session *s, const struct txn *t, struct str text, struct str reply)
 {
     struct str id = t ? str_of(t->id.s) : STR("");
     struct buf *line = &s->e->line;
@@ -97,6 +106,7 @@ static void rejected(struct session *s, const struct txn *t, struct str text)
     buf_add(line, text);
     log_text(LOG_REJECT, id, buf_str(line));
     engine_log(s->e, LOG_MAIN, id);
+    refused(s, t, t ? phase_name(t->phase) : NULL, text, reply);
     count_refusal(s, t, text);
     if (t && (t->phase == PH_DATA || t->phase == PH_MIME || t->phase == PH_DKIM || t->phase == PH_PRDR))
         log_header(s, t);
@@ -116,6 +126,7 @@ static void protocol(struct session *s, struct str text, struct str reply, bool 
     if (main_too)
         log_text(LOG_MAIN, STR(""), buf_str(line));
     engine_log(s->e, LOG_REJECT, STR(""));
+    refused(s, NULL, NULL, text, reply);
 }
 
 static void from(struct session *s, enum log_selector sel, struct str text)
@@ -137,7 +148,7 @@ static void discarded(struct session *s, const struct txn *t, struct str text)
     engine_log(s->e, LOG_MAIN, t ? str_of(t->id.s) : STR(""));
 }
 
-static void dropped(struct session *s, struct str text)
+static void dropped(struct session *s, struct str text, struct str reply)
 {
     struct buf *line = &s->e->line;
 
@@ -147,6 +158,7 @@ static void dropped(struct session *s, struct str text)
     buf_add(line, text);
     log_text(LOG_REJECT, STR(""), buf_str(line));
     engine_log(s->e, LOG_MAIN, STR(""));
+    refused(s, NULL, NULL, text, reply);
 }
 
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply)
@@ -155,7 +167,7 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
 
     switch (note) {
     case NOTE_REJECTED:
-        rejected(s, t, text);
+        rejected(s, t, text, reply);
         break;
     case NOTE_SYNTAX:
         protocol(s, text, reply, log_sel_has(s->set->log, LS_smtp_syntax_error));
@@ -167,14 +179,14 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
         protocol(s, text, STR(""), true);
         break;
     case NOTE_TOO_MANY:
-        dropped(s, text);
+        dropped(s, text, reply);
         break;
     case NOTE_DISCARDED:
         discarded(s, t, text);
         break;
     case NOTE_SIZE:
         if (log_sel_has(s->set->log, LS_size_reject))
-            rejected(s, t, text);
+            rejected(s, t, text, reply);
         break;
     case NOTE_TIMEOUT:
         engine_count(s->e, COUNT_sessions_timeout, 1);

@@ -94,6 +94,7 @@ void facts_of(struct facts *f, const struct policy *p)
     f->log_path = text_of(a, p, "log_file_path");
     f->zone = bool_of(p, "log_timezone", false);
     f->rejectlog = bool_of(p, "write_rejectlog", true);
+    f->json = bool_of(p, "log_json", false);
     f->watch = bool_of(p, "reload_on_change", false);
     log_sel_read(text_of(a, p, "log_selector"), &sel, NULL);
     f->millisec = log_sel_has(sel, LS_millisec);
@@ -143,6 +144,7 @@ void facts_write(const struct facts *f, struct buf *out)
     json_member_bool(out, "zone", f->zone);
     json_member_bool(out, "pid", f->pid);
     json_member_bool(out, "rejectlog", f->rejectlog);
+    json_member_bool(out, "json", f->json);
     json_member_bool(out, "watch", f->watch);
     buf_byte(out, '}');
 }
@@ -167,6 +169,7 @@ bool facts_read(struct facts *f, struct str json)
     f->zone = json_get_bool(json, "zone");
     f->pid = json_get_bool(json, "pid");
     f->rejectlog = json_get_bool(json, "rejectlog");
+    f->json = json_get_bool(json, "json");
     f->watch = json_get_bool(json, "watch");
     return json_get(a, json, "problems", &f->problems) && json_get(a, json, "user", &f->user)
         && json_get(a, json, "group", &f->group) && json_get(a, json, "spool", &f->spool)
@@ -215,5 +218,5 @@ void facts_log(const struct facts *f, const char *spool, char path[4096], struct
     else
         snprintf(path, 4096, "%s/log/%%slog", spool);
     *c = (struct log_config){ .path = path, .millisec = f->millisec, .zone = f->zone, .pid = f->pid,
-                              .write_rejectlog = f->rejectlog };
+                              .json = f->json, .write_rejectlog = f->rejectlog };
 }

@@ -24,7 +24,7 @@ struct facts {
     int64_t workers;                /* 0: one a core */
     struct str user, group, spool;  /* empty: not set */
     struct str log_path;
-    bool millisec, zone, pid, rejectlog;
+    bool millisec, zone, pid, rejectlog, json;
     bool watch;                     /* reload_on_change */
     struct str_list roots, never;   /* local_delivery_roots, never_users */
     int64_t lowest_uid;

@@ -5,15 +5,15 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/fixup.h"
-#include "engine/logline.h"
 #include "engine/received.h"
+#include "engine/record.h"
 
 enum { SUMMARY_MAX = 200 };
 
 struct keep {
     struct keep_want w;
     struct eval *eval;
-    struct buf line;            /* the arrival line, made before the txn may go */
+    struct arrival said;        /* made before the txn may go */
     struct msg_id id;
     uint64_t size;
     bool id_made, forgotten, returned, over;
@@ -27,7 +27,7 @@ static void keep_free(struct keep *k)
     if (k->next)
         k->next->link = k->link;
     *k->link = k->next;
-    buf_free(&k->line);
+    arrival_free(&k->said);
     settings_release(k->w.set);
     free(k);
 }
@@ -54,7 +54,7 @@ static void committed(void *ctx, enum status st, const struct why *why)
         return;
     }
     CRASH_POINT("keep.committed");
-    log_text(LOG_MAIN, str_of(k->id.s), buf_str(&k->line));
+    record_arrived(str_of(k->id.s), &k->said);
     engine_count(e, COUNT_messages_received, 1);
     engine_count(e, COUNT_bytes_received, (int64_t)k->size);
     finish(k, ST_OK, NULL);
@@ -142,7 +142,7 @@ static void assemble(struct keep *k, struct str received)
     k->size = t->size;
     if (k->id_made)
         header_parse(&t->arena, arena_dup(&t->arena, buf_str(&header)), &t->header);
-    logline_arrival(&k->line, k->w.set->log, t, k->w.cause, k->id_made);
+    record_arrival(&k->said, k->w.set, t, k->w.cause, k->id_made);
     commit(k, buf_str(&header));
     buf_free(&header);
 }
@@ -171,10 +171,10 @@ static void discard(struct keep *k)
 
     t->size = draft_size(k->w.draft);
     t->received_done_us = clock_wall_us();
-    logline_arrival(&k->line, k->w.set->log, t, k->w.cause, false);
-    log_text(LOG_MAIN, str_of(k->id.s), buf_str(&k->line));
+    record_arrival(&k->said, k->w.set, t, k->w.cause, false);
+    record_arrived(str_of(k->id.s), &k->said);
     log_text(LOG_MAIN, str_of(k->id.s), STR("=> blackhole (ACL discarded recipients)"));
-    log_text(LOG_MAIN, str_of(k->id.s), STR("Completed"));
+    record_completed(k->w.e, k->w.set, str_of(k->id.s), 0, t->queue_name);
     keep_lend_body(t, NULL);
     draft_drop(k->w.draft);
     finish(k, ST_OK, NULL);

@@ -7,7 +7,8 @@
  */
 #include "engine/walk.h"
 
-#include "engine/logline.h"
+#include "base/clock.h"
+#include "engine/record.h"
 
 enum { CHILD_MARK = '>' };
 
@@ -127,13 +128,12 @@ static struct item *item_add(struct walk *w, uint32_t rcpt)
 
 static void blackhole(struct walk *w, const struct item *it)
 {
-    struct buf *line = &w->e->line;
-    const struct rcpt *r = &w->t->rcpts[it->rcpt];
+    struct log_delivery d = {
+        .original = w->t->rcpts[it->rcpt].addr, .sender = w->t->sender, .router = it->at.router, .size = w->size,
+        .queue = w->t->queue_name, .queue_us = clock_wall_us() - w->t->received_us,
+    };
 
-    buf_addf(line, "=> :blackhole: <%.*s>", STR_ARG(r->addr));
-    if (it->at.router.n)
-        buf_addf(line, " R=%.*s", STR_ARG(it->at.router));
-    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+    record_discarded(w->e, w->set, str_of(w->id.s), &d);
 }
 
 static void take_item(struct walk *w, const struct route_item *r)

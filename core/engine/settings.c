@@ -221,6 +221,7 @@ struct settings *settings_new(struct policy *p)
     read_names(s);
     read_warnings(s);
     s->log = log_sel_default();
+    s->log_json = setting_bool(s, SET_log_json, false);
     v = setting_val(s, SET_log_selector);
     if (v && v->type == VAL_STR && log_sel_read(v->u.s, &s->log, &why) != ST_OK)
         log_line(LOG_MAIN, "%s", why.text);     /* the checker said so first */

@@ -18,7 +18,7 @@
     X(dns_recurse) X(dns_servers) X(dsn_from) X(envelope_to_remove) X(errors_reply_to) \
     X(header_maxsize) X(helo_accept_junk_hosts) X(helo_allow_chars) X(hold_domains) X(host_lookup) \
     X(host_reject_connection) X(hosts_connection_nolog) X(hosts_require_helo) \
-    X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_selector) \
+    X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_json) X(log_selector) \
     X(message_id_header_domain) X(message_id_header_text) X(message_size_limit) \
     X(pipelining_advertise_hosts) X(primary_hostname) X(qualify_domain) X(qualify_recipient) \
     X(queue_only) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
@@ -41,6 +41,7 @@ struct settings {
     struct policy *policy;      /* held */
     int64_t replaced_ms;        /* clock_mono_ms when another one took its place */
     log_sel log;
+    bool log_json;
     struct str hostname, qualify_domain, qualify_recipient;
     char host_room[256];        /* where hostname lies if the system gave it */
     int64_t *warnings;          /* delay_warning: seconds, ascending */

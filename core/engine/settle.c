@@ -12,7 +12,7 @@
 #include "base/fault.h"
 #include "engine/event.h"
 #include "engine/keep.h"
-#include "engine/logline.h"
+#include "engine/record.h"
 #include "engine/retry.h"
 
 enum { WRITE_AGAIN_MS = 30000, NO_BOUNCE_WAIT = 300 };
@@ -24,6 +24,12 @@ static struct rcpt *rcpt_of(struct walk *w, const struct item *it)
 
 /* ---- lines and events */
 
+static int64_t queue_time(const struct walk *w)
+{
+    return clock_wall_us()
+         - (log_sel_has(w->set->log, LS_queue_time_exclusive) ? w->t->received_done_us : w->t->received_us);
+}
+
 static void fill_line(struct walk *w, const struct item *it, struct log_delivery *d)
 {
     *d = (struct log_delivery){
@@ -31,6 +37,7 @@ static void fill_line(struct walk *w, const struct item *it, struct log_delivery
         .sender = w->t->sender, .return_path = it->at.return_path.p ? it->at.return_path : w->t->sender,
         .router = it->at.router, .transport = it->at.transport, .queue = w->t->queue_name,
         .host = it->host.name.n ? &it->host : NULL, .error = it->error, .err = it->err, .size = w->size,
+        .queue_us = queue_time(w),
     };
 }
 
@@ -57,10 +64,7 @@ void settle_delivered(struct walk *w, struct item *it, struct str confirmation, 
     d.further = further;
     d.reused = reused;
     d.deliver_us = took_us;
-    d.queue_us = clock_wall_us()
-               - (log_sel_has(w->set->log, LS_queue_time_exclusive) ? w->t->received_done_us : w->t->received_us);
-    logline_delivered(&w->e->line, w->set->log, &d);
-    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+    record_delivered(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries, 1);
     fire(w, "msg:delivery", it, confirmation, 0);
 }
@@ -74,8 +78,7 @@ static void line_deferred(struct walk *w, const struct item *it)
     if (it->not_tried && !log_sel_has(w->set->log, LS_retry_defer))
         return;
     fill_line(w, it, &d);
-    logline_deferred(&w->e->line, w->set->log, &d);
-    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+    record_deferred(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries_deferred, 1);
     if (it->at.transport.n && !it->not_tried)
         fire(w, "msg:rcpt:defer", it, it->error, it->err);
@@ -86,8 +89,7 @@ static void line_failed(struct walk *w, const struct item *it)
     struct log_delivery d;
 
     fill_line(w, it, &d);
-    logline_failed(&w->e->line, w->set->log, &d);
-    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+    record_failed(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries_failed, 1);
     fire(w, it->internal || it->at.transport.n == 0 ? "msg:fail:internal" : "msg:fail:delivery", it, it->error, it->err);
 }
@@ -198,10 +200,7 @@ static void write_now(void *ctx)
 
 static void completed(struct walk *w)
 {
-    int64_t from = log_sel_has(w->set->log, LS_queue_time_exclusive) ? w->t->received_done_us : w->t->received_us;
-
-    logline_completed(&w->e->line, w->set->log, clock_wall_us() - from, w->t->queue_name);
-    engine_log(w->e, LOG_MAIN, str_of(w->id.s));
+    record_completed(w->e, w->set, str_of(w->id.s), queue_time(w), w->t->queue_name);
     engine_count(w->e, COUNT_messages_completed, 1);
     fire(w, "msg:complete", NULL, STR(""), 0);
 }

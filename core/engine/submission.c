@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "engine/logline.h"
+#include "engine/record.h"
 #include "mail/addr.h"
 #include "mail/domain.h"
 
@@ -72,6 +72,10 @@ static void refuse(struct submit *s, const struct verdict *v)
              later ? "temporarily " : "", STR_ARG(v->log_message.n ? v->log_message : text));
     log_text(LOG_REJECT, str_of(s->t->id.s), buf_str(&s->e->line));
     engine_log(s->e, LOG_MAIN, str_of(s->t->id.s));
+    record_refused(s->set, &(struct log_refusal){
+        .conn = &s->conn, .t = s->t, .phase = phase_name(s->t->phase), .reply = text, .temporary = later,
+        .error = v->log_message.n ? v->log_message : text,
+    });
     why_set(&s->why, later ? ST_AGAIN : ST_NEVER, "%.*s", STR_ARG(text));
     finish(s, later ? ST_AGAIN : ST_NEVER, s->t->id, &s->why);
 }

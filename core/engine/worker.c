@@ -62,7 +62,8 @@ static void on_order_done(void *ctx, int64_t token, int status, struct str objec
 
 static bool log_same(const struct log_config *a, const struct log_config *b)
 {
-    return a->millisec == b->millisec && a->zone == b->zone && a->pid == b->pid && a->write_rejectlog == b->write_rejectlog;
+    return a->millisec == b->millisec && a->zone == b->zone && a->pid == b->pid && a->json == b->json
+        && a->write_rejectlog == b->write_rejectlog;
 }
 
 static void open_log(struct worker *w, const struct policy *p)

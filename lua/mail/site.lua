@@ -61,6 +61,10 @@ function site.check()
       report.problem(rate.where, 'smtp_accept_rate_per_host: "%s" is not written as "60 / 1m"', rate.value)
     end
   end
+  local json, path = site.cells.log_json, site.cells.log_file_path
+  if json and json.value and path and path.value and not path.value:find("%s", 1, true) then
+    report.problem(json.where, "log_json: log_file_path needs its %s, since JSON has a file of its own")
+  end
   local workers = site.cells.workers
   if workers and (workers.value < 1 or workers.value > 64) then
     report.problem(workers.where, "workers must be between 1 and 64")

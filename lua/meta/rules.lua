@@ -89,7 +89,8 @@
 ---@field local_from_prefix? string Prefixes ignored by that check.
 ---@field local_from_suffix? string Suffixes ignored by that check.
 ---@field local_sender_retain? boolean Keep Sender: of local submissions.
----@field log_file_path? string Path of the log files with %s for main, reject and panic; SPOOL/log/%slog if unset.
+---@field log_file_path? string Path of the log files with %s for main, reject, panic and json; SPOOL/log/%slog if unset.
+---@field log_json? boolean Write events of mail as JSON too, one object a line, into a file of their own (`json` for %s of log_file_path).
 ---@field log_ports? string|string[] Ports that are logged when port logging is on.
 ---@field log_selector? string Parts of log lines turned on and off: "+millisec -queue_time".
 ---@field log_timezone? boolean Add zone to log timestamps.

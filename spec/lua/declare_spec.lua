@@ -85,6 +85,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
       says("site { smtp_accept_rate_per_host = '" .. rate .. "' }", 'smtp_accept_rate_per_host: "' .. rate .. '" is not written as "60 / 1m"')
     end
     assert.equal("", said "site { smtp_accept_rate_per_host = '60 / 1m' }")
+    says("site { log_json = true, log_file_path = '/var/log/all' }", "log_file_path needs its %s")
     says("site { event_action = 'x' }", "takes a function")
     says("transport.t { driver = 'smtp', hosts = { {} } }", "takes a table of texts")
     says("transport.t { driver = 'appendfile', mode = '0999' }", "octal")

@@ -42,7 +42,9 @@ option { kind = "main", name = "received_header_text", type = "string", func = "
 option { kind = "main", name = "hosts_connection_nolog", type = "hostlist", func = "connect", section = "logs",
   doc = [[Clients excluded from connection logging.]] }
 option { kind = "main", name = "log_file_path", type = "string", section = "logs",
-  doc = [[Path of the log files with %s for main, reject and panic; SPOOL/log/%slog if unset.]] }
+  doc = [[Path of the log files with %s for main, reject, panic and json; SPOOL/log/%slog if unset.]] }
+option { kind = "main", name = "log_json", type = "boolean", default = false, section = "logs",
+  doc = [[Write events of mail as JSON too, one object a line, into a file of their own (`json` for %s of log_file_path).]] }
 option { kind = "main", name = "log_selector", type = "string", section = "logs",
   doc = [[Parts of log lines turned on and off: "+millisec -queue_time".]] }
 option { kind = "main", name = "log_timezone", type = "boolean", default = false, section = "logs",

@@ -11,6 +11,7 @@ static const struct { struct str in; const char *out; } texts[] = {
     { STR_INIT("a\"b\\c\n"), "\"a\\\"b\\\\c\\n\"" },
     { STR_INIT("\0\x7f"), "\"\\u0000\\u007f\"" },
     { STR_INIT("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"" },
+    { STR_INIT("\xc2\x9b\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9"), "\"\\u009b\xc2\xa0\\u2028\\u2029\"" },
     { STR_INIT("\xff x"), "\"\\ufffd x\"" },
     { STR_INIT("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"" },
 };

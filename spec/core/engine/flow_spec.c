@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/rnd.h"
 #include "engine/peer.h"
 #include "plain_policy.h"
@@ -20,16 +21,18 @@ static struct engine *engine;
 static struct peer *peers[4];
 static int npeers;
 static char log_text_seen[65536];
+static char json_seen[65536];
 static char delivered[65536];
 static bool later;
 
 static void keep_line(void *ctx, enum log_file f, struct str line)
 {
-    size_t n = strlen(log_text_seen);
+    char *seen = f == LOG_JSON ? json_seen : log_text_seen;
+    size_t n = strlen(seen);
 
     (void)ctx;
     if (f != LOG_REJECT)
-        snprintf(log_text_seen + n, sizeof log_text_seen - n, "%.*s\n", STR_ARG(line));
+        snprintf(seen + n, 65536 - n, "%.*s\n", STR_ARG(line));
 }
 
 static void keep_delivery(void *ctx, const struct delivery_seen *d)
@@ -81,7 +84,7 @@ static int up(void **state)
     (void)state;
     clock_fake(1700000000000000);
     rnd_seed(1);
-    log_text_seen[0] = delivered[0] = 0;
+    log_text_seen[0] = json_seen[0] = delivered[0] = 0;
     log_to(keep_line, NULL);
     loop = loop_new();
     p_reset(loop);
@@ -241,6 +244,63 @@ static void each_recipient_has_its_own_end(void **state)
     assert_int_equal(times(log_text_seen, "=> good@x.example"), 1);
     assert_int_equal(times(log_text_seen, "<= <> R="), 1);
     QUEUED(0);
+}
+
+/* The first object of that event that has all of "name=value name=value". */
+static void told(const char *event, const char *facts)
+{
+    struct str rest = str_of(json_seen), line, value, wants, want, name;
+    struct arena a = { 0 };
+
+    while (str_cut(&rest, '\n', &line)) {
+        bool all = json_get(&a, line, "event", &value) && str_same(value, str_of(event))
+                && json_get(&a, line, "time", &value) && value.n == 24 && str_starts(value, STR("2023-11-"));
+
+        for (wants = str_of(facts); all && str_cut(&wants, ' ', &want);) {
+            str_cut(&want, '=', &name);
+            all = json_get(&a, line, arena_printf(&a, "%.*s", STR_ARG(name)).p, &value) && str_starts(value, want);
+        }
+        if (all) {
+            arena_free(&a);
+            return;
+        }
+    }
+    fail_msg("no %s of %s in\n%s", event, facts, json_seen);
+}
+
+static void each_event_is_told_as_json_too(void **state)
+{
+    struct peer *p;
+
+    (void)state;
+    p_bool("log_json", true);
+    p_int("smtp_accept_max_per_host", 1);
+    p_route((struct p_route){ .domain = "there.example", .transport = "box" });
+    p_route((struct p_route){ .domain = "void.example", .kind = ROUTE_DISCARD });
+    p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
+    engine_up();
+    p = peer_at("192.0.2.1:25");
+    peer_tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user"));
+    peer_tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later"));
+    say("ann@there.example", "good@x.example bad@x.example slow@x.example x@void.example", MESSAGE);
+    told("arrival", "id=1r31eq- sender=ann@there.example address=192.0.2.9 port=4321 helo=there.example protocol=esmtp size= "
+         "recipients_count=4 recipients=[\"good@x.example\",\"bad@x.example\" receive_ms=0");
+    told("delivery", "sender=ann@there.example recipient=good@x.example router=plain transport=out host=h192.0.2.1 "
+         "address=192.0.2.1 port=25 reused=false size= queue_ms=0 delivery_ms=0 confirmation=250 id=1r");
+    told("deferral", "recipient=slow@x.example error=SMTP errno=-44 queue_ms=0 host=h192.0.2.1 transport=out");
+    told("failure", "recipient=bad@x.example error=SMTP host=h192.0.2.1 address=192.0.2.1");
+    told("discard", "recipient=x@void.example router=plain");
+    told("arrival", "bounce_of=1r protocol=local recipients=[\"ann@there.example\"]");
+    told("delivery", "recipient=ann@there.example transport=box");
+    told("completion", "id=1r queue_ms=0");
+    peer_tell(p, STR("rcpt"), STR("slow@x.example 250 ok"));
+    advance(1000);
+    told("delivery", "recipient=slow@x.example queue_ms=9");
+    say("not an address", "b@x.example", "");
+    told("rejection", "address=192.0.2.9 temporary=false reply=501 error=SMTP");
+    assert_int_equal(times(json_seen, "\n"), times(json_seen, "{\"time\":"));
+    p_bool("log_json", false);
+    p_int("smtp_accept_max_per_host", 0);
 }
 
 static void hosts_are_tried_in_order_and_remembered(void **state)
@@ -633,7 +693,7 @@ static const char *seen_event(const char *name, const struct txn *t, struct str 
     size_t n = strlen(log_text_seen);
 
     (void)t;
-    snprintf(log_text_seen + n, sizeof log_text_seen - n, "event %s <%.*s> %d\n", name, STR_ARG(data), err);
+    snprintf(log_text_seen + n, 65536 - n, "event %s <%.*s> %d\n", name, STR_ARG(data), err);
     return "";
 }
 
@@ -834,6 +894,7 @@ static int run(void)
         T(a_message_goes_into_a_mailbox),
         T(recipients_of_one_destination_share_a_transaction),
         N("EV-T6 each recipient has its own end", each_recipient_has_its_own_end),
+        T(each_event_is_told_as_json_too),
         T(hosts_are_tried_in_order_and_remembered),
         T(what_no_host_takes_waits_and_is_given_up_in_the_end),
         T(a_bounce_that_fails_is_frozen_and_never_bounced),
