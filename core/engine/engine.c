@@ -1,6 +1,7 @@
 #include "engine/parts.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "engine/event.h"
 #include "engine/walk.h"
 
-enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10 };
+enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10, CROWD = 16 };
 
 int64_t engine_now(const struct engine *e)
 {
@@ -229,11 +230,26 @@ void engine_reopen_logs(struct engine *e)
 
 /* ---- once a second, and when another worker gave a slot back */
 
+/* What a crowd left behind is megabytes of small free pieces, which malloc
+ * keeps for the next one. A quiet engine does not hold them. */
+static void give_back_memory(struct engine *e)
+{
+    size_t n = e->nsessions + queue_on_the_way(e);
+
+    if (n >= CROWD) {
+        e->crowded = true;
+    } else if (n == 0 && e->crowded) {
+        malloc_trim(0);
+        e->crowded = false;
+    }
+}
+
 static void tick(void *ctx)
 {
     struct engine *e = ctx;
 
     sessions_tick(e);
+    give_back_memory(e);
     links_tick(e);
     if (e->over_share)
         listeners_share(e);         /* shares grow when a worker dies */

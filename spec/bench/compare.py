@@ -177,7 +177,7 @@ def queue(peer, size):
     time.sleep(1)
     empty = peer.group.memory("RssAnon")
     load(peer.port, n, 50, size=500)
-    time.sleep(2)
+    time.sleep(3)       # it gives memory back once it has been quiet
     emit("queue", "anon", "perigee", (peer.group.memory("RssAnon") - empty) * 1024 / n)
     # as the disk counts them: the files are sparse
     emit("queue", "index", "perigee", sum(os.stat(f).st_blocks * 512 for f in index_files(peer.dir + "/spool")) / n)
