@@ -46,23 +46,19 @@ static void print_problem(struct cli *c, const struct problem *p)
  * reader should not have to remember which default it has (design 4.2). */
 static void print_ends(struct cli *c, const struct policy *p)
 {
-    static const char *const words[] = { [V_ACCEPT] = "accept", [V_DENY] = "deny", [V_DEFER] = "defer",
-                                         [V_DISCARD] = "discard", [V_DROP] = "drop" };
-
     for (int ph = 0; ph < PH_ACLS; ph++) {
-        struct verdict v = { 0 };
+        struct str end = policy_acl_end(p, (enum phase)ph);
         struct buf b = { 0 };
 
         if (!policy_has_acl(p, (enum phase)ph))
             continue;
-        policy_acl_default((enum phase)ph, &v);
         if (!cli_has(c, CO_JSON)) {
-            printf("acl %s: ends with %s\n", phase_name((enum phase)ph), words[v.verb]);
+            printf("acl %s: ends with %.*s\n", phase_name((enum phase)ph), STR_ARG(end));
             continue;
         }
         buf_byte(&b, '{');
         json_member(&b, "phase", str_of(phase_name((enum phase)ph)));
-        json_member(&b, "ends", str_of(words[v.verb]));
+        json_member(&b, "ends", end);
         write_object(&b);
     }
 }

@@ -136,8 +136,10 @@ static bool read_acls(struct policy *p, struct problems *out)
         while (lua_next(L, -2)) {
             enum phase ph;
 
-            if (lua_type(L, -2) == LUA_TSTRING && lua_toboolean(L, -1) && phase_find(str_at(L, -2), &ph))
+            if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING && phase_find(str_at(L, -2), &ph) && ph < PH_ACLS) {
                 p->acls |= 1u << ph;
+                p->acl_end[ph] = arena_dup(&p->arena, str_at(L, -1));
+            }
             lua_pop(L, 1);
         }
     }

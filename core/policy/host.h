@@ -75,6 +75,7 @@ struct policy {
     int rows_ref, current_ref, box_ref, again_ref, list_ref, view_ref;
     struct val *opts;
     uint32_t acls;
+    struct str acl_end[PH_ACLS];    /* in words */
     struct map *transports, *events;
 
     int slots;

@@ -28,6 +28,11 @@ bool policy_has_acl(const struct policy *p, enum phase ph)
     return p->acls >> ph & 1;
 }
 
+struct str policy_acl_end(const struct policy *p, enum phase ph)
+{
+    return ph < PH_ACLS ? p->acl_end[ph] : STR("");
+}
+
 /* design 4.2: unlike Exim's, for several files add to one phase. */
 void policy_acl_default(enum phase ph, struct verdict *v)
 {

@@ -97,6 +97,7 @@ struct eval *policy_match(struct policy *p, int opt, struct txn *t, struct str s
 typedef void acl_done(void *ctx, const struct verdict *v);
 bool policy_has_acl(const struct policy *p, enum phase ph);     /* false: the default answers at once */
 void policy_acl_default(enum phase ph, struct verdict *v);
+struct str policy_acl_end(const struct policy *p, enum phase ph);  /* in words: "accept", "deny by default" */
 struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx);
 
 /* ---- routing */

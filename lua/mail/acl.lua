@@ -505,18 +505,12 @@ function acl.run(phase, m)
   return answer.verb, answer.message, answer.log_message, answer.by_default or false
 end
 
-function acl.set()
-  local set = {}
-  for phase, list in pairs(acl.phases) do set[phase] = #list > 0 or nil end
-  return set
-end
-
--- How each phase ends, for `perigee check`.
+-- How each phase that has statements ends, for `perigee check`.
 function acl.ends()
   local out = {}
   for _, phase in ipairs(host.phases) do
     local list = acl.phases[phase]
-    if list then
+    if list and #list > 0 then
       local last = list[#list]
       local certain = last and not last.fn and last.verb ~= "warn" and last.verb ~= "demand" and next(last.conds or { 1 }) == nil
       out[phase] = certain and last.verb or ((DENY[phase] and "deny" or "accept") .. " by default")

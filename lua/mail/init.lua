@@ -8,8 +8,7 @@
 --   entry.declare(files)          plain: compiles and runs { {name=, bytes=} ... } -> problems
 --   entry.check()                 plain: what can be seen once all is declared -> problems
 --   entry.site()                  plain: option -> value or function
---   entry.acls()                  plain: set of phases with statements
---   entry.ends()                  plain: phase -> how its ACL ends, in words
+--   entry.acls()                  plain: phase with statements -> how its ACL ends, in words
 --   entry.acl(phase, m)           -> verb, message, log_message, by_default
 --   entry.route(m, address, explain)  -> array of route items, array of lines
 --   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
@@ -167,8 +166,7 @@ function entry.check()
 end
 
 function entry.site() return site.values() end
-function entry.acls() return acl.set() end
-function entry.ends() return acl.ends() end
+function entry.acls() return acl.ends() end
 
 entry.acl = acl.run
 entry.route = route.run

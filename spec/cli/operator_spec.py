@@ -69,7 +69,7 @@ def reload_says_what_is_in_use():
 def check_as_json():
     code, out, err = e.run("check", "--json")
     same((code, err), (0, ""))
-    same([json.loads(l) for l in out.splitlines()], [{"phase": "rcpt", "ends": "deny"}])
+    same([json.loads(l) for l in out.splitlines()], [{"phase": "rcpt", "ends": "deny by default"}])
     e.rule("30-bad.lua", "acl.rcpt {\n  accept { sender = 'a' },\n}\n")
     code, out, err = e.run("check", "--json")
     os.unlink(os.path.join(e.rules, "30-bad.lua"))

@@ -24,7 +24,7 @@ describe("acl", function()
       assert.is_nil(message)
       assert.is_true(by_default, phase)
     end
-    assert.is_true(w.entry.acls().rcpt)
+    assert.truthy(w.entry.acls().rcpt)
     assert.is_nil(w.entry.acls().starttls)
   end)
 
