@@ -91,7 +91,8 @@ static void finish(struct reload *r, bool ok, struct str problems)
     for (size_t i = 0; i < restart.n; i++)
         log_line(LOG_MAIN, "%.*s has changed and needs a restart", STR_ARG(restart.v[i]));
     shared_count(h->shared, WORKERS_MAX, ok ? COUNT_reloads : COUNT_reloads_failed, 1);
-    notify_say("READY=1");
+    if (h->ready && !h->stopping)       /* READY is never said before all serve */
+        notify_say("READY=1");
 
     timer_clear(h->loop, &r->limit);
     if (r->checker)
@@ -262,7 +263,8 @@ static void start(struct house *h, const char *reason, const struct waiter *w, s
     memcpy(r->waiter, w, n * sizeof *w);
     r->nwaiters = n;
     h->reload = r;
-    notify_reloading();
+    if (h->ready)
+        notify_reloading();
     if (read_rules(r, &why) == ST_OK) {
         want.snapshot = r->snapshot;
         r->checker = checker_start(h->loop, &want, on_checked, r, &why);
