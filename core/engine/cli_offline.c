@@ -114,6 +114,35 @@ static enum status open_shard(struct offline *o, unsigned shard)
     return st;
 }
 
+/* The shard it was made in; if it is not there, it was moved to another. Once
+ * more from the start, since one may have to be taken before the other. */
+static enum status open_shard_of(struct offline *o, struct msg_id id)
+{
+    struct spool *sp = engine_spool(o->engine);
+    unsigned v[SHARDS_MAX];
+    size_t n = spool_shards(cli_spool_dir(o->cli), v, SHARDS_MAX), took = 0;
+    struct arena a = { 0 };
+    struct spool_row row;
+    struct id_parts p;
+    bool found = false;
+
+    for (size_t i = 0; i < n && id_read(id, &p); i++)
+        if (v[i] == p.shard) {
+            v[i] = v[0];
+            v[0] = p.shard;
+        }
+    for (size_t i = 0; i < 2 * n && !found; i++) {
+        bool ok = open_shard(o, v[i % n]) == ST_OK;
+
+        took += i >= n && ok;
+        found = ok && spool_row_get(sp, id, &row, &a);
+    }
+    arena_free(&a);
+    if (found)
+        return ST_OK;
+    return took == n ? why_set(&o->why, ST_NONE, "no such message") : ST_AGAIN;
+}
+
 static void begin(struct offline *o, struct cli *c)
 {
     *o = (struct offline){ .cli = c, .lock = -1, .loop = loop_new(), .uid = (unsigned)getuid() };
@@ -164,7 +193,7 @@ int cli_queue_offline(struct cli *c, const char *verb, struct msg_id id)
         return cli_fail(c, CLI_NO, "%s is no message id of this engine", id.s);
     begin(&o, c);
     if (o.st == ST_OK)
-        o.st = open_shard(&o, parts.shard);
+        o.st = open_shard_of(&o, id);
     if (o.st == ST_OK)
         act(&o, verb, id);
     end(&o);

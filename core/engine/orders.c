@@ -2,7 +2,8 @@
  * orders - control requests, as one worker carries them out
  *
  * The master relays a request to every worker; each answers for the messages
- * of its own shards. Status 1 with "none" says: no such message here.
+ * of its own shards. Status 1 with "none" says: no such message here. A message may lie in another shard than its
+ * id names, so all are asked.
  */
 #include <stdlib.h>
 #include <unistd.h>

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/drain.h"
 #include "engine/facts.h"
 #include "engine/ipc.h"
 #include "engine/local.h"
@@ -25,6 +26,7 @@ struct worker {
     struct orders orders;
     struct watch *link;
     struct timer beat, tidy, shard_retry;
+    struct drain drain;                 /* of shards beyond `workers` */
     struct policy *built;               /* waits for SWITCH */
     uint32_t built_generation;
     int snapshot, built_snapshot;       /* memfds of the current generation and of the built one */
@@ -168,6 +170,8 @@ static void take_shards(void *ctx)
         took = true;
         spool_set_home(engine_spool(w->engine), n, n == w->home);
         set_aside(w, n);
+        if (n != w->home && n >= w->c->workers)
+            drain_add(&w->drain, n);
     }
     if (took)
         engine_start(w->engine);
@@ -187,12 +191,15 @@ static void on_shards(struct worker *w, const struct ipc *m)
 }
 
 /* Shards that are not home drain; an empty one goes (design section 3). */
-static void remove_empty(struct worker *w)
+static void remove_empty(void *ctx)
 {
+    struct worker *w = ctx;
+
     for (unsigned n = 0; n < SHARDS_MAX; n++) {
         if (!w->have[n] || n == w->home || spool_remove_shard(engine_spool(w->engine), n, NULL) != ST_OK)
             continue;
         w->have[n] = w->want[n] = 0;
+        drain_forget(&w->drain, n);
         log_line(LOG_MAIN, "shard %u was drained and removed", n);
         tell(w, (struct ipc){ .type = IPC_EMPTY, .a = n });
     }
@@ -316,6 +323,7 @@ static void on_drain(struct worker *w, int64_t ms)
     if (w->draining)
         return;
     w->draining = true;
+    drain_stop(&w->drain);
     if (w->submit)
         submit_free(w->submit);
     w->submit = NULL;
@@ -454,6 +462,7 @@ static void make_engine(struct worker *w)
     shared_beat_ahead(w->c->shared, w->c->number, OPENING_MS);
     if (engine_new(w->loop, &ec, &w->engine, &why) != ST_OK)
         fail(w, EX_CANTCREAT, why.text);
+    drain_init(&w->drain, w->engine, remove_empty, w);
     w->orders = (struct orders){ .engine = w->engine, .number = w->c->number, .answer = on_order_done, .ctx = w };
 }
 

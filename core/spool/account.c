@@ -179,18 +179,22 @@ static enum status apply_message(struct shard *sh, struct segment *s, const stru
 {
     struct row r;
 
-    if (!was) {
+    /* A message that was moved away may come again: of two stays the later counts. */
+    if (was && e->type == REC_COPY && e->born < was->born)
+        return ST_OK;
+    if (was && was->gen == s->head.gen && was->at == e->at)
+        return ST_OK;
+    if (was)
+        add_live(sh, was->gen, -(int64_t)was->len);
+    if (!was || e->type == REC_MESSAGE) {
         /* A copy of what is not there: it ended before this point of the log. */
         if (e->type == REC_COPY && mode == ACCOUNT_LOG)
             return ST_OK;
         r = (struct row){
-            .time = e->time, .counter = e->counter, .large = e->large, .flags = e->flags, .pending = e->pending,
+            .id = e->id, .large = e->large, .flags = e->flags, .pending = e->pending,
             .received = e->received, .next_try = e->next_try, .size = e->size, .summary = e->summary,
         };
     } else {
-        if (was->gen == s->head.gen && was->at == e->at)
-            return ST_OK;
-        add_live(sh, was->gen, -(int64_t)was->len);
         r = *was;
     }
     r.gen = s->head.gen;
@@ -238,13 +242,16 @@ enum status account_apply(struct shard *sh, struct segment *s, const struct entr
         return ST_OK;
     if (e->gone)
         add_tomb(sh, s, e);
-    st = index_find(sh->index, e->time, e->counter, &row, why);
+    st = index_find(sh->index, e->id, &row, why);
     if (st == ST_NONE && message)
         return apply_message(sh, s, e, NULL, mode, why);
     if (st != ST_OK)
         return st == ST_NONE ? ST_OK : st;
     if (message)
         return apply_message(sh, s, e, &row, mode, why);
+    /* States of an earlier stay lie before the message came again (move.c). */
+    if ((e->gone ? e->origin : s->head.gen) < row.born)
+        return ST_OK;
     if (!e->gone)
         return apply_state(sh, s, e, &row, why);
     *ended = row.large;
@@ -283,7 +290,7 @@ enum status account_dir(struct shard *sh, struct segment *s, struct str dir, uin
         }
         st = account_apply(sh, s, &e, mode, &ended, why);
         if (st == ST_OK && ended && mode == ACCOUNT_LOG)
-            shard_unlink_body(sh, (struct id_parts){ e.time, e.counter, sh->n });
+            shard_unlink_body(sh, e.id);
         if (mode == ACCOUNT_LOG)
             c = end_of(s, &e);
     }

@@ -140,7 +140,7 @@ static void do_job(struct bodies *b, struct body_job *j)
 {
     struct large *g = j->large;
     struct why why;
-    enum status st = g->st;
+    enum status st = g ? g->st : ST_OK;
 
     switch (j->kind) {
     case JOB_WRITE:
@@ -161,6 +161,12 @@ static void do_job(struct bodies *b, struct body_job *j)
         break;
     case JOB_DROP:
         large_free(g);
+        break;
+    case JOB_MOVE:
+        if (move_prepare(b->sp, j->request, &why) == ST_OK)
+            request_give(b->sp, j->request);
+        else
+            request_refuse(b->sp, j->request, ST_AGAIN, &why);
         break;
     }
 }
@@ -203,7 +209,8 @@ void body_give(struct bodies *b, enum job_kind kind, struct large *g, struct buf
         *bytes = (struct buf){ 0 };
     }
     pthread_mutex_lock(&b->lock);
-    g->behind += j->bytes.n;
+    if (g)
+        g->behind += j->bytes.n;
     b->behind += j->bytes.n;
     *b->last = j;
     b->last = &j->next;

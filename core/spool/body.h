@@ -22,8 +22,8 @@ struct large {
     uint64_t behind;            /* under the lock: bytes in jobs */
 };
 
-enum job_kind { JOB_WRITE, JOB_KEEP, JOB_DROP };
-/* bytes moves into the job. Jobs of a body are done in order. */
+enum job_kind { JOB_WRITE, JOB_KEEP, JOB_DROP, JOB_MOVE };
+/* JOB_MOVE has no large. bytes moves into the job. Jobs of a body are done in order. */
 void body_give(struct bodies *b, enum job_kind kind, struct large *g, struct buf *bytes, struct request *r);
 /* How it goes; ST_AGAIN also while too much of all bodies waits to be written. */
 enum status body_status(struct bodies *b, struct large *g, struct why *why);

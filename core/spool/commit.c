@@ -41,7 +41,7 @@ static struct rec rec_of(const struct request *r)
 {
     return (struct rec){
         .type = r->entry.type, .large = r->entry.large, .gone = r->entry.gone,
-        .time = r->entry.time, .counter = r->entry.counter,
+        .id = r->entry.id,
         .meta_len = (uint32_t)(r->text.n + r->body.n - REC_HEAD - r->body_len), .body_len = r->body_len,
         .origin = r->entry.origin, .born = r->entry.born,
     };
@@ -54,7 +54,7 @@ static void name_origins(struct request *r, const struct group *before, const st
     r->entry.born = row->born;
     r->entry.origin = row->gen;
     for (const struct request *c = before->first; c; c = c->next)
-        if (c->copied_from && c->entry.type == REC_COPY && c->entry.counter == r->entry.counter && c->entry.time == r->entry.time)
+        if (c->copied_from && c->entry.type == REC_COPY && id_cmp(c->entry.id, r->entry.id) == 0)
             r->entry.origin = r->sh->active->head.gen;
 }
 
@@ -97,9 +97,9 @@ static bool make_ready(struct request *r, const struct group *before)
     }
     if (r->entry.type != REC_STATE || r->copied_from || r->no_row)
         return true;
-    st = index_get(sh->index, r->entry.time, r->entry.counter, &row, NULL);
+    st = index_get(sh->index, r->entry.id, &row, NULL);
     if (st != ST_OK) {
-        struct msg_id id = id_make((struct id_parts){ r->entry.time, r->entry.counter, sh->n });
+        struct msg_id id = id_make(r->entry.id);
 
         request_fail(r, why_set(&why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read"), &why);
         return false;
@@ -172,11 +172,8 @@ static enum status index_once(struct shard *sh, struct segment *s, struct str en
     buf_clear(ended);
     while (st == ST_OK && entry_get(&entries, &e)) {
         st = account_apply(sh, s, &e, ACCOUNT_LOG, &end, why);
-        if (st == ST_OK && end) {
-            struct id_parts id = { e.time, e.counter, sh->n };
-
-            buf_add(ended, (struct str){ (const char *)&id, sizeof id });
-        }
+        if (st == ST_OK && end)
+            buf_add(ended, (struct str){ (const char *)&e.id, sizeof e.id });
     }
     if (st != ST_OK) {
         account_abort(sh);
@@ -204,7 +201,7 @@ static enum status index_group(struct shard *sh, struct segment *s, struct str e
  * group, so that it does not come back with the next start. */
 static void abandon(struct shard *sh, const struct request *r)
 {
-    struct abandoned a = { { r->entry.time, r->entry.counter, sh->n }, r->entry.origin };
+    struct abandoned a = { r->entry.id, r->entry.origin, r->keep_body || r->move };
 
     if (sh->abandoned.n < ABANDONED_MAX) {
         if (!r->no_row)
@@ -230,12 +227,12 @@ static void count(struct disk *sp, const struct group *g)
     pthread_mutex_lock(&sp->lock);
     sp->stats.flushes++;
     for (const struct request *r = g->first; r; r = r->next) {
-        sp->stats.commits += r->entry.type == REC_MESSAGE;
+        sp->stats.commits += r->entry.type == REC_MESSAGE && !r->move;
         sp->stats.updates += r->entry.type == REC_STATE && !r->copied_from;
-        sp->stats.large_bodies += r->entry.type == REC_MESSAGE && r->entry.large;
+        sp->stats.large_bodies += r->entry.type == REC_MESSAGE && r->entry.large && !r->move;
         if (r->entry.type == REC_IDS) {
-            r->sh->ids_logged = r->entry.counter;
-            r->sh->ids_limit = r->entry.counter;
+            r->sh->ids_logged = r->entry.id.counter;
+            r->sh->ids_limit = r->entry.id.counter;
         }
     }
     pthread_mutex_unlock(&sp->lock);
@@ -269,6 +266,8 @@ static void all_failed(struct shard *sh, struct group *g, const struct why *why)
         request_fail(r, ST_AGAIN, why);
         if (r->entry.type == REC_MESSAGE || r->no_row)
             abandon(sh, r);
+        if (r->move)
+            move_doubtful(r->move);
     }
 }
 
@@ -299,8 +298,8 @@ static void write_group(struct disk *sp, struct shard *sh, struct group *g, bool
     if (st != ST_OK)
         all_failed(sh, g, &why);
     for (const struct request *r = g->first; r && st == ST_OK; r = r->next)
-        if (r->no_row)
-            shard_unlink_body(sh, (struct id_parts){ r->entry.time, r->entry.counter, sh->n });
+        if (r->no_row && !r->keep_body)
+            shard_unlink_body(sh, r->entry.id);
     request_answer(sp, g->first);
     unlink_ended(sh, &ended);
     buf_free(&ended);
@@ -312,7 +311,7 @@ static void write_group(struct disk *sp, struct shard *sh, struct group *g, bool
 static void refuse(struct disk *sp, struct request *r)
 {
     if (r->entry.type == REC_MESSAGE && r->entry.large)
-        shard_unlink_body(r->sh, (struct id_parts){ r->entry.time, r->entry.counter, r->sh->n });
+        shard_unlink_body(r->sh, r->entry.id);
     if (r->no_row)
         abandon(r->sh, r);
     r->next = NULL;
@@ -381,6 +380,7 @@ static struct request *ends_of_abandoned(struct shard *sh)
         state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
         r->entry.gone = r->no_row = r->internal = true;
         r->entry.born = r->entry.origin = a.gen;
+        r->keep_body = a.keep_body;
         r->next = list;
         list = r;
     }

@@ -79,7 +79,7 @@ static enum live is_live(struct shard *sh, const struct segment *s, const struct
         return DEAD;
     if (e->gone)
         return account_end_needed(sh, s, e->born, e->origin) ? LIVE : DEAD;
-    st = index_get(sh->index, e->time, e->counter, row, NULL);
+    st = index_get(sh->index, e->id, row, NULL);
     if (st != ST_OK)
         return st == ST_NONE ? DEAD : UNKNOWN;
     if (e->type == REC_STATE)
@@ -91,13 +91,13 @@ static enum live is_live(struct shard *sh, const struct segment *s, const struct
 static struct request *copy_of(struct shard *sh, const struct segment *s, const struct entry *e, const struct row *row)
 {
     bool message = e->type == REC_MESSAGE || e->type == REC_COPY;
-    struct request *r = request_new(sh, message ? REC_COPY : e->type, (struct id_parts){ e->time, e->counter, sh->n });
+    struct request *r = request_new(sh, message ? REC_COPY : e->type, e->id);
     char head[REC_HEAD];
     struct rec rec;
     size_t n;
 
     if (segment_read(s, e->at, head, sizeof head, NULL) != ST_OK || rec_get(head, &rec) != WIRE_OK
-        || rec.gen != s->head.gen || rec.tag != s->head.tag || rec.counter != e->counter || rec_size(&rec) != e->len)
+        || rec.gen != s->head.gen || rec.tag != s->head.tag || id_cmp(rec.id, e->id) != 0 || rec_size(&rec) != e->len)
         goto unreadable;
     n = (size_t)rec.meta_len + rec.body_len;
     if (segment_read(s, (uint64_t)e->at + REC_HEAD, buf_room(&r->text, n), n, NULL) != ST_OK)
@@ -127,14 +127,16 @@ unreadable:
 /* The message stays where it is and is shown frozen; so does the segment. */
 static struct request *cannot_move(struct shard *sh, struct segment *s, const struct entry *e, const struct row *row)
 {
-    struct msg_id id = id_make((struct id_parts){ e->time, e->counter, sh->n });
+    struct msg_id id = id_make(e->id);
     struct request *r;
 
     s->stuck = true;
     if (e->gone || row->flags & SPOOL_DAMAGED)
         return NULL;
-    sh->alert(sh->alert_ctx, "%s: cannot be read from segment %u; the message is set aside, frozen", id.s, s->file);
     r = read_set_aside(sh, row);
+    if (!r)
+        return NULL;
+    sh->alert(sh->alert_ctx, "%s: cannot be read from segment %u; the message is set aside, frozen", id.s, s->file);
     r->internal = true;
     return r;
 }

@@ -99,6 +99,7 @@ enum status spool_open(struct loop *l, const struct spool_config *c, struct spoo
         why_errno(why, ST_AGAIN, "make %s", sp->dir);
         goto fail;
     }
+    shard_sweep(sp->dir);
     if (!start_helper(sp)) {
         why_set(why, ST_AGAIN, "cannot start the spool's threads");
         if (sp->bodies)
@@ -126,6 +127,7 @@ static void disk_close(struct spool *base)
     pthread_join(sp->helper, NULL);
     while (sp->answered)
         request_callbacks(sp);
+    move_free_all(sp);
     for (unsigned i = 0; i < sp->nshards; i++)
         shard_close(sp->shards[i]);
     sp->nshards = 0;
@@ -147,9 +149,14 @@ static enum status disk_take(struct spool *base, unsigned n, struct why *why)
         return why_set(why, ST_NEVER, "there is no shard %u", n);
     if (queue_shard(queue_of(base), n))
         return ST_OK;
-    st = shard_open(sp->dir, n, sp->config.segment_size, &sp->lock, disk_alert, sp, &sh, why);
+    st = shard_open(sp->dir, n, false, sp->config.segment_size, &sp->lock, disk_alert, sp, &sh, why);
     if (st != ST_OK)
         return st;
+    st = move_settle(sp, sh, why);
+    if (st != ST_OK) {
+        shard_close(sh);
+        return st;
+    }
     pthread_mutex_lock(&sp->lock);
     v = realloc(sp->shards, (sp->nshards + 1) * sizeof(*v));
     if (!v)
@@ -178,7 +185,7 @@ static void detach(struct disk *sp, struct shard *sh)
 {
     pthread_mutex_lock(&sp->lock);
     sh->closing = true;
-    while (sh->pending || sh->serving || sh->first)
+    while (sh->pending || sh->preparing || sh->serving || sh->first)
         pthread_cond_wait(&sp->idle, &sp->lock);
     for (unsigned i = 0; i < sp->nshards; i++)
         if (sp->shards[i] == sh)
@@ -193,6 +200,7 @@ static void disk_release(struct spool *base, unsigned n)
     if (!sh)
         return;
     detach(disk_of(base), sh);
+    move_forget(disk_of(base), sh);
     shard_close(sh);
 }
 
@@ -208,9 +216,10 @@ static enum status disk_remove_shard(struct spool *base, unsigned n, struct why 
     pthread_mutex_lock(&sp->lock);
     idle = sh->pending == 0 && !sh->first;
     pthread_mutex_unlock(&sp->lock);
-    if (sh->home || !idle || sh->keep_bodies || index_count(sh->index, &count) != ST_OK || count > 0)
+    if (sh->home || !idle || move_touches(sp, sh) || sh->keep_bodies || index_count(sh->index, &count) != ST_OK || count > 0)
         return why_set(why, ST_AGAIN, "shard %u is not empty", n);
     detach(sp, sh);
+    move_forget(sp, sh);
     return shard_remove(sh, sp->dir, why);
 }
 
@@ -221,7 +230,7 @@ size_t spool_shards(const char *dir, unsigned *out, size_t max)
 
 /* ---- states */
 
-static void give_state(struct disk *sp, struct request *r)
+void disk_give(struct disk *sp, struct request *r)
 {
     pthread_mutex_lock(&sp->lock);
     r->sh->pending++;
@@ -229,11 +238,24 @@ static void give_state(struct disk *sp, struct request *r)
     request_give(sp, r);
 }
 
+/* The shard to be told of a state. The usual single one need not be asked: it
+ * says itself that it has no such message. */
+static struct shard *shard_with(struct disk *sp, struct id_parts id)
+{
+    struct queue q = { sp->shards, sp->nshards };
+    struct shard *sh;
+    struct row row;
+
+    if (q.n == 1)
+        return q.v[0];
+    return queue_find(q, id, &sh, &row, NULL) == ST_OK ? sh : queue_shard(q, id.shard);
+}
+
 static void disk_update(struct spool *base, struct msg_id id, const struct spool_state *s, spool_done *done, void *ctx)
 {
     struct disk *sp = disk_of(base);
     struct id_parts parts = { 0, 0, 0 };
-    struct shard *sh = id_read(id, &parts) ? queue_shard(queue_of(base), parts.shard) : NULL;
+    struct shard *sh = id_read(id, &parts) ? shard_with(sp, parts) : NULL;
     struct request *r = request_new(sh, REC_STATE, parts);
     struct why why;
 
@@ -249,18 +271,23 @@ static void disk_update(struct spool *base, struct msg_id id, const struct spool
     r->entry.flags = s->flags;
     r->entry.pending = s->pending;
     state_put(&(struct state_meta){ s->next_try, s->flags, s->pending, s->gone ? STR("") : s->blob }, &r->text);
-    give_state(sp, r);
+    if (!move_holds(sp, parts, r))
+        disk_give(sp, r);
 }
 
 void disk_set_aside(struct disk *sp, struct shard *sh, struct id_parts id, const char *text)
 {
     struct msg_id name = id_make(id);
+    struct request *r;
     struct row row;
 
-    if (index_get(sh->index, id.time, id.counter, &row, NULL) != ST_OK || row.flags & SPOOL_DAMAGED)
+    if (move_under_way(sp, id) || index_get(sh->index, id, &row, NULL) != ST_OK || row.flags & SPOOL_DAMAGED)
+        return;
+    r = read_set_aside(sh, &row);
+    if (!r)
         return;
     disk_alert(sp, "%s: damaged, set aside frozen: %s", name.s, text);
-    give_state(sp, read_set_aside(sh, &row));
+    disk_give(sp, r);
 }
 
 /* ---- room (R2.6) */
@@ -318,6 +345,14 @@ static size_t disk_list(struct spool *sp, struct msg_id after, size_t max,
     return queue_list(queue_of(sp), after, max, row, ctx);
 }
 
+static size_t disk_list_of(struct spool *sp, unsigned n, struct msg_id after, size_t max,
+                           void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    struct shard *sh = queue_shard(queue_of(sp), n);
+
+    return sh ? queue_list((struct queue){ &sh, 1 }, after, max, row, ctx) : 0;
+}
+
 static bool disk_row_get(struct spool *sp, struct msg_id id, struct spool_row *out, struct arena *a)
 {
     return queue_row(queue_of(sp), id, out, a);
@@ -334,18 +369,28 @@ static uint64_t disk_count(struct spool *sp)
 static bool disk_owns(struct spool *sp, struct msg_id id)
 {
     struct id_parts p;
+    struct shard *sh;
+    struct row row;
 
-    return id_read(id, &p) && queue_shard(queue_of(sp), p.shard);
+    if (!id_read(id, &p))
+        return false;
+    return queue_shard(queue_of(sp), p.shard) || queue_find(queue_of(sp), p, &sh, &row, NULL) != ST_NONE;
 }
 
 static void disk_note(struct spool *base, struct msg_id id, bool on)
 {
     const struct spool_config *c = &disk_of(base)->config;
-
+    struct queue q = queue_of(base);
     struct id_parts p;
+    struct shard *sh;
 
-    if (c->note && id_read(id, &p))
-        c->note(c->note_ctx, p.shard, id, on);
+    if (!c->note || !id_read(id, &p))
+        return;
+    /* Whoever has the shard it lies in next finds the note; it may have been moved since. */
+    if (on && (sh = shard_with(disk_of(base), p)) != NULL)
+        c->note(c->note_ctx, sh->n, id, true);
+    for (unsigned i = 0; !on && i < q.n; i++)
+        c->note(c->note_ctx, q.v[i]->n, id, false);
 }
 
 static void disk_stats(const struct spool *base, struct spool_stats *out)
@@ -373,6 +418,7 @@ static void disk_stats(const struct spool *base, struct spool_stats *out)
 static const struct spool_ops disk_ops = {
     .close = disk_close, .take = disk_take, .set_home = disk_set_home, .release = disk_release,
     .remove_shard = disk_remove_shard, .draft = disk_draft, .commit = disk_commit, .update = disk_update,
+    .move = disk_move, .list_of = disk_list_of,
     .load = disk_load, .due = disk_due, .next_due = disk_next_due, .list = disk_list, .row_get = disk_row_get,
     .count = disk_count, .owns = disk_owns, .has_room = disk_has_room, .note = disk_note, .stats = disk_stats,
 };

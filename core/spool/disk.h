@@ -25,6 +25,8 @@ struct request {
     uint32_t copied_from;       /* generation, for what compaction moves; 0: not a copy */
     bool internal;              /* nobody waits for it */
     bool no_row;                /* an end to be written whether the index knows it or not */
+    struct move *move;          /* it brings a message here from another shard */
+    bool keep_body;             /* an end: a body of that name may be there anew */
     enum status st;
     struct why *why;            /* NULL: none */
     spool_done *done;
@@ -32,11 +34,12 @@ struct request {
     uint64_t memory;            /* bytes counted against memory_max */
 };
 
-struct abandoned { struct id_parts id; uint32_t gen; };
+struct abandoned { struct id_parts id; uint32_t gen; bool keep_body; };
 
 struct note;                    /* an alert on its way to the loop */
 struct bodies;
 struct file_body;               /* a large body that is open (read.c) */
+struct move;                    /* a message between two shards (move.c) */
 
 /* Run by the loop; it may outlive the spool by one turn. */
 struct waker { struct job job; struct disk *sp; };
@@ -70,6 +73,7 @@ struct disk {
     uint64_t room_bytes;        /* above the reserve */
     unsigned next_home;
     struct file_body *open_bodies;
+    struct move *moves;
 };
 
 void *must_alloc(size_t n);
@@ -108,7 +112,29 @@ void bodies_stop(struct bodies *b);
 enum status disk_draft(struct spool *sp, struct draft **out, struct why *why);
 void disk_commit(struct spool *sp, struct draft *d, const struct spool_entry *e, spool_done *done, void *ctx);
 
+/* A message's first record; the body stands in it or beside it later. sums: of a
+ * large one that is there already. */
+struct request *message_request(struct shard *sh, struct id_parts id, uint64_t body_size, struct str sums, const struct spool_entry *e);
+
+/* ---- move.c */
+void disk_move(struct spool *sp, struct msg_id id, spool_done *done, void *ctx);
+/* On the body thread: what must be durable before the message comes into the other shard. */
+enum status move_prepare(struct disk *sp, struct request *r, struct why *why);
+/* On the helper thread: the log may have it, though it was answered "later". */
+void move_doubtful(struct move *m);
+/* Whether id is just being moved: then r is kept for later, or answered. */
+bool move_holds(struct disk *sp, struct id_parts id, struct request *r);
+bool move_under_way(const struct disk *sp, struct id_parts id);
+bool move_touches(const struct disk *sp, const struct shard *sh);
+/* sh is given back. */
+void move_forget(struct disk *sp, const struct shard *sh);
+void move_free_all(struct disk *sp);
+/* A crash may have left messages both in `to` and in shards they were moved
+ * out of: they end there. */
+enum status move_settle(struct disk *sp, struct shard *to, struct why *why);
+
 /* ---- disk.c */
+void disk_give(struct disk *sp, struct request *r);
 /* Sets a message aside, frozen, and says so; once. On the loop. */
 void disk_set_aside(struct disk *sp, struct shard *sh, struct id_parts id, const char *text);
 
@@ -116,11 +142,11 @@ void disk_set_aside(struct disk *sp, struct shard *sh, struct id_parts id, const
 enum status disk_load(struct spool *sp, struct msg_id id, struct arena *a, struct spool_msg *out, struct why *why);
 /* ST_NEVER: damaged. sp is NULL when looked at from outside. */
 enum status read_message(struct disk *sp, struct shard *sh, struct id_parts id, struct arena *a, struct spool_msg *out, struct why *why);
-/* The state's bytes as they stand, empty if they cannot be read. */
-void read_blob(struct shard *sh, const struct row *row, struct buf *out);
 /* The spool closes: open bodies can be read on, but no longer set a message aside. */
 void read_orphan_bodies(struct disk *sp);
-/* A request that sets a message aside, frozen. */
+/* Checksums of a large body that is open; empty for one that is in the log. */
+struct str read_sums(const struct spool_body *b);
+/* A request that sets a message aside, frozen. NULL: its state cannot be read now, and must not be lost. */
 struct request *read_set_aside(struct shard *sh, const struct row *row);
 
 /* ---- queue.c: over a list of shards, in order of id or time */
@@ -132,5 +158,8 @@ size_t queue_list(struct queue q, struct msg_id after, size_t max, void (*row)(v
 bool queue_row(struct queue q, struct msg_id id, struct spool_row *out, struct arena *a);
 enum status queue_count(struct queue q, uint64_t *out);
 struct shard *queue_shard(struct queue q, unsigned n);
+/* The shard a message lies in: the one it was made in, or any other. ST_NONE:
+ * in none of them; ST_AGAIN: that could not be found out. a may be NULL. */
+enum status queue_find(struct queue q, struct id_parts id, struct shard **sh, struct row *row, struct arena *a);
 
 #endif

@@ -212,22 +212,20 @@ enum status disk_draft(struct spool *base, struct draft **out, struct why *why)
 
 /* ---- commit */
 
-static struct request *message_request(struct shard *sh, struct disk_draft *d, const struct spool_entry *e)
+struct request *message_request(struct shard *sh, struct id_parts id, uint64_t body_size, struct str sums, const struct spool_entry *e)
 {
     struct meta m = {
         .received = e->received, .next_try = e->state.next_try, .flags = e->state.flags, .pending = e->state.pending,
-        .body_size = d->size, .envelope = e->envelope, .header = e->header, .blob = e->state.blob,
+        .body_size = body_size, .sums = sums, .envelope = e->envelope, .header = e->header, .blob = e->state.blob,
         .summary = str_head(e->summary, SUMMARY_MAX),
     };
-    struct id_parts id = { 0, 0, 0 };
     struct request *r;
     size_t tail = m.envelope.n + m.header.n + m.blob.n + m.summary.n;
 
-    id_read(d->base.id, &id);
     r = request_new(sh, REC_MESSAGE, id);
-    buf_room(&r->text, tail + body_chunks(d->size) * 4 + 128);
+    buf_room(&r->text, tail + body_chunks(body_size) * 4 + 128);
     meta_put(&m, &r->text);
-    r->sums_from_end = tail + (size_t)body_chunks(d->size) * 4;
+    r->sums_from_end = tail + (size_t)body_chunks(body_size) * 4;
     r->entry.received = m.received;
     r->entry.next_try = m.next_try;
     r->entry.flags = m.flags;
@@ -242,9 +240,12 @@ void disk_commit(struct spool *base, struct draft *draft, const struct spool_ent
     struct disk *sp = (struct disk *)base;
     struct disk_draft *d = draft_of(draft);
     struct shard *sh = shard_of(sp, d->shard);
-    struct request *r = message_request(sh, d, e);
+    struct id_parts id = { 0, 0, 0 };
+    struct request *r;
     struct why why;
 
+    id_read(draft->id, &id);
+    r = message_request(sh, id, d->size, STR(""), e);
     r->done = done;
     r->ctx = ctx;
     if (!sh || r->text.n > REC_META_MAX) {

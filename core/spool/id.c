@@ -34,6 +34,15 @@ static bool get(const char *at, int n, uint64_t *v)
     return true;
 }
 
+int id_cmp(struct id_parts a, struct id_parts b)
+{
+    if (a.time != b.time)
+        return a.time < b.time ? -1 : 1;
+    if (a.shard != b.shard)
+        return a.shard < b.shard ? -1 : 1;
+    return a.counter < b.counter ? -1 : a.counter > b.counter;
+}
+
 struct msg_id id_make(struct id_parts p)
 {
     struct msg_id id = { "" };

@@ -17,12 +17,16 @@
 
 #define ID_BASE6 56800235584ull     /* 62^6: one beyond the last counter */
 
+enum { ID_SHARDS = 62 * 62 };
+
 struct id_parts {
     uint64_t time;          /* seconds, < ID_BASE6 */
     uint64_t counter;       /* < ID_BASE6 */
-    unsigned shard;         /* < 62 * 62 */
+    unsigned shard;         /* < ID_SHARDS; where it was made, not always where it lies */
 };
 
+/* Order of time, shard, counter: that of the names. */
+int id_cmp(struct id_parts a, struct id_parts b);
 struct msg_id id_make(struct id_parts p);
 /* False for anything that is no id in our form. */
 bool id_read(struct msg_id id, struct id_parts *out);

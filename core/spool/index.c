@@ -13,7 +13,7 @@
 #include "spool/boot.h"
 #include "spool/ops.h"
 
-enum { INDEX_VERSION = 1, KEY = 10, DUE_KEY = 18 };
+enum { INDEX_VERSION = 2, KEY = 12, DUE_KEY = 8 + KEY };
 #define MAP_FIRST ((size_t)64 << 20)
 #define AHEAD ((uint64_t)4 << 20)       /* of the file, kept for results when the disk is full */
 
@@ -66,17 +66,23 @@ static uint64_t get_be(const unsigned char *p, int n)
     return v;
 }
 
-static void key_make(unsigned char k[KEY], uint64_t time, uint64_t counter)
+static void key_make(unsigned char k[KEY], struct id_parts id)
 {
-    put_be(k, 5, time);
-    put_be(k + 5, 5, counter);
+    put_be(k, 5, id.time);
+    put_be(k + 5, 2, id.shard);
+    put_be(k + 7, 5, id.counter);
+}
+
+static struct id_parts key_read(const unsigned char *k)
+{
+    return (struct id_parts){ get_be(k, 5), get_be(k + 7, 5), (unsigned)get_be(k + 5, 2) };
 }
 
 /* Negative times sort first. */
 static void due_make(unsigned char k[DUE_KEY], const struct due_place *d)
 {
     put_be(k, 8, (uint64_t)d->next_try ^ (uint64_t)1 << 63);
-    key_make(k + 8, d->time, d->counter);
+    key_make(k + 8, d->id);
 }
 
 static bool due_read(MDB_val k, struct due_place *d)
@@ -86,8 +92,7 @@ static bool due_read(MDB_val k, struct due_place *d)
     if (k.mv_size != DUE_KEY)
         return false;
     d->next_try = (int64_t)(get_be(p, 8) ^ (uint64_t)1 << 63);
-    d->time = get_be(p + 8, 5);
-    d->counter = get_be(p + 13, 5);
+    d->id = key_read(p + 8);
     return true;
 }
 
@@ -99,7 +104,7 @@ static bool row_read(MDB_val k, MDB_val v, struct row *r)
         return false;
     memcpy(&d, v.mv_data, sizeof d);
     *r = (struct row){
-        .time = get_be(k.mv_data, 5), .counter = get_be((unsigned char *)k.mv_data + 5, 5),
+        .id = key_read(k.mv_data),
         .gen = d.gen, .at = d.at, .len = d.len,
         .state_gen = d.state_gen, .state_at = d.state_at, .state_len = d.state_len,
         .born = d.born, .flags = d.flags, .pending = d.pending, .large = d.large,
@@ -266,13 +271,13 @@ static bool take_row(MDB_val k, MDB_val v, struct row *r, struct arena *a)
     return true;
 }
 
-enum status index_get(struct index *ix, uint64_t time, uint64_t counter, struct row *out, struct arena *a)
+enum status index_get(struct index *ix, struct id_parts id, struct row *out, struct arena *a)
 {
     unsigned char key[KEY];
     MDB_val k = { KEY, key }, v;
     int rc;
 
-    key_make(key, time, counter);
+    key_make(key, id);
     if (!read_begin(ix))
         return ST_AGAIN;
     rc = FAULT(LMDB) ? errno : mdb_get(ix->read, ix->rows, &k, &v);
@@ -282,7 +287,7 @@ enum status index_get(struct index *ix, uint64_t time, uint64_t counter, struct 
     return rc == 0 ? ST_OK : rc == MDB_NOTFOUND ? ST_NONE : ST_AGAIN;
 }
 
-size_t index_after(struct index *ix, bool from_start, uint64_t time, uint64_t counter, struct row *v, size_t max, struct arena *a)
+size_t index_after(struct index *ix, const struct id_parts *after, struct row *v, size_t max, struct arena *a)
 {
     unsigned char key[KEY];
     MDB_val k = { KEY, key }, data;
@@ -290,12 +295,13 @@ size_t index_after(struct index *ix, bool from_start, uint64_t time, uint64_t co
     size_t n = 0;
     int rc;
 
-    key_make(key, time, counter);
+    if (after)
+        key_make(key, *after);
     if (!read_begin(ix))
         return 0;
     if (!mdb_cursor_open(ix->read, ix->rows, &c)) {
-        rc = mdb_cursor_get(c, &k, &data, from_start ? MDB_FIRST : MDB_SET_RANGE);
-        if (!rc && !from_start && k.mv_size == KEY && !memcmp(k.mv_data, key, KEY))
+        rc = mdb_cursor_get(c, &k, &data, after ? MDB_SET_RANGE : MDB_FIRST);
+        if (!rc && after && k.mv_size == KEY && !memcmp(k.mv_data, key, KEY))
             rc = mdb_cursor_get(c, &k, &data, MDB_NEXT);
         for (; !rc && n < max; rc = mdb_cursor_get(c, &k, &data, MDB_NEXT))
             n += take_row(k, data, &v[n], a);
@@ -456,13 +462,13 @@ enum status index_commit(struct index *ix, struct covered c, bool ready, struct 
     return ST_OK;
 }
 
-enum status index_find(struct index *ix, uint64_t time, uint64_t counter, struct row *out, struct why *why)
+enum status index_find(struct index *ix, struct id_parts id, struct row *out, struct why *why)
 {
     unsigned char key[KEY];
     MDB_val k = { KEY, key }, v;
     int rc;
 
-    key_make(key, time, counter);
+    key_make(key, id);
     rc = mdb_get(ix->txn, ix->rows, &k, &v);
     if (rc == MDB_NOTFOUND)
         return ST_NONE;
@@ -483,7 +489,7 @@ static int due_put(struct index *ix, const struct row *r)
     unsigned char key[DUE_KEY];
     MDB_val k = { DUE_KEY, key }, v = { 0, NULL };
 
-    due_make(key, &(struct due_place){ r->next_try, r->time, r->counter });
+    due_make(key, &(struct due_place){ r->next_try, r->id });
     return mdb_put(ix->txn, ix->due, &k, &v, 0);
 }
 
@@ -493,7 +499,7 @@ static int due_del(struct index *ix, const struct row *r)
     MDB_val k = { DUE_KEY, key };
     int rc;
 
-    due_make(key, &(struct due_place){ r->next_try, r->time, r->counter });
+    due_make(key, &(struct due_place){ r->next_try, r->id });
     rc = mdb_del(ix->txn, ix->due, &k, NULL);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -512,7 +518,7 @@ enum status index_put(struct index *ix, const struct row *r, const struct row *w
         r->received, r->next_try, r->size,
     };
     memcpy(out.summary, r->summary.p, r->summary.n);
-    key_make(key, r->time, r->counter);
+    key_make(key, r->id);
     if (!rc && due_was && (!due_is || was->next_try != r->next_try))
         rc = due_del(ix, was);
     if (!rc && due_is && (!due_was || was->next_try != r->next_try))
@@ -528,7 +534,7 @@ enum status index_del(struct index *ix, const struct row *was, struct why *why)
     MDB_val k = { KEY, key };
     int rc = FAULT(LMDB) ? errno : 0;
 
-    key_make(key, was->time, was->counter);
+    key_make(key, was->id);
     if (!rc && stands_in_due(was->flags))
         rc = due_del(ix, was);
     if (!rc)

@@ -18,11 +18,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/why.h"
+#include "spool/id.h"
 
 struct index;
 
 struct row {
-    uint64_t time, counter;         /* the id, without the shard */
+    struct id_parts id;
     uint32_t gen, at, len;          /* its message record */
     uint32_t state_gen, state_at, state_len;    /* its last state record; gen 0: the message record's */
     uint32_t born;                  /* the generation it was first written in: copies lie between it and gen */
@@ -55,7 +56,7 @@ void index_abort(struct index *ix);
 /* ready: what is written so far may be believed by whoever opens it. */
 enum status index_commit(struct index *ix, struct covered c, bool ready, struct why *why);
 /* Inside a transaction. The summary points into the file until the next write. */
-enum status index_find(struct index *ix, uint64_t time, uint64_t counter, struct row *out, struct why *why);
+enum status index_find(struct index *ix, struct id_parts id, struct row *out, struct why *why);
 /* was: the row as it stands now, NULL if there is none. */
 enum status index_put(struct index *ix, const struct row *r, const struct row *was, struct why *why);
 enum status index_del(struct index *ix, const struct row *was, struct why *why);
@@ -65,11 +66,11 @@ enum status index_del_segment(struct index *ix, uint32_t gen, struct why *why);
 
 /* ---- reading, from either thread */
 /* ST_AGAIN: it could not be found out. Summaries are copied to a, if a is not NULL. */
-enum status index_get(struct index *ix, uint64_t time, uint64_t counter, struct row *out, struct arena *a);
-/* Rows behind (time, counter), or all from the first if from_start. */
-size_t index_after(struct index *ix, bool from_start, uint64_t time, uint64_t counter, struct row *v, size_t max, struct arena *a);
-/* Rows due, behind the place (*try, time, counter) if resume. */
-struct due_place { int64_t next_try; uint64_t time, counter; };
+enum status index_get(struct index *ix, struct id_parts id, struct row *out, struct arena *a);
+/* Rows behind id, or all from the first if after is NULL. */
+size_t index_after(struct index *ix, const struct id_parts *after, struct row *v, size_t max, struct arena *a);
+/* Rows due, behind the place *resume if there is one. */
+struct due_place { int64_t next_try; struct id_parts id; };
 size_t index_due(struct index *ix, int64_t now, const struct due_place *resume, struct due_place *v, size_t max);
 int64_t index_first_due(struct index *ix);
 enum status index_count(struct index *ix, uint64_t *out);

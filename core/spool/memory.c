@@ -426,6 +426,21 @@ static uint64_t memory_count(struct spool *sp)
     return memory_of(sp)->n;
 }
 
+static void memory_move(struct spool *sp, struct msg_id id, spool_done *done, void *ctx)
+{
+    struct why why;
+
+    (void)sp;
+    if (done)
+        done(ctx, why_set(&why, ST_AGAIN, "%s: a spool in memory has one shard", id.s), &why);
+}
+
+static size_t memory_list_of(struct spool *sp, unsigned shard, struct msg_id after, size_t max,
+                             void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    return shard == 0 ? memory_list(sp, after, max, row, ctx) : 0;
+}
+
 /* There is one shard here, and it is always ours. */
 static bool memory_owns(struct spool *sp, struct msg_id id)
 {
@@ -483,7 +498,8 @@ static const struct spool_ops memory_ops = {
     .close = memory_close, .take = memory_take, .set_home = memory_set_home, .release = memory_release,
     .remove_shard = memory_remove_shard, .draft = memory_draft, .commit = memory_commit,
     .update = memory_update, .load = memory_load, .due = memory_due, .next_due = memory_next_due,
-    .list = memory_list, .row_get = memory_row_get, .count = memory_count, .owns = memory_owns,
+    .list = memory_list, .row_get = memory_row_get, .move = memory_move, .list_of = memory_list_of,
+    .count = memory_count, .owns = memory_owns,
     .has_room = memory_has_room, .note = memory_note, .stats = memory_stats,
 };
 

@@ -29,6 +29,9 @@ struct spool_ops {
                    void (*row)(void *ctx, const struct spool_row *r), void *ctx);
     bool (*row_get)(struct spool *sp, struct msg_id id, struct spool_row *out, struct arena *a);
     uint64_t (*count)(struct spool *sp);
+    void (*move)(struct spool *sp, struct msg_id id, spool_done *done, void *ctx);
+    size_t (*list_of)(struct spool *sp, unsigned shard, struct msg_id after, size_t max,
+                      void (*row)(void *ctx, const struct spool_row *r), void *ctx);
     bool (*owns)(struct spool *sp, struct msg_id id);
     bool (*has_room)(struct spool *sp, uint64_t size);
     void (*note)(struct spool *sp, struct msg_id id, bool on);

@@ -26,6 +26,8 @@ static struct look *look_of(const struct spool *sp)
     return (struct look *)(uintptr_t)sp;
 }
 
+static enum status refuse(struct why *why);
+
 static void look_close(struct spool *sp)
 {
     struct look *k = look_of(sp);
@@ -41,9 +43,11 @@ static enum status look_load(struct spool *sp, struct msg_id id, struct arena *a
 {
     struct id_parts p;
     struct shard *sh;
+    struct row row;
+    enum status st = id_read(id, &p) ? queue_find(look_of(sp)->q, p, &sh, &row, NULL) : ST_NONE;
 
-    if (!id_read(id, &p) || !(sh = queue_shard(look_of(sp)->q, p.shard)))
-        return why_set(why, ST_NONE, "%s: no such message in the spool", id.s);
+    if (st != ST_OK)
+        return why_set(why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read");
     return read_message(NULL, sh, p, a, out, why);
 }
 
@@ -81,6 +85,23 @@ static bool look_owns(struct spool *sp, struct msg_id id)
 {
     (void)sp, (void)id;
     return false;
+}
+
+static void look_move(struct spool *sp, struct msg_id id, spool_done *done, void *ctx)
+{
+    struct why why;
+
+    (void)sp, (void)id;
+    if (done)
+        done(ctx, refuse(&why), &why);
+}
+
+static size_t look_list_of(struct spool *sp, unsigned n, struct msg_id after, size_t max,
+                           void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    struct shard *sh = queue_shard(look_of(sp)->q, n);
+
+    return sh ? queue_list((struct queue){ &sh, 1 }, after, max, row, ctx) : 0;
 }
 
 static bool look_has_room(struct spool *sp, uint64_t size)
@@ -150,6 +171,7 @@ static void look_note(struct spool *sp, struct msg_id id, bool on)
 static const struct spool_ops look_ops = {
     .close = look_close, .take = look_take, .set_home = look_set_home, .release = look_release,
     .remove_shard = look_take, .draft = look_draft, .commit = look_commit, .update = look_update,
+    .move = look_move, .list_of = look_list_of,
     .load = look_load, .due = look_due, .next_due = look_next_due, .list = look_list, .row_get = look_row_get,
     .count = look_count, .owns = look_owns, .has_room = look_has_room, .note = look_note, .stats = look_stats,
 };

@@ -82,7 +82,8 @@ static struct str meta_of(const char *record, const struct rec *r)
     return (struct str){ record + REC_HEAD, r->meta_len };
 }
 
-void read_blob(struct shard *sh, const struct row *row, struct buf *out)
+/* Empty if it is damaged. ST_AGAIN: it cannot be read now, and may be another time. */
+static enum status read_blob(struct shard *sh, const struct row *row, struct buf *out)
 {
     uint32_t gen = row->state_gen ? row->state_gen : row->gen, at = row->state_gen ? row->state_at : row->at;
     struct state_meta s;
@@ -92,18 +93,21 @@ void read_blob(struct shard *sh, const struct row *row, struct buf *out)
     char *p = read_record(sh, gen, at, row->state_gen ? row->state_len : row->len, &r, &st, NULL);
 
     if (!p)
-        return;
+        return st == ST_NONE ? ST_OK : st;
     if (row->state_gen ? state_get(meta_of(p, &r), &s) : meta_get(meta_of(p, &r), &m))
         buf_add(out, row->state_gen ? s.blob : m.blob);
     free(p);
+    return ST_OK;
 }
 
 struct request *read_set_aside(struct shard *sh, const struct row *row)
 {
-    struct request *r = request_new(sh, REC_STATE, (struct id_parts){ row->time, row->counter, sh->n });
     struct buf blob = { 0 };
+    struct request *r;
 
-    read_blob(sh, row, &blob);
+    if (read_blob(sh, row, &blob) != ST_OK)
+        return NULL;
+    r = request_new(sh, REC_STATE, row->id);
     r->entry.flags = row->flags | SPOOL_FROZEN | SPOOL_DAMAGED;
     r->entry.pending = row->pending;
     r->entry.next_try = row->next_try;
@@ -199,6 +203,13 @@ static void file_close(struct spool_body *base)
     free(b);
 }
 
+struct str read_sums(const struct spool_body *b)
+{
+    const struct file_body *f = (const struct file_body *)b;
+
+    return b->read == file_read ? (struct str){ f->sums, (size_t)body_chunks(f->size) * 4 } : STR("");
+}
+
 void read_orphan_bodies(struct disk *sp)
 {
     for (struct file_body *b = sp->open_bodies; b; b = b->next)
@@ -256,7 +267,7 @@ static enum status read_state(struct shard *sh, const struct row *row, struct ar
 
     if (!p)
         return st;
-    if (r.type != REC_STATE || r.counter != row->counter || r.time != row->time || !state_get(meta_of(p, &r), &s))
+    if (r.type != REC_STATE || id_cmp(r.id, row->id) != 0 || !state_get(meta_of(p, &r), &s))
         st = why_set(why, ST_NONE, "the state's record is not the message's");
     else
         out->state = (struct spool_state){ s.next_try, s.flags, s.pending, false, arena_dup(a, s.blob) };
@@ -268,13 +279,13 @@ static enum status read_state(struct shard *sh, const struct row *row, struct ar
 static enum status take_record(struct disk *sp, struct shard *sh, const struct row *row, char *p, const struct rec *r,
                                struct arena *a, struct spool_msg *out, struct why *why)
 {
-    struct id_parts id = { row->time, row->counter, sh->n };
+    struct id_parts id = row->id;
     struct str body = { p + REC_HEAD + r->meta_len, r->body_len };
     struct kept_body *b;
     enum status st = ST_NONE;
     struct meta m;
 
-    if ((r->type != REC_MESSAGE && r->type != REC_COPY) || r->counter != id.counter || r->time != id.time
+    if ((r->type != REC_MESSAGE && r->type != REC_COPY) || id_cmp(r->id, id) != 0
         || !meta_get(meta_of(p, r), &m) || (!r->large && m.body_size != r->body_len)) {
         why_set(why, ST_NONE, "the record is not the message's");
         goto drop;
@@ -332,7 +343,7 @@ enum status read_message(struct disk *sp, struct shard *sh, struct id_parts id, 
     struct why cause;
 
     for (int tries = 0; tries < 10; tries++) {
-        enum status st = index_get(sh->index, id.time, id.counter, &row, NULL);
+        enum status st = index_get(sh->index, id, &row, NULL);
 
         if (st != ST_OK)
             return why_set(why, st, "%s: %s", name.s, st == ST_NONE ? "no such message in the spool" : "the index cannot be read");
@@ -354,11 +365,18 @@ enum status disk_load(struct spool *base, struct msg_id id, struct arena *a, str
     struct id_parts parts;
     struct shard *sh;
     struct why cause = { 0, "" };
-    enum status st;
+    enum status st = ST_NONE;
+    struct row row;
 
-    if (!id_read(id, &parts) || !(sh = queue_shard((struct queue){ sp->shards, sp->nshards }, parts.shard)))
+    if (!id_read(id, &parts))
         return why_set(why, ST_NONE, "%s: no such message in this spool", id.s);
-    st = read_message(sp, sh, parts, a, out, &cause);
+    /* It may end in one shard just now, since it is in another already. */
+    for (int tries = 0; tries < 2 && st == ST_NONE; tries++) {
+        st = queue_find((struct queue){ sp->shards, sp->nshards }, parts, &sh, &row, NULL);
+        if (st != ST_OK)
+            return why_set(why, st, "%s: %s", id.s, st == ST_NONE ? "no such message in this spool" : "the index cannot be read");
+        st = read_message(sp, sh, parts, a, out, &cause);
+    }
     if (st != ST_OK && why)
         *why = cause;
     if (st == ST_NEVER)

@@ -38,9 +38,9 @@ static void note_ids(struct shard *sh, struct str dir)
     struct entry e;
 
     while (entry_get(&dir, &e)) {
-        uint64_t beyond = e.type == REC_IDS ? e.counter : e.counter + 1;
+        uint64_t beyond = e.type == REC_IDS ? e.id.counter : e.id.counter + 1;
 
-        if ((e.type == REC_IDS || e.type == REC_MESSAGE) && beyond > sh->ids_logged)
+        if ((e.type == REC_IDS || e.type == REC_MESSAGE) && e.id.shard == sh->n && beyond > sh->ids_logged)
             sh->ids_logged = beyond;
     }
 }
@@ -200,7 +200,7 @@ static void remove_unknown_bodies(struct shard *sh)
             continue;
         if (strlen(e->d_name) == MSG_ID_LEN)
             memcpy(m.s, e->d_name, MSG_ID_LEN);
-        if (!id_read(m, &id) || index_get(sh->index, id.time, id.counter, &row, NULL) == ST_NONE)
+        if (!id_read(m, &id) || index_get(sh->index, id, &row, NULL) == ST_NONE)
             unlinkat(sh->bodyfd, e->d_name, 0);
     }
     if (d)

@@ -31,8 +31,7 @@ struct request *request_new(struct shard *sh, enum rec_type type, struct id_part
 
     r->sh = sh;
     r->entry.type = type;
-    r->entry.time = id.time;
-    r->entry.counter = id.counter;
+    r->entry.id = id;
     buf_room(&r->text, REC_HEAD);
     buf_grew(&r->text, REC_HEAD);
     return r;

@@ -73,7 +73,7 @@ static bool record_entry(struct scan *c, const struct rec *r, uint64_t at, struc
     /* What its header alone says: it stays visible, and loading it will say why not. */
     *e = (struct entry){
         .type = r->type, .large = r->large, .gone = r->gone, .at = (uint32_t)at, .len = (uint32_t)rec_size(r),
-        .origin = r->origin, .born = r->born, .time = r->time, .counter = r->counter,
+        .origin = r->origin, .born = r->born, .id = r->id,
         .flags = SPOOL_FROZEN | SPOOL_DAMAGED, .pending = 1, .size = r->body_len,
     };
     return r->gone;         /* an end needs no text */

@@ -10,6 +10,7 @@
  *                   segment.000001   the log (segment.h)
  *                   index.mdb        derived (index.h)
  *                   body/ID          large bodies
+ *                   leaving          number of the shard its messages are moved to
  *   SPOOL/shard-007.ids              of a removed shard: counters go on from here
  */
 #ifndef SPOOL_SHARD_H
@@ -23,7 +24,7 @@
 #include "spool/segment.h"
 
 enum {
-    SHARD_LIMIT = 62 * 62,
+    SHARD_LIMIT = ID_SHARDS,
     IDS_STEP = 100000,          /* counters logged before they are used */
     FREE_KEPT = 4               /* free segments kept to be used again */
 };
@@ -51,6 +52,7 @@ struct shard {
     struct segment *segs;       /* all; the list and each one's use and refs */
     struct request *first, **last;
     unsigned pending;           /* requests given and not yet answered */
+    unsigned preparing;         /* moves out of it that a thread is at (move.c) */
     bool serving;               /* the helper thread is at it */
     bool closing;
     bool full;                  /* no segment left but the reserve: no new messages */
@@ -77,6 +79,10 @@ struct shard {
     /* the loop's own */
     uint64_t ids_next;
     bool home;
+    bool gave_away;             /* messages were moved out of it: none may come back before it is taken anew */
+    struct shard *into;         /* where its messages are moved to */
+    /* the body thread's own */
+    bool leaving;               /* the mark is on disk */
 
     void (*alert)(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
     void *alert_ctx;
@@ -84,14 +90,21 @@ struct shard {
 };
 
 /* Makes the directory if it is missing, locks it and reads what is there.
- * ST_AGAIN: locked by another. ST_NEVER: another version; nothing is changed. */
-enum status shard_open(const char *spool, unsigned n, uint64_t segment_size, pthread_mutex_t *lock,
+ * settling: also if it is marked as leaving. ST_AGAIN: locked by another, or so marked. ST_NEVER: another version; nothing is changed. */
+enum status shard_open(const char *spool, unsigned n, bool settling, uint64_t segment_size, pthread_mutex_t *lock,
                        void (*alert)(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3))), void *alert_ctx,
                        struct shard **out, struct why *why);
 /* Gives it back: the log is sealed, so that the next one need not search it. */
 void shard_close(struct shard *sh);
 /* Removes the directory of an empty one, keeping its counter. It is closed either way. */
 enum status shard_remove(struct shard *sh, const char *spool, struct why *why);
+/* The mark that messages of it are being moved into another (move.c). Clearing and setting are durable. */
+enum status shard_mark_leaving(struct shard *sh, unsigned into, struct why *why);
+enum status shard_clear_leaving(struct shard *sh, struct why *why);
+/* Of a shard that need not be open. ST_NONE: there is no such mark. */
+enum status shard_leaving(const char *spool, unsigned n, unsigned *into, struct why *why);
+/* What a removal that was cut off left behind. */
+void shard_sweep(const char *spool);
 /* Which shards there are. */
 size_t shard_list(const char *spool, unsigned *out, size_t max);
 char *shard_path(const char *spool, unsigned n);

@@ -104,6 +104,17 @@ size_t spool_list(struct spool *sp, struct msg_id after, size_t max,
     return sp->ops->list(sp, after, max, row, ctx);
 }
 
+void spool_move(struct spool *sp, struct msg_id id, spool_done *done, void *ctx)
+{
+    sp->ops->move(sp, id, done, ctx);
+}
+
+size_t spool_list_of(struct spool *sp, unsigned shard, struct msg_id after, size_t max,
+                     void (*row)(void *ctx, const struct spool_row *r), void *ctx)
+{
+    return sp->ops->list_of(sp, shard, after, max, row, ctx);
+}
+
 bool spool_row_get(struct spool *sp, struct msg_id id, struct spool_row *out, struct arena *a)
 {
     return sp->ops->row_get(sp, id, out, a);

@@ -48,13 +48,21 @@ struct spool *spool_memory(struct loop *l);
 void spool_close(struct spool *sp);
 
 /* ---- shards: a directory with a lock, not a worker number (design section 3) */
-/* Locks, recovers (index replay or rebuild) and serves shard n. ST_AGAIN: locked by another. */
+/* Locks, recovers (index replay or rebuild) and serves shard n. ST_AGAIN: locked by another, or its
+ * messages were being moved to a shard that has to be taken first. */
 enum status spool_take(struct spool *sp, unsigned shard, struct why *why);
 /* New messages go to the shards marked home; others only drain. */
 void spool_set_home(struct spool *sp, unsigned shard, bool home);
 void spool_release(struct spool *sp, unsigned shard);
 /* The shards there are, in no order; needs no open spool. Returns how many. */
 size_t spool_shards(const char *dir, unsigned *out, size_t max);
+/* A message of a shard that is not home comes to lie in one that is, under its
+ * id and with all that belongs to it. Whatever happens meanwhile, it is never
+ * seen twice; a state given meanwhile waits for the end of the move. done:
+ * ST_OK: it lies in a home shard; ST_NONE: no such message; ST_NEVER: it is
+ * damaged and stays; ST_AGAIN: another time. */
+typedef void spool_done(void *ctx, enum status st, const struct why *why);
+void spool_move(struct spool *sp, struct msg_id id, spool_done *done, void *ctx);
 /* An empty shard that is not home: removes its directory. ST_AGAIN if not empty. */
 enum status spool_remove_shard(struct spool *sp, unsigned shard, struct why *why);
 
@@ -86,7 +94,6 @@ struct spool_entry {
     int64_t received;           /* wall seconds */
     struct spool_state state;
 };
-typedef void spool_done(void *ctx, enum status st, const struct why *why);
 /* Takes the draft. Copies e. done says ST_OK once durable, else ST_AGAIN and nothing is kept. */
 void spool_commit(struct spool *sp, struct draft *d, const struct spool_entry *e, spool_done *done, void *ctx);
 /* A new state, durable when done is called (done may be NULL). */
@@ -125,9 +132,13 @@ int64_t spool_next_due(struct spool *sp);
 /* All rows with id > after (empty: all) in id order, at most max. Returns how many. */
 size_t spool_list(struct spool *sp, struct msg_id after, size_t max,
                   void (*row)(void *ctx, const struct spool_row *r), void *ctx);
+/* The same of one shard. */
+size_t spool_list_of(struct spool *sp, unsigned shard, struct msg_id after, size_t max,
+                     void (*row)(void *ctx, const struct spool_row *r), void *ctx);
 bool spool_row_get(struct spool *sp, struct msg_id id, struct spool_row *out, struct arena *a);
 uint64_t spool_count(struct spool *sp);
-bool spool_owns(struct spool *sp, struct msg_id id);    /* is its shard ours? */
+/* Whether it lies, or would lie, in a shard of ours: that it was made in, or one it was moved to. */
+bool spool_owns(struct spool *sp, struct msg_id id);
 /* Whether there is room for size more bytes above the reserve (MAIL's SIZE=). */
 bool spool_has_room(struct spool *sp, uint64_t size);
 

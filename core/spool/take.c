@@ -42,6 +42,16 @@ static enum status open_dirs(struct shard *sh, bool readonly, struct why *why)
     return ST_OK;
 }
 
+/* Whoever waited for the lock may have got that of a directory just removed. */
+static enum status still_there(const struct shard *sh, struct why *why)
+{
+    struct stat held, named;
+
+    if (fstat(sh->dirfd, &held) < 0 || stat(sh->path, &named) < 0 || held.st_ino != named.st_ino || held.st_dev != named.st_dev)
+        return why_set(why, ST_AGAIN, "%s was just removed", sh->path);
+    return ST_OK;
+}
+
 /* The names of these directories must last as what they hold. */
 static enum status flush_dirs(struct shard *sh, const char *spool, struct why *why)
 {
@@ -142,47 +152,122 @@ static enum status read_segments(struct shard *sh, bool readonly, struct why *wh
     return st;
 }
 
-/* ---- the counter of a shard that was removed */
+/* ---- small numbers beside the log: the counter of a removed shard, and the mark */
 
-static void ids_path(const char *spool, unsigned n, struct buf *b)
+/* Replaced whole, and durable. */
+static enum status number_write(int dirfd, const char *name, uint64_t v, struct why *why)
 {
-    buf_addf(b, "%s/shard-%03u.ids%c", spool, n, 0);
-}
-
-static uint64_t ids_kept(const char *spool, unsigned n)
-{
-    struct buf b = { 0 };
-    char text[32] = "";
-    uint64_t v = 0;
-    ssize_t got = -1;
-    int fd;
-
-    ids_path(spool, n, &b);
-    fd = open(b.mem + b.at, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        got = read(fd, text, sizeof text);
-        close(fd);
-    }
-    buf_free(&b);
-    return got > 0 && str_u64(str_trim((struct str){ text, (size_t)got }), ID_BASE6, &v) ? v : 0;
-}
-
-static enum status ids_keep(const char *spool, unsigned n, uint64_t limit, struct why *why)
-{
-    struct buf b = { 0 };
-    char text[32];
-    int len = snprintf(text, sizeof text, "%" PRIu64 "\n", limit), fd;
+    char text[32], fresh[64];
+    int len = snprintf(text, sizeof text, "%" PRIu64 "\n", v), fd;
     bool ok;
 
-    ids_path(spool, n, &b);
-    fd = FAULT(OPEN) ? -1 : open(b.mem + b.at, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    ok = fd >= 0 && !FAULT(WRITE) && write(fd, text, (size_t)len) == len && ftruncate(fd, len) == 0 && !FAULT(FLUSH) && fsync(fd) == 0;
+    snprintf(fresh, sizeof fresh, "%s.new", name);
+    fd = FAULT(OPEN) ? -1 : openat(dirfd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    ok = fd >= 0 && !FAULT(WRITE) && write(fd, text, (size_t)len) == len && !FAULT(FLUSH) && fsync(fd) == 0;
+    ok = ok && !FAULT(RENAME) && renameat(dirfd, fresh, dirfd, name) == 0 && !FAULT(FLUSH) && fsync(dirfd) == 0;
     if (!ok)
-        why_errno(why, ST_AGAIN, "write %s", b.mem + b.at);
+        why_errno(why, ST_AGAIN, "write %s", name);
     if (fd >= 0)
         close(fd);
-    buf_free(&b);
     return ok ? ST_OK : ST_AGAIN;
+}
+
+/* ST_NONE: there is none. What cannot be read is not taken for none. */
+static enum status number_read(int dirfd, const char *name, uint64_t max, uint64_t *v, struct why *why)
+{
+    int fd = FAULT(OPEN) ? -1 : openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char text[32] = "";
+    ssize_t got;
+
+    if (fd < 0)
+        return why_errno(why, errno == ENOENT ? ST_NONE : ST_AGAIN, "open %s", name);
+    got = FAULT(READ) ? -1 : read(fd, text, sizeof text);
+    close(fd);
+    if (got < 0)
+        return why_errno(why, ST_AGAIN, "read %s", name);
+    if (!str_u64(str_trim((struct str){ text, (size_t)got }), max, v))
+        return why_set(why, ST_NEVER, "%s: not a number", name);
+    return ST_OK;
+}
+
+static int open_dir(const char *path)
+{
+    return FAULT(OPEN) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static enum status ids_kept(const char *spool, unsigned n, uint64_t *limit, struct why *why)
+{
+    int fd = open_dir(spool);
+    char name[32];
+    enum status st;
+
+    *limit = 0;
+    if (fd < 0)
+        return why_errno(why, ST_AGAIN, "open %s", spool);
+    snprintf(name, sizeof name, "shard-%03u.ids", n);
+    st = number_read(fd, name, ID_BASE6, limit, why);
+    close(fd);
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status ids_keep(int spoolfd, unsigned n, uint64_t limit, struct why *why)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "shard-%03u.ids", n);
+    return number_write(spoolfd, name, limit, why);
+}
+
+enum status shard_mark_leaving(struct shard *sh, unsigned into, struct why *why)
+{
+    return number_write(sh->dirfd, "leaving", into, why);
+}
+
+enum status shard_clear_leaving(struct shard *sh, struct why *why)
+{
+    if (FAULT(UNLINK) || (unlinkat(sh->dirfd, "leaving", 0) < 0 && errno != ENOENT) || FAULT(FLUSH) || fsync(sh->dirfd) < 0)
+        return why_errno(why, ST_AGAIN, "remove %s/leaving", sh->path);
+    return ST_OK;
+}
+
+static enum status leaving_at(int dirfd, unsigned *into, struct why *why)
+{
+    uint64_t v;
+    enum status st = number_read(dirfd, "leaving", SHARD_LIMIT - 1, &v, why);
+
+    if (st == ST_OK)
+        *into = (unsigned)v;
+    return st;
+}
+
+enum status shard_leaving(const char *spool, unsigned n, unsigned *into, struct why *why)
+{
+    char *path = shard_path(spool, n);
+    int fd = open_dir(path);
+    enum status st = fd < 0 ? why_errno(why, errno == ENOENT ? ST_NONE : ST_AGAIN, "open %s", path) : leaving_at(fd, into, why);
+
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return st;
+}
+
+/* What is marked may hold messages that the other shard has already. */
+static enum status check_leaving(struct shard *sh, const char *spool, struct why *why)
+{
+    unsigned into;
+    enum status st = leaving_at(sh->dirfd, &into, why);
+    char *path;
+
+    if (st != ST_OK)
+        return st == ST_NONE ? ST_OK : st;
+    path = shard_path(spool, into);
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        st = why_set(why, ST_AGAIN, "%s is being moved into shard %u, which must be taken first", sh->path, into);
+    else
+        st = shard_clear_leaving(sh, why);      /* a shard is removed only when all its mail is elsewhere or ended */
+    free(path);
+    return st;
 }
 
 /* ---- as a whole */
@@ -242,7 +327,7 @@ static enum status begin_serving(struct shard *sh, struct why *why)
     return ST_OK;
 }
 
-enum status shard_open(const char *spool, unsigned n, uint64_t segment_size, pthread_mutex_t *lock,
+enum status shard_open(const char *spool, unsigned n, bool settling, uint64_t segment_size, pthread_mutex_t *lock,
                        void (*alert)(void *ctx, const char *fmt, ...), void *alert_ctx, struct shard **out, struct why *why)
 {
     struct shard *sh = shard_new(spool, n, lock);
@@ -256,12 +341,17 @@ enum status shard_open(const char *spool, unsigned n, uint64_t segment_size, pth
     sh->secret = rnd_u64();
     st = open_dirs(sh, false, why);
     if (st == ST_OK)
+        st = still_there(sh, why);
+    if (st == ST_OK && !settling)
+        st = check_leaving(sh, spool, why);
+    if (st == ST_OK)
+        st = ids_kept(spool, n, &kept, why);
+    if (st == ST_OK)
         st = read_segments(sh, false, why);
     CRASH_POINT("spool.take.read");
     if (st == ST_OK)
         st = flush_dirs(sh, spool, why);
-    kept = ids_kept(spool, n);
-    if (kept > sh->ids_logged)
+    if (st == ST_OK && kept > sh->ids_logged)
         sh->ids_logged = kept;
     if (st == ST_OK)
         st = recover_shard(sh, why);
@@ -302,34 +392,65 @@ void shard_close(struct shard *sh)
     shard_forget(sh);
 }
 
-enum status shard_remove(struct shard *sh, const char *spool, struct why *why)
+/* A directory that is no shard any more. */
+static void empty_out(int dirfd)
 {
-    char *path = sh->path;
-    enum status st = ids_keep(spool, sh->n, sh->ids_logged, why);
-    DIR *d;
+    int fd = dup(dirfd);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
-    int fd;
 
-    if (st != ST_OK) {
-        shard_close(sh);
-        return st;
-    }
-    CRASH_POINT("spool.remove");
-    index_remove(path);
-    /* The lock goes last: whoever gets the directory before finds it empty. */
-    fd = dup(sh->dirfd);
-    d = fd < 0 ? NULL : fdopendir(fd);
     if (d)
         rewinddir(d);
     while (d && (e = readdir(d)) != NULL)
-        if (str_starts(str_of(e->d_name), STR("segment.")))
-            unlinkat(sh->dirfd, e->d_name, 0);
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && unlinkat(dirfd, e->d_name, 0) < 0)
+            unlinkat(dirfd, e->d_name, AT_REMOVEDIR);
     if (d)
         closedir(d);
-    unlinkat(sh->dirfd, "body", AT_REMOVEDIR);
-    unlinkat(sh->dirfd, "lock", 0);
-    if (rmdir(path) < 0)
-        st = why_errno(why, ST_AGAIN, "remove %s", path);
+}
+
+void shard_sweep(const char *spool)
+{
+    DIR *d = opendir(spool);
+    struct dirent *e;
+
+    while (d && (e = readdir(d)) != NULL) {
+        int fd = str_starts(str_of(e->d_name), STR("removed-")) ? openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+        if (fd < 0)
+            continue;
+        empty_out(fd);
+        close(fd);
+        unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* First it gets a name that is no shard's, in one step: were files removed one
+ * by one, a crash could leave messages whose ends are gone already. */
+enum status shard_remove(struct shard *sh, const char *spool, struct why *why)
+{
+    int fd = open_dir(spool);
+    char from[32], to[32];
+    enum status st;
+
+    snprintf(from, sizeof from, "shard-%03u", sh->n);
+    snprintf(to, sizeof to, "removed-%03u", sh->n);
+    st = fd < 0 ? why_errno(why, ST_AGAIN, "open %s", spool) : ids_keep(fd, sh->n, sh->ids_logged, why);
+    CRASH_POINT("spool.remove");
+    if (st == ST_OK && (FAULT(RENAME) || renameat(fd, from, fd, to) < 0))
+        st = why_errno(why, ST_AGAIN, "rename %s", sh->path);
+    if (st != ST_OK) {
+        shard_close(sh);
+        if (fd >= 0)
+            close(fd);
+        return st;
+    }
+    fsync(fd);
+    CRASH_POINT("spool.removed");
+    empty_out(sh->dirfd);
+    unlinkat(fd, to, AT_REMOVEDIR);
+    close(fd);
     shard_forget(sh);
-    return st;
+    return ST_OK;
 }

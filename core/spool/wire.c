@@ -143,6 +143,28 @@ enum wire_read seg_foot_get(const char page[WIRE_PAGE], struct seg_foot *f)
 
 /* ---- records */
 
+/* The shard an id was made in stands above its counter: a message may have been
+ * moved to another one. */
+enum { SHARD_SHIFT = 48 };
+
+static void put_id(char *p, struct id_parts id)
+{
+    put64(p, id.time);
+    put64(p + 8, id.counter | (uint64_t)id.shard << SHARD_SHIFT);
+}
+
+static struct id_parts get_id(const char *p)
+{
+    uint64_t v = get64(p + 8);
+
+    return (struct id_parts){ get64(p), v & ((1ull << SHARD_SHIFT) - 1), (unsigned)(v >> SHARD_SHIFT) };
+}
+
+static bool id_fits(struct id_parts id)
+{
+    return id.time < ID_BASE6 && id.counter <= ID_BASE6 && id.shard < ID_SHARDS;
+}
+
 void rec_put(const struct rec *r, char out[REC_HEAD])
 {
     memset(out, 0, REC_HEAD);
@@ -152,8 +174,7 @@ void rec_put(const struct rec *r, char out[REC_HEAD])
     out[6] = (char)((r->large ? FLAG_LARGE : 0) | (r->gone ? FLAG_GONE : 0));
     put32(out + 8, r->gen);
     put64(out + 16, r->tag);
-    put64(out + 24, r->time);
-    put64(out + 32, r->counter);
+    put_id(out + 24, r->id);
     put32(out + 40, r->meta_len);
     put32(out + 44, r->body_len);
     put32(out + 48, r->meta_crc);
@@ -174,14 +195,14 @@ enum wire_read rec_get(const char in[REC_HEAD], struct rec *r)
         .type = (enum rec_type)type,
         .large = in[6] & FLAG_LARGE, .gone = in[6] & FLAG_GONE,
         .gen = get32(in + 8), .tag = get64(in + 16),
-        .time = get64(in + 24), .counter = get64(in + 32),
+        .id = get_id(in + 24),
         .meta_len = get32(in + 40), .body_len = get32(in + 44), .meta_crc = get32(in + 48),
         .origin = get32(in + 52), .born = get32(in + 56),
         .group = get32(in + 60),
     };
     if (type < REC_MESSAGE || type > REC_IDS || in[6] & ~(FLAG_LARGE | FLAG_GONE))
         return WIRE_DAMAGED;
-    if (r->time >= ID_BASE6 || r->counter > ID_BASE6 || r->meta_len > REC_META_MAX)
+    if (!id_fits(r->id) || r->meta_len > REC_META_MAX)
         return WIRE_DAMAGED;
     if (r->gone && r->type != REC_STATE)
         return WIRE_DAMAGED;
@@ -321,8 +342,7 @@ void entry_put(const struct entry *e, struct buf *out)
     put32(p + 12, e->origin);
     put32(p + 16, e->born);
     put32(p + 20, e->flags);
-    put64(p + 24, e->time);
-    put64(p + 32, e->counter);
+    put_id(p + 24, e->id);
     put64(p + 40, (uint64_t)e->received);
     put64(p + 48, (uint64_t)e->next_try);
     put64(p + 56, e->size);
@@ -344,12 +364,12 @@ bool entry_get(struct str *in, struct entry *e)
     *e = (struct entry){
         .type = (enum rec_type)p[0], .large = p[1] & FLAG_LARGE, .gone = p[1] & FLAG_GONE,
         .at = get32(p + 4), .len = get32(p + 8), .origin = get32(p + 12), .born = get32(p + 16),
-        .flags = get32(p + 20), .time = get64(p + 24), .counter = get64(p + 32),
+        .flags = get32(p + 20), .id = get_id(p + 24),
         .received = (int64_t)get64(p + 40), .next_try = (int64_t)get64(p + 48),
         .size = get64(p + 56), .pending = get32(p + 64),
         .summary = { p + ENTRY_HEAD, summary },
     };
-    if (e->time >= ID_BASE6 || e->counter > ID_BASE6 || (e->gone && e->type != REC_STATE))
+    if (!id_fits(e->id) || (e->gone && e->type != REC_STATE))
         return false;
     *in = str_from(*in, ENTRY_HEAD + summary);
     return true;
@@ -362,7 +382,7 @@ bool entry_of(const struct rec *r, uint32_t at, struct str meta, struct entry *e
 
     *e = (struct entry){
         .type = r->type, .large = r->large, .gone = r->gone, .at = at, .len = (uint32_t)rec_size(r),
-        .origin = r->origin, .born = r->born, .time = r->time, .counter = r->counter,
+        .origin = r->origin, .born = r->born, .id = r->id,
     };
     switch (r->type) {
     case REC_MESSAGE:

@@ -26,9 +26,10 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "spool/id.h"
 
 enum {
-    WIRE_VERSION = 1,
+    WIRE_VERSION = 2,
     WIRE_PAGE = 4096,
     WIRE_ALIGN = 16,
     WIRE_TAIL = 2 * WIRE_PAGE,      /* second head and foot */
@@ -75,7 +76,7 @@ struct rec {
     bool gone;                      /* REC_STATE: the message ends */
     uint32_t gen;
     uint64_t tag;
-    uint64_t time, counter;         /* the id; REC_IDS: counter is the limit */
+    struct id_parts id;             /* REC_IDS: its counter is the limit */
     uint32_t meta_len, body_len;    /* bytes that follow the header */
     uint32_t meta_crc;
     uint32_t born, origin;          /* generations between which the message's records lie */
@@ -120,7 +121,7 @@ struct entry {
     bool large, gone;
     uint32_t at, len;               /* rec_size */
     uint32_t born, origin;
-    uint64_t time, counter;
+    struct id_parts id;
     int64_t received, next_try;
     uint64_t size;                  /* header section + body; REC_IDS: nothing */
     uint32_t flags, pending;

@@ -25,7 +25,7 @@
 #include "base/map.h"
 #include "spool/spool.h"
 
-enum { UNDER_WAY = 12, LARGE = 200000, SEGMENT = 1 << 20 };
+enum { UNDER_WAY = 12, LARGE = 200000, SEGMENT = 1 << 20, ONE = 3, TWO = 5 };
 
 enum said { SAID_DRAFT, SAID_COMMIT, SAID_KEPT, SAID_REFUSED, SAID_STATE, SAID_STATE_KEPT, SAID_END, SAID_ENDED };
 struct line { enum said what; struct msg_id id; uint32_t size, version; };
@@ -62,6 +62,7 @@ static struct {
     struct mine *v;
     size_t n;
     uint32_t rnd;
+    unsigned home;          /* 0: one shard; else the one of two that messages are moved to */
 } kid;
 struct doing { struct line line; };
 
@@ -137,7 +138,7 @@ static struct doing *doing(enum said what, struct msg_id id, uint32_t size, uint
 static void child_commit(void)
 {
     static char body[LARGE * 2];
-    uint32_t size = below(20) == 0 ? LARGE + below(LARGE) : below(30000);
+    uint32_t size = below(kid.home ? 6 : 20) == 0 ? LARGE + below(LARGE) : below(30000);
     char blob[16] = "0";
     struct draft *d;
     struct spool_entry e = { .received = 1000, .state = { .next_try = 5, .pending = 1, .blob = { blob, 1 } } };
@@ -164,7 +165,7 @@ static void child_commit(void)
 /* ending: mostly ends, so that segments empty and go round. */
 static void child_step(bool ending)
 {
-    uint32_t what = ending ? 4 + below(6) : below(10);
+    uint32_t what = ending ? 4 + below(6) : below(kid.home ? 7 : 10);     /* moves want something that lies there */
     struct mine *m = kid.n ? &kid.v[below((uint32_t)kid.n)] : NULL;
     char blob[16];
 
@@ -192,19 +193,66 @@ static void known(void *ctx, const struct spool_row *r)
         add_mine(r->id, r->flags & SPOOL_BOUNCE ? (uint32_t)r->next_try : 0);
 }
 
-static enum status open_spool(struct loop *l, const char *dir, struct spool **sp, struct why *why)
+/* Two shards: one may have to be taken before the other. */
+static enum status take_both(struct spool *sp, unsigned home, struct why *why)
+{
+    enum status one = spool_take(sp, ONE, why), two = spool_take(sp, TWO, why);
+
+    if (one != ST_OK)
+        one = spool_take(sp, ONE, why);
+    spool_set_home(sp, home, true);
+    return one != ST_OK ? one : two;
+}
+
+static enum status open_spool(struct loop *l, const char *dir, unsigned home, struct spool **sp, struct why *why)
 {
     struct spool_config c = { .dir = dir, .segment_size = SEGMENT, .reserve_bytes = 1 };
     enum status st = spool_open(l, &c, sp, why);
 
-    if (st == ST_OK) {
-        st = spool_take(*sp, 3, why);
-        if (st == ST_OK)
-            spool_set_home(*sp, 3, true);
-        else
-            spool_close(*sp);
-    }
+    if (st != ST_OK)
+        return st;
+    st = home ? take_both(*sp, home, why) : spool_take(*sp, ONE, why);
+    if (st == ST_OK && !home)
+        spool_set_home(*sp, ONE, true);
+    if (st != ST_OK)
+        spool_close(*sp);
     return st;
+}
+
+/* ---- moving to the home shard, in the midst of everything else */
+
+static void moved(void *ctx, enum status st, const struct why *why)
+{
+    (void)ctx, (void)st, (void)why;
+    kid.under_way--;
+}
+
+static void child_moves(void)
+{
+    for (uint32_t n = below(4); n > 0 && kid.n; n--) {
+        kid.under_way++;
+        spool_move(kid.sp, kid.v[below((uint32_t)kid.n)].id, moved, NULL);
+    }
+}
+
+static void move_row(void *ctx, const struct spool_row *r)
+{
+    (void)ctx;
+    kid.under_way++;
+    spool_move(kid.sp, r->id, moved, NULL);
+}
+
+static void drain_other(void)
+{
+    unsigned other = ONE + TWO - kid.home;
+
+    for (int i = 0; i < 20; i++) {
+        spool_list_of(kid.sp, other, (struct msg_id){ "" }, SIZE_MAX, move_row, NULL);
+        while (kid.under_way)
+            loop_turn(kid.l, 1000);
+        if (spool_remove_shard(kid.sp, other, NULL) == ST_OK)
+            return;
+    }
 }
 
 static void give_compaction_time(bool much)
@@ -219,26 +267,33 @@ static void give_compaction_time(bool much)
     }
 }
 
-static int child(const char *dir, const char *steps, const char *seed, const char *fd)
+static int child(const char *dir, const char *steps, const char *seed, const char *fd, const char *home)
 {
     struct why why;
 
     kid.out = atoi(fd);
     kid.rnd = (uint32_t)atol(seed);
+    kid.home = (unsigned)atoi(home);
     kid.l = loop_new();
-    if (open_spool(kid.l, dir, &kid.sp, &why) != ST_OK) {
+    if (open_spool(kid.l, dir, kid.home, &kid.sp, &why) != ST_OK) {
         fprintf(stderr, "    (%s)\n", why.text);
         return 3;
     }
     spool_list(kid.sp, (struct msg_id){ "" }, SIZE_MAX, known, NULL);
+    if (kid.home)
+        spool_list_of(kid.sp, ONE + TWO - kid.home, (struct msg_id){ "" }, 25, move_row, NULL);
     for (int n = atoi(steps), i = 0; i < n; i++) {
         while (kid.under_way >= UNDER_WAY)
             loop_turn(kid.l, 1000);
-        child_step(n >= 1000 ? i > n / 2 : i % 400 > 250 || i > n / 3 * 2);
+        child_step(kid.home ? kid.n > 40 : n >= 1000 ? i > n / 2 : i % 400 > 250 || i > n / 3 * 2);
+        if (kid.home && i % 8 == 0)
+            child_moves();
         loop_turn(kid.l, 0);
     }
     while (kid.under_way)
         loop_turn(kid.l, 1000);
+    if (kid.home)
+        drain_other();
     give_compaction_time(atoi(steps) >= 500);
     spool_close(kid.sp);
     loop_turn(kid.l, 0);
@@ -255,6 +310,7 @@ static struct {
     char dir[64];
     struct map *map;
     unsigned kept, lives;
+    unsigned home;
     const char *life;       /* what happened in it, for messages */
 } book;
 
@@ -307,6 +363,8 @@ static void hold_row(void *ctx, const struct spool_row *r)
         fail_msg("%s was never given to the spool", r->id.s);
     if (a->ended)
         fail_msg("%s had ended and came back after %s", r->id.s, book.life);
+    if (a->seen)
+        fail_msg("%s is there twice after %s", r->id.s, book.life);
     a->seen = true;
     if (spool_load(sp, r->id, &arena, &m, &why) != ST_OK) {
         if (!a->kept)
@@ -318,7 +376,7 @@ static void hold_row(void *ctx, const struct spool_row *r)
     assert_true(str_same(m.header, STR("Subject: ledger\r\n")));
     version = (uint32_t)atoi(arena_z(&arena, m.state.blob));
     if (version < a->version || version > a->meant_version)
-        fail_msg("%s has state %u, answered was %u, asked for %u", r->id.s, version, a->version, a->meant_version);
+        fail_msg("%s has state %u, answered was %u, asked for %u, after %s", r->id.s, version, a->version, a->meant_version, book.life);
     body = malloc(a->size + 1);
     want = malloc(a->size + 1);
     fill(r->id, want, a->size);
@@ -346,11 +404,13 @@ static void hold_against(void)
     struct str key;
     void *p;
 
-    if (open_spool(l, book.dir, &sp, &why) != ST_OK)
+    if (open_spool(l, book.dir, book.home, &sp, &why) != ST_OK)
         fail_msg("cannot be opened again: %s", why.text);
     while (map_next(book.map, &at, &key, &p))
         ((struct account *)p)->seen = false;
-    spool_list(sp, (struct msg_id){ "" }, SIZE_MAX, hold_row, sp);
+    at = spool_list(sp, (struct msg_id){ "" }, SIZE_MAX, hold_row, sp);
+    if (at != spool_count(sp))
+        fail_msg("%zu messages lie in %d places after %s", at, (int)spool_count(sp), book.life);
     at = 0;
     while (map_next(book.map, &at, &key, &p)) {
         const struct account *a = p;
@@ -373,8 +433,10 @@ static void remove_index(void)
 {
     char path[128];
 
-    snprintf(path, sizeof path, "%s/shard-003/index.mdb", book.dir);
-    unlink(path);
+    for (unsigned n = ONE; n <= TWO; n += TWO - ONE) {
+        snprintf(path, sizeof path, "%s/shard-%03u/index.mdb", book.dir, n);
+        unlink(path);
+    }
 }
 
 /* One life of the child. kill_after: lines it has said, 0: it ends by itself.
@@ -393,6 +455,7 @@ static int live(int steps, const char *fault, const char *crash, int kill_after)
     snprintf(arg[0], 32, "%d", steps);
     snprintf(arg[1], 32, "%u", (getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 77) + book.lives++);
     snprintf(arg[2], 32, "%d", fds[1]);
+    snprintf(arg[3], 32, "%u", book.home);
     pid = fork();
     if (pid == 0) {
         if (fault)
@@ -400,7 +463,7 @@ static int live(int steps, const char *fault, const char *crash, int kill_after)
         if (crash)
             setenv("PERIGEE_CRASH", crash, 1);
         close(fds[0]);
-        execl(self, self, "child", book.dir, arg[0], arg[1], arg[2], (char *)NULL);
+        execl(self, self, "child", book.dir, arg[0], arg[1], arg[2], arg[3], (char *)NULL);
         _exit(5);
     }
     close(fds[1]);
@@ -428,6 +491,7 @@ static int begin(void **state)
         return -1;
     book.map = map_new();
     book.kept = 0;
+    book.home = 0;
     return 0;
 }
 
@@ -525,6 +589,61 @@ static void failing(void **state)
     }
 }
 
+/* Messages go to and fro between two shards: each life has the other as home.
+ * A shard is removed when it is empty, and made again by the next life. */
+static const char *const on_the_way[] = {
+    "spool.move.marked:1", "spool.move.linked:1", "spool.move.linked:2", "spool.move.copied:1", "spool.move.copied:12",
+    "spool.move.ended:1", "spool.move.ended:9", "spool.remove:1", "spool.removed:1", "spool.commit.written:30",
+    "spool.commit.flushed:31", "spool.commit.flushed:44", "spool.commit.indexed:39",
+};
+static const char *const move_faults[] = {
+    "flush:9", "flush:31", "flush:40", "flush:22+", "write:25", "write:44", "write:37+", "rename:1", "rename:2", "rename:3+",
+    "open:5", "open:9", "open:14", "unlink:1", "unlink:2+", "lmdb:60", "lmdb:90+", "read:30", "read:50+",
+};
+
+static void other_home(void)
+{
+    book.home = ONE + TWO - book.home;
+}
+
+static void moved_and_crashed(void **state)
+{
+    static const int after[] = { 300, 151, 777, 420, 53, 610 };
+
+    (void)state;
+    book.home = ONE;
+    for (int i = 0; i < 4; i++, other_home())
+        assert_int_equal(live(300, NULL, NULL, 0), 0);
+    for (size_t i = 0; i < sizeof on_the_way / sizeof *on_the_way; i++) {
+        int st = 0;
+
+        for (int tries = 1; st == 0 && tries <= 4; tries++, other_home())
+            st = live(300 * tries, NULL, on_the_way[i], 0);
+        if (st != 137)
+            fail_msg("never came to %s (exit %d)", on_the_way[i], st);
+        /* What a crash left in both is settled by whoever comes next. */
+        if (i % 3 == 0)
+            live(10, NULL, "spool.move.settled:1", 0);
+    }
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++, other_home())
+        live(100000, NULL, NULL, after[i]);
+}
+
+static void moved_and_failing(void **state)
+{
+    (void)state;
+    book.home = ONE;
+    assert_int_equal(live(300, NULL, NULL, 0), 0);
+    for (size_t i = 0; i < sizeof move_faults / sizeof *move_faults; i++) {
+        int st;
+
+        other_home();
+        st = live(250, move_faults[i], NULL, 0);
+        if (st != 0 && st != 3)
+            fail_msg("with %s it ended with %d", move_faults[i], st);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -533,9 +652,11 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(crashed, begin, end),
         cmocka_unit_test_setup_teardown(crashed_rebuilding, begin, end),
         cmocka_unit_test_setup_teardown(failing, begin, end),
+        cmocka_unit_test_setup_teardown(moved_and_crashed, begin, end),
+        cmocka_unit_test_setup_teardown(moved_and_failing, begin, end),
     };
 
-    if (argc == 6 && !strcmp(argv[1], "child"))
-        return child(argv[2], argv[3], argv[4], argv[5]);
+    if (argc == 7 && !strcmp(argv[1], "child"))
+        return child(argv[2], argv[3], argv[4], argv[5], argv[6]);
     return cmocka_run_group_tests_name("what was answered survives: left alone, killed, crashed at each named place, with failing storage", tests, NULL, NULL);
 }

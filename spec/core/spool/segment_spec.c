@@ -41,7 +41,7 @@ static int end(void **state)
 static void put_record(struct buf *out, uint64_t counter, struct str body, struct seg_head h, uint32_t group)
 {
     struct meta m = { .body_size = body.n, .pending = 1, .envelope = STR("e"), .header = STR("h"), .summary = STR("s") };
-    struct rec r = { .type = REC_MESSAGE, .gen = h.gen, .tag = h.tag, .time = 1, .counter = counter, .group = group, .body_len = (uint32_t)body.n };
+    struct rec r = { .type = REC_MESSAGE, .gen = h.gen, .tag = h.tag, .id = { 1, counter, 0 }, .group = group, .body_len = (uint32_t)body.n };
     struct buf meta = { 0 };
     char head[REC_HEAD];
     struct str rest = body;
@@ -116,7 +116,7 @@ static const char *found_in(uint64_t from, struct scan_found *f)
     scan_segment(w.s, from, &dir, f);
     s = buf_str(&dir);
     while (entry_get(&s, &e))
-        text[n++] = e.flags & SPOOL_DAMAGED ? 'x' : (char)('0' + e.counter);
+        text[n++] = e.flags & SPOOL_DAMAGED ? 'x' : (char)('0' + e.id.counter);
     text[n] = '\0';
     buf_free(&dir);
     return text;
@@ -254,7 +254,7 @@ static void reopen(enum status want, enum seg_use use)
 
 static void a_sealed_segment_gives_its_directory_back(void **state)
 {
-    struct entry e = { .type = REC_MESSAGE, .at = 4096, .len = 96, .time = 1, .counter = 1, .summary = STR("x") }, out;
+    struct entry e = { .type = REC_MESSAGE, .at = 4096, .len = 96, .id = { 1, 1, 0 }, .summary = STR("x") }, out;
     struct buf b = { 0 };
     struct str s;
 
@@ -293,7 +293,7 @@ static void another_version_is_refused(void **state)
 
     (void)state;
     seg_head_put(&w.s->head, page);
-    page[4] = 2;
+    page[4] = WIRE_VERSION + 1;
     page[12] ^= 1;
     assert_int_equal(pwrite(w.s->fd, page, sizeof page, 0), WIRE_PAGE);
     assert_int_equal(segment_open(w.dirfd, 1, false, &s, &read, &why), ST_NEVER);
