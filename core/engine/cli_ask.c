@@ -125,6 +125,8 @@ struct routed {
     struct cli *cli;
     struct str address;
     struct buf out;             /* what is printed */
+    struct buf walk;            /* what each router said, a line each */
+    struct str text;            /* why it failed or waits, in the verb's arena */
     bool done, failed, deferred;
 };
 
@@ -183,7 +185,25 @@ static void json_hosts(struct buf *out, const struct route_item *it)
     arena_free(&a);
 }
 
-static void json_item(struct buf *out, struct str asked, const struct route_item *it)
+static void json_walk(struct buf *out, struct str walk)
+{
+    struct str line;
+    bool first = true;
+
+    json_name(out, "why");
+    buf_byte(out, '[');
+    while (str_cut(&walk, '\n', &line)) {
+        if (str_trim(line).n == 0)
+            continue;
+        if (!first)
+            buf_byte(out, ',');
+        json_text(out, str_trim(line));
+        first = false;
+    }
+    buf_byte(out, ']');
+}
+
+static void json_item(struct buf *out, struct str asked, struct str walk, const struct route_item *it)
 {
     buf_byte(out, '{');
     json_member(out, "asked", asked);
@@ -193,6 +213,7 @@ static void json_item(struct buf *out, struct str asked, const struct route_item
     json_member(out, "transport", it->at.transport);
     json_member(out, "text", it->text);
     json_hosts(out, it);
+    json_walk(out, walk);
     buf_add(out, STR("}\n"));
 }
 
@@ -203,9 +224,11 @@ static void routed(void *ctx, struct route_item *items, size_t n)
     r->done = true;
     for (size_t i = 0; i < n; i++) {
         r->failed |= items[i].kind == ROUTE_FAIL || items[i].kind == ROUTE_UNROUTEABLE;
+        if (items[i].kind != ROUTE_TO && items[i].kind != ROUTE_DISCARD && r->text.n == 0)
+            r->text = arena_dup(&r->cli->arena, items[i].text);
         r->deferred |= items[i].kind == ROUTE_DEFER || items[i].kind == ROUTE_FREEZE;
         if (cli_has(r->cli, CO_JSON))
-            json_item(&r->out, r->address, &items[i]);
+            json_item(&r->out, r->address, buf_str(&r->walk), &items[i]);
         else
             print_item(&r->out, &items[i]);
     }
@@ -220,23 +243,23 @@ static bool route_done_yet(void *ctx)
 static void route_one(struct cli *c, struct world *w, const char *address, struct routed *r)
 {
     struct txn *t = world_txn(w);
-    struct buf walk = { 0 };
     struct eval *e;
 
     *r = (struct routed){ .cli = c, .address = str_of(address) };
     t->phase = PH_ROUTE;
-    e = policy_route_explain(world_policy(w), t, r->address, &walk, routed, r);
+    e = policy_route_explain(world_policy(w), t, r->address, &r->walk, routed, r);
     if (!world_until(w, route_done_yet, r, ANSWER_MS)) {
         policy_cancel(e);
         r->deferred = true;
+        r->text = STR("no answer in two minutes");
         buf_add(&r->out, STR("  no answer in two minutes\n"));
     }
     if (!cli_has(c, CO_JSON) && c->verb->run == cli_run_route) {
         cli_write(r->address);
         cli_write(STR("\n"));
-        cli_write(buf_str(&walk));
+        cli_write(buf_str(&r->walk));
     }
-    buf_free(&walk);
+    buf_free(&r->walk);
 }
 
 static struct str verify_line(struct cli *c, const struct routed *r)
@@ -249,9 +272,10 @@ static struct str verify_line(struct cli *c, const struct routed *r)
         buf_byte(&b, '{');
         json_member(&b, "address", r->address);
         json_member(&b, "result", r->failed ? STR("fail") : r->deferred ? STR("defer") : STR("ok"));
+        json_member(&b, "text", r->text);
         buf_add(&b, STR("}\n"));
     } else {
-        buf_addf(&b, "%.*s %s\n", STR_ARG(r->address), word);
+        buf_addf(&b, "%.*s %s%s%.*s\n", STR_ARG(r->address), word, r->text.n ? ": " : "", STR_ARG(r->text));
     }
     out = arena_dup(&c->arena, buf_str(&b));
     buf_free(&b);
