@@ -128,6 +128,61 @@ def places():
     holds(r.stderr, "no engine runs on the spool " + other)
 
 
+def listen_follows_reload():
+    """New sockets open before the switch, removed ones close; sessions on them go on."""
+    more, site = free_port(), os.path.join(e.rules, "00-site.lua")
+    text = open(site).read()
+    with e.smtp() as open_one:
+        open_one.ehlo()
+        e.rule("00-site.lua", text.replace(f'"127.0.0.1:{e.port}"', f'"127.0.0.1:{more}"'))
+        same(e.run("reload")[0], 0)
+        same((listening(more), until(lambda: not listening(e.port))), (True, True))
+        same(open_one.noop()[0], 250)
+        holds(e.run("status")[1], f"127.0.0.1:{more}")
+        taken = socket.create_server(("127.0.0.1", 0))
+        e.rule("00-site.lua", text.replace(f'"127.0.0.1:{e.port}"', f'"127.0.0.1:{more}", "127.0.0.1:{taken.getsockname()[1]}"'))
+        code, out, err = e.run("reload")
+        same(code, 1)
+        holds(out + err, str(taken.getsockname()[1]))
+        taken.close()
+        same(listening(more), True)
+        e.rule("00-site.lua", text)
+        same(e.run("reload")[0], 0)
+        same(listening(e.port), True)
+
+
+def refused_reload_is_told():
+    e.rule("70-typo.lua", "acl.rcpt {\n  accept { hsots = '127.0.0.1' },\n}\n")
+    before = json.loads(e.run("status", "--json")[1])
+    code, out, err = e.run("reload")
+    os.unlink(os.path.join(e.rules, "70-typo.lua"))
+    same((code, out), (1, '70-typo.lua:2: accept knows no word "hsots", did you mean "hosts"?\n'))
+    same(err, "perigee reload: the rules were not changed\n")
+    holds(e.log(), 'reload refused: 70-typo.lua:2: accept knows no word "hsots"')
+    after = json.loads(e.run("status", "--json")[1])
+    same((after["generation"], after["counters"]["reloads_failed"]), (before["generation"], before["counters"]["reloads_failed"] + 1))
+
+
+def drain():
+    """Whoever is idle gets 421, a message under way is still taken and kept."""
+    busy, idle = e.smtp(), e.smtp()
+    idle.ehlo()
+    busy.ehlo()
+    busy.mail("a@there.example")
+    busy.rcpt("drained@example.org")
+    busy.putcmd("data")
+    same(busy.getreply()[0], 354)
+    stopping = subprocess.Popen([PERIGEE, "stop", "--spool", e.spool, "--drain", "20"], stdin=subprocess.DEVNULL)
+    same(idle.getreply()[0], 421)
+    same(until(lambda: not listening(e.port)), True)
+    busy.send(b"Subject: under-way\r\n\r\ntext\r\n.\r\n")
+    same(busy.getreply()[0], 250)
+    same(stopping.wait(30), 0)
+    same(e.process.wait(10), 0)
+    e.start()
+    same(until(lambda: "under-way" in e.subjects()), True)
+
+
 def users():
     """Who the engine becomes: site.user, the owner of the spool, perigee; never root unless it is told to."""
     rules, spool = os.path.join(e.dir, "users"), os.path.join(e.dir, "users-spool")
@@ -215,6 +270,9 @@ case("check --json: problems and phases, one object a line", check_as_json)
 case("check looks for the files that lists name", check_files)
 case("status says in words where it serves, what is held and what has happened", status_in_words)
 case("places: the option, the environment, the rules; two that differ are an error, and so are rules that do not load", places)
+case("listen follows a reload: new sockets open, old ones close, one that is taken refuses it", listen_follows_reload)
+case("a refused reload is told to the caller and the log, with its place, and counted", refused_reload_is_told)
+case("stop drains: idle sessions get 421, a message under way is taken", drain)
 if os.getuid() == 0:
     case("users: site.user, the owner of the spool, perigee, or 78 and what to set; root only by --allow-root, which is logged", users)
 else:
