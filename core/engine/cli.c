@@ -104,7 +104,8 @@ const struct cli_verb cli_verbs[] = {
       cli_run_eval, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER | CO(PHASE), 1, 1, false },
     { "send", "[-t] [-f ADDR] [-i] [RCPT...]", "hand in a message from a local program, read from standard input",
       "Under the name sendmail it takes that program's options. -t: the recipients stand in the message; -f: the envelope\n"
-      "sender; -i: a line that is only a dot does not end the message. Status 0 only once the message is stored, 75 if no\n"
+      "sender; -i: a line that is only a dot does not end the message. -bp, -bs, -bi, -bv and -q do what mailq, smtp,\n"
+      "newaliases, verify and queue run do. Status 0 only once the message is stored, 75 if no\n"
       "engine runs or it cannot take the message now.",
       cli_run_send, CO(SPOOL), 0, -1, true },
     { "mailq", "", "queue list, under the name other systems have for it", "",
@@ -320,6 +321,17 @@ static int run_verb(struct cli *c, char **arg, int n)
         cli_help_verb(c->verb);
         return CLI_YES;
     }
+    status = check_args(c);
+    return status ? status : c->verb->run(c);
+}
+
+int cli_run_verb(struct cli *c, const char *name)
+{
+    int status;
+
+    for (size_t i = 0; i < cli_nverbs; i++)
+        if (strcmp(cli_verbs[i].name, name) == 0)
+            c->verb = &cli_verbs[i];
     status = check_args(c);
     return status ? status : c->verb->run(c);
 }

@@ -77,6 +77,9 @@ struct cli {
 /* Reads a whole command line and runs its verb; returns the exit status. */
 int cli_main(int argc, char **argv);
 
+/* Another verb with the arguments and options at hand. */
+int cli_run_verb(struct cli *c, const char *name);
+
 static inline bool cli_has(const struct cli *c, enum cli_opt o) { return c->opt[o] != NULL; }
 
 /* One line on standard error, "perigee verb: text"; returns status. */

@@ -15,13 +15,13 @@ struct sending {
     size_t nrcpts;
     bool from_headers;              /* -t */
     bool dot_ends;                  /* without -i a lone dot ends the input */
-    bool list;                      /* -bp: we are mailq */
+    const char *instead;            /* -bp, -bs, -bi, -bv, -q: this verb of ours is meant */
     const char *spool;
 };
 
 /* Options of the sendmail everybody calls. Those with an argument we ignore
  * must still be known, or their argument would become a recipient. */
-static const char with_value[] = "BCFLNORVXhpq";
+static const char with_value[] = "BCFLNORVXhp";
 
 static bool take_long(struct cli *c, struct sending *s, char **arg, int n, int *i)
 {
@@ -46,6 +46,21 @@ static const char *value_of(char **arg, int n, int *i)
     return *i + 1 < n ? arg[++*i] : NULL;
 }
 
+/* Other things sendmail is called for, and what we call them. */
+static const struct { const char *option, *verb; } modes[] = {
+    { "-bp", "mailq" }, { "-bs", "smtp" }, { "-bi", "newaliases" }, { "-bv", "verify" }, { "-I", "newaliases" },
+};
+
+static bool take_mode(struct sending *s, const char *o)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(o, modes[i].option) == 0)
+            s->instead = modes[i].verb;
+    if (o[1] == 'q')                /* -q, -q30m: our queue needs no runner of its own, but may be told to run now */
+        s->instead = "queue run";
+    return s->instead != NULL;
+}
+
 /* 0, or an exit status. */
 static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *i)
 {
@@ -55,8 +70,8 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
         s->from_headers = true;
     } else if (strcmp(o, "-i") == 0 || strcmp(o, "-oi") == 0) {
         s->dot_ends = false;
-    } else if (strcmp(o, "-bp") == 0) {
-        s->list = true;
+    } else if (take_mode(s, o)) {
+        return 0;
     } else if (o[1] == 'f' || o[1] == 'r') {
         v = value_of(arg, n, i);
         if (!v)
@@ -65,7 +80,7 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
     } else if (strcmp(o, "-bm") == 0 || strncmp(o, "-o", 2) == 0 || strchr("vnGU", o[1])) {
         return 0;       /* what we do anyway, or has no meaning here */
     } else if (strncmp(o, "-b", 2) == 0) {
-        return cli_fail(c, EX_USAGE, "%s: use perigee's own verbs", o);
+        return cli_fail(c, EX_USAGE, "%s is not done under this name; perigee --help lists the verbs", o);
     } else if (strchr(with_value, o[1])) {
         value_of(arg, n, i);
     } else {
@@ -138,6 +153,17 @@ static int submit(struct cli *c, struct sending *s, struct str text)
     return cli_fail(c, EX_UNAVAILABLE, "%s", why.text);
 }
 
+static int run_instead(struct cli *c, struct sending *s)
+{
+    c->narg = 0;
+    c->arg = arena_array(&c->arena, char *, s->nrcpts + 1);
+    for (size_t i = 0; i < s->nrcpts; i++)
+        c->arg[c->narg++] = arena_z(&c->arena, s->rcpts[i]);
+    if (s->spool)
+        c->opt[CO_SPOOL] = s->spool;
+    return cli_run_verb(c, s->instead);
+}
+
 int cli_run_send(struct cli *c)
 {
     struct sending *s = arena_new(&c->arena, struct sending);
@@ -152,11 +178,8 @@ int cli_run_send(struct cli *c)
     status = read_args(c, s);
     if (status)
         return status;
-    if (s->list) {
-        if (s->spool)
-            c->opt[CO_SPOOL] = s->spool;
-        return cli_run_queue_list(c);
-    }
+    if (s->instead)
+        return run_instead(c, s);
     if (s->nrcpts == 0 && !s->from_headers)
         return cli_fail(c, EX_USAGE, "wants recipients, or -t to read them from the message");
     if (!cli_read(&c->arena, STDIN_FILENO, SEND_MAX, &text))

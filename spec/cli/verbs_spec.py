@@ -189,6 +189,20 @@ def hermetic():
 case("status prints numbers, for people and for programs", status)
 case("send hands a message to the engine", send)
 case("under the name sendmail, -t reads the recipients", sendmail)
+def sendmail_modes():
+    link = os.path.join(e.dir, "sendmail")
+    run = lambda *a, input="": subprocess.run([link, *a], input=input, text=True, capture_output=True, timeout=60,
+                                              env=dict(os.environ, PERIGEE_SPOOL=e.spool, PERIGEE_RULES=e.rules))
+    same(run("-bp").returncode, 0)
+    same((run("-bi").returncode, run("-q30m").returncode), (0, 0))
+    holds(run("-bv", "x@example.org").stdout, "x@example.org verified")
+    r = run("-bs", input="EHLO here.example\r\nQUIT\r\n")
+    holds(r.stdout, "250")
+    holds(r.stdout, "221")
+    same((run("-bd").returncode, run("-t", input="Subject: nobody\n\nx\n").returncode, run().returncode), (64, 69, 64))
+
+
+case("sendmail's other modes: -bp, -bs, -bi, -bv, -q", sendmail_modes)
 case("smtp on standard input stores its message in the engine", smtp_pipe)
 case("a reload changes the answer to the next session", reload_changes)
 case("a broken rule set is refused with its place, and the old one stays", reload_refused)
