@@ -24,7 +24,7 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-enum { HOOKS = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
+enum { HOOKS = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, BIG = 1 << 20 };
 
 /* File scope because a signal handler has no argument: a thread has one CPU
  * clock and runs one slice at a time. */
@@ -123,15 +123,22 @@ static void set_limits(struct slice *s)
     p->soft = p->used + left / 2;
 }
 
-/* Half of what was left is gone: see what of it is garbage. */
+/* Half of what was left is gone: see what of it is garbage. Or one thing was
+ * big: only the place is noted, as the next may be beyond what is left, and that
+ * error of Lua's has none. */
 static void collect(lua_State *L, struct slice *s)
 {
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    if (grown(s) >= s->may_grow - s->may_grow / 16) {
-        s->memory = true;
-        return;
+    push_place(L);
+    snprintf(s->near, sizeof s->near, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    if (s->policy->soft == SIZE_MAX) {
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        if (grown(s) >= s->may_grow - s->may_grow / 16) {
+            s->memory = true;
+            return;
+        }
+        set_limits(s);
     }
-    set_limits(s);
     if (!s->over)
         lua_sethook(L, NULL, 0, 0);
     if (s->over)                /* the tick came between the two lines */
@@ -141,6 +148,7 @@ static void collect(lua_State *L, struct slice *s)
 static void stop_hook(lua_State *L, lua_Debug *ar)
 {
     struct slice *s = policy_of(L)->slice;
+    const char *place;
 
     (void)ar;
     if (!s)
@@ -153,7 +161,8 @@ static void stop_hook(lua_State *L, lua_Debug *ar)
      * place is no longer to be seen. */
     if (!s->said[0]) {
         push_place(L);
-        snprintf(s->said, sizeof s->said, "%s%s", lua_tostring(L, -1), budget_text(s));
+        place = lua_tostring(L, -1);
+        snprintf(s->said, sizeof s->said, "%s%s", place[0] || !s->memory ? place : s->near, budget_text(s));
     }
     lua_pushstring(L, s->said);
     lua_error(L);
@@ -189,8 +198,9 @@ void *budget_alloc(void *ctx, void *ptr, size_t osize, size_t nsize)
     if (!mem)
         return ptr;             /* shrinking cannot fail for Lua */
     p->used += nsize - osize;
-    if (p->used > p->soft && p->slice) {
-        p->soft = SIZE_MAX;
+    if (p->slice && (p->used > p->soft || (nsize > osize && nsize - osize >= BIG))) {
+        if (p->used > p->soft)
+            p->soft = SIZE_MAX;
         lua_sethook(p->L, stop_hook, HOOKS, 1);
     }
     return mem;

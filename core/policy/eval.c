@@ -194,7 +194,7 @@ static enum status failed(struct eval *e, int rc, const struct slice *s)
     if (s->said[0])
         why_set(&e->why, ST_NEVER, "%s", s->said);
     else if (rc == LUA_ERRMEM)
-        why_set(&e->why, ST_NEVER, "%s", s->memory ? budget_text(s) : "not enough memory");
+        why_set(&e->why, ST_NEVER, "%s%s", s->near, s->memory ? budget_text(s) : "not enough memory");   /* Lua names no place */
     else
         error_text(co, -1, &e->why);
     log_line(LOG_PANIC, "rule error in %s: %s", phase_name(e->phase), e->why.text);

@@ -50,6 +50,7 @@ struct slice {
     size_t may_grow;
     size_t outer_soft, outer_hard;
     char said[160];             /* the error that was raised first: with the place in the rules */
+    char near[80];              /* the place of the last big allocation */
 };
 
 struct transport_row { struct str driver; struct val *v; };     /* v NULL: ask each time */

@@ -226,7 +226,7 @@ bool state_call(struct policy *p, int nargs, int nresults, unsigned ticks, size_
     if (s.said[0])
         why_set(why, ST_NEVER, "%s", s.said);
     else if (rc == LUA_ERRMEM)
-        why_set(why, ST_NEVER, "%s", s.memory ? budget_text(&s) : "not enough memory");
+        why_set(why, ST_NEVER, "%s%s", s.near, s.memory ? budget_text(&s) : "not enough memory");   /* Lua names no place */
     lua_pop(p->L, 1);
     return false;
 }

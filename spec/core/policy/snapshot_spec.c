@@ -209,6 +209,7 @@ static const struct { const char *text, *file; int line; const char *says; } bro
     { "require 'nonesuch'", "10-a.lua", 1, "nonesuch" },
     { "require 'y'", "lib/y.lua", 2, "oops" },
     { "\nwhile true do local t = {} for i = 1, 1e9 do t[i] = i end end", "10-a.lua", 2, "memory" },
+    { "\nlocal s = 'x' while true do s = s .. s end", "10-a.lua", 2, "memory" },
 };
 
 static void a_problem_has_a_file_and_a_line(void **state)
