@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "engine/record.h"
 
-enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
+enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000, GIVE_WAY_MS = 2 };
 
 struct listener {
     struct engine *e;
@@ -19,6 +19,7 @@ struct listener {
     struct timer again;
     int64_t said_ms;            /* when a shortage was last logged; 0: never */
     struct listener *next;
+    bool insists;               /* gave way a moment ago */
 };
 
 /* ---- set-up: one option after the other, most of them known at once */
@@ -268,6 +269,21 @@ static void rest(struct listener *l, int error)
     timer_set(l->e->loop, &l->again, SHORT_MS);
 }
 
+/* The worker that wakes first would take everybody who comes at once, and with
+ * their mail all the work. One that is ahead of the others leaves who comes to
+ * them for a moment; then it insists, since they may be busy. */
+static bool give_way(struct listener *l)
+{
+    if (l->insists || !callers_ahead(l->e)) {
+        l->insists = false;
+        return false;
+    }
+    l->insists = true;
+    watch_set(l->watch, 0);
+    timer_set(l->e->loop, &l->again, GIVE_WAY_MS);
+    return true;
+}
+
 static void incoming(void *ctx, int what)
 {
     struct listener *l = ctx;
@@ -275,7 +291,7 @@ static void incoming(void *ctx, int what)
     int fd;
 
     (void)what;
-    for (int i = 0; i < AT_A_TIME && !listeners_share(l->e); i++) {
+    for (int i = 0; i < AT_A_TIME && !listeners_share(l->e) && !give_way(l); i++) {
         peer = local = (struct sock_addr){ 0 };
         fd = sock_accept(l->fd, &peer, &local);
         if (fd < 0) {

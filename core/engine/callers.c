@@ -126,6 +126,18 @@ bool callers_rate(struct session *s, struct str rate)
     return ok;
 }
 
+/* Ahead of an even share of the sessions there are, by more than an eighth and
+ * a few. */
+bool callers_ahead(const struct engine *e)
+{
+    int64_t live = shared_live(e->shared), all;
+
+    if (live <= 1)
+        return false;
+    all = shared_sum(e->shared, COUNT_connections_now);
+    return (int64_t)e->nsessions > (all + all / 8) / live + 2;
+}
+
 /* ---- this worker's share
  *
  * All workers wait in one socket, so the quickest could take everybody. A part

@@ -93,6 +93,7 @@ void sessions_abort(struct engine *e);
 void listeners_update(struct engine *e);                        /* accept or not */
 bool listeners_share(struct engine *e);                         /* the same, after a look at its share; true: over it */
 bool callers_over_share(const struct engine *e);
+bool callers_ahead(const struct engine *e);                     /* has more sessions than the other workers */
 void sessions_tick(struct engine *e);                           /* generations that are too old */
 void listeners_free(struct engine *e);
 

@@ -102,8 +102,24 @@ def share():
         same(greeting(e)[1][:4], b"220 ")
 
 
+def spread():
+    """Who comes at once is spread over the workers: the first awake does not take them all."""
+    with Engine(workers=2) as e:
+        calls = [socket.create_connection(("127.0.0.1", e.port), timeout=10) for _ in range(40)]
+        for c in calls:
+            c.settimeout(20 * SLOW)
+            same(c.recv(4), b"220 ")
+        counts = sessions(e)
+        same(sum(counts), 40)
+        if counts[0] < 12:
+            raise AssertionError(f"sessions by worker: {counts}")
+        for c in calls:
+            c.close()
+
+
 case("connections of one address are counted over all workers, and a dead worker's are forgotten", per_host)
 case("an address that comes too often is refused, with a line each", rate)
 case("nobody takes more than a share of smtp_accept_max while others have room", share)
 case("out of descriptors: who comes waits, the engine rests, and goes on when there are some", descriptors)
+case("connections that come at once are spread over the workers", spread)
 done()
