@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "spool/spool.h"
+#include "power.h"
 
 enum { UNDER_WAY = 12, LARGE = 200000, SEGMENT = 1 << 20, ONE = 3, TWO = 5 };
 
@@ -274,6 +275,8 @@ static int child(const char *dir, const char *steps, const char *seed, const cha
     kid.out = atoi(fd);
     kid.rnd = (uint32_t)atol(seed);
     kid.home = (unsigned)atoi(home);
+    if (getenv("POWER_CUT"))
+        power_begin(dir, getenv("POWER_CUT"));
     kid.l = loop_new();
     if (open_spool(kid.l, dir, kid.home, &kid.sp, &why) != ST_OK) {
         fprintf(stderr, "    (%s)\n", why.text);
@@ -311,6 +314,7 @@ static struct {
     struct map *map;
     unsigned kept, lives;
     unsigned home;
+    const char *power;      /* when it is cut */
     const char *life;       /* what happened in it, for messages */
 } book;
 
@@ -451,7 +455,7 @@ static int live(int steps, const char *fault, const char *crash, int kill_after)
 
     self[n = readlink("/proc/self/exe", self, sizeof self - 1)] = '\0';
     assert_int_equal(pipe(fds), 0);
-    book.life = fault ? fault : crash ? crash : "kill";
+    book.life = fault ? fault : crash ? crash : book.power ? book.power : "kill";
     snprintf(arg[0], 32, "%d", steps);
     snprintf(arg[1], 32, "%u", (getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 77) + book.lives++);
     snprintf(arg[2], 32, "%d", fds[1]);
@@ -462,6 +466,8 @@ static int live(int steps, const char *fault, const char *crash, int kill_after)
             setenv("PERIGEE_FAULT", fault, 1);
         if (crash)
             setenv("PERIGEE_CRASH", crash, 1);
+        if (book.power)
+            setenv("POWER_CUT", book.power, 1);
         close(fds[0]);
         execl(self, self, "child", book.dir, arg[0], arg[1], arg[2], arg[3], (char *)NULL);
         _exit(5);
@@ -475,6 +481,8 @@ static int live(int steps, const char *fault, const char *crash, int kill_after)
     close(fds[0]);
     waitpid(pid, &status, 0);
     status = WIFEXITED(status) ? WEXITSTATUS(status) : 137;
+    if (book.power)
+        remove_index();         /* of another boot, and nothing to rely on */
     hold_against();
     if (book.lives % 2) {
         remove_index();
@@ -492,6 +500,7 @@ static int begin(void **state)
     book.map = map_new();
     book.kept = 0;
     book.home = 0;
+    book.power = NULL;
     return 0;
 }
 
@@ -612,13 +621,13 @@ static void moved_and_crashed(void **state)
 
     (void)state;
     book.home = ONE;
-    for (int i = 0; i < 4; i++, other_home())
-        assert_int_equal(live(300, NULL, NULL, 0), 0);
+    for (int i = 0; i < 3; i++, other_home())
+        assert_int_equal(live(200, NULL, NULL, 0), 0);
     for (size_t i = 0; i < sizeof on_the_way / sizeof *on_the_way; i++) {
         int st = 0;
 
         for (int tries = 1; st == 0 && tries <= 4; tries++, other_home())
-            st = live(300 * tries, NULL, on_the_way[i], 0);
+            st = live(160 * tries, NULL, on_the_way[i], 0);
         if (st != 137)
             fail_msg("never came to %s (exit %d)", on_the_way[i], st);
         /* What a crash left in both is settled by whoever comes next. */
@@ -638,10 +647,31 @@ static void moved_and_failing(void **state)
         int st;
 
         other_home();
-        st = live(250, move_faults[i], NULL, 0);
+        st = live(130, move_faults[i], NULL, 0);
         if (st != 0 && st != 3)
             fail_msg("with %s it ended with %d", move_faults[i], st);
     }
+}
+
+/* The flush at which the power goes; what is lost follows from the number behind it. */
+static void power_cut(void **state)
+{
+    static const int flushes[] = { 3, 40, 17, 71, 9, 110, 55, 25, 140, 90, 33, 180 };
+    unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 5;
+
+    (void)state;
+    assert_int_equal(live(200, NULL, NULL, 0), 0);
+    for (size_t i = 0; i < sizeof flushes / sizeof *flushes; i++) {
+        char when[32];
+
+        snprintf(when, sizeof when, "%d:%u", flushes[i], seed + (unsigned)i * 7);
+        book.power = when;
+        book.home = i < 6 ? 0 : i % 2 ? TWO : ONE;
+        if (live(4000, NULL, NULL, 0) != 137)
+            fail_msg("never came to flush %s", when);
+    }
+    book.power = NULL;
+    assert_true(book.kept > 100);
 }
 
 int main(int argc, char **argv)
@@ -652,6 +682,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(crashed, begin, end),
         cmocka_unit_test_setup_teardown(crashed_rebuilding, begin, end),
         cmocka_unit_test_setup_teardown(failing, begin, end),
+        cmocka_unit_test_setup_teardown(power_cut, begin, end),
         cmocka_unit_test_setup_teardown(moved_and_crashed, begin, end),
         cmocka_unit_test_setup_teardown(moved_and_failing, begin, end),
     };
