@@ -117,7 +117,7 @@ static bool put_out(enum log_file f, struct str line)
 {
     struct file *to = &lg.file[f];
 
-    if (lg.c.stderr_too && f != LOG_JSON)
+    if (lg.c.stderr_too && f != LOG_JSON && f != LOG_REJECT)        /* the main log says it too */
         write_record(STDERR_FILENO, line);
     if (!to->path)
         return true;

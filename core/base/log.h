@@ -28,7 +28,7 @@ struct log_config {
     bool zone;              /* log_timezone */
     bool pid;               /* [pid] after the stamp */
     bool json;              /* also write the LOG_JSON lines */
-    bool stderr_too;        /* --foreground */
+    bool stderr_too;        /* --foreground: main and panic lines */
     bool write_rejectlog;
     uid_t as_uid; gid_t as_gid;     /* not 0: files are made and opened with this user's rights (a master that is root) */
 };

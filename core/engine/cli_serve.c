@@ -148,7 +148,7 @@ int cli_run_config(struct cli *c)
     if (!cli_load(c, &r) || !r.policy) {
         status = cli_fail(c, EX_CONFIG, "%s", r.why.text[0] ? r.why.text : "the rules do not load; see perigee check");
     } else if (c->narg == 1 && (one = policy_opt_find(str_of(c->arg[0]))) < 0) {
-        status = cli_fail(c, CLI_NO, "there is no option %s", c->arg[0]);
+        status = cli_fail(c, CLI_NO, "there is no main option \"%s\" (perigee config lists them, docs/ref/options.md has them all)", c->arg[0]);
     } else if (one >= 0) {
         print_option(c, r.policy, one);
     } else {

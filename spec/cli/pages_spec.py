@@ -106,7 +106,7 @@ def known(name):
     groups = {v.split()[0] for v in re.findall(r"^  (queue \w+)", verbs, re.M)}
     for line in commands(name):
         words = line.split()
-        if words[1].startswith("--") or words[1] == "VERB":
+        if words[1].startswith("--") or words[1] == "VERB" or words[1].endswith(":"):
             continue
         verb = words[1:3] if words[1] in groups else words[1:2]
         r = subprocess.run([PERIGEE, *verb, "--help"], capture_output=True, text=True, timeout=30)
