@@ -162,6 +162,7 @@ static void end(struct offline *o)
 {
     if (o->engine)
         engine_free(o->engine);
+    loop_turn(o->loop, 0);          /* what its threads handed to the loop last */
     loop_free(o->loop);
     log_close();
     if (o->lock >= 0)
