@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "engine/user.h"
 
 struct program {
     struct loop *loop;
@@ -183,13 +184,15 @@ static void report(void *ctx)
 
 /* Between fork and exec only calls that are safe there: the process has
  * threads, and one of them may hold any lock. */
-_Noreturn static void become(const struct program_want *w, int in, int out, int fail)
+_Noreturn static void become(const struct program_want *w, pid_t parent, int in, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, memory = { w->memory_max, w->memory_max };
     sigset_t none;
     int err;
 
     setpgid(0, 0);
+    if (!user_tie(parent))      /* the message will be tried again: not by two at once */
+        _exit(127);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
@@ -254,6 +257,7 @@ static void adopt(struct program *p, const struct program_want *w, int *in, int 
 static enum status start(struct program *p, const struct program_want *w)
 {
     int in[2], out[2], fail[2], err = 0;
+    pid_t parent = getpid();
     enum status st = ST_OK;
 
     if (!make_pipes(w, in, out, fail)) {
@@ -266,7 +270,7 @@ static enum status start(struct program *p, const struct program_want *w)
         goto out;
     }
     if (p->pid == 0)
-        become(w, in[0], w->talk ? in[0] : out[1], fail[1]);
+        become(w, parent, in[0], w->talk ? in[0] : out[1], fail[1]);
     setpgid(p->pid, p->pid);
     close(fail[1]);
     fail[1] = -1;
