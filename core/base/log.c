@@ -70,13 +70,29 @@ static void file_close(struct file *f)
     f->fd = -1;
 }
 
+static void make_directory(const char *path)
+{
+    char dir[4096];
+    char *slash;
+
+    if ((size_t)snprintf(dir, sizeof dir, "%s", path) < sizeof dir && (slash = strrchr(dir, '/')) && slash > dir) {
+        *slash = 0;
+        mkdir(dir, 0750);       /* if it fails, opening the file says why */
+    }
+}
+
 static bool file_open(struct file *f)
 {
+    const int how = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     struct stat st;
 
     if (!f->path)
         return false;
-    f->fd = FAULT(LOG) ? -1 : open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    f->fd = FAULT(LOG) ? -1 : open(f->path, how, 0640);
+    if (f->fd < 0 && errno == ENOENT) {
+        make_directory(f->path);
+        f->fd = open(f->path, how, 0640);
+    }
     if (f->fd < 0)
         return false;
     if (fstat(f->fd, &st) == 0) {
@@ -288,17 +304,6 @@ static void fork_child(void)
 }
 static void watch_forks(void) { pthread_atfork(fork_before, fork_parent, fork_child); }
 
-static void make_directory(const char *path)
-{
-    char dir[4096];
-    char *slash;
-
-    if ((size_t)snprintf(dir, sizeof dir, "%s", path) < sizeof dir && (slash = strrchr(dir, '/')) && slash > dir) {
-        *slash = 0;
-        mkdir(dir, 0750);       /* if it fails, opening the file says why */
-    }
-}
-
 static enum status open_files(const struct log_config *c, struct why *why)
 {
     for (int f = 0; f < LOG_FILES; f++) {
@@ -311,7 +316,6 @@ static enum status open_files(const struct log_config *c, struct why *why)
     }
     if (!c->path)
         return ST_OK;
-    make_directory(lg.file[LOG_MAIN].path);
     if (!file_open(&lg.file[LOG_MAIN]))
         return why_errno(why, ST_AGAIN, "open log %s", lg.file[LOG_MAIN].path);
     return ST_OK;

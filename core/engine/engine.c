@@ -244,10 +244,20 @@ static void give_back_memory(struct engine *e)
     }
 }
 
+static void count_dropped(struct engine *e)
+{
+    uint64_t now = log_dropped();
+
+    if (now > e->log_dropped)
+        engine_count(e, COUNT_log_dropped, (int64_t)(now - e->log_dropped));
+    e->log_dropped = now;       /* less than before: the log was opened anew */
+}
+
 static void tick(void *ctx)
 {
     struct engine *e = ctx;
 
+    count_dropped(e);
     sessions_tick(e);
     give_back_memory(e);
     links_tick(e);

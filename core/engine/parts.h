@@ -40,6 +40,7 @@ struct engine {
     uint64_t serial;                /* for file names and the like */
     bool started, draining;
     unsigned ticks;
+    uint64_t log_dropped;           /* lines already counted */
     bool crowded;               /* since memory was last given back */
 
     /* accept */

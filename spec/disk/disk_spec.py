@@ -111,6 +111,24 @@ def read_only():
         return True
 
 
+def no_log():
+    """A log that cannot be written never holds up mail; what is lost is counted, there and in the log."""
+    with Engine(workers=1) as e:
+        e.send("b@example.org", subject="one")
+        logs = os.path.join(e.spool, "log")
+        same(until(lambda: "Completed" in e.log()), True)
+        os.rename(logs, logs + ".old")
+        open(logs, "w").close()
+        e.send("b@example.org", subject="two")
+        same(until(lambda: "two" in e.subjects()), True)
+        same(until(lambda: json.loads(e.run("status", "--json")[1])["counters"]["log_dropped"] > 0, 5), True)
+        os.unlink(logs)
+        e.send("b@example.org", subject="three")
+        same(until(lambda: "log lines were dropped" in e.log()), True)
+        same(until(lambda: e.log().count("Completed") == 1), True)
+
+
+case("a log that cannot be written holds up nothing, and its lost lines are counted", no_log)
 case("a full disk: mail is put off with 4xx, nothing answered 250 is lost, and deliveries make room", full)
 case("writes that fail: what was answered 250 is there after a restart", failing_writes)
 case("a flush that fails once condemns its group and no more", failing_flushes)

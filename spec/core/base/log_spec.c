@@ -124,6 +124,23 @@ static void a_renamed_file_is_left_for_a_new_one(void **state)
     matches(slurp("mainlog"), "^[^b]*after\n$");
 }
 
+static void a_directory_that_is_gone_is_made_again(void **state)
+{
+    char sub[256], aside[256];
+    (void)state;
+
+    open_with((struct log_config){ 0 });
+    log_line(LOG_MAIN, "before");
+    while (slurp("mainlog").n == 0)
+        usleep(1000);
+    snprintf(sub, sizeof sub, "%s/sub", dir);
+    snprintf(aside, sizeof aside, "%s/aside", dir);
+    assert_int_equal(rename(sub, aside), 0);
+    log_line(LOG_MAIN, "after");
+    log_close();
+    matches(slurp("mainlog"), "^[^b]*after\n$");
+}
+
 static void each_kind_has_its_file_and_its_switch(void **state)
 {
     (void)state;
@@ -252,6 +269,7 @@ int main(void)
         CASE(log_t6_millisec_adds_three_digits),
         CASE(log_t8_control_characters_cannot_forge_a_line),
         CASE(a_renamed_file_is_left_for_a_new_one),
+        CASE(a_directory_that_is_gone_is_made_again),
         CASE(each_kind_has_its_file_and_its_switch),
         CASE(a_stalled_log_drops_lines_and_says_so),
         CASE(a_child_begins_with_a_closed_log),
