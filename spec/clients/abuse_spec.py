@@ -120,6 +120,38 @@ def spread():
 case("connections of one address are counted over all workers, and a dead worker's are forgotten", per_host)
 case("an address that comes too often is refused, with a line each", rate)
 case("nobody takes more than a share of smtp_accept_max while others have room", share)
+def anonymous(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return int(re.search(r"^Anonymous:\s+(\d+)", f.read(), re.M).group(1))
+
+
+def big():
+    """60 MiB are refused, 45 taken byte for byte; neither passes through the worker's memory."""
+    line = b"x" * 998 + b"\r\n"
+    with Engine(workers=1) as e:
+        worker = e.pids()[1]
+        e.send("b@example.org", subject="first")
+        before = anonymous(worker)
+        with e.smtp(timeout=120) as s:
+            s.ehlo()
+            same(s.mail("a@there.example", [f"SIZE={60 << 20}"])[0], 552)
+            same(s.mail("a@there.example")[0], 250)
+            same(s.rcpt("b@example.org")[0], 250)
+            code, text = s.data(b"Subject: big\r\n\r\n" + line * (60 << 10))
+            same((code, text[:5]), (552, b"5.3.4"))
+            grown = anonymous(worker) - before
+            s.mail("a@there.example")
+            s.rcpt("large@example.org")
+            same(s.data(b"Subject: large\r\n\r\n" + line * (45 << 10))[0], 250)
+        grown = max(grown, anonymous(worker) - before)
+        if grown > 4096 * SLOW:
+            raise AssertionError(f"the worker grew by {grown} KiB")
+        same(until(lambda: len(e.mails("large")) == 1, 60), True)
+        same(e.mails("large")[0].count("\n" + "x" * 998) - (45 << 10), 0)
+        same(len(re.findall("message too big: ", e.log())), 2)
+
+
+case("60 MiB are refused in two places, 45 are taken, and no worker grows by it", big)
 case("out of descriptors: who comes waits, the engine rests, and goes on when there are some", descriptors)
 case("connections that come at once are spread over the workers", spread)
 done()
