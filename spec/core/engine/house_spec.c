@@ -310,13 +310,13 @@ static void sighup_and_a_changed_directory_reload_too(void **state)
     (void)state;
     write_rules("hup", ", reload_on_change = true");
     kill(h.master, SIGHUP);
-    for (int i = 0; i < 300 && !strstr(banner(), "hup"); i++)
+    for (int i = 0; i < 2000 && !strstr(banner(), "hup"); i++)
         usleep(10000);
     assert_has(banner(), "hup");
     write_rules("changed", ", reload_on_change = true");
     usleep(200000);
     assert_has(banner(), "hup");                            /* not before a second of quiet */
-    for (int i = 0; i < 400 && !strstr(banner(), "changed"); i++)
+    for (int i = 0; i < 2000 && !strstr(banner(), "changed"); i++)
         usleep(10000);
     assert_has(banner(), "changed");
 }
