@@ -19,7 +19,7 @@ static void write_text(struct why *why, const char *fmt, va_list ap, int err)
     why->text[str_escape((struct str){ raw, used }, why->text, WHY_MAX - 1)] = 0;
 }
 
-enum status why_set(struct why *why, enum status st, const char *fmt, ...)
+enum status (why_set)(struct why *why, enum status st, const char *fmt, ...)
 {
     va_list ap;
 
@@ -31,7 +31,7 @@ enum status why_set(struct why *why, enum status st, const char *fmt, ...)
     return st;
 }
 
-enum status why_errno(struct why *why, enum status st, const char *fmt, ...)
+enum status (why_errno)(struct why *why, enum status st, const char *fmt, ...)
 {
     int err = errno;
     va_list ap;

@@ -365,6 +365,8 @@ void reload_watch(struct house *h)
         w->watch = watch_new(h->loop, w->fd, on_change, w);
         watch_set(w->watch, WATCH_READ);
         add_watches(w);
+        /* What changed after these rules were read and before the watch stood, nothing tells. */
+        timer_set(h->loop, &w->quiet, QUIET_MS);
         h->watching = w;
     } else if (w && (!h->facts.watch || h->stopping)) {
         watch_free(w->watch);

@@ -188,7 +188,7 @@ static unsigned held_by_all(const struct shared *s, const struct row *r)
 
 static struct row *place(struct table t, uint64_t name, unsigned i)
 {
-    return &t.row[(name + i) % t.n];
+    return t.row + (name + i) % t.n;
 }
 
 /* A taker that is about to change this row has the name in hand and looks
@@ -212,14 +212,37 @@ static struct row *row_find(struct table t, uint64_t name)
     return NULL;
 }
 
+/* Two processes that make a row at once may make two of one name; they stay so
+ * until one is idle and renamed. So what counts is the sum of all. */
+static unsigned held_of(const struct shared *s, struct table t, uint64_t name)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < PLACES; i++)
+        if (atomic_load(&place(t, name, i)->name) == name)
+            sum += held_by_all(s, place(t, name, i));
+    return sum;
+}
+
+/* Whoever waits on any of them. */
+static uint64_t waiting_of(struct table t, uint64_t name, bool take)
+{
+    uint64_t bits = 0;
+
+    for (unsigned i = 0; i < PLACES; i++)
+        if (atomic_load(&place(t, name, i)->name) == name)
+            bits |= take ? atomic_exchange(&place(t, name, i)->waiting, 0) : atomic_load(&place(t, name, i)->waiting);
+    return bits;
+}
+
 static struct row *row_make(const struct shared *s, struct table t, uint64_t name)
 {
     struct row *r = row_find(t, name);
 
     for (unsigned i = 0; i < PLACES && !r; i++) {
-        uint64_t free_name = 0;
+        uint64_t there = 0;
 
-        if (atomic_compare_exchange_strong(&place(t, name, i)->name, &free_name, name))
+        if (atomic_compare_exchange_strong(&place(t, name, i)->name, &there, name) || there == name)
             r = place(t, name, i);
     }
     for (unsigned i = 0; i < PLACES && !r; i++)
@@ -230,14 +253,14 @@ static struct row *row_make(const struct shared *s, struct table t, uint64_t nam
 
 /* One more of worker's, unless that is more than limit or the row has become
  * another's. */
-static bool row_add(const struct shared *s, struct row *r, uint64_t name, unsigned worker, unsigned limit)
+static bool row_add(const struct shared *s, struct table t, struct row *r, uint64_t name, unsigned worker, unsigned limit)
 {
     uint16_t mine = atomic_load(&r->held[worker]);
 
     if (mine == UINT16_MAX)
         return false;
     atomic_store(&r->held[worker], mine + 1);
-    if (atomic_load(&r->name) == name && held_by_all(s, r) <= limit)
+    if (atomic_load(&r->name) == name && held_of(s, t, name) <= limit)
         return true;
     atomic_store(&r->held[worker], mine);
     return false;
@@ -250,9 +273,12 @@ static struct row *row_drop(struct table t, uint64_t name, unsigned worker)
 
     /* A renamer may hold the name for a moment. */
     for (int try = 0; try < 100 && !r; try++)
-        r = row_find(t, name);
-    if (!r || (mine = atomic_load(&r->held[worker])) == 0)
+        for (unsigned i = 0; i < PLACES && !r; i++)
+            if (atomic_load(&place(t, name, i)->name) == name && atomic_load(&place(t, name, i)->held[worker]) > 0)
+                r = place(t, name, i);
+    if (!r)
         return NULL;
+    mine = atomic_load(&r->held[worker]);
     atomic_store(&r->held[worker], mine - 1);
     return r;
 }
@@ -267,7 +293,7 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
 
         if (!r)
             return true;
-        if (row_add(s, r, name, worker, limit)) {
+        if (row_add(s, destinations(s), r, name, worker, limit)) {
             atomic_fetch_and(&r->waiting, ~bit);
             return true;
         }
@@ -276,7 +302,7 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
         /* The bit first, then a second look: whoever gives back in between
          * either sees the bit or has left us the slot. */
         atomic_fetch_or(&r->waiting, bit);
-        if (held_by_all(s, r) >= limit)
+        if (held_of(s, destinations(s), name) >= limit)
             return false;
     }
     return false;
@@ -284,16 +310,14 @@ bool slot_take(struct shared *s, unsigned worker, struct str destination, unsign
 
 uint64_t slot_give(struct shared *s, unsigned worker, struct str destination)
 {
-    struct row *r = row_drop(destinations(s), name_of(s, destination), worker);
+    uint64_t name = name_of(s, destination);
 
-    return r ? atomic_exchange(&r->waiting, 0) : 0;
+    return row_drop(destinations(s), name, worker) ? waiting_of(destinations(s), name, true) : 0;
 }
 
 bool slot_wanted(const struct shared *s, struct str destination)
 {
-    const struct row *r = row_find(destinations(s), name_of(s, destination));
-
-    return r && atomic_load(&r->waiting) != 0;
+    return waiting_of(destinations(s), name_of(s, destination), false) != 0;
 }
 
 enum caller_room caller_take(struct shared *s, unsigned worker, struct str who, unsigned limit)
@@ -308,9 +332,9 @@ enum caller_room caller_take(struct shared *s, unsigned worker, struct str who, 
 
         if (!r)
             return CALLER_UNKNOWN;
-        if (row_add(s, r, name, worker, limit))
+        if (row_add(s, callers(s), r, name, worker, limit))
             return CALLER_IN;
-        if (atomic_load(&r->name) == name && held_by_all(s, r) >= limit)
+        if (atomic_load(&r->name) == name && held_of(s, callers(s), name) >= limit)
             return CALLER_OUT;
     }
     return CALLER_OUT;

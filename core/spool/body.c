@@ -1,5 +1,6 @@
 #include "spool/body.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -142,6 +143,7 @@ static void do_job(struct bodies *b, struct body_job *j)
     struct why why;
     enum status st = g ? g->st : ST_OK;
 
+    assert(g || j->kind == JOB_MOVE);
     switch (j->kind) {
     case JOB_WRITE:
         if (st == ST_OK)

@@ -19,6 +19,7 @@
  * (account.c); so nothing is moved into a shard that gave something away
  * until it was taken anew and has begun another segment.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -121,8 +122,10 @@ static void drop(struct move *m)
 {
     struct move **at = &m->sp->moves;
 
-    while (*at != m)
+    while (*at != m) {
+        assert(*at);
         at = &(*at)->next;
+    }
     *at = m->next;
     free(m);
 }

@@ -331,7 +331,7 @@ enum status shard_open(const char *spool, unsigned n, bool settling, uint64_t se
                        void (*alert)(void *ctx, const char *fmt, ...), void *alert_ctx, struct shard **out, struct why *why)
 {
     struct shard *sh = shard_new(spool, n, lock);
-    uint64_t kept;
+    uint64_t kept = 0;
     enum status st;
 
     *out = NULL;
