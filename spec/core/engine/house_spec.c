@@ -318,6 +318,8 @@ static void sighup_and_a_changed_directory_reload_too(void **state)
     assert_has(banner(), "hup");                            /* not before a second of quiet */
     for (int i = 0; i < 2000 && !strstr(banner(), "changed"); i++)
         usleep(10000);
+    if (!strstr(banner(), "changed"))
+        show_log();
     assert_has(banner(), "changed");
 }
 
