@@ -272,6 +272,7 @@ static void *writer(void *unused)
         own_up(line);
         linger();
     }
+    lg.running = false;         /* no way back for this thread */
     pthread_mutex_unlock(&lg.lock);
     return NULL;
 }
@@ -333,14 +334,53 @@ static int start_writer(void)
     return err;
 }
 
+bool log_config_same(const struct log_config *a, const struct log_config *b)
+{
+    return a->millisec == b->millisec && a->zone == b->zone && a->pid == b->pid && a->json == b->json
+        && a->stderr_too == b->stderr_too && a->write_rejectlog == b->write_rejectlog;
+}
+
+/* False: it hangs in a write still. */
+static bool stop_writer(void)
+{
+    struct timespec until;
+
+    pthread_mutex_lock(&lg.lock);
+    lg.stop = true;
+    pthread_cond_signal(&lg.more);
+    pthread_mutex_unlock(&lg.lock);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    return pthread_timedjoin_np(lg.writer, NULL, &until) == 0;
+}
+
+/* The old log ends. If its writer hangs, it stays as it is: two writers cannot
+ * share what there is one of. */
+static bool make_way(void)
+{
+    bool goes_on;
+
+    if (!stop_writer()) {
+        pthread_mutex_lock(&lg.lock);
+        goes_on = lg.running;
+        lg.stop = !goes_on;
+        pthread_mutex_unlock(&lg.lock);
+        if (goes_on)
+            return false;
+        pthread_join(lg.writer, NULL);      /* it came back a moment ago, and ends */
+    }
+    let_go();
+    return true;
+}
+
 enum status log_open(const struct log_config *c, struct why *why)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     enum status st;
 
     pthread_once(&once, watch_forks);
-    if (lg.open)
-        log_close();
+    if (lg.open && !make_way())
+        return why_set(why, ST_AGAIN, "the log stays as it was: its disk does not answer");
     act_as(c->as_uid, c->as_gid);
     st = open_files(c, why);
     if (c->as_uid) {
@@ -376,17 +416,9 @@ fail:
  * process ends and must not wait for the disk. */
 void log_close(void)
 {
-    struct timespec until;
-
     if (!lg.open)
         return;
-    pthread_mutex_lock(&lg.lock);
-    lg.stop = true;
-    pthread_cond_signal(&lg.more);
-    pthread_mutex_unlock(&lg.lock);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CLOSE_WAIT_S;
-    if (pthread_timedjoin_np(lg.writer, NULL, &until) == 0)
+    if (stop_writer())
         let_go();
     lg.open = false;
 }

@@ -33,7 +33,12 @@ struct log_config {
     uid_t as_uid; gid_t as_gid;     /* not 0: files are made and opened with this user's rights (a master that is root) */
 };
 
-enum status log_open(const struct log_config *c, struct why *why);  /* starts the writer */
+/* Whether files and stamps are alike; the path is not compared. */
+bool log_config_same(const struct log_config *a, const struct log_config *b);
+
+/* Starts the writer. What was open is written out and closed; if its disk does
+ * not answer it stays as it was (ST_AGAIN). */
+enum status log_open(const struct log_config *c, struct why *why);
 void log_close(void);                                               /* writes what is waiting */
 void log_reopen(void);
 /* The form of the stamp alone, for a log without files (sink, standard error). */

@@ -79,6 +79,7 @@ static _Noreturn void child(const struct checker_want *w, int out, pid_t parent)
 #endif
         checker_run(&s, w->spool, &f);
     } else {
+        f.unsure = true;
         f.problems = str_of(why.text);
     }
     facts_write(&f, &answer);
@@ -108,6 +109,7 @@ static void finish(struct checker *c)
         ;
     if (!facts_read(&f, buf_str(&c->answer))) {
         facts_free(&f);
+        f.unsure = true;
         f.problems = c->late ? STR("checking the rules took too long")
             : arena_printf(&f.arena, "the checker ended by %s %d and said nothing",
                            WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

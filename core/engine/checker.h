@@ -21,7 +21,7 @@ struct checker_want {
 };
 
 /* f is the callback's to keep (facts_free). A checker that died or hung gives
- * facts that are not good and say so. */
+ * facts that are unsure and say so. */
 typedef void checker_done(void *ctx, struct facts *f);
 /* NULL with why if no process could be had. done comes from the loop. */
 struct checker *checker_start(struct loop *l, const struct checker_want *w, checker_done *done, void *ctx, struct why *why);

@@ -130,6 +130,7 @@ void facts_write(const struct facts *f, struct buf *out)
 {
     buf_byte(out, '{');
     json_member_bool(out, "good", f->good);
+    json_member_bool(out, "unsure", f->unsure);
     json_member(out, "problems", str_head(f->problems, 64 * 1024));
     put_list(out, "listen", &f->listen);
     put_list(out, "roots", &f->roots);
@@ -165,6 +166,7 @@ bool facts_read(struct facts *f, struct str json)
     struct arena *a = &f->arena;
 
     f->good = json_get_bool(json, "good");
+    f->unsure = json_get_bool(json, "unsure");
     f->millisec = json_get_bool(json, "millisec");
     f->zone = json_get_bool(json, "zone");
     f->pid = json_get_bool(json, "pid");

@@ -19,6 +19,7 @@ struct str_list { struct str *v; size_t n; };
 struct facts {
     struct arena arena;
     bool good;                      /* it loads */
+    bool unsure;                    /* not good, but nobody found out: another try may tell */
     struct str problems;            /* "file:line: text" lines, warnings too */
     struct str_list listen;
     int64_t workers;                /* 0: one a core */

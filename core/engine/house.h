@@ -2,8 +2,8 @@
  * house - the master's own insides, shared by its files
  *
  * master.c starts and ends, begin.c is what comes first; staff.c keeps workers alive; shards.c says who has
- * which shard; ports.c listens; reload.c changes the rules; control.c answers
- * operators. Nobody else includes this.
+ * which shard; ports.c listens; reload.c changes the rules; rules_watch.c sees that
+ * they changed; control.c answers operators. Nobody else includes this.
  */
 #ifndef ENGINE_HOUSE_H
 #define ENGINE_HOUSE_H
@@ -44,6 +44,8 @@ struct house {
     struct loop *loop;
     struct shared *shared;
     char rules[4096], spool[4096], log_path[4096];
+    char log_now[4096];         /* the log that is open, and how; its path NULL: none */
+    struct log_config log;
     struct user user;
     int lock;
     /* what is served */
@@ -113,10 +115,15 @@ enum status ports_unix(struct house *h, const char *name, mode_t mode, int *fd, 
 /* done: ok, text (problem lines or ""), restart (names of options that wait for one). May be NULL. */
 typedef void reload_done(void *ctx, bool ok, struct str text, const struct str_list *restart);
 void reload_start(struct house *h, const char *why, reload_done *done, void *ctx);
-bool reload_built(struct staff *s, bool ok, struct str problems);   /* false: it was not for a reload */
+bool reload_built(struct staff *s, enum status st, struct str problems);    /* false: it was not for a reload */
+void reload_serving(struct staff *s, uint32_t generation);
 void reload_lost(struct staff *s);              /* a worker died */
-void reload_watch(struct house *h);             /* reload_on_change, as the facts say */
 void reload_cancel(struct house *h);
+
+/* ---- rules_watch.c */
+void rules_watch_set(struct house *h);          /* reload_on_change, as the facts say */
+void rules_watch_again(struct house *h);        /* what these rules are could not be found out */
+void rules_watch_known(struct house *h);        /* they are good, or bad */
 
 /* ---- control.c */
 enum status control_open(struct house *h, struct why *why);

@@ -27,7 +27,7 @@ enum { IPC_TEXT_MAX = 96 * 1024 };
     X(REQUEST,  false, false, IPC_TEXT_MAX) /* n: token; text: a control request */ \
     X(DRAIN,    false, false, 0)            /* n: milliseconds */ \
     X(READY,    true,  false, 0)            /* room for the first generation */ \
-    X(BUILT,    true,  false, IPC_TEXT_MAX) /* a: generation; b: 1 or 0; text: problems */ \
+    X(BUILT,    true,  false, IPC_TEXT_MAX) /* a: generation; b: an enum status; text: problems */ \
     X(SERVING,  true,  false, 0)            /* a: generation, after SWITCH */ \
     X(EMPTY,    true,  false, 0)            /* a: shard removed */ \
     X(ANSWER,   true,  false, IPC_TEXT_MAX) /* n: token; a: status; text: object */ \

@@ -32,8 +32,19 @@ void master_open_log(struct house *h)
         c.as_uid = h->user.uid;
         c.as_gid = h->user.gid;
     }
-    if (log_open(&c, &why) != ST_OK)
-        fprintf(stderr, "perigee: %s; logging to standard error\n", why.text);
+    /* A new writer is a new thread, and what is logged meanwhile waits: not for nothing. */
+    if (h->log.path && strcmp(h->log_now, h->log_path) == 0 && log_config_same(&c, &h->log)) {
+        log_reopen();
+        return;
+    }
+    h->log.path = NULL;
+    if (log_open(&c, &why) != ST_OK) {
+        fprintf(stderr, "perigee: %s\n", why.text);
+        return;
+    }
+    snprintf(h->log_now, sizeof h->log_now, "%s", h->log_path);
+    h->log = c;
+    h->log.path = h->log_now;
 }
 
 /* Ten thousand sessions need as many descriptors; workers inherit the limit. */
@@ -163,7 +174,7 @@ void master_stop(struct house *h, int64_t drain_ms)
         notify_say("STOPPING=1");
         h->stopping = true;
         reload_cancel(h);
-        reload_watch(h);
+        rules_watch_set(h);
         staff_end(h, drain_ms);
         ports_close(h);
     } else {
@@ -263,7 +274,7 @@ static void serve(struct house *h)
     if (notify_watchdog_ms() > 0)
         timer_set(h->loop, &h->watchdog, notify_watchdog_ms());
     ports_commit(h, true);
-    reload_watch(h);
+    rules_watch_set(h);
     master_local(h);
     for (unsigned i = 0; i < h->workers; i++)
         staff_start(&h->staff[i]);

@@ -6,10 +6,8 @@
  * all are told to switch. Whatever goes wrong before that leaves everything as
  * it was. A worker that is starting meanwhile is no part of it and catches up.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -17,7 +15,7 @@
 #include "engine/house.h"
 #include "engine/notify.h"
 
-enum { BUILD_MS = 120000, QUIET_MS = 1000, WAITERS_MAX = 64 };
+enum { BUILD_MS = 120000, SWITCH_MS = 30000, WAITERS_MAX = 64 };
 
 struct waiter { reload_done *done; void *ctx; };
 
@@ -31,19 +29,12 @@ struct reload {
     struct checker *checker;
     struct facts facts;
     uint64_t waiting;               /* workers that have not answered */
+    bool committed;                 /* they were told to switch */
     struct timer limit;
     struct waiter waiter[WAITERS_MAX];
     size_t nwaiters;
     struct waiter next[WAITERS_MAX];    /* came too late for this snapshot: for the next */
     size_t nnext;
-};
-
-/* One watch a process: what it watches and the quiet it waits for. */
-struct rules_watch {
-    struct house *h;
-    int fd;
-    struct watch *watch;
-    struct timer quiet;
 };
 
 static void start(struct house *h, const char *why, const struct waiter *w, size_t n);
@@ -91,6 +82,8 @@ static void finish(struct reload *r, bool ok, struct str problems)
     for (size_t i = 0; i < restart.n; i++)
         log_line(LOG_MAIN, "%.*s has changed and needs a restart", STR_ARG(restart.v[i]));
     shared_count(h->shared, WORKERS_MAX, ok ? COUNT_reloads : COUNT_reloads_failed, 1);
+    if (ok)
+        log_line(LOG_MAIN, "rules reloaded (%s): generation %u, %zu files", r->why, r->generation, r->files);
     if (h->ready && !h->stopping)       /* READY is never said before all serve */
         notify_say("READY=1");
 
@@ -109,7 +102,9 @@ static void finish(struct reload *r, bool ok, struct str problems)
     arena_free(&a);
 }
 
-static void refuse(struct reload *r, struct str text)
+/* st: ST_NEVER, these bytes are bad; ST_AGAIN, nobody knows: the watch over the
+ * rules asks again. */
+static void refuse(struct reload *r, enum status st, struct str text)
 {
     struct house *h = r->h;
 
@@ -122,13 +117,26 @@ static void refuse(struct reload *r, struct str text)
         }
     }
     ports_undo(h);
-    memcpy(h->refused_hash, r->hash, sizeof r->hash);
     log_lines("reload refused: ", text.n > 0 ? text : STR("no reason given"));
+    if (st == ST_NEVER) {
+        memcpy(h->refused_hash, r->hash, sizeof r->hash);
+        rules_watch_known(h);
+    } else {
+        rules_watch_again(h);
+    }
     finish(r, false, text);
 }
 
-/* The one moment: from here on every new session, in every worker and in those
- * still to come, begins on the new rules. */
+/* Whoever asked is told only when the last worker has switched: a session that
+ * begins after the answer begins on the new rules. */
+static void switched(struct reload *r)
+{
+    if (r->waiting == 0)
+        finish(r, true, r->h->facts.problems);
+}
+
+/* The one moment: each worker's new sessions, and those of workers still to
+ * come, begin on the new rules. */
 static void commit(struct reload *r)
 {
     struct house *h = r->h;
@@ -146,7 +154,8 @@ static void commit(struct reload *r)
 
         if (s->building == r->generation && s->state == STAFF_UP) {
             s->building = 0;
-            staff_send(s, (struct ipc){ .type = IPC_SWITCH, .a = r->generation });
+            if (staff_send(s, (struct ipc){ .type = IPC_SWITCH, .a = r->generation }))
+                r->waiting |= UINT64_C(1) << i;
         }
     }
     ports_commit(h, false);
@@ -155,16 +164,26 @@ static void commit(struct reload *r)
     facts_free(&old);
     close(old_snapshot);
     master_open_log(h);
-    reload_watch(h);
-    log_line(LOG_MAIN, "rules reloaded (%s): generation %u, %zu files", r->why, h->generation, r->files);
-    finish(r, true, h->facts.problems);
+    rules_watch_set(h);
+    rules_watch_known(h);
+    r->committed = true;
+    timer_set(h->loop, &r->limit, SWITCH_MS);
+    switched(r);
 }
 
 /* ---- its steps */
 
 static void on_limit(void *ctx)
 {
-    refuse(ctx, STR("a worker takes too long to load the rules"));
+    struct reload *r = ctx;
+
+    if (!r->committed) {
+        refuse(r, ST_AGAIN, STR("a worker takes too long to load the rules"));
+        return;
+    }
+    log_line(LOG_MAIN, "a worker takes too long to begin with the rules of generation %u", r->generation);
+    r->waiting = 0;
+    switched(r);
 }
 
 static unsigned ask_workers(struct reload *r, unsigned most)
@@ -189,16 +208,18 @@ static void on_checked(void *ctx, struct facts *f)
 {
     struct reload *r = ctx;
     struct house *h = r->h;
+    enum status st;
     struct why why;
 
     r->checker = NULL;
     r->facts = *f;
     if (!f->good) {
-        refuse(r, f->problems);
+        refuse(r, f->unsure ? ST_AGAIN : ST_NEVER, f->problems);
         return;
     }
-    if (ports_open(h, &f->listen, &why) != ST_OK) {
-        refuse(r, str_of(why.text));
+    st = ports_open(h, &f->listen, &why);
+    if (st != ST_OK) {
+        refuse(r, st, str_of(why.text));
         return;
     }
     timer_set(h->loop, &r->limit, BUILD_MS);
@@ -206,29 +227,44 @@ static void on_checked(void *ctx, struct facts *f)
         commit(r);
 }
 
-bool reload_built(struct staff *s, bool ok, struct str problems)
+bool reload_built(struct staff *s, enum status st, struct str problems)
 {
     struct reload *r = s->house->reload;
 
-    if (!r || s->building != r->generation)
+    if (!r || r->committed || s->building != r->generation)
         return false;
     r->waiting &= ~(UINT64_C(1) << s->number);
     /* One worker goes first: rules that kill it have killed one, not all. */
-    if (!ok)
-        refuse(r, problems);
+    if (st != ST_OK)
+        refuse(r, st, problems);
     else if (r->waiting == 0 && ask_workers(r, UINT32_MAX) == 0)
         commit(r);
     return true;
 }
 
-/* It may have died of these very rules. */
+void reload_serving(struct staff *s, uint32_t generation)
+{
+    struct reload *r = s->house->reload;
+
+    if (!r || !r->committed || generation != r->generation || !(r->waiting >> s->number & 1))
+        return;
+    r->waiting &= ~(UINT64_C(1) << s->number);
+    switched(r);
+}
+
+/* It may have died of these very rules; or been killed by somebody. One that
+ * dies after the switch comes back with the new rules. */
 void reload_lost(struct staff *s)
 {
     struct reload *r = s->house->reload;
 
     s->building = 0;
-    if (r && r->waiting >> s->number & 1)
-        refuse(r, STR("a worker died while it loaded the rules"));
+    if (!r || !(r->waiting >> s->number & 1))
+        return;
+    if (r->committed)
+        reload_serving(s, r->generation);
+    else
+        refuse(r, ST_AGAIN, STR("a worker died while it loaded the rules"));
 }
 
 static enum status read_rules(struct reload *r, struct why *why)
@@ -251,6 +287,7 @@ static void start(struct house *h, const char *reason, const struct waiter *w, s
 {
     struct reload *r = calloc(1, sizeof *r);
     struct checker_want want = { .rules = h->rules, .spool = h->spool, .user = h->user };
+    enum status st;
     struct why why;
 
     if (!r)
@@ -265,12 +302,14 @@ static void start(struct house *h, const char *reason, const struct waiter *w, s
     h->reload = r;
     if (h->ready)
         notify_reloading();
-    if (read_rules(r, &why) == ST_OK) {
+    st = read_rules(r, &why);
+    if (st == ST_OK) {
         want.snapshot = r->snapshot;
         r->checker = checker_start(h->loop, &want, on_checked, r, &why);
+        st = ST_AGAIN;
     }
     if (!r->checker)
-        refuse(r, str_of(why.text));
+        refuse(r, st, str_of(why.text));
 }
 
 static void nobody(void *ctx, bool ok, struct str text, const struct str_list *restart)
@@ -300,79 +339,10 @@ void reload_cancel(struct house *h)
     for (size_t i = 0; i < r->nnext; i++)
         r->next[i].done(r->next[i].ctx, false, STR("the engine is stopping"), &(struct str_list){ 0 });
     r->nnext = 0;
-    refuse(r, STR("the engine is stopping"));
-}
-
-/* ---- reload_on_change: a second without change, then a look at the bytes */
-
-static void on_quiet(void *ctx)
-{
-    struct rules_watch *w = ctx;
-    struct snapshot s = { 0 };
-    struct why why;
-
-    if (w->h->reload) {
-        timer_set(w->h->loop, &w->quiet, QUIET_MS);
-        return;
-    }
-    if (snapshot_read(w->h->rules, &s, &why) != ST_OK) {
-        log_line(LOG_MAIN, "rules changed, but: %s", why.text);
-        return;
-    }
-    if (memcmp(s.hash, w->h->hash, sizeof s.hash) != 0 && memcmp(s.hash, w->h->refused_hash, sizeof s.hash) != 0)
-        reload_start(w->h, "rules changed", NULL, NULL);
-    snapshot_free(&s);
-}
-
-static void add_watches(struct rules_watch *w)
-{
-    const uint32_t what = IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_CREATE | IN_MOVE_SELF | IN_DELETE_SELF;
-    char lib[4200];
-
-    snprintf(lib, sizeof lib, "%s/lib", w->h->rules);
-    inotify_add_watch(w->fd, w->h->rules, what);
-    inotify_add_watch(w->fd, lib, what);        /* it need not exist */
-}
-
-static void on_change(void *ctx, int what)
-{
-    struct rules_watch *w = ctx;
-    char events[4096];
-    (void)what;
-
-    while (read(w->fd, events, sizeof events) > 0)
-        ;
-    add_watches(w);             /* a directory that was moved in anew has another inode */
-    timer_set(w->h->loop, &w->quiet, QUIET_MS);
-}
-
-void reload_watch(struct house *h)
-{
-    struct rules_watch *w = h->watching;
-
-    if (h->facts.watch && !h->stopping && !w) {
-        w = calloc(1, sizeof *w);
-        if (!w)
-            die("out of memory: the watch over the rules");
-        w->h = h;
-        w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        w->quiet = (struct timer){ .fn = on_quiet, .ctx = w };
-        if (w->fd < 0) {
-            log_line(LOG_MAIN, "cannot watch the rules: %s", strerror(errno));
-            free(w);
-            return;
-        }
-        w->watch = watch_new(h->loop, w->fd, on_change, w);
-        watch_set(w->watch, WATCH_READ);
-        add_watches(w);
-        /* What changed after these rules were read and before the watch stood, nothing tells. */
-        timer_set(h->loop, &w->quiet, QUIET_MS);
-        h->watching = w;
-    } else if (w && (!h->facts.watch || h->stopping)) {
-        watch_free(w->watch);
-        timer_clear(h->loop, &w->quiet);
-        close(w->fd);
-        free(w);
-        h->watching = NULL;
+    if (r->committed) {
+        r->waiting = 0;
+        switched(r);
+    } else {
+        refuse(r, ST_AGAIN, STR("the engine is stopping"));
     }
 }

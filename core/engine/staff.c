@@ -221,16 +221,16 @@ void staff_catch_up(struct staff *s)
         build(s);
 }
 
-static void on_built(struct staff *s, uint32_t generation, bool ok, struct str problems)
+static void on_built(struct staff *s, uint32_t generation, enum status st, struct str problems)
 {
     struct house *h = s->house;
 
     if (generation != s->building)
         return;
-    if (reload_built(s, ok, problems))
+    if (reload_built(s, st, problems))
         return;
     s->building = 0;
-    if (!ok) {
+    if (st != ST_OK) {
         log_line(LOG_PANIC, "worker %u cannot load the rules in use: %.*s", s->number, STR_ARG(problems));
         kill_one(s, "it cannot serve");
     } else if (generation != h->generation) {
@@ -255,12 +255,13 @@ static void on_message(struct staff *s, const struct ipc *m)
         build(s);
         break;
     case IPC_BUILT:
-        on_built(s, m->a, m->b != 0, m->text);
+        on_built(s, m->a, m->b <= ST_NEVER ? (enum status)m->b : ST_NEVER, m->text);
         break;
     case IPC_SERVING:
         s->generation = m->a;
         s->state = STAFF_UP;
         master_ready(h);
+        reload_serving(s, m->a);
         staff_catch_up(s);
         break;
     case IPC_EMPTY:

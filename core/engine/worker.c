@@ -62,12 +62,6 @@ static void on_order_done(void *ctx, int64_t token, int status, struct str objec
 
 /* ---- logs follow the options of the generation in use */
 
-static bool log_same(const struct log_config *a, const struct log_config *b)
-{
-    return a->millisec == b->millisec && a->zone == b->zone && a->pid == b->pid && a->json == b->json
-        && a->write_rejectlog == b->write_rejectlog;
-}
-
 static void open_log(struct worker *w, const struct policy *p)
 {
     struct facts f = { 0 };
@@ -77,7 +71,7 @@ static void open_log(struct worker *w, const struct policy *p)
     facts_of(&f, p);
     facts_log(&f, w->c->spool, w->log_path, &c);
     c.stderr_too = w->c->foreground;
-    if (strcmp(w->log_now, w->log_path) == 0 && log_same(&c, &w->log)) {
+    if (strcmp(w->log_now, w->log_path) == 0 && log_config_same(&c, &w->log)) {
         log_reopen();
     } else if (log_open(&c, &why) == ST_OK) {
         w->log = c;
@@ -217,6 +211,7 @@ static struct policy *build(struct worker *w, int fd, uint32_t generation, struc
     shared_beat_ahead(w->c->shared, w->c->number, BUILDING_MS);
     if (snapshot_open(fd, &s, &why) != ST_OK) {
         f->problems = arena_dup(&f->arena, str_of(why.text));
+        f->unsure = true;
         return NULL;
     }
     policy_load(engine_env(w->engine), &s, generation, &p, &problems);
@@ -246,7 +241,7 @@ static void on_rules(struct worker *w, const struct ipc *m)
     w->built = build(w, m->fd, m->a, &f);
     w->built_generation = m->a;
     CRASH_POINT("reload.built");
-    tell(w, (struct ipc){ .type = IPC_BUILT, .a = m->a, .b = w->built != NULL, .text = f.problems });
+    tell(w, (struct ipc){ .type = IPC_BUILT, .a = m->a, .b = w->built ? ST_OK : f.unsure ? ST_AGAIN : ST_NEVER, .text = f.problems });
     facts_free(&f);
 }
 

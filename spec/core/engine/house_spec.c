@@ -28,6 +28,8 @@ static struct {
     struct buf lines;           /* what the last control call said */
 } h;
 
+#define WATCHED ", reload_on_change = true"
+
 static void write_rules(const char *banner, const char *more)
 {
     char path[256];
@@ -305,22 +307,114 @@ static void good_rules_replace_and_broken_ones_do_not(void **state)
     close(fd);
 }
 
+/* A reload is counted when the last worker has switched. */
+static void wait_counted(const char *what, int64_t n)
+{
+    for (int i = 0; i < 3000; i++, usleep(10000))
+        if (ask("{\"v\":1,\"verb\":\"status\"}") == 0 && number(what) >= n) {
+            if (number(what) > n)
+                show_log();
+            assert_int_equal(number(what), n);
+            return;
+        }
+    show_log();
+    fail_msg("%s never came to %d: %s", what, (int)n, said());
+}
+
+static void assert_all_say(const char *word)
+{
+    for (int i = 0; i < 8; i++)
+        assert_has(banner(), word);
+}
+
 static void sighup_and_a_changed_directory_reload_too(void **state)
 {
     (void)state;
-    write_rules("hup", ", reload_on_change = true");
+    write_rules("hup", WATCHED);
     kill(h.master, SIGHUP);
-    for (int i = 0; i < 2000 && !strstr(banner(), "hup"); i++)
-        usleep(10000);
-    assert_has(banner(), "hup");
-    write_rules("changed", ", reload_on_change = true");
-    usleep(200000);
-    assert_has(banner(), "hup");                            /* not before a second of quiet */
-    for (int i = 0; i < 2000 && !strstr(banner(), "changed"); i++)
-        usleep(10000);
-    if (!strstr(banner(), "changed"))
-        show_log();
-    assert_has(banner(), "changed");
+    wait_counted("reloads", 1);
+    assert_all_say("hup");
+    write_rules("changed", WATCHED);
+    wait_counted("reloads", 2);
+    assert_all_say("changed");
+}
+
+/* A second without change is waited for, and a file is not read while it is written. */
+static void a_rule_file_that_is_being_written_is_not_read(void **state)
+{
+    char path[256];
+    FILE *f;
+    (void)state;
+
+    write_rules("watched", WATCHED);
+    assert_int_equal(ask("{\"v\":1,\"verb\":\"reload\"}"), 0);
+    snprintf(path, sizeof path, "%s/10-more.lua", h.rules);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("site { smtp_receive_timeout = ", f);
+    fflush(f);
+    usleep(2500000);
+    assert_int_equal(ask("{\"v\":1,\"verb\":\"status\"}"), 0);
+    assert_int_equal(number("reloads"), 1);
+    assert_int_equal(number("reloads_failed"), 0);
+    fputs("\"4m\" }\n", f);
+    fclose(f);
+    wait_counted("reloads", 2);
+    assert_int_equal(number("reloads_failed"), 0);
+}
+
+/* What could not be found out is no verdict over these bytes. */
+static void a_worker_killed_while_it_loads_does_not_condemn_the_rules(void **state)
+{
+    pid_t victim;
+    (void)state;
+
+    write_rules("watched", WATCHED);
+    assert_int_equal(ask("{\"v\":1,\"verb\":\"reload\"}"), 0);
+    victim = worker_pid(0);
+    kill(victim, SIGSTOP);
+    write_rules("later", WATCHED);
+    usleep(2500000);
+    kill(victim, SIGKILL);
+    wait_counted("reloads_failed", 1);
+    wait_counted("reloads", 2);
+    assert_all_say("later");
+}
+
+static void a_checker_that_could_not_be_started_is_asked_for_again(void **state)
+{
+    (void)state;
+#ifndef PERIGEE_FAULTS
+    skip();
+#endif
+    kill(h.master, SIGTERM);
+    assert_int_equal(status_of(h.master), 0);
+    write_rules("watched", WATCHED);
+    setenv("PERIGEE_FAULT", "fork:6:EAGAIN", 1);    /* checker 2, log 1, workers 2, then this one */
+    h.master = serve(2);
+    unsetenv("PERIGEE_FAULT");
+    wait_up(2);
+    write_rules("later", WATCHED);
+    wait_counted("reloads_failed", 1);
+    wait_counted("reloads", 1);
+    assert_all_say("later");
+}
+
+/* The watch lies on what was moved away: it looks from time to time. */
+static void a_directory_moved_away_and_back_is_found_again(void **state)
+{
+    char away[128];
+    (void)state;
+
+    write_rules("watched", WATCHED);
+    assert_int_equal(ask("{\"v\":1,\"verb\":\"reload\"}"), 0);
+    snprintf(away, sizeof away, "%s-away", h.rules);
+    assert_int_equal(rename(h.rules, away), 0);
+    usleep(2000000);
+    assert_int_equal(mkdir(h.rules, 0755), 0);
+    write_rules("anew", WATCHED);
+    wait_counted("reloads", 2);
+    assert_all_say("anew");
 }
 
 /* P2: every third rule set is broken; no session is dropped, and each one that
@@ -487,6 +581,10 @@ int main(int argc, char **argv)
         CASE(a_second_engine_on_one_spool_is_refused),
         CASE(good_rules_replace_and_broken_ones_do_not),
         CASE(sighup_and_a_changed_directory_reload_too),
+        CASE(a_rule_file_that_is_being_written_is_not_read),
+        CASE(a_worker_killed_while_it_loads_does_not_condemn_the_rules),
+        CASE(a_checker_that_could_not_be_started_is_asked_for_again),
+        CASE(a_directory_moved_away_and_back_is_found_again),
         CASE(a_storm_of_reloads_drops_no_session),
         CASE(workers_end_when_their_master_does),
         CASE(a_submitted_message_is_stored_and_delivered),
