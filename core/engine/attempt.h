@@ -62,13 +62,35 @@ struct attempt {
     struct attempt *box_next;
     struct program *program;
     struct content content;
-    struct str shown;
+
+    /* turns (max_parallel) */
+    struct turns *turns;                /* has one, or waits for one */
+    bool has_turn;
+    struct attempt *turn_next;
+
+    /* shadows (shadow_transport) */
+    struct attempt *shadow_of;          /* this one is the shadow of that */
+    struct attempt *shadow;
+    struct str shown;                   /* for the line that waits until it is over */
 };
 
 /* ---- deliver.c */
 void attempt_end(struct attempt *a);                        /* every item has ended */
 void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind, struct str error);
+/* A local transport has delivered to every open item. shown: file, directory or
+ * command in place of the address. A shadow may follow; then the attempt ends. */
+void attempt_delivered(struct attempt *a, struct str shown);
 struct engine *attempt_engine(struct attempt *a);
+/* The address as an RCPT or an LMTP server gets it: without affixes unless asked for. */
+struct str attempt_rcpt(struct attempt *a, const struct item *it);
+
+/* Options are known and there is room: the driver takes over. */
+void attempt_go(struct attempt *a);
+
+/* ---- turn.c: at most max_parallel attempts of a transport over all workers.
+ * False: it waits in line and goes on later, in turn_go, or has been put off. */
+bool turn_take(struct attempt *a);
+void turn_give(struct attempt *a);                          /* or leave the line */
 
 /* ---- one file each: start, and give up (the engine ends) */
 void remote_start(struct attempt *a);

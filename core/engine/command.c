@@ -133,8 +133,6 @@ static void freeze(struct attempt *a, struct str why)
 
 static void delivered(struct attempt *a, struct str output)
 {
-    struct item *it = a->items;
-
     if (a->tr.return_output && str_trim(output).n) {
         log_output(a, output, true, false);
         attempt_all(a, ITEM_NEVER, 0, "*", arena_printf(&a->w->arena, "the program said: %.*s",
@@ -143,10 +141,7 @@ static void delivered(struct attempt *a, struct str output)
         return;
     }
     log_output(a, output, false, false);
-    CRASH_POINT("deliver.sent");
-    it->end = ITEM_DONE;
-    settle_delivered(a->w, it, STR(""), it->at.pipe, clock_wall_us() - a->began_us, true, false, false);
-    attempt_end(a);
+    attempt_delivered(a, a->items->at.pipe);
 }
 
 static void ended(void *ctx, const struct program_end *p)

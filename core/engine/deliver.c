@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
+#include "mail/addr.h"
 
 struct engine *attempt_engine(struct attempt *a)
 {
@@ -40,6 +42,11 @@ static void attempt_unlink(struct attempt *a)
 static void attempt_free(struct attempt *a)
 {
     attempt_unlink(a);
+    turn_give(a);
+    if (a->shadow)
+        a->shadow->shadow_of = NULL;
+    if (a->shadow_of)
+        a->shadow_of->shadow = NULL;
     buf_free(&a->header_room);
     if (a->view)
         event_view_free(a->view);
@@ -216,6 +223,15 @@ static struct str return_path(const struct attempt *a)
     return a->w->t->sender;
 }
 
+struct str attempt_rcpt(struct attempt *a, const struct item *it)
+{
+    const struct at_address *at = &it->at;
+
+    if ((at->prefix.n == 0 && at->suffix.n == 0) || a->tr.include_affixes)
+        return at->address;
+    return addr_join(&a->w->arena, addr_quote(&a->w->arena, at->local_part_as_is), at->domain);
+}
+
 /* ---- one attempt */
 
 void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind, struct str error)
@@ -233,11 +249,76 @@ void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind
 }
 
 static void start_more(struct walk *w);
+static void attempt_start(struct attempt *a);
+
+/* ---- a copy through another transport, once the message is delivered */
+
+static void log_delivered(struct attempt *a)
+{
+    bool further = false;
+
+    for (struct item *it = a->items; it && !a->shadow_of; it = it->peer) {
+        if (it->end != ITEM_DONE)
+            continue;
+        settle_delivered(a->w, it, STR(""), a->shown, clock_wall_us() - a->began_us, true, further, false);
+        further = true;
+    }
+    attempt_end(a);
+}
+
+static void shadow_over(struct attempt *shadow)
+{
+    struct attempt *a = shadow->shadow_of;
+    const struct item *it = shadow->items;
+    struct str name = a->tr.shadow, text = name;
+
+    if (it->end != ITEM_DONE)
+        text = arena_printf(&a->w->arena, "%.*s(%.*s)", STR_ARG(name), STR_ARG(it->error));
+    for (struct item *o = a->items; o; o = o->peer)
+        o->shadow = text;
+    a->w->nrunning--;
+    attempt_free(shadow);
+    log_delivered(a);
+}
+
+/* The copy is of the first address; what becomes of it changes nothing. */
+static void shadow_start(struct attempt *a)
+{
+    struct item *it = arena_new(&a->w->arena, struct item);
+
+    *it = *a->items;
+    it->next = it->peer = it->same = NULL;
+    it->end = ITEM_OPEN;
+    it->at.transport = a->tr.shadow;
+    it->at.file = it->at.pipe = STR("");
+    a->shadow = attempt_new(a->w);
+    a->shadow->shadow_of = a;
+    a->shadow->alone = true;
+    attempt_add(a->shadow, it);
+    attempt_start(a->shadow);
+}
+
+void attempt_delivered(struct attempt *a, struct str shown)
+{
+    CRASH_POINT("deliver.sent");
+    for (struct item *it = a->items; it; it = it->peer)
+        if (it->end == ITEM_OPEN)
+            it->end = ITEM_DONE;
+    a->shown = shown;
+    if (a->tr.shadow.n && a->tr.shadow_wanted && !a->shadow_of)
+        shadow_start(a);
+    else
+        log_delivered(a);
+}
 
 void attempt_end(struct attempt *a)
 {
     struct walk *w = a->w;
 
+    if (a->shadow_of) {
+        shadow_over(a);
+        return;
+    }
     w->nrunning--;
     attempt_free(a);
     if (w->nrunning || w->waiting)
@@ -266,6 +347,14 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
         attempt_end(a);
         return;
     }
+    for (struct item *it = a->items; it; it = it->peer)
+        it->quiet = a->tr.disable_logging;
+    if (a->tr.max_parallel == 0 || turn_take(a))
+        attempt_go(a);
+}
+
+void attempt_go(struct attempt *a)
+{
     switch (a->tr.driver) {
     case DRIVER_SMTP:
     case DRIVER_LMTP:
@@ -278,7 +367,7 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
         command_start(a);
         break;
     case DRIVER_OTHER:
-        attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&w->arena, "transport %.*s: driver %.*s cannot deliver",
+        attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&a->w->arena, "transport %.*s: driver %.*s cannot deliver",
                                                          STR_ARG(a->tr.name), STR_ARG(a->tr.driver_name)));
         attempt_end(a);
         break;

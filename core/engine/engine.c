@@ -90,6 +90,7 @@ static void make_parts(struct engine *e)
     e->callers = map_new();
     e->holds = map_new();
     e->boxes = map_new();
+    e->turns = map_new();
     events_new(e);
     links_new(e);
     queue_new(e);
@@ -261,6 +262,7 @@ static void tick(void *ctx)
     sessions_tick(e);
     give_back_memory(e);
     links_tick(e);
+    turns_wake(e);
     if (e->over_share)
         listeners_share(e);         /* shares grow when a worker dies */
     if (++e->ticks % HOLD_EVERY == 0) {
@@ -284,6 +286,7 @@ static void woken(void *ctx, int what)
     (void)what;
     (void)!read(e->cfg.wake_fd, &n, sizeof n);
     links_wake(e);
+    turns_wake(e);
 }
 
 /* ---- the end */
@@ -356,6 +359,7 @@ void engine_free(struct engine *e)
     map_free(e->callers);
     map_free(e->holds);
     map_free(e->boxes);
+    turns_free(e);
     buf_free(&e->line);
     if (e->own_shared)
         shared_free(e->shared);

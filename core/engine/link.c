@@ -215,6 +215,7 @@ static void link_open(struct link *l, int fd)
         .max_rcpt = tr->max_rcpt,
         .size_addition = (int32_t)tr->size_addition,
         .line_max = tr->line_max > 0 ? (uint32_t)tr->line_max : 0,
+        .ignore_quota = tr->ignore_quota,
     };
     struct sock_addr local = { 0 };
 
@@ -318,6 +319,8 @@ static void connect_real(struct link *l)
         l->fd = -1;
         link_failed(l, kind_of(l->why.err));
     } else {
+        if (!to.path.n)
+            sock_mark(l->fd, a->tr.keepalive, a->tr.dscp);
         l->watch = watch_new(l->e->loop, l->fd, connected, l);
         watch_set(l->watch, WATCH_WRITE);
     }

@@ -116,6 +116,7 @@ void logjson_delivery(struct buf *out, const char *event, struct str id, const s
     put(out, "return_path", d->return_path);
     put(out, "router", d->router);
     put(out, "transport", d->transport);
+    put(out, "shadow", d->shadow);
     put(out, "queue", d->queue);
     if (d->host) {
         put(out, "host", d->host->name);

@@ -252,6 +252,7 @@ static void put_way(struct buf *out, const struct log_delivery *d)
     put_tag(out, "Q", d->queue);
     put_tag(out, "R", d->router);
     put_tag(out, "T", d->transport);
+    put_tag(out, "ST", d->shadow);
 }
 
 static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)

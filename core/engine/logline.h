@@ -64,6 +64,7 @@ struct log_delivery {
     struct str router, transport, queue;
     const struct at_host *host; /* NULL: a local transport */
     struct str shown;           /* file, directory or command in place of the address */
+    struct str shadow;          /* the shadow transport, and what went wrong there */
     struct str confirmation;
     struct str error;           /* deferred and failed lines */
     int err;                    /* errno, or one of Exim's negative numbers */

@@ -113,23 +113,15 @@ static void fill(struct attempt *a)
 
 /* ---- the end */
 
-static struct str shown(const struct attempt *a)
-{
-    return a->items->at.file;
-}
-
 static void finish(struct attempt *a)
 {
     struct appendfile *f = a->file;
-    struct item *it = a->items;
 
     if (f->status == ST_OK) {
-        CRASH_POINT("deliver.sent");
-        it->end = ITEM_DONE;
-        settle_delivered(a->w, it, STR(""), shown(a), clock_wall_us() - a->began_us, true, false, false);
-    } else {
-        attempt_all(a, f->status == ST_NEVER ? ITEM_NEVER : ITEM_AGAIN, f->why.err, "*", str_of(f->why.text));
+        attempt_delivered(a, a->items->at.file);
+        return;
     }
+    attempt_all(a, f->status == ST_NEVER ? ITEM_NEVER : ITEM_AGAIN, f->why.err, "*", str_of(f->why.text));
     attempt_end(a);
 }
 

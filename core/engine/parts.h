@@ -57,6 +57,7 @@ struct engine {
     struct links *links;
     struct events *events;
     struct map *holds;              /* domain, "" for all deliveries */
+    struct map *turns;              /* by transport: attempts that wait for max_parallel */
     struct map *boxes;              /* mailbox files being written, with who waits for them */
 
     /* hermetic */
@@ -122,6 +123,10 @@ bool links_parked(const struct engine *e, struct msg_id id);
 void links_unpark(struct engine *e, struct msg_id id);
 /* How many more due messages may be looked at now, while some are parked. */
 size_t links_explore(const struct engine *e);
+
+/* ---- turn.c: max_parallel of transports */
+void turns_wake(struct engine *e);                              /* one was given back elsewhere */
+void turns_free(struct engine *e);
 
 void keeps_free(struct engine *e);                              /* the spool is closed: nothing calls back */
 void submits_free(struct engine *e);

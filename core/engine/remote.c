@@ -206,7 +206,7 @@ static void next_host(struct attempt *a)
         attempt_end(a);
         return;
     }
-    for (; a->at_host < a->nhosts && a->tried < a->tr.max_try; a->at_host++) {
+    for (; a->at_host < a->nhosts && a->at_host < a->tr.hard_max_try && a->tried < a->tr.max_try; a->at_host++) {
         const struct host *h = &a->hosts[a->at_host];
 
         a->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : a->tr.port };
@@ -269,7 +269,7 @@ void remote_linked(struct attempt *a)
     for (struct item *it = a->items; it; it = it->peer) {
         if (it->end != ITEM_OPEN)
             continue;
-        a->rcpts[n] = (struct client_rcpt){ .addr = it->at.address };
+        a->rcpts[n] = (struct client_rcpt){ .addr = attempt_rcpt(a, it) };
         a->by_rcpt[n++] = it;
     }
     a->read_at = 0;

@@ -64,7 +64,9 @@ void settle_delivered(struct walk *w, struct item *it, struct str confirmation, 
     d.further = further;
     d.reused = reused;
     d.deliver_us = took_us;
-    record_delivered(w->e, w->set, str_of(w->id.s), &d);
+    d.shadow = it->shadow;
+    if (!it->quiet)
+        record_delivered(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries, 1);
     fire(w, "msg:delivery", it, confirmation, 0);
 }
@@ -78,7 +80,8 @@ static void line_deferred(struct walk *w, const struct item *it)
     if (it->not_tried && !log_sel_has(w->set->log, LS_retry_defer))
         return;
     fill_line(w, it, &d);
-    record_deferred(w->e, w->set, str_of(w->id.s), &d);
+    if (!it->quiet)
+        record_deferred(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries_deferred, 1);
     if (it->at.transport.n && !it->not_tried)
         fire(w, "msg:rcpt:defer", it, it->error, it->err);
@@ -89,7 +92,8 @@ static void line_failed(struct walk *w, const struct item *it)
     struct log_delivery d;
 
     fill_line(w, it, &d);
-    record_failed(w->e, w->set, str_of(w->id.s), &d);
+    if (!it->quiet)
+        record_failed(w->e, w->set, str_of(w->id.s), &d);
     engine_count(w->e, COUNT_deliveries_failed, 1);
     fire(w, it->internal || it->at.transport.n == 0 ? "msg:fail:internal" : "msg:fail:delivery", it, it->error, it->err);
 }

@@ -111,6 +111,11 @@ static void read_common(struct arena *a, const struct transport_values *tv, stru
     t->group = text(a, tv, TOPT_group, STR(""));
     t->home = text(a, tv, TOPT_home_directory, STR(""));
     t->directory = text(a, tv, TOPT_current_directory, STR(""));
+    t->shadow = text(a, tv, TOPT_shadow_transport, STR(""));
+    t->shadow_wanted = flag(tv, TOPT_shadow_condition, true);
+    t->disable_logging = flag(tv, TOPT_disable_logging, false);
+    t->include_affixes = flag(tv, TOPT_rcpt_include_affixes, false);
+    t->max_parallel = (unsigned)number(tv, TOPT_max_parallel, 0);
 }
 
 static uint16_t read_port(struct arena *a, const struct transport_values *tv, bool lmtp)
@@ -125,6 +130,28 @@ static uint16_t read_port(struct arena *a, const struct transport_values *tv, bo
     if (str_same_fold(s, STR("lmtp")) || lmtp)
         return 24;
     return 25;
+}
+
+/* RFC 2474 and its successors; a number is taken as it is. */
+static int read_dscp(struct str s)
+{
+    static const struct { struct str name; int value; } names[] = {
+        { STR_INIT("le"), 1 }, { STR_INIT("ef"), 46 }, { STR_INIT("lowcost"), 2 }, { STR_INIT("lowdelay"), 4 },
+        { STR_INIT("reliability"), 1 }, { STR_INIT("throughput"), 2 },
+        { STR_INIT("af11"), 10 }, { STR_INIT("af12"), 12 }, { STR_INIT("af13"), 14 }, { STR_INIT("af21"), 18 },
+        { STR_INIT("af22"), 20 }, { STR_INIT("af23"), 22 }, { STR_INIT("af31"), 26 }, { STR_INIT("af32"), 28 },
+        { STR_INIT("af33"), 30 }, { STR_INIT("af41"), 34 }, { STR_INIT("af42"), 36 }, { STR_INIT("af43"), 38 },
+        { STR_INIT("cs0"), 0 }, { STR_INIT("cs1"), 8 }, { STR_INIT("cs2"), 16 }, { STR_INIT("cs3"), 24 },
+        { STR_INIT("cs4"), 32 }, { STR_INIT("cs5"), 40 }, { STR_INIT("cs6"), 48 }, { STR_INIT("cs7"), 56 },
+    };
+    uint64_t n;
+
+    if (str_u64(s, 63, &n))
+        return (int)n;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_same_fold(names[i].name, s))
+            return names[i].value;
+    return -1;
 }
 
 static void read_smtp(struct arena *a, const struct transport_values *tv, struct str hostname, struct transport *t)
@@ -151,6 +178,10 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
         t->max_rcpt = UINT32_MAX;
     t->max_messages = (uint32_t)number(tv, TOPT_connection_max_messages, 500);
     t->max_try = (uint32_t)number(tv, TOPT_hosts_max_try, 5);
+    t->hard_max_try = (uint32_t)number(tv, TOPT_hosts_max_try_hardlimit, 50);
+    t->keepalive = flag(tv, TOPT_keepalive, true);
+    t->ignore_quota = flag(tv, TOPT_lmtp_ignore_quota, false);
+    t->dscp = read_dscp(text(a, tv, TOPT_dscp, STR("")));
     t->size_addition = number(tv, TOPT_size_addition, 1024);
     /* Not Exim's 998: what came in goes out as it was (R3.7). */
     t->line_max = number(tv, TOPT_message_linelength_limit, 0);
@@ -236,6 +267,7 @@ void transport_read(struct arena *a, const struct transport_values *tv, struct s
         read_smtp(a, tv, hostname, t);
         read_program(a, tv, t);
         t->lmtp = true;
+        t->ignore_quota = flag(tv, TOPT_ignore_quota, false);
         t->command_ms = t->data_ms = t->final_ms = t->connect_ms = t->timeout_ms;
         t->max_messages = 1;
         break;

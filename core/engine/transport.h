@@ -24,6 +24,10 @@ struct transport {
     int64_t message_size_limit;
     struct str user, group;
     struct str home, directory;                 /* home_directory, current_directory */
+    struct str shadow;                          /* shadow_transport */
+    bool shadow_wanted;                         /* shadow_condition */
+    bool disable_logging, include_affixes;
+    unsigned max_parallel;                      /* 0: no limit */
 
     /* smtp */
     const struct str *hosts; size_t nhosts;
@@ -36,6 +40,9 @@ struct transport {
     int64_t size_addition;
     int64_t line_max;
     struct val serialize, avoid_esmtp, avoid_pipelining;
+    uint32_t hard_max_try;
+    bool keepalive, ignore_quota;
+    int dscp;                                   /* -1: not set */
 
     /* lmtp */
     struct str socket;

@@ -36,6 +36,8 @@ struct item {
     const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */
     struct at_host host;            /* the last one tried; ip.v 0: none */
     int64_t next_try;               /* AGAIN: when; for not_tried, when a host is due */
+    bool quiet;                     /* its transport has disable_logging */
+    struct str shadow;              /* for its line: "copy", or "copy(what went wrong)" */
 };
 
 struct walk {

@@ -221,6 +221,19 @@ done:
     return st;
 }
 
+/* A kernel that refuses either has its reasons; mail goes out all the same. */
+void sock_mark(int fd, bool keepalive, int dscp)
+{
+    int on = 1, tos = dscp << 2;
+
+    if (keepalive)
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (dscp < 0)
+        return;
+    setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+}
+
 enum status sock_connected(int fd, struct why *why)
 {
     int err = 0;

@@ -22,6 +22,8 @@ struct str sock_text(struct arena *a, const struct sock_addr *sa);
 enum status sock_listen(const struct sock_addr *at, int backlog, int *fd, struct why *why);
 /* ST_OK: connection under way; wait for WATCH_WRITE, then sock_connected. */
 enum status sock_connect(const struct sock_addr *to, const struct sock_addr *from, int *fd, struct why *why);
+/* Dead peers are noticed; the DSCP of what is sent, -1: as it is. */
+void sock_mark(int fd, bool keepalive, int dscp);
 enum status sock_connected(int fd, struct why *why);
 /* -1 with errno; peer and local filled in. */
 int sock_accept(int listen_fd, struct sock_addr *peer, struct sock_addr *local);

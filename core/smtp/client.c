@@ -164,6 +164,8 @@ static void read_offer(struct smtp_client *c, struct str text)
             c->offer.eightbit = true;
         else if (str_same_fold(word, STR("SMTPUTF8")))
             c->offer.utf8 = true;
+        else if (str_same_fold(word, STR("IGNOREQUOTA")))
+            c->offer.ignore_quota = c->config.lmtp && c->config.ignore_quota;
         else if (str_same_fold(word, STR("SIZE"))) {
             c->offer.size = true;
             /* What is no number names no limit. */

@@ -34,6 +34,7 @@ struct smtp_client_config {
     uint32_t max_rcpt;              /* per transaction; 0: 100 */
     int32_t size_addition;          /* size_addition; negative: no SIZE= */
     uint32_t line_max;              /* message_linelength_limit; 0: none */
+    bool ignore_quota;              /* LMTP: IGNOREQUOTA on RCPT if offered */
 };
 
 enum client_outcome { CLIENT_OK, CLIENT_AGAIN, CLIENT_NEVER };

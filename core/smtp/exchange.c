@@ -223,7 +223,7 @@ static void put_command(struct exchange *x, struct buf *out)
     case C_RCPT:
         buf_add(out, STR("RCPT TO:<"));
         buf_add(out, x->m->rcpts[pick_at(x, x->sent)].addr);
-        buf_add(out, STR(">\r\n"));
+        buf_add(out, x->offer->ignore_quota ? STR("> IGNOREQUOTA\r\n") : STR(">\r\n"));
         break;
     case C_DATA:
         buf_add(out, STR("DATA\r\n"));

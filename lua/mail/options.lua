@@ -92,7 +92,7 @@ end
 
 local BY_NAME = {
   command = argv, headers_add = fields, route_list = whole, listen = whole,
-  condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+  shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
 }
 local SAID = {
   boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',

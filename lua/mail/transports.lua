@@ -121,6 +121,31 @@ function CHECKS.smtp(t)
   end
 end
 
+-- A shadow gets its copy from the message's own files and options: a local transport of its own.
+local LOCAL = { appendfile = true, autoreply = true, pipe = true, queuefile = true }
+
+local function check_shadow(t)
+  local cell = t.cells.shadow_transport
+  local shadow = cell and transports.by_name[cell.value]
+  if not cell then return end
+  transports.check_name(cell.value, cell.where, "transport." .. t.name .. ": shadow_transport")
+  if not LOCAL[t.driver] then
+    report.problem(cell.where, "transport.%s: shadow_transport is for %s, this is %s", t.name, words.join(LOCAL), t.driver)
+  elseif shadow and shadow.driver and not LOCAL[shadow.driver] then
+    report.problem(cell.where, 'transport.%s: the shadow transport "%s" is no local one', t.name, cell.value)
+  end
+end
+
+local DSCP = { le = true, ef = true, lowcost = true, lowdelay = true, reliability = true, throughput = true }
+local function check_dscp(t)
+  local cell = t.cells.dscp
+  local value = cell and cell.value
+  if not value or DSCP[value:lower()] or value:lower():find("^af[1-4][1-3]$") or value:lower():find("^cs[0-7]$") then return end
+  if not value:find("^%d+$") or tonumber(value) > 63 then
+    report.problem(cell.where, 'transport.%s: dscp "%s" is neither a name such as af11, ef or cs1 nor a number from 0 to 63', t.name, value)
+  end
+end
+
 function transports.check()
   for name, t in pairs(transports.by_name) do
     local driver = t.spec.driver
@@ -136,9 +161,13 @@ function transports.check()
       for key, value in pairs(t.spec) do
         if key ~= "driver" then set_option(t, key, value) end
       end
-      CHECKS[driver](t)
+      if CHECKS[driver] then CHECKS[driver](t) end
+      check_dscp(t)
     end
     t.spec = nil
+  end
+  for _, t in pairs(transports.by_name) do
+    if t.driver then check_shadow(t) end
   end
 end
 

@@ -30,6 +30,21 @@ option { kind = "transport", name = "return_path_add", type = "boolean", default
   doc = [[Add Return-path:.]] }
 option { kind = "transport", name = "user", type = "string", func = "transport", section = "generic",
   doc = [[User to run as.]] }
+option { kind = "transport", name = "shadow_transport", type = "string",
+  section = "generic",
+  doc = [[A local transport that is given a copy of each message this one has delivered. What becomes of the copy changes nothing: the log line has ST=name, with the reason behind it if the copy failed.]] }
+option { kind = "transport", name = "shadow_condition", type = "boolean", default = true, func = "transport",
+  section = "generic",
+  doc = [[Whether the shadow transport runs for this message.]] }
+option { kind = "transport", name = "disable_logging", type = "boolean", default = false,
+  section = "generic",
+  doc = [[No log line for what this transport delivers, puts off or fails; events come all the same.]] }
+option { kind = "transport", name = "rcpt_include_affixes", type = "boolean", default = false,
+  section = "generic",
+  doc = [[Hand the local part over with the prefix and suffix that routers took off.]] }
+option { kind = "transport", name = "max_parallel", type = "integer", func = "transport",
+  section = "generic",
+  doc = [[How many deliveries of this transport run at once, over all workers; unset or 0: no limit. Others wait their turn.]] }
 
 -- smtp
 option { kind = "transport", drivers = { "smtp" }, name = "allow_localhost", type = "boolean", default = false,
@@ -96,6 +111,18 @@ option { kind = "transport", drivers = { "smtp" }, name = "serialize_hosts", typ
 option { kind = "transport", drivers = { "smtp" }, name = "size_addition", type = "integer", default = 1024,
   section = "smtp",
   doc = [[Bytes added to SIZE; negative disables.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "keepalive", type = "boolean", default = true,
+  section = "smtp",
+  doc = [[Ask the system to notice dead peers.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "dscp", type = "string", func = "transport",
+  section = "smtp",
+  doc = [[DSCP of outgoing packets: a name such as af11, ef, cs1, or a number from 0 to 63.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "lmtp_ignore_quota", type = "boolean", default = false,
+  section = "smtp",
+  doc = [[With protocol = "lmtp": send IGNOREQUOTA with each recipient, if the server offers it.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try_hardlimit", type = "integer", default = 50,
+  section = "smtp",
+  doc = [[How many addresses are looked at for one delivery, those included whose retry time has not come.]] }
 
 -- lmtp
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "command", type = "list", func = "transport",
@@ -105,6 +132,9 @@ option { kind = "transport", drivers = { "lmtp" }, name = "socket", type = "stri
   doc = [[Unix socket speaking LMTP.]] }
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "timeout", type = "time", section = "lmtp",
   doc = [[Response timeout.]] }
+option { kind = "transport", drivers = { "lmtp" }, name = "ignore_quota", type = "boolean", default = false,
+  section = "lmtp",
+  doc = [[Send IGNOREQUOTA with each recipient, if the server offers it.]] }
 
 -- appendfile
 option { kind = "transport", drivers = { "appendfile" }, name = "check_group", type = "boolean", default = false,
@@ -224,9 +254,6 @@ option { kind = "transport", drivers = { "pipe" }, name = "umask", type = "octal
   doc = [[umask.]] }
 
 -- of later features
-option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Key 4xx RCPT retries by sender and recipient.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Commands permitted.]] }
@@ -263,15 +290,9 @@ option { kind = "transport", drivers = { "appendfile" }, name = "create_file", t
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", name = "debug_print", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Text shown when debugging.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Only retry at intervals after final cutoff.]] }
-option { kind = "transport", name = "disable_logging", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[No log lines for this transport.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string",
   feature = "sender authentication", section = "of later features",
   doc = [[Canonicalisation, default relaxed.]] }
@@ -305,9 +326,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domain
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
   doc = [[Domains whose answers must be secure.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dscp", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[DSCP of outgoing packets.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Expand that file.]] }
@@ -335,9 +353,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", t
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try_hardlimit", type = "integer",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Absolute limit of addresses tried.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_nopass_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[Do not hand on TLS connections for these.]] }
@@ -383,18 +398,9 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for callouts to these.]] }
-option { kind = "transport", drivers = { "lmtp" }, name = "ignore_quota", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Send IGNOREQUOTA.]] }
 option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface",
   section = "of later features",
   doc = [[Call initgroups.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "keepalive", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[TCP keepalive.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "lmtp_ignore_quota", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Send IGNOREQUOTA in LMTP mode.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time",
   feature = "the policy surface", section = "of later features",
   doc = [[Blocking flock lock wait.]] }
@@ -428,9 +434,6 @@ option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefi
 option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Text at end of the .env file.]] }
-option { kind = "transport", name = "max_parallel", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Limit of concurrent runs across processes.]] }
 option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Deliver to MBX.]] }
@@ -470,27 +473,15 @@ option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_mess
 option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Size at which to warn, maybe percent.]] }
-option { kind = "transport", name = "rcpt_include_affixes", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Put stripped affixes back into RCPT.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Reply-To:.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Commands without slash, found on path.]] }
-option { kind = "transport", name = "retry_use_local_part", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Keep retry data per full address.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Append the original.]] }
-option { kind = "transport", name = "shadow_condition", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Whether the shadow runs.]] }
-option { kind = "transport", name = "shadow_transport", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Local transport given a copy.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS",
   section = "of later features",
   doc = [[SOCKS5 proxies with options.]] }
@@ -589,3 +580,16 @@ option { kind = "transport", drivers = { "pipe" }, name = "use_classresources", 
 option { kind = "transport", drivers = { "pipe" }, name = "use_shell", type = "boolean",
   never = "programs are started by argument vector, never by a shell", section = "not here",
   doc = [[Run through /bin/sh.]] }
+option { kind = "transport", name = "debug_print", type = "string",
+  never = "there is no debugging output; a function of any option may call logwrite",
+  section = "not here",
+  doc = [[Text shown when debugging.]] }
+option { kind = "transport", name = "retry_use_local_part", type = "boolean",
+  never = "what waits, and how long, is kept with each recipient of each message",
+  section = "not here",
+  doc = [[Keep retry data per full address.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include_sender", type = "boolean",
+  never = "a recipient that was put off waits alone: its retry times are of its own message",
+  section = "not here",
+  doc = [[Key 4xx RCPT retries by sender and recipient.]] }
+
