@@ -10,13 +10,11 @@
 
 #include "engine/appendfile.h"
 #include "engine/event.h"
+#include "engine/links.h"
 #include "engine/program.h"
 #include "engine/transport.h"
 #include "engine/walk.h"
 #include "smtp/client.h"
-
-struct link;
-struct dest;
 
 struct attempt {
     struct walk *w;
@@ -43,14 +41,11 @@ struct attempt {
     struct at_host host;
     bool secure;
     bool hint_seen;                     /* the host has failed before */
-    bool fresh;                         /* do not reuse a connection: one has just died */
     struct client_message msg;
     struct client_rcpt *rcpts;
     struct item **by_rcpt;
     uint64_t read_at;
-    struct dest *dest;                  /* waiting there */
-    struct attempt *dest_next;
-    struct link *link;
+    struct link_user use;               /* its connection, or its place in line for one */
     struct why failed;                  /* the host's failure, while retry rules are asked */
     const char *failed_kind;
 
@@ -99,17 +94,5 @@ void mailbox_start(struct attempt *a);
 void mailbox_cancel(struct attempt *a);
 void command_start(struct attempt *a);
 void command_cancel(struct attempt *a);
-
-/* ---- links.c: a connection for a->host, new or kept. False: the destination
- * has no room for more mail of this worker; park the message. */
-bool link_request(struct attempt *a);
-void link_forget(struct attempt *a);                        /* the attempt goes away */
-void link_send(struct attempt *a);                          /* on the link that was given */
-void links_park(struct engine *e, struct attempt *a);
-/* answers, in remote.c */
-void remote_linked(struct attempt *a);                      /* a->link is ready: link_send */
-void remote_sent(struct attempt *a, bool reused);           /* every recipient is settled */
-/* No connection, or it broke. host_error: it says something about the host. */
-void remote_failed(struct attempt *a, const struct why *why, const char *kind, bool host_error, bool reused);
 
 #endif

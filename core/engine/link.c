@@ -49,7 +49,7 @@ static void link_flush(struct link *l)
 }
 
 /* QUIT goes out as the connection closes; nobody waits for its answer. */
-static void link_quit(struct link *l)
+void link_end(struct link *l)
 {
     l->idle = false;
     timer_clear(l->e->loop, &l->timer);
@@ -110,12 +110,14 @@ static const struct stream_user link_user = { .input = link_input, .flushed = li
 
 /* ---- the client's callbacks */
 
-static struct event_view *view_for(struct link *l)
+/* NULL: nobody listens, or there is nothing to show them. */
+static struct event_view *view_for(struct link *l, const char *name, bool after)
 {
-    struct attempt *a = l->attempt;
+    struct link_user *u = l->user;
 
-    walk_hold(a->w);
-    return event_view(a->w->t, &a->items->at, &l->host, a->w, walk_release);
+    if (!u || !event_wanted(l->set, name, u->tr->name))
+        return NULL;
+    return u->ops->view(u, &l->host, after);
 }
 
 static void connect_allowed(void *ctx, struct str objection)
@@ -126,7 +128,7 @@ static void connect_allowed(void *ctx, struct str objection)
     if (objection.n) {
         why_set(&l->why, ST_AGAIN, "deferred by smtp:connect event expansion: %.*s", STR_ARG(objection));
         l->kind = "*";
-        link_quit(l);
+        link_end(l);
     } else {
         smtp_client_go(l->client);
         link_flush(l);
@@ -136,9 +138,10 @@ static void connect_allowed(void *ctx, struct str objection)
 static void on_banner(void *ctx, struct str text)
 {
     struct link *l = ctx;
+    struct event_view *v = view_for(l, "smtp:connect", false);
 
-    if (l->attempt && event_wanted(l->set, "smtp:connect", l->attempt->tr.name)) {
-        struct event_run *r = event_before(l->e, l->set, "smtp:connect", view_for(l), text, connect_allowed, l);
+    if (v) {
+        struct event_run *r = event_before(l->e, l->set, "smtp:connect", v, text, connect_allowed, l);
 
         if (r)
             l->event = r;
@@ -183,7 +186,7 @@ static void on_timer(void *ctx)
     struct link *l = ctx;
 
     if (l->idle) {
-        link_quit(l);
+        link_end(l);
         return;
     }
     if (l->state == LINK_CONNECTING) {
@@ -205,7 +208,7 @@ static void on_timer(void *ctx)
 
 static void link_open(struct link *l, int fd)
 {
-    const struct transport *tr = &l->attempt->tr;
+    const struct transport *tr = l->user->tr;
     struct smtp_client_config c = {
         .helo = tr->helo,
         .lmtp = tr->lmtp,
@@ -284,16 +287,16 @@ static void program_ended(void *ctx, const struct program_end *end)
 /* LMTP with a program at the other end of a socket. */
 static void connect_program(struct link *l)
 {
-    struct attempt *a = l->attempt;
+    struct link_user *u = l->user;
     struct program_want w = {
-        .argv = command_argv(&a->w->arena, &a->tr.command), .umask = 022, .timeout_ms = 3600 * 1000, .talk = true,
+        .argv = command_argv(u->arena, &u->tr->command), .umask = 022, .timeout_ms = 3600 * 1000, .talk = true,
     };
     static char *const no_environment[] = { NULL };
     int fd;
 
     w.envp = no_environment;
     if (!w.argv) {
-        why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(a->tr.name));
+        why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(u->tr->name));
         link_failed(l, "*");
         return;
     }
@@ -305,13 +308,13 @@ static void connect_program(struct link *l)
 
 static void connect_real(struct link *l)
 {
-    struct attempt *a = l->attempt;
+    const struct transport *tr = l->user->tr;
     struct sock_addr to = { .ip = l->host.ip, .port = l->host.port }, from = { 0 };
     struct arena ar = { 0 };
-    bool bound = a->tr.interface.n && sock_parse(&ar, a->tr.interface, 0, &from) && from.ip.v == to.ip.v;
+    bool bound = tr->interface.n && sock_parse(&ar, tr->interface, 0, &from) && from.ip.v == to.ip.v;
 
-    if (a->tr.driver == DRIVER_LMTP && a->tr.socket.n)
-        to = (struct sock_addr){ .path = a->tr.socket };
+    if (tr->driver == DRIVER_LMTP && tr->socket.n)
+        to = (struct sock_addr){ .path = tr->socket };
     if (FAULT(CONNECT) || sock_connect(&to, bound ? &from : NULL, &l->fd, &l->why) != ST_OK) {
         if (!l->why.text[0])
             why_errno(&l->why, ST_AGAIN, "connect");
@@ -329,16 +332,16 @@ static void connect_real(struct link *l)
 
 static void link_connect(struct link *l)
 {
-    struct attempt *a = l->attempt;
+    const struct transport *tr = l->user->tr;
 
     l->state = LINK_CONNECTING;
-    timer_set(l->e->loop, &l->timer, a->tr.connect_ms);
+    timer_set(l->e->loop, &l->timer, tr->connect_ms);
     if (l->e->on_connect)
         connect_scripted(l);
     else if (l->e->cfg.hermetic) {
         why_set(&l->why, ST_AGAIN, "no sockets in a hermetic world");
         link_failed(l, "refused");
-    } else if (a->tr.driver == DRIVER_LMTP && !a->tr.socket.n) {
+    } else if (tr->driver == DRIVER_LMTP && !tr->socket.n) {
         connect_program(l);
     } else {
         connect_real(l);
@@ -371,23 +374,24 @@ char *name_copy(struct str s)
     return z;
 }
 
-void link_open_for(struct dest *d, struct attempt *a)
+void link_open_for(struct dest *d, struct link_user *u)
 {
     struct link *l = calloc(1, sizeof *l);
+    struct event_view *v;
     struct event_run *r;
 
     if (!l)
         die("no memory for a connection");
     l->e = d->e;
-    l->set = settings_hold(a->w->set);
+    l->set = settings_hold(u->set);
     l->dest = d;
-    l->attempt = a;
-    a->link = l;
+    l->user = u;
+    u->link = l;
     l->fd = -1;
     l->kind = "*";
-    l->host = a->host;
-    l->host.name = (struct str){ name_copy(a->host.name), a->host.name.n };
-    l->max_messages = a->tr.max_messages;
+    l->host = *u->host;
+    l->host.name = (struct str){ name_copy(u->host->name), u->host->name.n };
+    l->max_messages = u->tr->max_messages;
     l->timer = (struct timer){ .fn = on_timer, .ctx = l };
     l->next = d->links;
     l->at = &d->links;
@@ -395,11 +399,12 @@ void link_open_for(struct dest *d, struct attempt *a)
         l->next->at = &l->next;
     d->links = l;
     d->nlinks++;
-    if (!event_wanted(l->set, "tcp:connect", a->tr.name)) {
+    v = view_for(l, "tcp:connect", false);
+    if (!v) {
         link_connect(l);
         return;
     }
-    r = event_before(l->e, l->set, "tcp:connect", view_for(l), STR(""), tcp_allowed, l);
+    r = event_before(l->e, l->set, "tcp:connect", v, STR(""), tcp_allowed, l);
     if (r)
         l->event = r;
 }
@@ -443,38 +448,50 @@ void link_free(struct link *l)
 
 static void close_event(struct link *l)
 {
-    if (l->attempt && l->client && event_wanted(l->set, "tcp:close", l->attempt->tr.name))
-        event_after(l->e, l->set, "tcp:close", view_for(l), STR(""), 0);
+    struct event_view *v = l->client ? view_for(l, "tcp:close", true) : NULL;
+
+    if (v)
+        event_after(l->e, l->set, "tcp:close", v, STR(""), 0);
+}
+
+static void take_back(struct link *l, struct link_user *u)
+{
+    l->user = NULL;
+    u->link = NULL;
+    u->host->from_ip = l->host.from_ip;
+    u->host->from_port = l->host.from_port;
 }
 
 static void link_over(struct link *l)
 {
     struct dest *d = l->dest;
-    struct attempt *a = l->attempt;
+    struct link_user *u = l->user;
     struct why why = l->why;
     const char *kind = l->kind;
     bool sent = l->sent, host_error = l->host_error;
     bool reused = l->client && smtp_client_messages(l->client) > (sent ? 1u : 0u);
+    struct smtp_client *client = l->client;
 
     if (l->timed_out && why.err == 0) {
         why.err = ETIMEDOUT;
         kind = "timeout";
     }
     close_event(l);
-    if (a) {
-        a->link = NULL;
-        a->host.from_ip = l->host.from_ip;
-        a->host.from_port = l->host.from_port;
+    if (u) {
+        take_back(l, u);
+        u->kind = kind;
+        u->why = why;
+        u->refused = client ? smtp_client_refused(client, &u->asked, &u->answer) : 0;
     }
+    l->client = NULL;                   /* its words are read below */
     link_free(l);
-    if (a && sent && !host_error) {
-        /* What the peer left unanswered has this as its reason. */
-        a->failed = why;
-        a->failed_kind = kind;
-        remote_sent(a, reused);
-    } else if (a) {
-        remote_failed(a, &why, kind, host_error, reused);
-    }
+    if (client)
+        engine_count(d->e, COUNT_outbound_now, -1);
+    if (u && sent && !host_error)
+        u->ops->sent(u, reused);
+    else if (u)
+        u->ops->failed(u, &why, kind, host_error, reused);
+    smtp_client_free(client);
     dest_serve(d);
 }
 
@@ -482,32 +499,42 @@ static void link_over(struct link *l)
  * message, as in the original (EV-08): so the connection is not kept then. */
 static bool closes_first(struct link *l)
 {
-    return !l->dest->first && event_wanted(l->set, "tcp:close", l->attempt->tr.name);
+    return !l->dest->first && event_wanted(l->set, "tcp:close", l->user->tr->name);
 }
 
-static void link_done(struct link *l)
+static void go_idle(struct link *l)
 {
-    struct attempt *a = l->attempt;
     struct dest *d = l->dest;
-    bool reused = smtp_client_messages(l->client) > 1;
 
-    if (smtp_client_state(l->client) != CLIENT_READY)
-        return;                         /* closed() follows */
-    if (closes_first(l)) {
-        link_quit(l);
-        return;
-    }
-    l->sent = false;
-    l->attempt = NULL;
-    a->link = NULL;
-    a->host.from_ip = l->host.from_ip;
-    a->host.from_port = l->host.from_port;
     l->idle = true;
     timer_set(l->e->loop, &l->timer, IDLE_MS);
     if (smtp_client_messages(l->client) >= l->max_messages || l->e->draining
         || (!d->first && slot_wanted(l->e->shared, str_of(d->slot))))
         timer_set(l->e->loop, &l->timer, 0);
-    remote_sent(a, reused);
+}
+
+static void link_done(struct link *l)
+{
+    struct link_user *u = l->user;
+    struct dest *d = l->dest;
+    bool reused = smtp_client_messages(l->client) > 1;
+
+    if (smtp_client_state(l->client) != CLIENT_READY)
+        return;                         /* closed() follows */
+    u->kind = NULL;
+    if (u->keep) {
+        l->sent = false;
+        u->ops->sent(u, reused);
+        return;
+    }
+    if (closes_first(l)) {
+        link_end(l);
+        return;
+    }
+    l->sent = false;
+    take_back(l, u);
+    go_idle(l);
+    u->ops->sent(u, reused);
     dest_serve(d);
 }
 
@@ -520,8 +547,8 @@ static void link_step(void *ctx)
         link_over(l);
     else if (l->sent)
         link_done(l);
-    else if (l->attempt && l->client && smtp_client_state(l->client) == CLIENT_READY)
-        remote_linked(l->attempt);
+    else if (l->user && !l->user->resting && l->client && smtp_client_state(l->client) == CLIENT_READY)
+        l->user->ops->linked(l->user);
 }
 
 static void step_soon(struct link *l)
@@ -533,20 +560,69 @@ static void step_soon(struct link *l)
     loop_soon(l->e->loop, &l->step);
 }
 
-void link_give(struct link *l, struct attempt *a)
+void link_give(struct link *l, struct link_user *u)
 {
+    const struct transport *tr = u->tr;
+
     l->idle = false;
     timer_clear(l->e->loop, &l->timer);
-    l->attempt = a;
-    a->link = l;
+    l->user = u;
+    u->link = l;
+    smtp_client_pace(l->client, tr->command_ms, tr->data_ms, tr->final_ms);
     engine_count(l->e, COUNT_outbound_reused, 1);
     step_soon(l);
 }
 
-void link_send(struct attempt *a)
+void link_send(struct link_user *u, struct client_message *m)
 {
-    struct link *l = a->link;
+    struct link *l = u->link;
 
-    smtp_client_send(l->client, &a->msg);
+    smtp_client_send(l->client, m);
     link_flush(l);
+}
+
+void link_more(struct link_user *u)
+{
+    struct link *l = u->link;
+
+    if (!l || !l->client || stream_queued(l->stream) > 0)
+        return;
+    smtp_client_drained(l->client);
+    link_flush(l);
+}
+
+static bool at_rest(const struct link *l)
+{
+    return l->state == LINK_OPEN && !l->sent && smtp_client_state(l->client) == CLIENT_READY;
+}
+
+void link_release(struct link_user *u)
+{
+    struct link *l = u->link;
+    struct dest *d;
+
+    if (!l)
+        return;
+    if (!at_rest(l)) {
+        link_forget(u);
+        return;
+    }
+    d = l->dest;
+    take_back(l, u);
+    go_idle(l);
+    dest_serve(d);
+}
+
+void link_quit(struct link_user *u)
+{
+    struct link *l = u->link;
+
+    if (!l)
+        return;
+    if (!at_rest(l)) {
+        link_forget(u);
+        return;
+    }
+    take_back(l, u);
+    link_end(l);
 }

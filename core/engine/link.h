@@ -7,7 +7,8 @@
 #ifndef ENGINE_LINK_H
 #define ENGINE_LINK_H
 
-#include "engine/attempt.h"
+#include "engine/links.h"
+#include "engine/program.h"
 #include "net/stream.h"
 
 enum link_state { LINK_ASKING, LINK_CONNECTING, LINK_OPEN, LINK_CLOSED };
@@ -19,7 +20,7 @@ struct link {
     struct link *next, **at;            /* of the destination */
     enum link_state state;
     bool idle, sent, host_error, timed_out;
-    struct attempt *attempt;
+    struct link_user *user;
     struct stream *stream;
     struct smtp_client *client;
     struct program *program;            /* LMTP over a program */
@@ -41,7 +42,7 @@ struct dest {
     char *slot;                         /* "[192.0.2.1]:25" */
     unsigned limit, nlinks, nwaiting;
     struct link *links;
-    struct attempt *first, **last;
+    struct link_user *first, **last;
     struct parked *parked, **parked_last;
     unsigned nparked;
 };
@@ -55,13 +56,15 @@ struct parked {
 /* In own memory, with a NUL behind. */
 char *name_copy(struct str s);
 
-/* Opens one for an attempt; the slot is taken already. */
-void link_open_for(struct dest *d, struct attempt *a);
+/* Opens one for a user; the slot is taken already. */
+void link_open_for(struct dest *d, struct link_user *u);
 /* An idle one gets work. */
-void link_give(struct link *l, struct attempt *a);
+void link_give(struct link *l, struct link_user *u);
+/* It has nothing to do any more: QUIT. */
+void link_end(struct link *l);
 /* Gives its slot back. */
 void link_free(struct link *l);
-/* Attempts in line get what is free. d may be gone afterwards. */
+/* Users in line get what is free. d may be gone afterwards. */
 void dest_serve(struct dest *d);
 
 #endif

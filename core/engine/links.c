@@ -37,20 +37,21 @@ void links_new(struct engine *e)
 
 /* ---- destinations */
 
-static struct str slot_name(struct arena *a, const struct attempt *at)
+static struct str slot_name(struct arena *a, const struct at_host *at)
 {
-    if (!at->host.ip.v)
-        return arena_dup(a, at->host.name);
-    return arena_printf(a, "[%.*s]:%u", STR_ARG(ip_text(a, at->host.ip)), at->host.port);
+    if (!at->ip.v)
+        return arena_dup(a, at->name);
+    return arena_printf(a, "[%.*s]:%u", STR_ARG(ip_text(a, at->ip)), at->port);
 }
 
-static struct dest *dest_get(struct attempt *a)
+static struct dest *dest_get(const struct link_user *u)
 {
-    struct engine *e = attempt_engine(a);
+    struct engine *e = u->e;
+    const struct transport *tr = u->tr;
     struct arena ar = { 0 };
-    struct str slot = slot_name(&ar, a);
-    struct str key = arena_printf(&ar, "%.*s|%.*s|%.*s|%.*s|%.*s", STR_ARG(a->tr.name), STR_ARG(a->host.name), STR_ARG(slot),
-                                  STR_ARG(a->tr.helo), STR_ARG(a->tr.interface));
+    struct str slot = slot_name(&ar, u->host);
+    struct str key = arena_printf(&ar, "%.*s|%.*s|%.*s|%.*s|%.*s", STR_ARG(tr->name), STR_ARG(u->host->name), STR_ARG(slot),
+                                  STR_ARG(tr->helo), STR_ARG(tr->interface));
     struct dest *d = map_get(e->links->dests, key);
 
     if (!d) {
@@ -62,7 +63,7 @@ static struct dest *dest_get(struct attempt *a)
         d->parked_last = &d->parked;
         d->key = (struct str){ name_copy(key), key.n };
         d->slot = name_copy(slot);
-        d->limit = host_listed(&a->tr.serialize, a->host.name, a->host.ip) ? 1 : LIMIT;
+        d->limit = host_listed(&tr->serialize, u->host->name, u->host->ip) ? 1 : LIMIT;
         map_put(e->links->dests, key, d);
     }
     arena_free(&ar);
@@ -106,17 +107,18 @@ void links_unpark(struct engine *e, struct msg_id id)
     dest_tidy(d);
 }
 
-void links_park(struct engine *e, struct attempt *a)
+void links_park(struct link_user *u, struct msg_id id)
 {
-    struct dest *d = dest_get(a);
+    struct engine *e = u->e;
+    struct dest *d = dest_get(u);
     struct parked *p;
 
-    if (links_parked(e, a->w->id))
+    if (links_parked(e, id))
         return;
     p = calloc(1, sizeof *p);
     if (!p)
         die("no memory for the queue");
-    p->id = a->w->id;
+    p->id = id;
     p->dest = d;
     *d->parked_last = p;
     d->parked_last = &p->next;
@@ -164,16 +166,27 @@ static struct link *idle_link(struct dest *d)
     return NULL;
 }
 
-static struct attempt *take_waiting(struct dest *d)
+static struct link_user *take_waiting(struct dest *d)
 {
-    struct attempt *a = d->first;
+    struct link_user *u = d->first;
 
-    d->first = a->dest_next;
+    d->first = u->next;
     if (!d->first)
         d->last = &d->first;
     d->nwaiting--;
-    a->dest = NULL;
-    return a;
+    u->dest = NULL;
+    return u;
+}
+
+/* A connection somebody keeps for later gives way to work that waits. */
+static bool end_resting(struct dest *d)
+{
+    for (struct link *l = d->links; l; l = l->next)
+        if (l->user && l->user->resting) {
+            link_quit(l->user);
+            return true;
+        }
+    return false;
 }
 
 void dest_serve(struct dest *d)
@@ -187,55 +200,64 @@ void dest_serve(struct dest *d)
             link_give(l, take_waiting(d));
             continue;
         }
-        if (d->nlinks >= d->limit || !slot_take(e->shared, e->cfg.worker, str_of(d->slot), d->limit))
+        if (d->nlinks >= d->limit || !slot_take(e->shared, e->cfg.worker, str_of(d->slot), d->limit)) {
+            end_resting(d);             /* its slot is free in a moment */
             break;
+        }
         link_open_for(d, take_waiting(d));
     }
     unpark_some(d);
     dest_tidy(d);
 }
 
-bool link_request(struct attempt *a)
+bool link_request(struct link_user *u)
 {
-    struct dest *d = dest_get(a);
+    struct dest *d = dest_get(u);
 
-    if (d->nwaiting >= WAITING_MAX && !a->w->force) {
+    if (d->nwaiting >= WAITING_MAX && !u->force) {
         dest_tidy(d);
         return false;
     }
-    a->dest = d;
-    a->dest_next = NULL;
-    *d->last = a;
-    d->last = &a->dest_next;
+    u->dest = d;
+    u->next = u->urgent ? d->first : NULL;
+    if (u->urgent)
+        d->first = u;
+    else
+        *d->last = u;
+    if (!u->next)
+        d->last = &u->next;
     d->nwaiting++;
     dest_serve(d);
     return true;
 }
 
-void link_forget(struct attempt *a)
+void link_forget(struct link_user *u)
 {
-    struct dest *d = a->dest;
+    struct dest *d = u->dest;
 
     if (d) {
-        for (struct attempt **at = &d->first; *at; at = &(*at)->dest_next)
-            if (*at == a) {
-                *at = a->dest_next;
+        for (struct link_user **at = &d->first; *at; at = &(*at)->next)
+            if (*at == u) {
+                *at = u->next;
                 if (!*at)
                     d->last = at;
                 d->nwaiting--;
                 break;
             }
-        a->dest = NULL;
+        u->dest = NULL;
         dest_tidy(d);
     }
-    if (a->link) {
-        struct link *l = a->link;
+    if (u->link) {
+        struct link *l = u->link;
 
         d = l->dest;
-        l->attempt = NULL;
-        a->link = NULL;
+        l->user = NULL;
+        u->link = NULL;
         link_free(l);
-        dest_tidy(d);
+        if (d->e->draining)
+            dest_tidy(d);               /* who is in line is on the way out too */
+        else
+            dest_serve(d);
     }
 }
 
@@ -259,6 +281,8 @@ static void end_idle(struct dest *d)
     for (struct link *l = d->links; l; l = l->next)
         if (l->idle)
             timer_set(d->e->loop, &l->timer, 0);
+        else if (l->user && l->user->resting)
+            link_quit(l->user);
 }
 
 void links_drain(struct engine *e)
@@ -284,9 +308,9 @@ void links_tick(struct engine *e)
 static void dest_free(struct dest *d)
 {
     while (d->links) {
-        if (d->links->attempt)
-            d->links->attempt->link = NULL;
-        d->links->attempt = NULL;
+        if (d->links->user)
+            d->links->user->link = NULL;
+        d->links->user = NULL;
         link_free(d->links);
     }
     while (d->first)

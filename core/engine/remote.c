@@ -4,6 +4,7 @@
 #include "engine/attempt.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 enum { ERR_RCPT_4XX = -44, ERR_DATA_4XX = -46, ERR_RETRY = -53, ERR_LOCAL = -17, PARK_S = 60 };
 
 static void next_host(struct attempt *a);
+static bool ask_for_link(struct attempt *a);
 
 /* ---- hosts named by the transport */
 
@@ -143,7 +145,7 @@ static void park(struct attempt *a)
 {
     struct engine *e = attempt_engine(a);
 
-    links_park(e, a);
+    links_park(&a->use, a->w->id);
     for (struct item *it = a->items; it; it = it->peer)
         if (it->end == ITEM_OPEN) {
             it->end = ITEM_AGAIN;
@@ -200,7 +202,7 @@ static void next_host(struct attempt *a)
     struct engine *e = attempt_engine(a);
     struct host_hint hint;
 
-    a->fresh = false;
+    a->use.fresh = false;
     a->msg.n = 0;
     if (!open_items(a)) {
         attempt_end(a);
@@ -221,7 +223,7 @@ static void next_host(struct attempt *a)
         a->view->t.host = &a->view->host;
         if (e->cfg.hermetic && !e->on_connect && e->on_delivery)
             capture(a);
-        else if (!link_request(a))
+        else if (!ask_for_link(a))
             park(a);
         return;
     }
@@ -257,8 +259,14 @@ static bool rewind_body(void *ctx)
     return true;
 }
 
-void remote_linked(struct attempt *a)
+static struct attempt *attempt_of(struct link_user *u)
 {
+    return (struct attempt *)(void *)((char *)u - offsetof(struct attempt, use));
+}
+
+static void linked(struct link_user *u)
+{
+    struct attempt *a = attempt_of(u);
     struct walk *w = a->w;
     size_t n = 0;
 
@@ -278,14 +286,14 @@ void remote_linked(struct attempt *a)
         .size = a->header.n + 2 + w->msg.body_size, .header = a->header, .max_line = (uint32_t)w->t->max_line,
         .read = read_body, .rewind = rewind_body, .ctx = a,
     };
-    link_send(a);
+    link_send(&a->use, &a->msg);
 }
 
 /* A connection was closed under us before it took this message: another one
  * is tried, the host has done nothing wrong. */
 static bool died_unused(const struct attempt *a, bool reused)
 {
-    if (!reused || a->fresh)
+    if (!reused || a->use.fresh)
         return false;
     for (size_t i = 0; i < a->msg.n; i++)
         if (a->rcpts[i].code || a->rcpts[i].outcome != CLIENT_AGAIN)
@@ -335,8 +343,14 @@ static void take_results(struct attempt *a, bool reused)
     }
 }
 
-void remote_sent(struct attempt *a, bool reused)
+static void sent(struct link_user *u, bool reused)
 {
+    struct attempt *a = attempt_of(u);
+
+    if (u->kind) {                      /* what the peer left unanswered has this as its reason */
+        a->failed = u->why;
+        a->failed_kind = u->kind;
+    }
     take_results(a, reused);
     if (a->hint_seen)
         host_hint_worked(attempt_engine(a), &a->host, a->tr.include_ip);
@@ -387,12 +401,14 @@ static void host_failed(struct attempt *a)
         a->eval = eval;
 }
 
-void remote_failed(struct attempt *a, const struct why *why, const char *kind, bool host_error, bool reused)
+static void failed(struct link_user *u, const struct why *why, const char *kind, bool host_error, bool reused)
 {
+    struct attempt *a = attempt_of(u);
+
     if (a->msg.n && died_unused(a, reused)) {
-        a->fresh = true;
+        a->use.fresh = true;
         a->msg.n = 0;
-        if (!link_request(a))
+        if (!ask_for_link(a))
             park(a);
         return;
     }
@@ -412,10 +428,33 @@ void remote_failed(struct attempt *a, const struct why *why, const char *kind, b
     next_host(a);
 }
 
+static struct event_view *view(struct link_user *u, const struct at_host *host, bool after)
+{
+    struct attempt *a = attempt_of(u);
+
+    (void)after;                        /* the walk is held for as long as it is read */
+    walk_hold(a->w);
+    return event_view(a->w->t, &a->items->at, host, a->w, walk_release);
+}
+
+static bool ask_for_link(struct attempt *a)
+{
+    static const struct link_ops ops = { linked, sent, failed, view };
+
+    a->use.ops = &ops;
+    a->use.e = attempt_engine(a);
+    a->use.set = a->w->set;
+    a->use.tr = &a->tr;
+    a->use.host = &a->host;
+    a->use.arena = &a->w->arena;
+    a->use.force = a->w->force;
+    return link_request(&a->use);
+}
+
 void remote_cancel(struct attempt *a)
 {
     if (a->query)
         hosts_cancel(a->query);
     a->query = NULL;
-    link_forget(a);
+    link_forget(&a->use);
 }

@@ -29,6 +29,8 @@ struct smtp_client {
     struct str banner;              /* in scratch */
     struct why why;
     bool host_error;
+    struct arena kept;              /* what refused says */
+    struct { int code; struct str asked, answer; } refused;
     bool stray;                     /* half a reply that nobody asked for came */
     bool running, doomed;           /* inside run(); freed meanwhile */
 };
@@ -58,6 +60,7 @@ void smtp_client_free(struct smtp_client *c)
     }
     buf_free(&c->out);
     arena_free(&c->scratch);
+    arena_free(&c->kept);
     free(c);
 }
 
@@ -69,6 +72,8 @@ static int64_t allowed(const struct smtp_client *c)
 
     if (c->step == S_IDLE || c->step == S_GO || c->step == S_OVER)
         return 0;
+    if (c->step == S_MESSAGE && c->exchange.stage == X_BODY && c->exchange.starved)
+        return 0;                       /* it is not the peer that keeps us waiting */
     if (c->step == S_MESSAGE && c->exchange.stage == X_BODY)
         return f->data_ms > 0 ? f->data_ms : 5 * MINUTE;
     if (c->step == S_MESSAGE && c->exchange.stage == X_FINAL)
@@ -128,6 +133,9 @@ static void end_bad(struct smtp_client *c, const char *what, struct str said)
 
 static void end_refused(struct smtp_client *c, const struct reply *r)
 {
+    c->refused.code = r->code;
+    c->refused.asked = arena_dup(&c->kept, waited_for(c));
+    c->refused.answer = exchange_printable(&c->kept, r->line);
     end(c, true, arena_printf(&c->scratch, "SMTP error from remote mail server after %.*s: %.*s",
                               STR_ARG(waited_for(c)), STR_ARG(r->line)));
     buf_add(&c->out, STR("QUIT\r\n"));
@@ -441,6 +449,25 @@ enum client_state smtp_client_state(const struct smtp_client *c)
 unsigned smtp_client_messages(const struct smtp_client *c)
 {
     return c->messages;
+}
+
+void smtp_client_pace(struct smtp_client *c, int64_t command_ms, int64_t data_ms, int64_t final_ms)
+{
+    c->config.command_ms = command_ms;
+    c->config.data_ms = data_ms;
+    c->config.final_ms = final_ms;
+}
+
+int smtp_client_refused(const struct smtp_client *c, struct str *asked, struct str *answer)
+{
+    *asked = c->refused.asked;
+    *answer = c->refused.answer;
+    return c->refused.code;
+}
+
+bool smtp_client_open(const struct smtp_client *c)
+{
+    return c->step == S_IDLE && c->exchange.open;
 }
 
 bool smtp_client_pipelining(const struct smtp_client *c)

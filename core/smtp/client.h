@@ -50,6 +50,12 @@ struct client_rcpt {
 
 struct client_message {
     struct arena *arena;            /* the attempt's */
+    /* MAIL and RCPT only: what the peer says to them is what is wanted, and each
+     * recipient's text is its answer as it came. The transaction stays open. */
+    bool probe;
+    /* The transaction that a probe left open goes on: without MAIL, and, if this is
+     * no probe, without RCPT: its recipients are those the peer has taken. */
+    bool resume;
     struct str sender;
     struct client_rcpt *rcpts;
     size_t n;
@@ -57,12 +63,14 @@ struct client_message {
     uint64_t size;                  /* of the content */
     uint32_t max_line;              /* its longest line without CRLF: checked before anything is sent */
     struct str header;              /* final header section, CRLF lines, without the empty line */
-    /* Next body bytes, CRLF lines, not stuffed: >0 bytes, 0 end, -1 error (errno).
+    /* Next body bytes, CRLF lines, not stuffed: >0 bytes, 0 end, -1 error (errno);
+     * EAGAIN: none yet, smtp_client_drained when there are.
      * A message with more recipients than max_rcpt is read once a transaction: rewind. */
     ssize_t (*read)(void *ctx, char *p, size_t n);
     bool (*rewind)(void *ctx);      /* back to the first byte; NULL: only one transaction is made */
     void *ctx;
     /* filled in */
+    int mail_code;                  /* MAIL was refused with it; 0: it was not */
     struct str confirmation;        /* the answer to the final dot, for C= and msg:delivery */
 };
 
@@ -91,6 +99,8 @@ struct smtp_client_ops {
 struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 void smtp_client_go(struct smtp_client *c);                 /* after banner */
+/* Other deadlines from here on: 0 as in the config. */
+void smtp_client_pace(struct smtp_client *c, int64_t command_ms, int64_t data_ms, int64_t final_ms);
 /* READY only; m and its arena live until sent. sent() may be called before this returns. */
 void smtp_client_send(struct smtp_client *c, struct client_message *m);
 /* Puts QUIT out if that is possible now; CLOSED. A message under way is CLIENT_AGAIN. Send output, then close. */
@@ -104,6 +114,10 @@ void smtp_client_drained(struct smtp_client *c);            /* output went out: 
 int64_t smtp_client_deadline(const struct smtp_client *c);  /* clock_mono_ms; 0: none */
 enum client_state smtp_client_state(const struct smtp_client *c);
 unsigned smtp_client_messages(const struct smtp_client *c); /* for which sent() was called */
+/* The answer to the banner, EHLO or HELO that ended it: its code, what was asked, its text (printable).
+ * 0: nothing of the kind. The text lives as long as the client. */
+int smtp_client_refused(const struct smtp_client *c, struct str *asked, struct str *answer);
 bool smtp_client_pipelining(const struct smtp_client *c);   /* offered and used */
+bool smtp_client_open(const struct smtp_client *c);         /* a probe left its transaction open, with recipients */
 
 #endif

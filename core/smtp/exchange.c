@@ -17,7 +17,7 @@ static enum command command_at(const struct exchange *x, uint32_t n)
 
 static uint32_t commands(const struct exchange *x)
 {
-    return x->rset + 1u + x->picked + 1u;
+    return x->rset + 1u + x->picked + !x->m->probe;
 }
 
 static uint32_t pick_at(const struct exchange *x, uint32_t n)
@@ -27,8 +27,7 @@ static uint32_t pick_at(const struct exchange *x, uint32_t n)
 
 /* ---- outcomes */
 
-/* A peer's text for logs and bounces: printable ASCII, bounded. */
-static struct str printable(struct arena *a, struct str s)
+struct str exchange_printable(struct arena *a, struct str s)
 {
     char *p;
 
@@ -50,7 +49,7 @@ static void settle(struct client_rcpt *r, enum client_outcome how, bool by_rcpt,
 
 void exchange_settle(struct exchange *x, enum client_outcome how, int code, struct str text)
 {
-    text = printable(x->m->arena, text);
+    text = exchange_printable(x->m->arena, text);
     for (size_t i = 0; i < x->m->n; i++)
         if (!x->m->rcpts[i].settled)
             settle(&x->m->rcpts[i], how, false, code, text);
@@ -80,7 +79,13 @@ static struct str error_text(const struct exchange *x, const struct reply *r)
     struct arena *a = x->m->arena;
 
     return arena_printf(a, "SMTP error from remote mail server after %.*s: %.*s",
-                        STR_ARG(exchange_command(x, a)), STR_ARG(printable(a, r->line)));
+                        STR_ARG(exchange_command(x, a)), STR_ARG(exchange_printable(a, r->line)));
+}
+
+/* What a recipient is told of a refusal; of a probe's, what the peer said. */
+static struct str refusal(const struct exchange *x, const struct reply *r)
+{
+    return x->m->probe ? exchange_printable(x->m->arena, r->line) : error_text(x, r);
 }
 
 static enum client_outcome outcome_of(int code)
@@ -102,7 +107,7 @@ static enum exchange_end out_of_order(struct exchange *x, const struct reply *r)
 
     return broken(x, true, r->code,
                   arena_printf(a, "unexpected reply from remote mail server at %.*s: %.*s",
-                               STR_ARG(exchange_command(x, a)), STR_ARG(printable(a, r->line))));
+                               STR_ARG(exchange_command(x, a)), STR_ARG(exchange_printable(a, r->line))));
 }
 
 /* ---- a message, a transaction */
@@ -176,17 +181,37 @@ static enum exchange_end next_transaction(struct exchange *x)
     return X_GO_ON;
 }
 
+/* The first commands of the transaction were answered when it was probed. */
+static void go_on(struct exchange *x)
+{
+    x->rset = false;
+    x->sent = x->answered = 1;
+    if (x->m->probe)
+        return;
+    memset(x->taken, true, x->picked * sizeof *x->taken);
+    x->accepted = x->picked;
+    x->sent = x->answered = 1 + x->picked;
+}
+
 enum exchange_end exchange_begin(struct exchange *x, struct client_message *m)
 {
     uint32_t max = x->config->max_rcpt ? x->config->max_rcpt : RCPT_MAX;
     size_t n = m->n < max ? m->n : max;
 
+    bool goes_on = m->resume && x->open;
+    enum exchange_end end;
+
     x->m = m;
-    x->body_begun = false;
+    x->open = x->body_begun = x->starved = false;
     x->pick = arena_array(m->arena, uint32_t, n);
     x->taken = arena_array(m->arena, bool, n);
     refuse_here(x);
-    return next_transaction(x);
+    end = next_transaction(x);
+    if (end == X_GO_ON && goes_on)
+        go_on(x);
+    else if (goes_on)
+        x->open = true;                 /* nothing of this message went out */
+    return end;
 }
 
 /* ---- out */
@@ -201,7 +226,7 @@ static void put_mail(struct exchange *x, struct buf *out)
     buf_add(out, STR("MAIL FROM:<"));
     buf_add(out, m->sender);
     buf_byte(out, '>');
-    if (x->offer->size && x->config->size_addition >= 0)
+    if (x->offer->size && x->config->size_addition >= 0 && (m->size || !m->probe))
         buf_addf(out, " SIZE=%llu", m->size + (unsigned long long)x->config->size_addition);
     /* Not offered: sent as it is, as every mail system does today. */
     if (x->offer->eightbit && m->body_8bit)
@@ -244,6 +269,9 @@ static enum exchange_end put_body(struct exchange *x, struct buf *out)
     while (out->n < PIECE) {
         ssize_t n = x->m->read(x->m->ctx, piece, sizeof piece);
 
+        x->starved = n < 0 && errno == EAGAIN;
+        if (x->starved)
+            break;
         /* The dot must not be sent now: it would make half a message whole. */
         if (n < 0)
             return broken(x, false, 0, arena_printf(x->m->arena, "message could not be read: %s", strerror(errno)));
@@ -289,8 +317,9 @@ static enum exchange_end on_mail(struct exchange *x, const struct reply *r)
     if (r->code / 100 == 3)
         return out_of_order(x, r);
     if (r->code / 100 != 2) {
-        exchange_settle(x, outcome_of(r->code), r->code, error_text(x, r));
+        exchange_settle(x, outcome_of(r->code), r->code, refusal(x, r));
         x->mail_refused = true;
+        x->m->mail_code = r->code;
     }
     return X_GO_ON;
 }
@@ -322,8 +351,10 @@ static enum exchange_end on_rcpt(struct exchange *x, const struct reply *r)
     if (r->code / 100 == 2) {
         x->taken[place] = true;
         x->accepted++;
-    } else if (!too_many(x, r)) {
-        settle(&x->m->rcpts[x->pick[place]], outcome_of(r->code), true, r->code, error_text(x, r));
+        if (x->m->probe)
+            settle(&x->m->rcpts[x->pick[place]], CLIENT_OK, true, r->code, refusal(x, r));
+    } else if (x->m->probe || !too_many(x, r)) {
+        settle(&x->m->rcpts[x->pick[place]], outcome_of(r->code), true, r->code, refusal(x, r));
     }
     return X_GO_ON;
 }
@@ -365,7 +396,7 @@ static enum exchange_end on_final(struct exchange *x, const struct reply *r)
 
     if (r->code / 100 == 3)
         return out_of_order(x, r);
-    text = r->code / 100 == 2 ? printable(x->m->arena, r->line) : error_text(x, r);
+    text = r->code / 100 == 2 ? exchange_printable(x->m->arena, r->line) : error_text(x, r);
     if (r->code / 100 == 2 && x->accepted > 0)
         x->m->confirmation = text;
     if (!x->config->lmtp) {
@@ -376,6 +407,12 @@ static enum exchange_end on_final(struct exchange *x, const struct reply *r)
         x->final++;
     settle(&x->m->rcpts[x->pick[x->final++]], outcome_of(r->code), true, r->code, text);
     return --x->accepted > 0 ? X_GO_ON : next_transaction(x);
+}
+
+/* A probe has its answers; what it began stays as it is. */
+static bool probed(const struct exchange *x)
+{
+    return x->m->probe && x->sent == x->answered && (x->mail_refused || x->answered == commands(x));
 }
 
 /* A transaction that needs no DATA: MAIL or every RCPT was refused, and nothing is on its way. */
@@ -407,7 +444,12 @@ static enum exchange_end on_command(struct exchange *x, const struct reply *r)
     if (end != X_GO_ON)
         return end;
     x->answered++;
-    if (nothing_to_send(x)) {
+    if (probed(x)) {
+        x->need_rset = !x->mail_refused;
+        x->open = x->need_rset;
+        return X_DONE;
+    }
+    if (!x->m->probe && nothing_to_send(x)) {
         x->need_rset = !x->mail_refused;
         return next_transaction(x);
     }

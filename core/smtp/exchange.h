@@ -29,6 +29,8 @@ struct exchange {
     const struct offer *offer;
     enum exchange_stage stage;
     bool need_rset;             /* a transaction was left open; outlives the message */
+    bool open;                  /* ... by a probe, and it may go on; likewise */
+    bool starved;               /* the body's next bytes are not there yet */
 
     /* The transaction: [RSET] MAIL RCPT... DATA are numbered 0, 1, ... */
     bool rset;
@@ -45,6 +47,8 @@ struct exchange {
     bool host_error;
 };
 
+/* A peer's text for logs and bounces: printable ASCII, bounded. */
+struct str exchange_printable(struct arena *a, struct str s);
 /* X_DONE: it was refused here (size, line length, addresses) before a byte was sent. */
 enum exchange_end exchange_begin(struct exchange *x, struct client_message *m);
 /* Writes what may be sent now, until out holds a piece. */
