@@ -151,7 +151,7 @@ part-lua:
 part-rules: $(B)/perigee
 	@[ ! -d spec/rules ] || $(PERIGEE) test --tap spec/rules
 part-accept: $(B)/perigee
-	@[ ! -d spec/accept ] || $(PERIGEE) test --tap spec/accept
+	@[ ! -d spec/accept ] || $(PERIGEE) test --tap spec/accept $(B)/gen/spec
 part-wire: $(B)/perigee
 	@[ ! -d spec/wire ] || $(PERIGEE) test --tap spec/wire
 part-docs: docs-fresh

@@ -176,6 +176,7 @@ struct txn {
     struct str sender_verify_failure, recipient_verify_failure;
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
+    struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */
     struct str rate, rate_limit, rate_period;
     struct str regex[10]; struct str regex_match_string;
 

@@ -124,6 +124,12 @@ static size_t distance(struct str a, struct str b)
     return row[b.n];
 }
 
+/* Exim's $h_subject: and its like. */
+static const struct { const char *head, *view; } header_forms[] = {
+    { "h_", "header" }, { "header_", "header" }, { "rh_", "rheader" }, { "rheader_", "rheader" },
+    { "bh_", "bheader" }, { "bheader_", "bheader" }, { "lh_", "lheader" }, { "lheader_", "lheader" },
+};
+
 static int unknown(lua_State *L, struct str name)
 {
     const char *nearest = NULL;
@@ -132,8 +138,10 @@ static int unknown(lua_State *L, struct str name)
     for (const struct gone_row *g = gone_rows; g->name; g++)
         if (str_same(name, str_of(g->name)))
             return rule_error(L, "there is no variable %s: %s", g->name, g->text);
-    if (str_starts(name, STR("h_")) || str_starts(name, STR("header_")))
-        return rule_error(L, "header fields are read as m.header.NAME or m.header[\"NAME\"], not as m.%s", name.p);
+    for (size_t i = 0; i < sizeof header_forms / sizeof *header_forms; i++)
+        if (str_starts(name, str_of(header_forms[i].head)))
+            return rule_error(L, "header fields are read as m.%s.NAME or m.%s[\"NAME\"], not as m.%s",
+                              header_forms[i].view, header_forms[i].view, name.p);
     if (str_starts(name, STR("acl_")))
         return rule_error(L, "there is no variable %s: rules' own begin with acl_c_ (of the connection) or acl_m_ (of the message)", name.p);
     for (size_t i = 0; i < var_count; i++) {
@@ -241,6 +249,8 @@ static void read_row(lua_State *L, const struct box *b, const struct var_row *ro
 
 static struct str name_arg(lua_State *L, int arg)
 {
+    if (lua_type(L, arg) == LUA_TNUMBER)
+        rule_error(L, "variables have names, not a number: what a regex condition caught is in m.regex[%s]", lua_tostring(L, arg));
     if (lua_type(L, arg) != LUA_TSTRING)
         rule_error(L, "variables have names, not a %s", luaL_typename(L, arg));
     return str_at(L, arg);

@@ -1,7 +1,7 @@
 /* Names for rules: records, the hosts of a domain, the name of an address. Each
  * gives  "ok", array  |  "none", nil, why  |  "again", nil, why : the library
  * decides which of them is raised. */
-#include "policy/lua.h"
+#include "policy/host.h"
 
 enum { DNS_WAIT_MS = 60000 };
 
@@ -66,10 +66,20 @@ static void push_rr(lua_State *L, const struct dns_rr *rr)
     }
 }
 
+/* What m.lookup_dnssec_authenticated says until the next question. */
+static void note_secure(lua_State *L, bool secure)
+{
+    struct eval *e = eval_running(L);
+
+    if (e)
+        e->txn->lookup_dnssec = secure ? STR("yes") : STR("no");
+}
+
 static int ask_push(lua_State *L, void *ctx)
 {
     struct ask *k = ctx;
 
+    note_secure(L, k->status == ST_OK && k->secure);
     if (k->status != ST_OK)
         return push_why(L, k->status == ST_NONE ? "none" : "again", k->why.text);
     lua_pushliteral(L, "ok");
@@ -212,16 +222,6 @@ static void find_done(void *ctx, const struct hosts_answer *a)
         }
     }
     wait_done(w, find_push);
-}
-
-static bool field_bool(lua_State *L, int arg, const char *name)
-{
-    bool yes;
-
-    lua_getfield(L, arg, name);
-    yes = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return yes;
 }
 
 /* hosts(domain, { mx =, mx_required =, ipv4_only =, ipv4_prefer =, dnssec_require =, randomize = }) */

@@ -241,6 +241,11 @@ FACT(recipient_verify_failure, recipient_verify_failure)
 FACT(acl_verify_message, verify_message)
 FACT(verify_mode, verify_mode)
 
+void get_lookup_dnssec_authenticated(const struct vars *v, struct val *out)
+{
+    val_text(out, v->t->lookup_dnssec);
+}
+
 /* ---- arguments of an ACL called by name */
 
 static void acl_arg(const struct vars *v, unsigned i, struct val *out)
@@ -262,4 +267,26 @@ void get_acl_arg9(const struct vars *v, struct val *out) { acl_arg(v, 8, out); }
 void get_acl_narg(const struct vars *v, struct val *out)
 {
     val_int(out, v->t->acl_nargs);
+}
+
+/* ---- what the last regex condition caught */
+
+static void capture(const struct vars *v, unsigned i, struct val *out)
+{
+    val_text(out, v->t->regex[i]);
+}
+
+void get_regex1(const struct vars *v, struct val *out) { capture(v, 1, out); }
+void get_regex2(const struct vars *v, struct val *out) { capture(v, 2, out); }
+void get_regex3(const struct vars *v, struct val *out) { capture(v, 3, out); }
+void get_regex4(const struct vars *v, struct val *out) { capture(v, 4, out); }
+void get_regex5(const struct vars *v, struct val *out) { capture(v, 5, out); }
+void get_regex6(const struct vars *v, struct val *out) { capture(v, 6, out); }
+void get_regex7(const struct vars *v, struct val *out) { capture(v, 7, out); }
+void get_regex8(const struct vars *v, struct val *out) { capture(v, 8, out); }
+void get_regex9(const struct vars *v, struct val *out) { capture(v, 9, out); }
+
+void get_regex_match_string(const struct vars *v, struct val *out)
+{
+    val_text(out, v->t->regex_match_string);
 }

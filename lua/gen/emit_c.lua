@@ -25,12 +25,14 @@ local OPTION_TYPE = {
 
 -- ---- variables
 
+local NIL_UNTIL = "get_none"     -- of a row with a feature
+
 local function emit_vars(tables)
   local text = { HEAD, '#include "getters.h"\n\n' }
   local h = { HEAD, '#ifndef GEN_GETTERS_H\n#define GEN_GETTERS_H\n\n#include "policy/vars.h"\n\n' }
   local seen = {}
   for _, row in ipairs(tables.var) do
-    for _, fn in ipairs { { row.get, "var_get" }, { row.put, "var_put" } } do
+    for _, fn in ipairs { { row.get or NIL_UNTIL, "var_get" }, { row.put, "var_put" } } do
       if fn[1] and not seen[fn[1]] then table.insert(h, ("%s %s;\n"):format(fn[2], fn[1])) end
       if fn[1] then seen[fn[1]] = true end
     end
@@ -39,7 +41,7 @@ local function emit_vars(tables)
   for _, row in ipairs(tables.var) do
     for _, name in ipairs { row.name, unpack(row.also or {}) } do
       table.insert(text, ("    { %s, %s, %s, %s, %s, %s },\n"):format(
-        c_string(name), VAR_TYPE[(row.type:gsub("%?$", ""))], rows.mask(row.phases), row.get, row.put or "NULL",
+        c_string(name), VAR_TYPE[(row.type:gsub("%?$", ""))], rows.mask(row.phases), row.get or NIL_UNTIL, row.put or "NULL",
         row.wait and c_string(row.wait) or "NULL"))
     end
   end

@@ -84,7 +84,7 @@ local function vars_page(tables)
       p("\n### %s\n\n", row.name)
       p("%s, in %s.%s%s%s\n\n", row.type, phases_text(row.phases), row.wait and " Reading it may wait." or "",
         values_text(row), also_text(row))
-      p("%s\n", trim(row.doc))
+      p("%s%s\n", trim(row.doc), row.feature and "\n\nComes with " .. row.feature .. "; nil until then." or "")
     end
   end
   p "\n## families\n"

@@ -14,6 +14,8 @@
 --   values = { "none", ... },     optional: all values it can have
 --   phases = since "mail",        see below
 --   get    = "get_spf_result",    a C function of core/policy/vars_*.c (var_get in vars.h)
+--   feature = "SPF",              in place of get: known, and nil until that feature comes
+--   never  = "there is no ...",   in place of get: known, and refused for this reason when it is read
 --   put    = "put_spf_result",    optional: host.fact(m, "spf_result", x) may set it (var_put in vars.h)
 --   wait   = "fetch_host_name",   optional: the host function that fetches it first (a `waits` function of a lib)
 --   group  = "connection",        page section
@@ -117,6 +119,7 @@ end
 
 if what == "c" then
   require("emit_c")(tables, input, out, write)
+  require("emit_spec")(tables, out, write)
 elseif what == "docs" then
   require("emit_docs")(tables, out, write)
 else

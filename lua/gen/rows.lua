@@ -77,7 +77,7 @@ for i = 1, ACLS do acl_names[i] = rows.PHASES[i] end
 
 local KEYS = {
   var    = { name = "string", also = "table", type = "string", values = "table", phases = "table", get = "string",
-             put = "string", wait = "string", group = "string", doc = "string" },
+             put = "string", wait = "string", group = "string", feature = "string", never = "string", doc = "string" },
   family = { name = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
   gone   = { name = "string", text = "string" },
   option = { kind = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",
@@ -91,7 +91,7 @@ local KEYS = {
              feature = "string", doc = "string" },
 }
 local NEEDED = {
-  var = { "name", "type", "phases", "get", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
+  var = { "name", "type", "phases", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
   gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
   event = { "name", "section", "doc" }, fn = { "name", "doc" },
 }
@@ -118,6 +118,12 @@ local function check(kind, row, where)
   end
   local types = TYPES[kind]
   if types and not types[(row.type:gsub("%?$", ""))] then bad("there is no type " .. row.type) end
+  -- Known by one of three: a getter, the feature that will bring one, or the reason why there is none.
+  if kind == "var" then
+    local known = (row.get and 1 or 0) + (row.feature and 1 or 0) + (row.never and 1 or 0)
+    if known ~= 1 then bad("one of get, feature and never is needed") end
+    if row.feature and not row.type:find("%?$") then bad("it is nil until its feature comes: " .. row.type .. "?") end
+  end
   if kind == "option" and not OPTION_KINDS[row.kind] then bad("there is no kind " .. row.kind) end
   if row.func and not rawget(known, row.func) then bad("there is no phase " .. row.func) end
   for _, key in ipairs { "phases", "writable" } do
@@ -167,6 +173,17 @@ function rows.read(paths)
     end
     local chunk = assert(loadfile(path))
     setfenv(chunk, setmetatable(env, { __index = function(_, name) error("unknown word " .. name, 2) end }))()
+  end
+  -- A variable that will not come is a name that is refused, for emitters and readers alike.
+  for i = #all.var, 1, -1 do
+    local row = all.var[i]
+    if row.never then
+      table.remove(all.var, i)
+      for _, name in ipairs { row.name, unpack(row.also or {}) } do
+        all.var.by[name] = nil
+        add("gone", { name = name, text = row.never }, row.where)
+      end
+    end
   end
   for _, row in ipairs(all.gone) do
     if all.var.by[row.name] then error(row.where .. ": " .. row.name .. " is both gone and there", 0) end

@@ -21,4 +21,10 @@ for _, name in ipairs { "header", "rheader", "bheader", "lheader" } do
     lheader = "Header fields by name, as lists with one item a field." })[name] }
 end
 family { name = "regex", type = "any", phases = always, group = "regex",
-  doc = [[What the groups of the last matching `regex` condition caught: `m.regex[1]`; `m.regex[0]` is the whole.]] }
+  doc = [[What the groups of the last matching `regex` or `mime_regex` condition caught: `m.regex[1]`; `m.regex[0]` is the whole.]] }
+for i = 1, 9 do
+  var { name = "regex" .. i, type = "string?", phases = always, get = "get_regex" .. i, group = "regex",
+    doc = "The same as `m.regex[" .. i .. "]`." }
+end
+var { name = "regex_match_string", type = "string?", phases = always, get = "get_regex_match_string", group = "regex",
+  doc = [[The pattern that made the last `regex` or `mime_regex` condition hold.]] }

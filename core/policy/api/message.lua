@@ -44,11 +44,6 @@ var { name = "originator_gid", type = "integer", phases = since "connect", get =
   doc = [[Group id of the program that submitted the message; ours if it came by SMTP.]] }
 var { name = "local_scan_data", type = "string?", phases = during { "route", "transport", "event", "queue" }, get = "get_none",
   group = "message", doc = [[Always nil: rules take the place of a local_scan function; keep a text in an `acl_m_` variable.]] }
-var { name = "dcc_header", type = "string?", phases = during { "prdr", "data", "not_smtp" }, get = "get_none", group = "message",
-  doc = [[The X-DCC field a DCC check made. Nil while nobody asked DCC.]] }
-var { name = "dcc_result", type = "string?", phases = during { "prdr", "data", "not_smtp" }, get = "get_none", group = "message",
-  doc = [[What DCC said about the message. Nil while nobody asked DCC.]] }
-
 for _, name in ipairs { "bmi_alt_location", "bmi_base64_tracker_verdict", "bmi_base64_verdict", "bmi_deliver" } do
   gone { name = name, text = "Brightmail is no longer asked by any mail engine" }
 end

@@ -1,0 +1,90 @@
+-- Is the sender who it says: nil until these are built.
+
+local from_mail = since "mail" - during { "route", "transport", "event", "queue" }
+
+local function of(feature, group)
+  return function(name, ty, phases, doc, more)
+    local row = { name = name, type = ty .. "?", phases = phases, feature = feature, group = group, doc = doc }
+    for key, value in pairs(more or {}) do row[key] = value end
+    var(row)
+  end
+end
+
+-- ---- SPF
+
+local spf = of("SPF", "spf")
+spf("spf_result", "string", from_mail, [[Result of the SPF check for this sender. `temperror`: the DNS did not answer; a later try may differ.]],
+  { values = { "none", "neutral", "pass", "fail", "softfail", "temperror", "permerror" } })
+spf("spf_result_guessed", "boolean", from_mail, [[Whether the result is that of a guessed record (`spf_guess`).]])
+spf("spf_guess", "string", from_mail, [[The record that is guessed for domains that publish none.]])
+spf("spf_header_comment", "string", from_mail, [[The result in a sentence, for headers and logs.]])
+spf("spf_smtp_comment", "string", from_mail, [[The result in a sentence that may be told to the client.]])
+spf("spf_received", "string", from_mail, [[The whole Received-SPF: field.]])
+spf("spf_used_domain", "string", from_mail, [[The domain whose record was judged.]])
+
+-- ---- DKIM
+
+local dkim = of("DKIM", "dkim")
+local signature = during { "dkim" }
+local judged = since "dkim" - during { "not_smtp", "not_smtp_mime", "route", "transport", "event", "queue" }
+local signed = signature + during { "transport" }
+
+dkim("dkim_signers", "list", judged, [[All domains and identities that signed the message.]])
+dkim("dkim_verify_status", "string", judged, [[What became of the signature; after the dkim ACL, of all of them, as a colon list.]])
+dkim("dkim_verify_reason", "string", judged, [[Why, where the status is fail or invalid.]])
+dkim("dkim_verify_signers", "list", signature, [[The signers the dkim ACL is asked about.]])
+dkim("dkim_cur_signer", "string", signature, [[The domain or identity this run of the ACL is about.]])
+dkim("dkim_domain", "string", signed, [[Domain of the signature, d=; while we sign, the one we sign for.]])
+dkim("dkim_selector", "string", signed, [[Selector of the signature, s=; while we sign, the one we sign with.]])
+dkim("dkim_algo", "string", signature, [[Algorithm of the signature, a=.]])
+dkim("dkim_bodylength", "integer", signature, [[How much of the body is signed, l=; 9999999999999: all of it.]])
+dkim("dkim_canon_body", "string", signature, [[How the body was made canonical.]], { values = { "simple", "relaxed" } })
+dkim("dkim_canon_headers", "string", signature, [[How the header was made canonical.]], { values = { "simple", "relaxed" } })
+dkim("dkim_copiedheaders", "string", signature, [[The header fields copied into the signature, z=.]])
+dkim("dkim_created", "integer", signature, [[When it was signed, t=, in seconds since 1970; 0: not said.]])
+dkim("dkim_expires", "integer", signature, [[When the signature expires, x=, in seconds since 1970; 9999999999999: never.]])
+dkim("dkim_headernames", "list", signature, [[The signed header fields, h=.]])
+dkim("dkim_identity", "string", signature, [[Who signed, i=.]])
+dkim("dkim_key_granularity", "string", signature, [[g= of the key's record, `*` when it is not said.]])
+dkim("dkim_key_length", "integer", signature, [[Size of the key in bits.]])
+dkim("dkim_key_nosubdomains", "boolean", signature, [[Whether the key's record forbids subdomains.]])
+dkim("dkim_key_notes", "string", signature, [[n= of the key's record.]])
+dkim("dkim_key_srvtype", "string", signature, [[s= of the key's record, `*` when it is not said.]])
+dkim("dkim_key_testing", "boolean", signature, [[Whether the key's record says that the domain is testing.]])
+
+-- ---- ARC and DMARC, asked in the data ACL
+
+local data = during { "data" }
+local arc = of("ARC", "arc")
+arc("arc_state", "string", data, [[What became of the chain.]], { values = { "none", "pass", "fail" } })
+arc("arc_state_reason", "string", data, [[Why the chain failed.]])
+arc("arc_domains", "list", data, [[The domains that signed the chain, oldest first.]])
+arc("arc_oldest_pass", "integer", data, [[The oldest instance whose signature of the message still holds.]])
+
+local dmarc = of("DMARC", "dmarc")
+dmarc("dmarc_status", "string", data, [[What DMARC says about the message.]],
+  { values = { "none", "accept", "reject", "quarantine", "norecord", "nofrom", "temperror", "off" } })
+dmarc("dmarc_status_text", "string", data, [[The status in a sentence.]])
+dmarc("dmarc_domain_policy", "string", data, [[The policy the domain published.]], { values = { "none", "quarantine", "reject" } })
+dmarc("dmarc_used_domain", "string", data, [[The domain whose record was used.]], { also = { "dmarc_used_domains", "domain_used_domain" } })
+dmarc("dmarc_alignment_dkim", "boolean", data, [[Whether a DKIM domain agrees with the one in From:.]])
+dmarc("dmarc_alignment_spf", "boolean", data, [[Whether the SPF domain agrees with the one in From:.]])
+dmarc("dmarc_ar_header", "string", data, [[A whole Authentication-Results: field with what was found.]])
+
+-- ---- SRS and PRVS
+
+local srs = of("SRS", "srs")
+local forwarding = during { "route", "transport" }
+srs("srs_recipient", "string", from_mail + forwarding, [[The sender that a rewritten address stands for, once `srs.inbound` found it sound.]])
+srs("srs_orig_recipient", "string", forwarding, [[The recipient as it came, before it was taken apart.]])
+srs("srs_orig_sender", "string", forwarding, [[The sender before it was rewritten.]])
+srs("srs_status", "string", forwarding, [[What became of it, in words.]])
+for _, name in ipairs { "srs_db_address", "srs_db_key" } do
+  var { name = name, type = "string", phases = forwarding, group = "srs", doc = "An old name.",
+    never = "addresses are rewritten without a database: what belongs to one is in the address itself" }
+end
+
+local prvs = of("PRVS", "srs")
+prvs("prvscheck_address", "string", always, [[The address inside a tagged one that was checked.]])
+prvs("prvscheck_keynum", "integer", always, [[The number of the key in the tag.]])
+prvs("prvscheck_result", "boolean", always, [[Whether the tag was sound.]])
