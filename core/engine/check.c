@@ -10,9 +10,10 @@ enum { HEADER_SHOWN = 8192 };
 static void answered(void *ctx, const struct verdict *v)
 {
     struct session *s = ctx;
-    bool late = s->eval != NULL;        /* it had to wait: the server is not in this call */
+    bool late = s->eval != NULL || s->late;     /* it had to wait: the server is not in this call */
 
     s->eval = NULL;
+    s->late = false;
     engine_count(s->e, COUNT_rule_evaluations, 1);
     if (v->error)
         engine_count(s->e, COUNT_rule_errors, 1);
@@ -28,9 +29,8 @@ static void answered(void *ctx, const struct verdict *v)
     session_pump(s);
 }
 
-void check_ask(void *ctx, enum phase ph, struct txn *t)
+static void ask_acl(struct session *s, enum phase ph, struct txn *t)
 {
-    struct session *s = ctx;
     struct verdict v = { 0 };
     struct eval *eval;
 
@@ -42,6 +42,52 @@ void check_ask(void *ctx, enum phase ph, struct txn *t)
     eval = policy_acl(s->set->policy, ph, t, answered, s);
     if (eval)
         s->eval = eval;
+}
+
+/* ---- rewriting: once, before anything is asked about the whole message */
+
+static void rewritten(void *ctx, enum status st, const struct why *why)
+{
+    struct session *s = ctx;
+    struct txn *t = smtp_server_txn(s->srv);
+    struct verdict v = { .verb = V_DEFER, .error = true, .message = STR("451 4.3.0 temporary local problem, please try again later") };
+
+    s->late = s->eval != NULL;
+    s->eval = NULL;
+    if (st == ST_OK) {
+        ask_acl(s, t->phase, t);
+        return;
+    }
+    v.log_message = str_of(why->text);
+    answered(s, &v);
+}
+
+static bool rewrites(const struct session *s, enum phase ph, const struct txn *t)
+{
+    return policy_rewrites(s->set->policy) && !t->rewritten
+        && (ph == PH_DKIM || ph == PH_MIME || ph == PH_PRDR || ph == PH_DATA);
+}
+
+void check_ask(void *ctx, enum phase ph, struct txn *t)
+{
+    struct session *s = ctx;
+    struct eval *eval;
+
+    if (!rewrites(s, ph, t)) {
+        ask_acl(s, ph, t);
+        return;
+    }
+    t->rewritten = true;
+    eval = policy_rewrite(s->set->policy, t, rewritten, s);
+    if (eval)
+        s->eval = eval;
+}
+
+struct str check_path(void *ctx, bool sender, struct str text, struct arena *a)
+{
+    struct session *s = ctx;
+
+    return policy_rewrite_path(s->set->policy, &s->conn, sender, text, a);
 }
 
 /* "H=host [ip] F=<sender> " in front of what the server says. */

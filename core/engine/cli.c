@@ -92,6 +92,9 @@ const struct cli_verb cli_verbs[] = {
       cli_run_route, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER, 1, -1, false },
     { "verify", "ADDRESS...", "whether an address can be delivered to", "",
       cli_run_verify, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER, 1, -1, false },
+    { "rewrite", "ADDRESS...", "what the rewriting rules make of an address, rule by rule",
+      "Each place an address can stand in is shown with its result and the rules that acted on it.",
+      cli_run_rewrite, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER, 1, -1, false },
     { "smtp", "", "one SMTP session on standard input and output",
       "With a running engine the message is stored there before it is accepted. Hermetic, the answers are the rules',\n"
       "and nothing is kept.",

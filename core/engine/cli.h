@@ -127,6 +127,7 @@ int cli_run_queue_import(struct cli *c);
 int cli_run_route(struct cli *c);           /* cli_ask.c */
 int cli_run_verify(struct cli *c);
 int cli_run_eval(struct cli *c);
+int cli_run_rewrite(struct cli *c);
 int cli_run_filter(struct cli *c);          /* cli_filter.c */
 int cli_run_smtp(struct cli *c);            /* cli_smtp.c */
 int cli_run_send(struct cli *c);            /* cli_send.c */

@@ -314,7 +314,7 @@ int cli_run_verify(struct cli *c)
     return route_all(c, true);
 }
 
-/* ---- eval */
+/* ---- expressions: eval, and verbs that are one */
 
 struct answer { bool done; enum status st; struct why why; };
 
@@ -334,7 +334,7 @@ static bool answered_yet(void *ctx)
     return ((struct answer *)ctx)->done;
 }
 
-static int eval_in(struct cli *c, struct world *w, enum phase ph)
+static int eval_in(struct cli *c, struct world *w, enum phase ph, struct str code)
 {
     struct txn *t = world_txn(w);
     struct answer a = { 0 };
@@ -342,7 +342,7 @@ static int eval_in(struct cli *c, struct world *w, enum phase ph)
     struct eval *e;
 
     t->phase = ph;
-    e = policy_expr(world_policy(w), t, ph, str_of(c->arg[0]), cli_has(c, CO_JSON), &out, answered, &a);
+    e = policy_expr(world_policy(w), t, ph, code, cli_has(c, CO_JSON), &out, answered, &a);
     if (!world_until(w, answered_yet, &a, ANSWER_MS)) {
         policy_cancel(e);
         a.st = why_set(&a.why, ST_AGAIN, "no answer in two minutes");
@@ -370,7 +370,56 @@ int cli_run_eval(struct cli *c)
     if (status == 0 && cli_has(c, CO_PHASE) && !phase_find(str_of(c->opt[CO_PHASE]), &ph))
         status = cli_fail(c, EX_USAGE, "there is no phase \"%s\"", c->opt[CO_PHASE]);
     if (status == 0)
-        status = eval_in(c, w, ph);
+        status = eval_in(c, w, ph, str_of(c->arg[0]));
+    world_close(w);
+    return status;
+}
+
+/* ---- rewrite */
+
+static bool printable(const char *s)
+{
+    for (; *s; s++)
+        if (*s < ' ' || *s == 127)
+            return false;
+    return true;
+}
+
+/* The address as a Lua string: nothing in it is code. */
+static struct str rewrite_code(struct cli *c, const char *address)
+{
+    struct buf b = { 0 };
+    struct str out;
+
+    buf_add(&b, cli_has(c, CO_JSON) ? STR("rewrite.explain(\"") : STR("rewrite.text(\""));
+    for (const char *p = address; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_byte(&b, '\\');
+        buf_byte(&b, *p);
+    }
+    buf_add(&b, STR("\")"));
+    out = arena_dup(&c->arena, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
+int cli_run_rewrite(struct cli *c)
+{
+    int status = 0, one;
+    enum phase ph = PH_CONNECT;
+    struct world *w = cli_world(c, false, &status);
+
+    if (!w)
+        return status;
+    status = cli_facts(c, w, &ph);
+    for (int i = 0; i < c->narg && status < EX__BASE; i++) {
+        if (!printable(c->arg[i]))
+            one = cli_fail(c, EX_USAGE, "an address holds no control bytes");
+        else
+            one = eval_in(c, w, ph, rewrite_code(c, c->arg[i]));
+        if (one > status)
+            status = one;
+    }
     world_close(w);
     return status;
 }

@@ -28,6 +28,7 @@ struct session {
     struct hosts_query *reverse;
     /* the open question */
     struct eval *eval;
+    bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;
     bool answering;                 /* inside smtp_server_input, or a call it makes */
@@ -49,6 +50,7 @@ void session_free(struct session *s);
 
 /* ---- check */
 void check_ask(void *ctx, enum phase ph, struct txn *t);
+struct str check_path(void *ctx, bool sender, struct str text, struct arena *a);
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
 
 /* ---- callers */

@@ -103,11 +103,34 @@ static void answered(void *ctx, const struct verdict *v)
     s->keep = keep_message(&w, kept, s);
 }
 
+static void rewritten(void *ctx, enum status st, const struct why *why)
+{
+    struct submit *s = ctx;
+    struct verdict v = { .verb = V_DEFER, .error = true, .message = STR("temporary local problem, please try again later") };
+
+    s->eval = NULL;
+    if (st == ST_OK) {
+        ask(s, s->t->phase);
+        return;
+    }
+    v.log_message = str_of(why->text);
+    refuse(s, &v);
+}
+
 static void ask(struct submit *s, enum phase ph)
 {
     struct verdict v = { 0 };
 
     s->t->phase = ph;
+    if (policy_rewrites(s->set->policy) && !s->t->rewritten) {
+        struct eval *eval;
+
+        s->t->rewritten = true;
+        eval = policy_rewrite(s->set->policy, s->t, rewritten, s);
+        if (eval)
+            s->eval = eval;
+        return;
+    }
     if (policy_has_acl(s->set->policy, ph)) {
         struct eval *eval = policy_acl(s->set->policy, ph, s->t, answered, s);
 

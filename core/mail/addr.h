@@ -48,6 +48,8 @@ struct str addr_join(struct arena *a, struct str local, struct str domain);
 struct addr_item {
     struct str display;         /* raw, may be empty */
     struct str addr;            /* the addr-spec without comments and folding, in the arena */
+    struct str spec;            /* where it stands in the text, comments inside it included */
+    struct str whole;           /* the whole item there: display name, angle brackets, what follows */
     bool in_group;
 };
 enum addr_list_end { ADDR_LIST_OK, ADDR_LIST_SYNTAX };

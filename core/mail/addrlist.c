@@ -13,6 +13,8 @@ struct reader {
     unsigned words;                 /* in local */
     bool quoted, phrase;            /* a word of it was quoted; two words stood side by side */
     bool group;
+    size_t item, from, end;         /* where the element, its addr-spec and the last token of it begin and end */
+    struct str spec;                /* what stood in angle brackets; p NULL: nothing did */
 };
 
 static int peek(const struct reader *r)
@@ -82,7 +84,7 @@ static bool read_quoted(struct reader *r)
             continue;
         buf_byte(&r->local, c);
         if (c == '"' && !escaped) {
-            r->i++;
+            r->end = ++r->i;
             return true;
         }
         escaped = c == '\\' && !escaped;
@@ -96,6 +98,7 @@ static void read_atom(struct reader *r, struct buf *to)
 
     while (is_atom(peek(r)))
         r->i++;
+    r->end = r->i;
     buf_add(to, (struct str){ r->s.p + from, r->i - from });
 }
 
@@ -140,7 +143,7 @@ static bool read_literal(struct reader *r)
             continue;
         buf_byte(&r->domain, (char)c);
         if (c == ']') {
-            r->i++;
+            r->end = ++r->i;
             return true;
         }
     }
@@ -225,7 +228,10 @@ static bool read_angle(struct reader *r, struct str *out)
     bool qualified;
 
     r->i++;
-    if (!skip_cfws(r) || (peek(r) == '@' && !skip_obs_route(r)) || !read_words(r))
+    if (!skip_cfws(r) || (peek(r) == '@' && !skip_obs_route(r)) || !skip_cfws(r))
+        return false;
+    r->from = r->i;
+    if (!read_words(r))
         return false;
     qualified = peek(r) == '@';
     if (qualified) {
@@ -237,6 +243,7 @@ static bool read_angle(struct reader *r, struct str *out)
         return false;
     if (peek(r) != '>')
         return fail(r, "address: no closing >");
+    r->spec = (struct str){ r->s.p + r->from, r->end - r->from };
     r->i++;
     return make_address(r, qualified, out);
 }
@@ -249,7 +256,8 @@ static bool read_item(struct reader *r, struct addr_item *item, bool *found)
     *found = false;
     if (!skip_cfws(r))
         return false;
-    from = r->i;
+    from = r->item = r->i;
+    r->spec = (struct str){ 0 };
     if (!read_words(r))
         return false;
     *item = (struct addr_item){ .display = { "", 0 }, .in_group = r->group };
@@ -279,12 +287,14 @@ static bool read_item(struct reader *r, struct addr_item *item, bool *found)
 }
 
 /* Steps over what may follow an element. */
-static bool read_end(struct reader *r, bool group_began)
+static bool read_end(struct reader *r, bool group_began, struct addr_item *item)
 {
     if (group_began)
         return true;
+    item->spec = r->spec.p ? r->spec : (struct str){ r->s.p + r->item, r->end - r->item };
     if (!skip_cfws(r))
         return false;
+    item->whole = str_trim((struct str){ r->s.p + r->item, r->i - r->item });
     if (peek(r) == ';') {
         if (!r->group)
             return fail(r, "group: ; without a beginning");
@@ -331,7 +341,7 @@ enum addr_list_end addr_list(struct arena *a, struct str text, size_t max,
             fail(&r, "list: too many addresses");
             break;
         }
-        if (!read_end(&r, r.group && !in_group))
+        if (!read_end(&r, r.group && !in_group, &item))
             break;
         if (found)
             keep(a, items, (*n)++, &cap, &item);

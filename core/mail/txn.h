@@ -165,6 +165,7 @@ struct txn {
     struct user_var *acl_m;
     struct str body_start, body_end;    /* fetched: message_body, message_body_end */
     bool body_fetched;
+    bool rewritten;                 /* the rewriting rules have had it */
     /* Where the body can be read from just now; read NULL: nowhere. As much of n as
      * there is from offset, -1 with errno. Whoever holds the body sets it, and
      * clears it before the body goes. */

@@ -147,6 +147,22 @@ static bool read_acls(struct policy *p, struct problems *out)
     return true;
 }
 
+static bool read_rewrites(struct policy *p, struct problems *out)
+{
+    struct why why;
+
+    if (!state_entry(p, ENTRY_rewrites))
+        return true;
+    if (!state_call(p, 0, 2, LOAD_TICKS, STATE_MEMORY, &why)) {
+        problem_of_error(out, &why);
+        return false;
+    }
+    p->rewrites = lua_toboolean(p->L, -2);
+    p->rewrites_paths = lua_toboolean(p->L, -1);
+    lua_settop(p->L, 0);
+    return true;
+}
+
 static bool build(struct policy *p, const struct snapshot *s, struct problems *out)
 {
     struct why why;
@@ -161,7 +177,7 @@ static bool build(struct policy *p, const struct snapshot *s, struct problems *o
     /* What is wrong with the references is worth saying even if a file is wrong too. */
     good = declare(p, s, out);
     p->files = NULL;
-    return check(p, out) && good && read_site(p, out) && read_acls(p, out);
+    return check(p, out) && good && read_site(p, out) && read_acls(p, out) && read_rewrites(p, out);
 }
 
 enum status policy_load(const struct policy_env *e, const struct snapshot *s, uint32_t generation,

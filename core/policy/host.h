@@ -27,7 +27,7 @@ enum {
 /* What lua/mail must answer: lua/host/README.md. */
 #define ENTRIES(X) \
     X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(option) X(match) \
-    X(retry) X(has_event) X(event) X(expr)
+    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path)
 enum entry {
 #define X(name) ENTRY_##name,
     ENTRIES(X)
@@ -76,6 +76,7 @@ struct policy {
     int rows_ref, current_ref, box_ref, again_ref, list_ref, view_ref;
     struct val *opts;
     uint32_t acls;
+    bool rewrites, rewrites_paths;
     struct str acl_end[PH_ACLS];    /* in words */
     struct map *transports, *events;
 
@@ -134,7 +135,7 @@ struct eval {
     struct why why;                 /* st AGAIN or NEVER: the reason */
     eval_end *end;
     /* who asked */
-    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; } done;
+    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; rewrite_done *rewrite; } done;
     void *ctx;
     int opt;
     struct str name;

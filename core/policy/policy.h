@@ -133,6 +133,15 @@ typedef void retry_done(void *ctx, enum status st, const struct retry_rule *r);
 struct eval *policy_retry(struct policy *p, struct txn *t, struct str address, struct str host,
                           struct str error, retry_done *done, void *ctx);
 
+/* ---- rewriting (lua/mail/rewrite.lua) */
+bool policy_rewrites(const struct policy *p);           /* there are rules for messages */
+typedef void rewrite_done(void *ctx, enum status st, const struct why *why);
+/* The envelope and header of a message that has been received. ST_OK: t is as the rules want it. */
+struct eval *policy_rewrite(struct policy *p, struct txn *t, rewrite_done *done, void *ctx);
+/* What stands between < and > of MAIL or RCPT, under the rules with the flag S. At
+ * once: a rule that would wait leaves it as it is. In a, or text itself. */
+struct str policy_rewrite_path(struct policy *p, struct conn *c, bool sender, struct str text, struct arena *a);
+
 /* ---- events */
 bool policy_has_event(const struct policy *p, const char *name, struct str transport);
 /* text: the non-empty result, or an empty str. st ST_AGAIN: time-out or error. */

@@ -93,6 +93,9 @@ struct smtp_server_ops {
     /* Something for the log. reply is what the client was told, may be empty.
      * t is NULL outside of a transaction. */
     void (*note)(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
+    /* What stands between < and > of MAIL FROM: or RCPT TO:, to be read instead, in
+     * a or text itself; it may be no address on either side. May be NULL. */
+    struct str (*path)(void *ctx, bool sender, struct str text, struct arena *a);
 };
 
 struct smtp_server *smtp_server_new(struct conn *c, const struct smtp_config *cfg,

@@ -29,6 +29,28 @@ static struct str plain_path(const struct smtp_server *s, struct arena *a, struc
     return out;
 }
 
+/* Rules with the flag S see what the client wrote before it is read: an address
+ * that is none may become one. */
+static struct str rewritten_path(const struct smtp_server *s, struct arena *a, bool sender, struct str arg)
+{
+    size_t close = str_find(arg, '>');
+    struct buf made = { 0 };
+    struct str inner, other, out;
+
+    if (!s->ops->path || arg.n == 0 || arg.p[0] != '<' || close == SIZE_MAX || close < 2)
+        return arg;
+    inner = (struct str){ arg.p + 1, close - 1 };
+    other = s->ops->path(s->ctx, sender, inner, a);
+    if (other.p == inner.p)
+        return arg;
+    buf_byte(&made, '<');
+    buf_add(&made, other);
+    buf_add(&made, str_from(arg, close));
+    out = arena_dup(a, buf_str(&made));
+    buf_free(&made);
+    return out;
+}
+
 struct path {
     struct addr addr;
     struct str params;
@@ -49,7 +71,8 @@ static bool read_path(struct smtp_server *s, struct arena *a, struct str arg, bo
 
     if (!command_keyword(&arg, sender ? STR("FROM:") : STR("TO:")))
         return bad_path(s, 501, "5.5.4", sender ? "syntax is MAIL FROM:<address>" : "syntax is RCPT TO:<address>");
-    if (!addr_path(plain_path(s, a, str_trim(arg)), sender, &out->addr, &out->params, &reason))
+    arg = rewritten_path(s, a, sender, plain_path(s, a, str_trim(arg)));
+    if (!addr_path(arg, sender, &out->addr, &out->params, &reason))
         return bad_path(s, 501, mark, reason);
     if (!utf8_ascii(out->addr.local) || !utf8_ascii(out->addr.domain))
         return bad_path(s, 553, "5.6.7", "internationalised addresses are not taken here");

@@ -18,6 +18,9 @@
 --   entry.retry(m, address, host, error) -> array of { letter =, cutoff =, interval =, factor = } | nil
 --   entry.has_event(name, transport)  plain
 --   entry.event(name, m, data, errno) -> text | nil
+--   entry.rewrites()              plain: rules for messages? for paths?
+--   entry.rewrite(m)              changes the message by host.rewrite_apply
+--   entry.rewrite_path(m, text)   -> text
 --   entry.expr(code, m)           -> values...
 --
 -- A problem is { file =, line =, text =, warning = }. "Could not find out" is
@@ -38,6 +41,7 @@ local retry = use "retry"
 local event = use "event"
 local route = use "route"
 local library = use "library"
+local rewrite = use "rewrite"
 
 -- ---- what rules see
 
@@ -76,7 +80,7 @@ for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "address", "
                         "check", "control", "verify", "logwrite", "sleep" } do
   env[name] = library[name]
 end
-env.rewrite = later("rewrite", "address rewriting")
+env.rewrite = library.locked("rewrite", rewrite.library())
 env.authenticator = later("authenticator", "SMTP authentication")
 env.socket = later("socket", "the lookups")
 env.srs = later("srs", "sender authentication")
@@ -193,6 +197,8 @@ entry.has_event = event.has
 function entry.event(name, m)
   return event.run(name, m, m.transport_name)
 end
+
+entry.rewrites, entry.rewrite, entry.rewrite_path = rewrite.any, rewrite.message, rewrite.path
 
 function entry.expr(code, m)
   local chunk, err = host.compile("expression", "local m = ... return " .. code)

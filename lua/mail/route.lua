@@ -17,6 +17,7 @@ local redirect = use "route_redirect"
 local address = use "route_address"
 local conditions = use "route_conditions"
 local answers = use "route_answers"
+local rewrite = use "rewrite"
 local route = {}
 
 local ANCESTORS = 100           -- an address with more is a loop nobody saw
@@ -109,6 +110,7 @@ local function children(walk, r, addr, result)
   local start = start_after(r, ev)
   local check_ancestor = r.cells and not r.fn and routers.option(r, "check_ancestor", ev.m)
   local one_time = result.one_time or r.cells and not r.fn and routers.option(r, "one_time", ev.m)
+  local rewriting = not (r.cells and not r.fn and routers.option(r, "rewrite", ev.m) == false)
   addr.router = r
   if walk.mode and (#result.children > 1 or walk.options.success_on_redirect) then
     -- more than one destination cannot be verified as one: having them is enough
@@ -117,7 +119,9 @@ local function children(walk, r, addr, result)
   end
   for _, c in ipairs(result.children) do
     if c.address then
-      local text = check_ancestor and address.own_ancestor(addr, c.address) and addr.address or c.address
+      local text = c.address
+      if rewriting then text = rewrite.address(ev.m, text, "env-to") end
+      if check_ancestor and address.own_ancestor(addr, text) then text = addr.address end
       local child = address.new(walk, text, addr)
       address.inherit(child, addr)
       child.one_time, child.start = one_time or child.one_time, start
@@ -297,6 +301,7 @@ end
 -- verify: would it have a place to go?
 function verify.route(ev, text, mode, options)
   local walk = walk_new(ev.m, mode, options)
+  text = rewrite.address(ev.m, text, mode == "sender" and "env-from" or "env-to")
   local before = report.enter(ev)
   local ok, err = pcall(run, walk, text)
   report.enter(before or ev)

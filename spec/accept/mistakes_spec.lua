@@ -61,7 +61,7 @@ local LOAD = {
   { [[event.on("msg:delivered", function() end)]], 'did you mean "msg:delivery"?' },
   { [[domainlist.local_domains = { "x" }]], "domainlist.local_domains is set twice" },
   { [[domainlist.other = 5]], "a list is a text or a table" },
-  { [[rewrite.rule { "*@a", "b" }]], "rewrite.rule comes with address rewriting" },
+  { [[rewrite.rule { "*@a", "b@c", flags = "Z" }]], 'there is no flag "Z"' },
   { [[io.open "/etc/passwd"]], "files are read with lookup.lsearch" },
   { [[os.execute "ls"]], "programs are run by the pipe transport" },
   { [[print "x"]], "logwrite(text) writes to the log" },

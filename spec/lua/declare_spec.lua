@@ -59,7 +59,6 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("acl.rcpt { accept { control = 'dkim_disable_verify' } }", 'control "dkim_disable_verify" comes with DKIM')
     says("acl.rcpt { accept { verify = 'recipient/callout' } }", "callouts come with")
     says("acl.rcpt { accept { verify = 'certificate' } }", "comes with TLS")
-    says("rewrite.rule { 'a', 'b' }", "rewrite.rule comes with address rewriting")
     says("authenticator.plain { driver = 'plaintext' }", "authenticator.plain comes with SMTP authentication")
     says("transport.t { driver = 'autoreply' }", "comes with the policy surface")
     says("router.r { driver = 'queryprogram' }", "comes with the policy surface")

@@ -113,3 +113,14 @@ fn { name = "redirect", args = { { "addresses", "any" } },
   doc = [[Makes other addresses of it: a text as in an aliases file, or a table, with options such as one_time.]] }
 fn { name = "fail", args = { { "text", "string?" } }, doc = [[Fails the address for good.]] }
 fn { name = "pass", doc = [[Goes on with the next router, as declining does.]] }
+
+-- ---- rewriting
+
+fn { name = "rewrite.rule", args = { { "rule", "table" } },
+  doc = [[Declares a rewriting rule: { pattern, replacement, flags = "Fs" }. The pattern is an address item, whose `*` are
+captured, a regular expression or a function; the replacement a text with $1, $local_part and $domain, "*" to leave the
+address alone, or function(m, address, captures). docs/guide/rewriting.md has the flags.]] }
+fn { name = "rewrite.address", args = { { "address", "string" }, { "place", "string?" } }, returns = "string", waits = true,
+  doc = [[What the rules make of an address at a place: env-to (the default), env-from, from, sender, reply-to, to, cc, bcc.]] }
+fn { name = "rewrite.explain", args = { { "address", "string" } }, returns = "table[]", waits = true,
+  doc = [[What each rule does to an address, place by place: { place =, result =, steps = { { rule =, where =, text = } } }.]] }

@@ -180,6 +180,8 @@ option { kind = "router", drivers = { "redirect" }, name = "qualify_preserve_dom
 option { kind = "router", drivers = { "redirect" }, name = "repeat_use", type = "boolean", default = true,
   section = "redirect",
   doc = [[Router may see its own descendants.]] }
+option { kind = "router", drivers = { "redirect" }, name = "rewrite", type = "boolean", default = true, section = "redirect",
+  doc = [[The new addresses pass through the rewriting rules for envelope recipients.]] }
 option { kind = "router", drivers = { "redirect" }, name = "skip_syntax_errors", type = "boolean", default = false,
   section = "redirect",
   doc = [[Skip bad items instead of failing.]] }
@@ -305,9 +307,6 @@ option { kind = "router", drivers = { "iplookup" }, name = "response_pattern", t
 option { kind = "router", name = "retry_use_local_part", type = "boolean", feature = "the policy surface",
   section = "of later features",
   doc = [[Keep routing retry data per full address.]] }
-option { kind = "router", drivers = { "redirect" }, name = "rewrite", type = "boolean", feature = "address rewriting",
-  section = "of later features",
-  doc = [[Children pass through rewriting.]] }
 option { kind = "router", drivers = { "redirect" }, name = "sieve_enotify_mailto_owner", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Owner address for Sieve enotify mailto.]] }

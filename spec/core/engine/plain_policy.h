@@ -352,4 +352,28 @@ struct eval *policy_event(struct policy *p, const char *name, struct txn *t, str
     return p_ask(e);
 }
 
+/* No rewriting here. */
+bool policy_rewrites(const struct policy *p)
+{
+    (void)p;
+    return false;
+}
+
+struct eval *policy_rewrite(struct policy *p, struct txn *t, rewrite_done *done, void *ctx)
+{
+    (void)p;
+    (void)t;
+    done(ctx, ST_OK, NULL);
+    return NULL;
+}
+
+struct str policy_rewrite_path(struct policy *p, struct conn *c, bool sender, struct str text, struct arena *a)
+{
+    (void)p;
+    (void)c;
+    (void)sender;
+    (void)a;
+    return text;
+}
+
 #endif
