@@ -63,7 +63,7 @@ static void note(void *ctx, unsigned shard, struct msg_id id, bool on)
 
 static enum status open_storage(struct engine *e, struct why *why)
 {
-    struct spool_config sc = { .dir = e->cfg.spool_dir, .alert = alert, .alert_ctx = e, .note = note, .note_ctx = e };
+    struct spool_config sc = { .dir = e->cfg.spool_dir, .shards = e->cfg.workers, .alert = alert, .alert_ctx = e, .note = note, .note_ctx = e };
     enum status st;
 
     if (!e->cfg.spool_dir) {

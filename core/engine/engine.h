@@ -25,6 +25,7 @@ struct engine;
 
 struct engine_config {
     unsigned worker;                /* column in the shared page */
+    unsigned workers;               /* in all; 0: 1 */
     struct shared *shared;          /* NULL: its own */
     const char *spool_dir;          /* NULL: memory */
     const struct dns_config *dns;   /* NULL: from the options */

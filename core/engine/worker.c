@@ -15,7 +15,7 @@
 #include "engine/local.h"
 #include "engine/submit.h"
 
-enum { BEAT_MS = 500, FIRST_TIDY_MS = 1000, TIDY_MS = 30000, SHARD_RETRY_MS = 500, OPENING_MS = 600000, BUILDING_MS = 120000, FOUND_MAX = 64 };
+enum { BEAT_MS = 500, FIRST_TIDY_MS = 1000, TIDY_MS = 30000, SHARD_RETRY_MS = 500, SAY_AT = 20, OPENING_MS = 600000, BUILDING_MS = 120000, FOUND_MAX = 64 };
 
 struct worker {
     const struct worker_config *c;
@@ -34,6 +34,7 @@ struct worker {
     size_t nlisten;
     uint32_t home;
     uint8_t want[SHARDS_MAX], have[SHARDS_MAX];     /* by shard */
+    uint8_t failed[SHARDS_MAX];         /* how often it could not be taken, up to SAY_AT; then the panic log knows */
     bool draining;
     char log_path[4096], log_now[4096];
     struct log_config log;
@@ -139,7 +140,18 @@ static void set_aside(struct worker *w, unsigned shard)
             freeze(w, shard, id[i], deaths[i]);
 }
 
-/* A shard whose last owner is still dying is locked for a moment. */
+/* A shard whose last owner is still dying is locked for a moment: that is not
+ * worth a line, what lasts or does not mend itself is. */
+static void shard_failed(struct worker *w, unsigned n, const struct why *why)
+{
+    if (w->failed[n] >= SAY_AT)
+        return;
+    w->failed[n] = why->err == ENOSPC || why->err == EDQUOT || why->err == EROFS ? SAY_AT : w->failed[n] + 1;
+    if (w->failed[n] == SAY_AT)
+        log_line(LOG_PANIC, "shard %u of the spool cannot be opened: %s; tried again until it can be, its mail waits, and new mail "
+                 "is put off if no other shard takes it", n, why->text);
+}
+
 static void take_shards(void *ctx)
 {
     struct worker *w = ctx;
@@ -155,11 +167,15 @@ static void take_shards(void *ctx)
         st = spool_take(engine_spool(w->engine), n, &why);
         shared_beat(w->c->shared, w->c->number);
         if (st == ST_AGAIN) {
+            shard_failed(w, n, &why);
             again = true;
             continue;
         }
         if (st != ST_OK)
             fail(w, EX_DATAERR, why.text);
+        if (w->failed[n] == SAY_AT)
+            log_line(LOG_PANIC, "shard %u of the spool is open now", n);
+        w->failed[n] = 0;
         w->have[n] = 1;
         took = true;
         spool_set_home(engine_spool(w->engine), n, n == w->home);
@@ -449,7 +465,7 @@ static void set_signals(void)
 static void make_engine(struct worker *w)
 {
     struct engine_config ec = {
-        .worker = w->c->number, .shared = w->c->shared, .spool_dir = w->c->spool,
+        .worker = w->c->number, .workers = w->c->workers, .shared = w->c->shared, .spool_dir = w->c->spool,
         .wake_fd = w->c->wake[w->c->number], .wake = wake_others, .local = w->local, .ctx = w,
     };
     struct why why = { 0 };

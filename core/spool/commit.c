@@ -84,7 +84,7 @@ static bool make_ready(struct request *r, const struct group *before)
 
     if (r->entry.len == 0)
         measure(r);
-    if (r->entry.len > sh->segment_size - WIRE_PAGE - WIRE_TAIL - 2 * WIRE_PAGE) {
+    if (r->entry.len > shard_record_most(sh)) {
         request_fail(r, why_set(&why, ST_AGAIN, "a record of %u bytes is too large for a segment", r->entry.len), &why);
         return false;
     }

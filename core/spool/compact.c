@@ -181,6 +181,10 @@ struct request *compact_more(struct shard *sh, uint64_t budget)
         }
         if (live == DEAD)
             continue;
+        if (e.len > shard_record_most(sh)) {    /* written when segments were larger: it stays until it ends */
+            c->from->stuck = true;
+            continue;
+        }
         r = copy_of(sh, c->from, &e, &row);
         if (r)
             c->moved = true;

@@ -1,6 +1,7 @@
 #include "spool/disk.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 
 enum {
     SEGMENT_DEFAULT = 64 << 20, SEGMENT_LEAST = 1 << 20, SEGMENT_MOST = 1 << 30,
+    SEGMENT_SMALL = 2 << 20,    /* a header section of 1 MiB fits, which is the default limit */
+    SHARD_SEGMENTS = 16,        /* so many of each shard shall fit on the file system */
     MEMORY_DEFAULT = 64 << 20, BODY_DEFAULT = 128 << 10,
     RESERVE_MOST = 256 << 20, RESERVE_PERCENT = 5,
     ROOM_MS = 200               /* how long an answer of the file system holds */
@@ -37,12 +40,28 @@ static uint64_t within(uint64_t v, uint64_t otherwise, uint64_t least, uint64_t 
     return v < least ? least : v > most ? most : v;
 }
 
+/* 64 MiB where there is room; on a small file system a power of two that lets
+ * every shard have some: its size, not what is free now, so that one start
+ * after another finds the same. */
+static uint64_t segment_that_fits(const char *dir, unsigned shards)
+{
+    uint64_t share, size = SEGMENT_DEFAULT;
+    struct statvfs v;
+
+    if (FAULT(READ) || statvfs(dir, &v) < 0 || v.f_blocks == 0)
+        return size;
+    share = (uint64_t)v.f_blocks * v.f_frsize / SHARD_SEGMENTS / (shards ? shards : 1);
+    while (size > SEGMENT_SMALL && size > share)
+        size /= 2;
+    return size;
+}
+
 static void settle_config(struct disk *sp, const struct spool_config *c)
 {
     struct spool_config *o = &sp->config;
 
     *o = *c;
-    o->segment_size = within(c->segment_size, SEGMENT_DEFAULT, SEGMENT_LEAST, SEGMENT_MOST) / WIRE_PAGE * WIRE_PAGE;
+    o->segment_size = within(c->segment_size, segment_that_fits(c->dir, c->shards), SEGMENT_LEAST, SEGMENT_MOST) / WIRE_PAGE * WIRE_PAGE;
     o->memory_max = within(c->memory_max, MEMORY_DEFAULT, WIRE_CHUNK, UINT64_MAX);
     /* What goes into a segment must leave room for others. */
     o->body_memory_max = within(c->body_memory_max, BODY_DEFAULT, 1, o->segment_size / 4);
@@ -83,6 +102,7 @@ static void disk_free(struct disk *sp)
 enum status spool_open(struct loop *l, const struct spool_config *c, struct spool **out, struct why *why)
 {
     struct disk *sp = must_alloc(sizeof *sp);
+    bool made;
 
     *out = NULL;
     sp->base.ops = &disk_ops;
@@ -91,14 +111,15 @@ enum status spool_open(struct loop *l, const struct spool_config *c, struct spoo
     sp->waker = must_alloc(sizeof *sp->waker);
     sp->waker->sp = sp;
     sp->room_asked_ms = INT64_MIN / 2;
+    made = mkdir(c->dir, 0700) == 0 || errno == EEXIST;
+    if (!made)
+        why_errno(why, ST_AGAIN, "make %s", c->dir);
     settle_config(sp, c);
     pthread_mutex_init(&sp->lock, NULL);
     pthread_cond_init(&sp->work, NULL);
     pthread_cond_init(&sp->idle, NULL);
-    if (mkdir(sp->dir, 0700) < 0 && errno != EEXIST) {
-        why_errno(why, ST_AGAIN, "make %s", sp->dir);
+    if (!made)
         goto fail;
-    }
     shard_sweep(sp->dir);
     if (!start_helper(sp)) {
         why_set(why, ST_AGAIN, "cannot start the spool's threads");
@@ -139,6 +160,18 @@ static void disk_close(struct spool *base)
 
 /* ---- shards */
 
+/* What an operator can do is said along with what is wrong. */
+static enum status no_room(const struct disk *sp, unsigned n, struct why *why)
+{
+    struct why what = *why;
+
+    if (what.err == ENOSPC || what.err == EDQUOT)
+        why_set(why, ST_AGAIN, "shard %u: %s; it needs two segments of %" PRIu64 " MiB: make room in %s, or put the spool on a larger file system",
+                n, what.text, sp->config.segment_size >> 20, sp->dir);
+    why->err = what.err;
+    return ST_AGAIN;
+}
+
 static enum status disk_take(struct spool *base, unsigned n, struct why *why)
 {
     struct disk *sp = disk_of(base);
@@ -151,7 +184,7 @@ static enum status disk_take(struct spool *base, unsigned n, struct why *why)
         return ST_OK;
     st = shard_open(sp->dir, n, false, sp->config.segment_size, &sp->lock, disk_alert, sp, &sh, why);
     if (st != ST_OK)
-        return st;
+        return st == ST_AGAIN ? no_room(sp, n, why) : st;
     st = move_settle(sp, sh, why);
     if (st != ST_OK) {
         shard_close(sh);

@@ -157,6 +157,11 @@ static void set_full(struct shard *sh, bool full)
     pthread_mutex_unlock(sh->lock);
 }
 
+uint64_t shard_record_most(const struct shard *sh)
+{
+    return sh->segment_size - WIRE_PAGE - WIRE_TAIL - 2 * WIRE_PAGE;
+}
+
 static struct segment *make_segment(struct shard *sh, struct why *why)
 {
     struct segment *s = NULL;

@@ -89,6 +89,9 @@ struct shard {
     uint64_t compactions, failed_flushes;   /* for status */
 };
 
+/* The largest record a segment takes. */
+uint64_t shard_record_most(const struct shard *sh);
+
 /* Makes the directory if it is missing, locks it and reads what is there.
  * settling: also if it is marked as leaving. ST_AGAIN: locked by another, or so marked. ST_NEVER: another version; nothing is changed. */
 enum status shard_open(const char *spool, unsigned n, bool settling, uint64_t segment_size, pthread_mutex_t *lock,

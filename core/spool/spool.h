@@ -29,7 +29,8 @@ struct spool;
 
 struct spool_config {
     const char *dir;                /* SPOOL; made if missing */
-    uint64_t segment_size;          /* 0: 64 MiB */
+    uint64_t segment_size;          /* 0: 64 MiB; less on a small file system */
+    unsigned shards;                /* how many share the file system, roughly; 0: 1 */
     uint64_t memory_max;            /* bodies in memory for this worker; 0: 64 MiB */
     uint64_t body_memory_max;       /* one body; 0: 128 KiB */
     uint64_t reserve_bytes;         /* R2.6; 0: the smaller of 5 % and 256 MiB */

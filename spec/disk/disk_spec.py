@@ -128,6 +128,88 @@ def no_log():
         same(until(lambda: e.log().count("Completed") == 1), True)
 
 
+def small():
+    """48 MiB in all, two workers: mail flows, and three disks full of it pass through, each message delivered or refused."""
+    def body(where):
+        e = Engine(dir=where, workers=2)
+        e.mail = tempfile.mkdtemp(prefix="perigee-mail.")
+        e.rule("00-site.lua", SITE.format(port=e.port, mail=e.mail, sink=9, dir=e.dir))
+        taken, late = [], []
+
+        def pour(n):
+            for i in range(60):
+                subject = f"small-{n}-{i}"
+                for _ in range(200):
+                    try:
+                        e.send("b@example.org", subject=subject, body=("z" * 98 + "\r\n") * (1200 if i % 3 else 6000))
+                        taken.append(subject)
+                        break
+                    except smtplib.SMTPResponseException as why:
+                        same(why.smtp_code // 100, 4)
+                    except smtplib.SMTPRecipientsRefused as why:
+                        same(list(why.recipients.values())[0][0] // 100, 4)
+                    time.sleep(0.05)
+                else:
+                    late.append(subject)
+        try:
+            e.start()
+            pourers = [threading.Thread(target=pour, args=(n,)) for n in range(6)]
+            for t in pourers:
+                t.start()
+            for t in pourers:
+                t.join()
+            same(late, [])
+            same(until(lambda: e.count() == 0, 60), True)
+            got = e.subjects()
+            same(sorted(set(got)), sorted(taken))
+            same("cannot be opened" in e.output(), False)
+            e.send("b@example.org", subject="after")
+            same(until(lambda: "after" in e.subjects()), True)
+        finally:
+            e.stop()
+            e.close()
+            shutil.rmtree(e.mail, ignore_errors=True)
+    if not mounted(body, "48m"):
+        skip("mail flows through a disk of 48 MiB", "no right to mount here")
+        return True
+
+
+def too_small():
+    """What is wrong and what to do stands in the panic log, once; with room made, mail flows without a restart."""
+    def body(where):
+        e = Engine(dir=where, workers=1)
+        e.mail = tempfile.mkdtemp(prefix="perigee-mail.")
+        e.rule("00-site.lua", SITE.format(port=e.port, mail=e.mail, sink=9, dir=e.dir))
+        with open(os.path.join(where, "ballast"), "wb") as f:
+            f.write(b"z" * (11 << 20))
+        try:
+            e.start(wait=False)
+            panic = lambda: open(os.path.join(e.spool, "log", "paniclog")).read()
+            same(until(lambda: os.path.exists(os.path.join(e.spool, "log", "paniclog")) and "No space left" in panic()), True)
+            holds(panic(), "make room")
+            time.sleep(2)
+            same(panic().count("No space left"), 1)
+            os.unlink(os.path.join(where, "ballast"))
+
+            def flows():
+                try:
+                    e.send("b@example.org", subject="flows")
+                    return True
+                except (smtplib.SMTPException, OSError):
+                    return False
+            same(until(flows, 30), True)
+            same(until(lambda: "flows" in e.subjects()), True)
+        finally:
+            e.stop()
+            e.close()
+            shutil.rmtree(e.mail, ignore_errors=True)
+    if not mounted(body, "12m"):
+        skip("a disk without room is named in the panic log", "no right to mount here")
+        return True
+
+
+case("a disk of 48 MiB: mail flows through it under load, nothing is lost, and its room comes back", small)
+case("a disk without room for a shard is named in the panic log once, with what to do, and used when there is room", too_small)
 case("a log that cannot be written holds up nothing, and its lost lines are counted", no_log)
 case("a full disk: mail is put off with 4xx, nothing answered 250 is lost, and deliveries make room", full)
 case("writes that fail: what was answered 250 is there after a restart", failing_writes)
