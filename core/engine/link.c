@@ -323,7 +323,7 @@ static void connect_real(struct link *l)
         link_failed(l, kind_of(l->why.err));
     } else {
         if (!to.path.n)
-            sock_mark(l->fd, a->tr.keepalive, a->tr.dscp);
+            sock_mark(l->fd, tr->keepalive, tr->dscp);
         l->watch = watch_new(l->e->loop, l->fd, connected, l);
         watch_set(l->watch, WATCH_WRITE);
     }
