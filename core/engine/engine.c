@@ -42,6 +42,13 @@ static void alert(void *ctx, struct str line)
     log_text(LOG_PANIC, STR(""), line);
 }
 
+static bool log_selected(void *ctx, struct str name)
+{
+    struct engine *e = ctx;
+
+    return e->settings && setting_logs(e->settings, name);
+}
+
 static uint64_t queue_size(void *ctx)
 {
     struct engine *e = ctx;
@@ -103,7 +110,7 @@ static void make_parts(struct engine *e)
     e->env = (struct policy_env){
         .loop = e->loop, .dns = e->dns, .hints = e->hints, .pool = e->pool, .hermetic = e->cfg.hermetic,
         .check_option = settings_check,
-        .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .ctx = e,
+        .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
     };
 }
 

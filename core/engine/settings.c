@@ -207,6 +207,16 @@ enum status settings_check(struct str name, struct str value, struct why *why)
     return st;
 }
 
+bool setting_logs(const struct settings *s, struct str selector)
+{
+    struct arena a = { 0 };
+    log_sel one = 0;
+    bool known = log_sel_read(arena_printf(&a, "-all +%.*s", STR_ARG(selector)), &one, NULL) == ST_OK;
+
+    arena_free(&a);
+    return known && (s->log & one) != 0;
+}
+
 struct settings *settings_new(struct policy *p)
 {
     struct settings *s = calloc(1, sizeof *s);

@@ -51,6 +51,7 @@ struct settings {
 struct settings *settings_new(struct policy *p);
 /* For policy_env: texts whose form the engine reads itself. */
 enum status settings_check(struct str name, struct str value, struct why *why);
+bool setting_logs(const struct settings *s, struct str selector);  /* by its name; false if there is none such */
 struct settings *settings_hold(struct settings *s);
 void settings_release(struct settings *s);      /* NULL is allowed */
 

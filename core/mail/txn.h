@@ -46,6 +46,9 @@ struct user_var { struct str name; struct val v; struct user_var *next; };
 void user_var_set(struct arena *a, struct user_var **list, struct str name, const struct val *v); /* nil removes */
 const struct val *user_var_get(const struct user_var *list, struct str name);
 
+/* What was already counted by ratelimit, and the rate it had then. */
+struct rate_known { struct str key; double rate; struct rate_known *next; };
+
 struct conn {
     struct arena arena;
     uint64_t serial;                /* never used twice in a process */
@@ -73,6 +76,7 @@ struct conn {
     unsigned history_n;                 /* how many were ever entered */
     const char *notquit_reason;     /* reference/acl.tsv, notquit-reason */
     struct user_var *acl_c;
+    struct rate_known *rates;       /* per_conn */
     unsigned transactions, errors, nonmail;
     bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
     int8_t sync;                    /* control enforce_sync 1, no_enforce_sync -1 */
@@ -179,6 +183,7 @@ struct txn {
     struct dnslist_facts dnslist;
     struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */
     struct str rate, rate_limit, rate_period;
+    struct rate_known *rates;       /* per_mail and its like */
     struct str regex[10]; struct str regex_match_string;
 
     /* controls */

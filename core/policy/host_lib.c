@@ -329,7 +329,17 @@ static int check_option(lua_State *L)
     return 1;
 }
 
+/* log_selected(name) -> is this selector of the log on? */
+static int log_selected(lua_State *L)
+{
+    const struct policy_env *env = policy_env(L);
+
+    lua_pushboolean(L, env->log_selected && env->log_selected(env->ctx, arg_str(L, 1, 100)));
+    return 1;
+}
+
 const luaL_Reg host_plain[] = {
+    { "log_selected", log_selected },
     { "check_option", check_option },
     { "compile", compile }, { "file", file }, { "shipped", shipped_text }, { "where", where }, { "fn_where", fn_where },
     { "now", now }, { "now_us", now_us }, { "random", random_below }, { "memory", memory }, { "log_panic", log_panic },

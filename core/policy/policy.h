@@ -57,6 +57,7 @@ struct policy_env {             /* what rules can reach; outlives every generati
     enum status (*check_option)(struct str name, struct str value, struct why *why);
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
+    bool (*log_selected)(void *ctx, struct str name);   /* is this log selector on? */
     void *ctx;
 };
 struct problem { struct str file; int line; bool warning; struct str text; };

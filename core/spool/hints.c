@@ -267,6 +267,60 @@ static enum status disk_incr(struct hints *base, struct str name, struct str key
     return rc ? why_mdb(why, rc, "add") : ST_OK;
 }
 
+/* Does the database hold as much as strangers may fill it with? */
+static bool is_crowded(struct hints_disk *h, MDB_txn *txn)
+{
+    MDB_stat st;
+
+    return !mdb_stat(txn, h->dbi, &st) && st.ms_entries >= HINTS_ENTRIES_MAX;
+}
+
+static int change_in(struct hints_disk *h, MDB_txn *txn, MDB_val *k, struct str key, hints_change_fn *fn, void *ctx)
+{
+    struct buf value = { 0 }, vb = { 0 };
+    struct str old = { 0 };
+    int64_t until = 0;
+    MDB_val v;
+    int rc = 0;
+
+    if (!lookup(h, txn, k, key, &old, &until) || is_expired(until)) {
+        if (!old.p && is_crowded(h, txn))
+            return MDB_MAP_FULL;
+        old = (struct str){ 0 };
+    }
+    if (fn(ctx, old, &value, &until)) {
+        value_make(&vb, key, buf_str(&value), until);
+        v = (MDB_val){ vb.n, vb.mem + vb.at };
+        rc = mdb_put(txn, h->dbi, k, &v, 0);
+    }
+    buf_free(&value);
+    buf_free(&vb);
+    return rc;
+}
+
+static enum status disk_change(struct hints *base, struct str name, struct str key, hints_change_fn *fn, void *ctx, struct why *why)
+{
+    struct hints_disk *h = disk_of(base);
+    struct buf b = { 0 };
+    MDB_val k = key_make(&b, name, key);
+    MDB_txn *txn;
+    int rc;
+
+    grow(h);
+    rc = begin(h, 0, &txn);
+    if (!rc) {
+        rc = change_in(h, txn, &k, key, fn, ctx);
+        if (rc)
+            mdb_txn_abort(txn);
+        else
+            rc = commit(txn);
+    }
+    buf_free(&b);
+    if (rc == MDB_MAP_FULL)
+        return why_set(why, ST_NONE, "hints.mdb is full");
+    return rc ? why_mdb(why, rc, "change") : ST_OK;
+}
+
 /* ---- many entries, a few at a time, so that no transaction is long */
 
 struct seen {
@@ -387,7 +441,7 @@ static void disk_close(struct hints *base)
 }
 
 static const struct hints_ops disk_ops = {
-    disk_close, disk_get, disk_put, disk_del, disk_incr, disk_each, disk_tidy,
+    disk_close, disk_get, disk_put, disk_del, disk_incr, disk_change, disk_each, disk_tidy,
 };
 
 /* ---- opening */
@@ -548,6 +602,11 @@ enum status hints_del(struct hints *h, struct str name, struct str key, struct w
 enum status hints_incr(struct hints *h, struct str name, struct str key, int64_t by, int64_t expires, int64_t *out, struct why *why)
 {
     return h->ops->incr(h, name, key, by, expires, out, why);
+}
+
+enum status hints_change(struct hints *h, struct str name, struct str key, hints_change_fn *fn, void *ctx, struct why *why)
+{
+    return h->ops->change(h, name, key, fn, ctx, why);
 }
 
 void hints_each(struct hints *h, struct str name, hints_fn *fn, void *ctx)

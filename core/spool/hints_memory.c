@@ -109,6 +109,23 @@ static enum status mem_incr(struct hints *h, struct str name, struct str key, in
     return mem_put(h, name, key, str_of(text), e ? e->expires : expires, why);
 }
 
+static enum status mem_change(struct hints *h, struct str name, struct str key, hints_change_fn *fn, void *ctx, struct why *why)
+{
+    struct entry *e = find(h, name, key);
+    struct buf value = { 0 };
+    int64_t until = 0;
+    enum status st = ST_OK;
+
+    if (!e && map_count(map_of(h)) >= HINTS_ENTRIES_MAX)
+        return why_set(why, ST_NONE, "hints are full");
+    if (e)
+        until = e->expires;
+    if (fn(ctx, e ? buf_str(&e->value) : (struct str){ 0 }, &value, &until))
+        st = mem_put(h, name, key, buf_str(&value), until, why);
+    buf_free(&value);
+    return st;
+}
+
 static int by_key(const void *a, const void *b)
 {
     const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
@@ -191,7 +208,7 @@ static void mem_close(struct hints *h)
 }
 
 static const struct hints_ops mem_ops = {
-    mem_close, mem_get, mem_put, mem_del, mem_incr, mem_each, mem_tidy,
+    mem_close, mem_get, mem_put, mem_del, mem_incr, mem_change, mem_each, mem_tidy,
 };
 
 struct hints *hints_memory(void)

@@ -6,6 +6,9 @@
 
 #include "spool/hints.h"
 
+/* Beyond these there is no room for new entries of hints_change: what strangers can fill stays bounded. */
+enum { HINTS_ENTRIES_MAX = 4 << 20 };
+
 typedef bool hints_fn(void *ctx, struct str key, struct str value, int64_t expires);
 
 struct hints_ops {
@@ -14,6 +17,7 @@ struct hints_ops {
     enum status (*put)(struct hints *h, struct str name, struct str key, struct str value, int64_t expires, struct why *why);
     enum status (*del)(struct hints *h, struct str name, struct str key, struct why *why);
     enum status (*incr)(struct hints *h, struct str name, struct str key, int64_t by, int64_t expires, int64_t *out, struct why *why);
+    enum status (*change)(struct hints *h, struct str name, struct str key, hints_change_fn *fn, void *ctx, struct why *why);
     void (*each)(struct hints *h, struct str name, hints_fn *fn, void *ctx);
     size_t (*tidy)(struct hints *h, size_t max);
 };

@@ -160,7 +160,7 @@ local function compile(s, phase)
   for _, name in ipairs(conditions.ORDER) do
     for _, w in ipairs(found.condition[name] or {}) do
       report.attempt(function()
-        local fn = conditions.compile(name, w.value, w.where)
+        local fn = conditions.compile(name, w.value, w.where, phase)
         s.conds[#s.conds + 1] = w.no and negated(fn) or fn
       end)
     end

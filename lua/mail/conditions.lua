@@ -8,6 +8,7 @@ local host, use = ...
 local words = use "words"
 local lists = use "lists"
 local verify = use "verify"
+local dnslists, ratelimit, seen = use "dnslists", use "ratelimit", use "seen"
 local conditions = {}
 
 -- The order in which the conditions of one statement are tried (design 4.2).
@@ -170,12 +171,16 @@ local function verify_condition(value, where)
   end
 end
 
-local BUILT = { condition = plain_condition, acl = acl_condition, verify = verify_condition }
+local BUILT = {
+  condition = plain_condition, acl = acl_condition, verify = verify_condition,
+  dnslists = dnslists.compile, ratelimit = ratelimit.compile, seen = seen.compile,
+}
 
--- value -> function(ev). Raises "where: text" for a value that makes no sense.
-function conditions.compile(name, value, where)
+-- value -> function(ev). Raises "where: text" for a value that makes no sense, or
+-- not in this phase (nil: not known yet).
+function conditions.compile(name, value, where, phase)
   if LISTS[name] then return list_condition(name, value, where) end
-  return BUILT[name](value, where)
+  return BUILT[name](value, where, phase)
 end
 
 function conditions.built(name) return (LISTS[name] or BUILT[name]) and true or false end

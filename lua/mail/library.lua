@@ -341,14 +341,17 @@ library.regex = locked("regex", {
 
 local check = {}
 for name, row in pairs(host.acl_words.condition) do
-  if conditions.built(name) then
-    check[name] = function(...)
+  local function asks(no)
+    return function(...)
       local ev = report.current()
       ev.text, ev.log = nil, nil
       local yes, answer = conditions.check(name, ev, rule_line(ev), ...)
       if answer then acl.unwind(answer) end
-      return yes
+      return yes ~= no
     end
+  end
+  if conditions.built(name) then
+    check[name], check["not_" .. name] = asks(false), asks(true)
   else
     check[name] = function() error(string.format("check.%s comes with %s", name, row.feature or "a later feature"), 2) end
   end

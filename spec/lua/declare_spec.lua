@@ -54,7 +54,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
   it("refuse what is not built, with what it comes with or why it never will", function()
     says("site { tls_certificate = '/x' }", '10.lua:1: option "tls_certificate" comes with TLS')
     says("site { acl_smtp_rcpt = 'x' }", "ACLs are declared with acl.PHASE")
-    says("acl.rcpt { deny { dnslists = 'x' } }", 'condition "dnslists" comes with the policy surface')
+    says("acl.data { deny { malware = '*' } }", 'condition "malware" comes with content scanning')
     says("acl.rcpt { deny { spf = 'fail' } }", 'condition "spf" comes with SPF')
     says("acl.rcpt { accept { control = 'dkim_disable_verify' } }", 'control "dkim_disable_verify" comes with DKIM')
     says("acl.rcpt { accept { verify = 'recipient/callout' } }", "callouts come with")

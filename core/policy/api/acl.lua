@@ -51,8 +51,11 @@ word { kind = "condition", name = "dkim_status", type = "string", not_ = true, p
 word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" },
   feature = "DMARC",
   doc = [[Runs the DMARC check and matches its outcome; spf must have run first.]] }
-word { kind = "condition", name = "dnslists", type = "string", not_ = true, feature = "the policy surface",
-  doc = [[True when a DNS list holds the client address or given keys; sets dnslist_ variables.]] }
+word { kind = "condition", name = "dnslists", type = "string", not_ = true,
+  doc = [[Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order;
+TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks
+about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without
+the name, unless `+include_unknown` or `+defer_unknown` stands before it.]] }
 word { kind = "condition", name = "domains", type = "domainlist", not_ = true, phases = during { "rcpt", "prdr", "vrfy" },
   doc = [[Matches recipient domain; sets domain_data.]] }
 word { kind = "condition", name = "encrypted", type = "list", not_ = true, phases = during { "helo", "starttls", "auth",
@@ -70,15 +73,19 @@ word { kind = "condition", name = "malware", type = "string", not_ = true, phase
 word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" },
   feature = "the policy surface",
   doc = [[Matches decoded MIME part (first 32K); sets regex variables.]] }
-word { kind = "condition", name = "ratelimit", type = "string", not_ = true, feature = "the policy surface",
-  doc = [[True when smoothed event rate reaches the limit; sets sender_rate variables.]] }
+word { kind = "condition", name = "ratelimit", type = "string", not_ = true,
+  doc = [[Is the rate of something at its limit or above? `"LIMIT / PERIOD / options"`, or a table with key, count and unique beside that
+text. The rate is smoothed as Exim's and shared by all workers; it is counted once for a connection, message or command,
+however many ACLs ask. Sets sender_rate, sender_rate_limit and sender_rate_period.]] }
 word { kind = "condition", name = "recipients", type = "addresslist", not_ = true, phases = during { "rcpt" },
   doc = [[Matches recipient address; sets recipient_data on lookup.]] }
 word { kind = "condition", name = "regex", type = "string", not_ = true, phases = during { "mime", "prdr", "data",
   "not_smtp_mime", "not_smtp" }, feature = "the policy surface",
   doc = [[Matches message (or raw MIME part) line by line; sets regex variables.]] }
-word { kind = "condition", name = "seen", type = "string", not_ = true, feature = "the policy surface",
-  doc = [[Tests a recorded timestamp, e.g. for greylisting; updates hints.]] }
+word { kind = "condition", name = "seen", type = "string", not_ = true,
+  doc = [[Was this met before? `"1h"`: less than an hour ago; `"-5m"`: first at least five minutes ago. Options `readonly`, `write`,
+`refresh=TIME`; `{ "-5m", key = function(m) ... end }` for something else than the client's address. All workers share what
+was seen.]] }
 word { kind = "condition", name = "sender_domains", type = "domainlist", not_ = true, phases = during { "mail", "rcpt",
   "predata", "dkim", "mime", "prdr", "data", "atrn", "wellknown", "notquit", "not_smtp_start", "not_smtp_mime",
   "not_smtp", "route", "transport", "event" },
@@ -273,35 +280,35 @@ word { kind = "callout_option", name = "hold", type = "string", feature = "callo
   doc = [[Keep connection for later recipients and delivery.]] }
 
 -- ratelimit options
-word { kind = "ratelimit_option", name = "per_conn", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_conn", type = "string",
   doc = [[Counts connections.]] }
-word { kind = "ratelimit_option", name = "per_mail", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_mail", type = "string",
   doc = [[Counts messages (default).]] }
-word { kind = "ratelimit_option", name = "per_byte", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_byte", type = "string",
   doc = [[Counts message bytes.]] }
-word { kind = "ratelimit_option", name = "per_rcpt", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_rcpt", type = "string",
   doc = [[Counts recipients; per RCPT or total at data.]] }
-word { kind = "ratelimit_option", name = "per_addr", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_addr", type = "string",
   doc = [[Counts distinct recipients; rcpt ACL only.]] }
-word { kind = "ratelimit_option", name = "per_cmd", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "per_cmd", type = "string",
   doc = [[Counts each evaluation.]] }
-word { kind = "ratelimit_option", name = "count", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "count", type = "string",
   doc = [[Weight to add per event.]] }
-word { kind = "ratelimit_option", name = "unique", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "unique", type = "string",
   doc = [[Counts distinct strings in the period.]] }
-word { kind = "ratelimit_option", name = "strict", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "strict", type = "string",
   doc = [[Always update recorded rate.]] }
-word { kind = "ratelimit_option", name = "leaky", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "leaky", type = "string",
   doc = [[Update only while under limit (default).]] }
-word { kind = "ratelimit_option", name = "readonly", type = "string", feature = "the policy surface",
+word { kind = "ratelimit_option", name = "readonly", type = "string",
   doc = [[Only read recorded rate; old name noupdate.]] }
 
 -- dnslists flags
-word { kind = "dnslists_flag", name = "+include_unknown", type = "string", feature = "the policy surface",
+word { kind = "dnslists_flag", name = "+include_unknown", type = "string",
   doc = [[DNS trouble counts as listed.]] }
-word { kind = "dnslists_flag", name = "+exclude_unknown", type = "string", feature = "the policy surface",
+word { kind = "dnslists_flag", name = "+exclude_unknown", type = "string",
   doc = [[DNS trouble counts as unlisted (default).]] }
-word { kind = "dnslists_flag", name = "+defer_unknown", type = "string", feature = "the policy surface",
+word { kind = "dnslists_flag", name = "+defer_unknown", type = "string",
   doc = [[DNS trouble gives a temporary error.]] }
 
 word { kind = "control", name = "queue_only", type = "string", phases = during { "mail", "rcpt", "predata", "mime",
