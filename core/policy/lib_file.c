@@ -35,6 +35,8 @@ struct file_job {
     mode_t mode;
     uid_t uid;
     gid_t gid;
+    off_t size;
+    time_t mtime;
     char owner[64];
     struct why why;
 };
@@ -157,9 +159,16 @@ static void is_there(struct file_job *j)
 {
     struct stat st;
 
-    j->status = ST_OK;
-    if (FAULT(OPEN) || stat(j->path, &st) < 0)
+    if (FAULT(OPEN) || stat(j->path, &st) < 0) {
         fail(j, "stat");
+        return;
+    }
+    j->status = ST_OK;
+    j->mode = st.st_mode;
+    j->uid = st.st_uid;
+    j->gid = st.st_gid;
+    j->size = st.st_size;
+    j->mtime = st.st_mtime;
 }
 
 static void user(struct file_job *j)
@@ -222,6 +231,8 @@ struct answer {
     mode_t mode;
     uid_t uid;
     gid_t gid;
+    off_t size;
+    time_t mtime;
     int err;
 };
 
@@ -251,6 +262,25 @@ static int push_failure(lua_State *L, const struct answer *a)
     return 3;
 }
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISSOCK(mode) ? "socket" : "other";
+}
+
+/* { size, mtime, mode, uid, gid, kind } */
+static int push_stat(lua_State *L, const struct answer *a)
+{
+    lua_createtable(L, 0, 6);
+    set_number(L, "size", (double)a->size);
+    set_number(L, "mtime", (double)a->mtime);
+    set_number(L, "mode", a->mode & 07777);
+    set_number(L, "uid", a->uid);
+    set_number(L, "gid", a->gid);
+    lua_pushstring(L, kind_of(a->mode));
+    lua_setfield(L, -2, "kind");
+    return 2;
+}
+
 static int answer_push(lua_State *L, void *ctx)
 {
     struct answer *a = ctx;
@@ -258,6 +288,8 @@ static int answer_push(lua_State *L, void *ctx)
     if (a->status != ST_OK)
         return push_failure(L, a);
     lua_pushliteral(L, "ok");
+    if (a->verb == FILE_IS_THERE)
+        return push_stat(L, a);
     if (a->verb == FILE_LOOK) {
         push_str(L, a->text);
         return 2;
@@ -295,6 +327,8 @@ static void job_done(void *ctx)
         a->mode = j->mode;
         a->uid = j->uid;
         a->gid = j->gid;
+        a->size = j->size;
+        a->mtime = j->mtime;
         wait_done(w, answer_push);
     }
     job_free(j);
@@ -390,6 +424,7 @@ static int l_file_read(lua_State *L)
     return start(L, FILE_TEXT, "file", path, below, STR(""));
 }
 
+/* file_exists(path) -> "ok", { size, mtime, mode, uid, gid, kind } | "none" | "again", why */
 static int l_file_exists(lua_State *L)
 {
     char path[PATH_ROOM];

@@ -1,30 +1,9 @@
-/* What rules do to a message and say about it: header edits, controls, log lines,
- * and the one parser of addresses. */
+/* What rules do to a message and say about it: header edits, controls, log lines. */
 #include "base/log.h"
 #include "mail/addr.h"
 #include "policy/lua.h"
 
 enum { HEADER_TEXT_MAX = 65536, HEADER_EDITS_MAX = 2000, LOG_TEXT_MAX = 8192, FIELD_TEXT_MAX = 1024 };
-
-/* ---- addresses */
-
-/* address_parse(text) -> local_part, domain | nil, why */
-static int l_address_parse(lua_State *L)
-{
-    struct addr a;
-    const char *reason = "it is no address";
-    size_t n;
-    const char *p = luaL_checklstring(L, 1, &n);
-
-    if (!addr_parse((struct str){ p, n }, &a, &reason)) {
-        lua_pushnil(L);
-        lua_pushstring(L, reason);
-        return 2;
-    }
-    push_str(L, a.local);
-    push_str(L, a.domain);
-    return 2;
-}
 
 /* ---- header edits: kept with the transaction, applied together when it is kept */
 
@@ -250,7 +229,6 @@ static int l_logwrite(lua_State *L)
 }
 
 static const luaL_Reg plain[] = {
-    { "address_parse", l_address_parse },
     { "header_add", l_header_add },
     { "header_remove", l_header_remove },
     { "header_syntax", l_header_syntax },

@@ -6,7 +6,8 @@
 
 #include "policy/lua.h"
 
-enum { PATTERN_MAX = 16384, SUBJECT_MAX = 65536, MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384 };
+enum { PATTERN_MAX = 16384, SUBJECT_MAX = 65536, MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384,
+       REPLACED_MAX = 4 * SUBJECT_MAX };
 
 static const char META[] = "perigee.regex";
 
@@ -121,9 +122,34 @@ static int l_regex_match(lua_State *L)
     return push_captures(L, re, subject, n);
 }
 
+/* regex_replace(compiled, subject, replacement) -> text | nil, why. $1 and ${1} are captures. */
+static int l_regex_replace(lua_State *L)
+{
+    struct regex *re = luaL_checkudata(L, 1, META);
+    struct str subject = arg_str(L, 2, SIZE_MAX), with = arg_str(L, 3, SUBJECT_MAX);
+    PCRE2_SIZE n = REPLACED_MAX;
+    char *out;
+    int rc;
+
+    luaL_argcheck(L, re->code, 1, "a compiled expression is needed");
+    if (subject.n > SUBJECT_MAX) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "the subject is longer than %d bytes", SUBJECT_MAX);
+        return 2;
+    }
+    out = arena_alloc(policy_scratch(L), n);
+    rc = pcre2_substitute(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_SUBSTITUTE_GLOBAL, re->data, re->context,
+                          (PCRE2_SPTR)with.p, with.n, (PCRE2_UCHAR *)out, &n);
+    if (rc < 0)
+        return push_error(L, rc);
+    push_str(L, (struct str){ out, n });
+    return 1;
+}
+
 static const luaL_Reg plain[] = {
     { "regex", l_regex },
     { "regex_match", l_regex_match },
+    { "regex_replace", l_regex_replace },
     { NULL, NULL },
 };
 

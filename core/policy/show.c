@@ -5,7 +5,8 @@
 
 #include <lauxlib.h>
 
-enum { DEPTH_MAX = 32 };
+/* The same table may stand in itself many times over: what is written has a bound. */
+enum { DEPTH_MAX = 32, OUT_MAX = 8 * 1024 * 1024 };
 
 /* ---- texts */
 
@@ -161,7 +162,7 @@ static void put_table(lua_State *L, int at, int depth, struct arena *a, struct b
 {
     size_t n = lua_objlen(L, at);
 
-    if (depth >= DEPTH_MAX || !lua_checkstack(L, 8))
+    if (depth >= DEPTH_MAX || out->n > OUT_MAX || !lua_checkstack(L, 8))
         put_text(out, STR("..."));
     else if (is_array(L, at, n))
         put_array(L, at, n, depth, a, out);
@@ -175,6 +176,7 @@ static void put_value(lua_State *L, int at, int depth, struct arena *a, struct b
     const char *p;
 
     switch (lua_type(L, at)) {
+    case LUA_TLIGHTUSERDATA:        /* json.null */
     case LUA_TNIL:
         buf_add(out, STR("null"));
         return;

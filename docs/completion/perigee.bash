@@ -4,7 +4,7 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status stop reopen config hold release route verify smtp filter eval send mailq newaliases test help version queue'
+    local words='serve check reload status stop reopen config hold release route verify rewrite smtp filter eval send mailq newaliases test help version queue'
     local queue='list count show retry freeze thaw remove bounce export import run '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
     if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
@@ -35,6 +35,7 @@ _perigee()
     'release') opts='--help --rules --spool' ;;
     'route') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --rules --spool --dns --now --seed --dry-run --client' ;;
     'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase' ;;

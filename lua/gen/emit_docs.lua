@@ -1,6 +1,7 @@
 -- emit_docs - what people and editors read: docs/ref, lua/meta, and luacheck's words
 --
 --   docs/ref/vars.md acl.md options.md events.md functions.md     a page a kind, an anchor a name
+--   docs/ref/exim.md        Exim's expansions and what stands for them
 --   lua/meta/mail.lua       the mail object, one class a phase
 --   lua/meta/rules.lua      functions, statements, options
 --   lua/meta/luacheck.lua   a std for luacheck: the globals of rules
@@ -194,6 +195,9 @@ local function functions_page(tables)
     if returns then p(" gives %s", returns) end
     p(".%s%s\n\n%s\n", row.waits and " It may wait." or "", row.feature and " Comes with " .. row.feature .. "." or "",
       trim(row.doc))
+    if row.exim then p("\nStands for Exim's %s.\n", table.concat(row.exim, ", ")) end
+    if row.example then p "\n" end
+    for _, example in ipairs(row.example or {}) do p("    %s\n", trim(example)) end
   end
   return table.concat(p)
 end
@@ -340,7 +344,7 @@ return function(tables, root, write)
   local files = {
     { "docs/ref/vars.md", vars_page(tables) }, { "docs/ref/options.md", options_page(tables) },
     { "docs/ref/acl.md", acl_page(tables) }, { "docs/ref/events.md", events_page(tables) },
-    { "docs/ref/functions.md", functions_page(tables) }, { "lua/meta/mail.lua", mail_meta(tables) },
+    { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/exim.md", require "emit_exim"(tables, MADE) }, { "lua/meta/mail.lua", mail_meta(tables) },
     { "lua/meta/rules.lua", rules_meta(tables) }, { "lua/meta/luacheck.lua", luacheck_std(tables) },
   }
   for _, file in ipairs(files) do write(root .. "/" .. file[1], file[2]) end

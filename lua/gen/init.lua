@@ -59,8 +59,12 @@
 --   args   = { { "name", "string" }, { "key", "string" }, { "ttl", "string?" } },
 --   returns = "string?",
 --   waits  = true,                optional
+--   exim   = { "operator base64" },   optional: the kind and name of what it stands for in Exim's expansions
+--   example = { [[f(1) --> 2]] },     optional: expressions, and their values as `perigee eval --json` writes them
 --   doc    = [[...]],
 -- }
+-- restated { name = "operator strlen", as = "#s" }     an expansion of Exim that is no function here: what to write
+--                                 instead, or never = "why", or feature = "what it comes with"
 --
 -- Phases (design 4.2):
 --   always                        every phase

@@ -88,12 +88,13 @@ local KEYS = {
   event  = { name = "string", section = "string", before = "boolean", data = "string", result = "string",
              feature = "string", doc = "string" },
   fn     = { name = "string", args = "table", returns = "any", waits = "boolean", phases = "table",
-             feature = "string", doc = "string" },
+             feature = "string", exim = "table", example = "table", doc = "string" },
+  restated = { name = "string", as = "string", feature = "string", never = "string" },
 }
 local NEEDED = {
   var = { "name", "type", "phases", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
   gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
-  event = { "name", "section", "doc" }, fn = { "name", "doc" },
+  event = { "name", "section", "doc" }, fn = { "name", "doc" }, restated = { "name" },
 }
 local TYPES = {
   var = { string = true, integer = true, number = true, boolean = true, list = true, cert = true },

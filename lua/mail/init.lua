@@ -76,13 +76,13 @@ do
   env.route = library.locked("route", { to = answers.to })
   env.redirect, env.fail, env.pass = answers.redirect, answers.fail, answers.pass
 end
-for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "address", "ip", "list", "header", "hash", "regex",
-                        "check", "control", "verify", "logwrite", "sleep" } do
+for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "file", "socket", "address", "ip", "idn", "list", "header",
+                        "text", "utf8", "number", "time", "base64", "base32", "base62", "hex", "xtext", "imap", "json", "hash",
+                        "crypto", "regex", "check", "control", "verify", "logwrite", "sleep" } do
   env[name] = library[name]
 end
 env.rewrite = library.locked("rewrite", rewrite.library())
 env.authenticator = later("authenticator", "SMTP authentication")
-env.socket = later("socket", "the lookups")
 env.srs = later("srs", "sender authentication")
 env.prvs = later("prvs", "sender authentication")
 env.authresults = later("authresults", "sender authentication")

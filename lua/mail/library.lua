@@ -222,21 +222,7 @@ library.secret = locked("secret", {
   end,
 })
 
--- ---- addresses, networks, lists, headers, digests
-
-library.address = locked("address", {
-  parse = function(text)
-    if type(text) ~= "string" then error("address.parse takes a text, not a " .. type(text), 2) end
-    local local_part, domain = host.address_parse(text)
-    if not local_part then return nil, domain end
-    return { local_part = local_part, domain = domain }
-  end,
-  domain = function(text) return (text_arg(text, "the address", 2):match("@([^@]*)$")) end,
-  local_part = function(text)
-    text_arg(text, "the address", 2)
-    return (text:match("^(.*)@[^@]*$")) or text
-  end,
-})
+-- ---- networks, headers
 
 local function packed(text, level)
   local ip = host.ip_pack(text_arg(text, "the address", level + 1))
@@ -273,28 +259,87 @@ library.ip = locked("ip", {
     local ip = packed(text, 2)
     return ip and host.ip_reverse(ip)
   end,
+  -- "1.2.0.192": what a name in somebody's DNS list begins with
+  reverse_labels = function(text)
+    local ip = packed(text, 2)
+    return ip and (host.ip_reverse(ip):gsub("%.in%-addr%.arpa$", ""):gsub("%.ip6%.arpa$", ""))
+  end,
+  -- "2001:0db8:0000:..." in full; an IPv4 address as the IPv6 address it is mapped to
+  expand = function(text)
+    local ip = packed(text, 2)
+    if not ip then return nil end
+    local bytes = { ip:byte(2, 17) }
+    if ip:byte(1) == 4 then bytes = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, bytes[1], bytes[2], bytes[3], bytes[4] } end
+    local groups = {}
+    for i = 1, 16, 2 do groups[#groups + 1] = string.format("%02x%02x", bytes[i], bytes[i + 1]) end
+    return table.concat(groups, ":")
+  end,
 })
 
-library.list = locked("list", {
-  split = function(text) return words.split(text_arg(text, "the list", 2)) end,
-  filter = function(list, keep)
-    local out = {}
-    for _, item in ipairs(words.list(list)) do if keep(item) then out[#out + 1] = item end end
-    return out
+-- ---- files and sockets
+
+local TEXT_KINDS = { ok = true, none = true }
+
+library.file = with_try("file", {
+  -- The whole of a file, at most 4 MiB.
+  read = function(path)
+    local status, text = host.file_read(text_arg(path, "the path", 3))
+    return status, text
   end,
-  map = function(list, change)
-    local out = {}
-    for _, item in ipairs(words.list(list)) do out[#out + 1] = change(item) end
-    return out
+  -- { size =, mtime =, mode =, uid =, gid =, kind = "file" }, or nil
+  stat = function(path)
+    local status, facts = host.file_exists(text_arg(path, "the path", 3))
+    return status, facts
   end,
-  has = function(list, wanted)
-    for _, item in ipairs(words.list(list)) do if item == wanted then return true end end
-    return false
+  exists = function(path)
+    local status, why = host.file_exists(text_arg(path, "the path", 3))
+    if TEXT_KINDS[status] then return "ok", status == "ok" end
+    return status, why
   end,
-  join = function(list, separator)
-    local out = {}
-    for i, item in ipairs(words.list(list)) do out[i] = tostring(item) end
-    return table.concat(out, separator or ":")
+})
+
+local ASK = { to = true, send = true, timeout = true, answer = true, half_close = true }
+
+local function ask_timeout(value)
+  if value == nil then return 5 end
+  local seconds = words.seconds(value)
+  if not seconds or seconds <= 0 or seconds > 600 then error("socket.ask: timeout is a time up to ten minutes", 4) end
+  return seconds
+end
+
+-- "name:port" as the addresses to be tried; a path or an address stays what it is.
+local function ask_places(to)
+  local name, port = to:match("^([^%[:/][^:/]*):(%d+)$")
+  if not name or host.ip_pack(name) then return "ok", { to } end
+  local status, found, why = host.dns("A", name)
+  if status ~= "ok" then return "again", "no address of " .. name .. (why and ": " .. why or "") end
+  local out = {}
+  for i, rr in ipairs(found) do out[i] = rr.ip .. ":" .. port end
+  return "ok", out
+end
+
+library.socket = with_try("socket", {
+  -- socket.ask { to = "host:port" or "/path", send = "...", timeout = "5s", answer = "close" or "line" }
+  ask = function(spec)
+    if type(spec) ~= "table" then error("socket.ask takes a table: { to =, send =, timeout =, answer =, half_close = }", 3) end
+    for key in pairs(spec) do
+      if not ASK[key] then error(string.format("socket.ask has no %s%s", tostring(key), words.meant(key, ASK)), 3) end
+    end
+    if spec.answer ~= nil and spec.answer ~= "close" and spec.answer ~= "line" then
+      error('socket.ask: answer is "close" (all until it closes) or "line"', 3)
+    end
+    local status, places = ask_places(text_arg(spec.to, "socket.ask: to", 3))
+    if status ~= "ok" then return status, places end
+    local send = text_arg(spec.send or "", "socket.ask: send", 3)
+    local why
+    for _, place in ipairs(places) do
+      local done, status_or_error, answer = pcall(host.socket_ask, place, send, ask_timeout(spec.timeout) * 1000,
+        spec.answer or "close", spec.half_close == true)
+      if done then return status_or_error, answer end
+      why = host.again_text(status_or_error)
+      if not why then error(status_or_error, 0) end
+    end
+    return "again", why or "there is no address"
   end,
 })
 
@@ -309,33 +354,12 @@ library.header = locked("header", {
   end,
 })
 
-local DIGESTS = { md5 = true, sha1 = true, sha256 = true, sha512 = true }
-local hash = {}
-for name in pairs(DIGESTS) do
-  hash[name] = function(text) return host.digest(name, text_arg(text, "what is hashed", 2)) end
-end
-library.hash = locked("hash", hash)
+-- ---- values: texts, lists, encodings, digests, each in a file of its own
 
-local compiled, compiled_n = {}, 0
-local function regex_of(pattern, level)
-  local re = compiled[pattern]
-  if re then return re end
-  local why
-  re, why = host.regex(text_arg(pattern, "the pattern", level + 1), "")
-  if not re then error(string.format('the regular expression "%s" is wrong: %s', pattern, why), level + 1) end
-  if compiled_n >= 512 then compiled, compiled_n = {}, 0 end
-  compiled[pattern], compiled_n = re, compiled_n + 1
-  return re
+for _, file in ipairs { "library_text", "library_codec", "library_crypto" } do
+  for name, members in pairs(use(file)) do library[name] = locked(name, members) end
 end
-
-library.regex = locked("regex", {
-  -- The captures ([0] is the whole match), or nil. A pattern that takes too long raises.
-  match = function(subject, pattern)
-    local hit, why = host.regex_match(regex_of(pattern, 2), text_arg(subject, "the subject", 2))
-    if hit == nil and why then error("regex.match: " .. why, 2) end
-    return hit
-  end,
-})
+library.list = locked("list", use "library_list")
 
 -- ---- check, control, verify, logwrite
 

@@ -84,15 +84,21 @@ end
 -- Exim's list in a string: colon separated, or "<;" (any punctuation) first to
 -- choose another separator; a doubled separator is the character itself. The
 -- end of the text is no item, so ":" is one empty item: the null sender.
-function words.split(text)
-  local sep = ":"
+-- The separator of a list in Exim's form, and what follows its announcement.
+local function announced(text)
   local first, rest = text:match("^%s*<(%p)(.*)$")
-  if not first then
-    -- "<\n" spelled out, or a control character itself
-    first, rest = text:match("^%s*<\\(n)(.*)$")
-    if first then first = "\n" else first, rest = text:match("^%s*<(%c)(.*)$") end
-  end
-  if first then sep, text = first, rest end
+  if first then return first, rest end
+  -- "<\n" spelled out, or a control character itself
+  rest = text:match("^%s*<\\n(.*)$")
+  if rest then return "\n", rest end
+  first, rest = text:match("^%s*<(%c)(.*)$")
+  return first or ":", rest or text
+end
+function words.separator(text) return (announced(text)) end
+
+function words.split(text)
+  local sep
+  sep, text = announced(text)
 
   local items, at, n = {}, 1, #text
   while true do

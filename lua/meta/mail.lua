@@ -25,16 +25,31 @@
 ---@field exim_path string? Path of the running program.
 ---@field exim_uid integer User id the engine runs as.
 ---@field initial_cwd string? The directory the program was started in.
+---@field ldap_dn string? The distinguished name of the last entry an LDAP lookup found.
 ---@field load_average integer The system's load over one minute, times 1000.
 ---@field localhost_number integer? The number of this host among those that share a name. Nil if it was not given one.
 ---@field log_inodes integer Free inodes where the logs are, or -1.
 ---@field log_space integer Free kilobytes where the logs are, or -1.
+---@field lookup_dnssec_authenticated string? Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.
 ---@field pid integer Id of this process.
 ---@field primary_hostname string The name of this host, from the option of that name or from the system.
+---@field prvscheck_address string? The address inside a tagged one that was checked.
+---@field prvscheck_keynum integer? The number of the key in the tag.
+---@field prvscheck_result boolean? Whether the tag was sound.
 ---@field qualify_domain string The domain added to sender addresses that have none.
 ---@field qualify_recipient string The domain added to recipient addresses that have none.
 ---@field queue_size integer Messages in the queue of this worker.
+---@field regex1 string? The same as `m.regex[1]`.
+---@field regex2 string? The same as `m.regex[2]`.
+---@field regex3 string? The same as `m.regex[3]`.
+---@field regex4 string? The same as `m.regex[4]`.
+---@field regex5 string? The same as `m.regex[5]`.
+---@field regex6 string? The same as `m.regex[6]`.
+---@field regex7 string? The same as `m.regex[7]`.
+---@field regex8 string? The same as `m.regex[8]`.
+---@field regex9 string? The same as `m.regex[9]`.
 ---@field regex_cachesize integer Always 0: patterns live as long as the rules that hold them.
+---@field regex_match_string string? The pattern that made the last `regex` or `mime_regex` condition hold.
 ---@field spool_directory string? Where the spool is. Nil in a world without one.
 ---@field spool_inodes integer Free inodes where the spool is, or -1.
 ---@field spool_space integer Free kilobytes where the spool is, or -1.
@@ -47,7 +62,7 @@
 ---@field tod_zone string The offset of local time: `+0000`.
 ---@field tod_zulu string Now, in UTC: `20030221154023Z`.
 ---@field version_number string Version of Perigee.
----@field regex table<any, string?> What the groups of the last matching `regex` condition caught: `m.regex[1]`; `m.regex[0]` is the whole.
+---@field regex table<any, string?> What the groups of the last matching `regex` or `mime_regex` condition caught: `m.regex[1]`; `m.regex[0]` is the whole.
 
 -- mail to data, not_smtp_start, not_smtp_mime, not_smtp
 ---@class mail.known2
@@ -56,6 +71,13 @@
 ---@field headers_added string? The header fields rules have added so far, one a line.
 ---@field sender_address_data string? The `address_data` of the router that accepted the sender when it was verified.
 ---@field sender_verify_failure string? Why the sender could not be verified.
+---@field spf_guess string? The record that is guessed for domains that publish none.
+---@field spf_header_comment string? The result in a sentence, for headers and logs.
+---@field spf_received string? The whole Received-SPF: field.
+---@field spf_result string? Result of the SPF check for this sender. `temperror`: the DNS did not answer; a later try may differ.
+---@field spf_result_guessed boolean? Whether the result is that of a guessed record (`spf_guess`).
+---@field spf_smtp_comment string? The result in a sentence that may be told to the client.
+---@field spf_used_domain string? The domain whose record was judged.
 
 -- mail to data, vrfy, not_smtp, route, transport, event
 ---@class mail.known3
@@ -67,29 +89,53 @@
 ---@class mail.known4
 ---@field address_file string? The file or directory an address was redirected to.
 ---@field address_pipe string? The command an address was redirected to.
+---@field bounce_recipient string? Who the bounce that is being written goes to.
 ---@field inode integer? Always nil: names of new files in Maildirs are ours to choose.
 ---@field mailstore_basename string? Always nil: the mailstore format is not written.
+---@field warn_message_delay string? How long the message has been waiting, in a warning that is being written.
+---@field warn_message_recipients string[]? The recipients still waited for, in a warning that is being written.
+
+-- data
+---@class mail.known5
+---@field arc_domains string[]? The domains that signed the chain, oldest first.
+---@field arc_oldest_pass integer? The oldest instance whose signature of the message still holds.
+---@field arc_state string? What became of the chain.
+---@field arc_state_reason string? Why the chain failed.
+---@field dmarc_alignment_dkim boolean? Whether a DKIM domain agrees with the one in From:.
+---@field dmarc_alignment_spf boolean? Whether the SPF domain agrees with the one in From:.
+---@field dmarc_ar_header string? A whole Authentication-Results: field with what was found.
+---@field dmarc_domain_policy string? The policy the domain published.
+---@field dmarc_status string? What DMARC says about the message.
+---@field dmarc_status_text string? The status in a sentence.
+---@field dmarc_used_domain string? The domain whose record was used.
 
 -- route, transport, queue
----@class mail.known5
+---@class mail.known6
 ---@field atrn_host string? Address and port of a client that fetches its mail by ATRN. Nil while nobody does.
 
 -- auth, route, transport, queue
----@class mail.known6
+---@class mail.known7
 ---@field atrn_mode string? `P` where we provide mail by ATRN, `C` where we fetch it. Nil otherwise.
 
+-- auth
+---@class mail.known8
+---@field auth1 string? Datum 1 of the exchange that authenticates the client.
+---@field auth2 string? Datum 2 of the exchange that authenticates the client.
+---@field auth3 string? Datum 3 of the exchange that authenticates the client.
+---@field auth4 string? Datum 4 of the exchange that authenticates the client.
+
 -- auth to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
----@class mail.known7
+---@class mail.known9
 ---@field authenticated_fail_id string? Who the client claimed to be in its last failed attempt to authenticate.
 ---@field authentication_failed boolean Whether an attempt to authenticate has failed in this session.
 
 -- auth to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known8
+---@class mail.known10
 ---@field authenticated_id string? Who the client is, as its authenticator said; for local programs the login name.
 ---@field sender_host_authenticated string? Name of the authenticator that accepted the client.
 
 -- mail to data, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known9
+---@class mail.known11
 ---@field authenticated_sender string? The sender an authenticated client vouches for with AUTH=, if we trust it.
 ---@field message_exim_id string? Our id of the message, as in `tttttt-ssnnnn-nn`. Nil until it has one.
 ---@field message_size integer Size in bytes. Before the message was received, what the client declared with SIZE=, or -1.
@@ -100,8 +146,12 @@
 ---@field sender_address_domain string? Domain of the envelope sender; `""` for the null sender.
 ---@field sender_address_local_part string? Local part of the envelope sender; `""` for the null sender.
 
+-- dkim to data, not_smtp
+---@class mail.known12
+---@field av_failed boolean? Whether the scanner for malware had trouble.
+
 -- dkim to data, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known10
+---@class mail.known13
 ---@field body_linecount integer Lines of the body.
 ---@field body_zerocount integer NUL bytes in the body.
 ---@field max_received_linelength integer Length of the longest line, in bytes, without its end.
@@ -119,7 +169,7 @@
 ---@field rheader table<any, string?> Header fields by name, as received.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
----@class mail.known11
+---@class mail.known14
 ---@field connection_id string A name for this connection, unique while the engine runs.
 ---@field sender_host_dnssec boolean Whether every answer that gave `sender_host_name` was signed and verified.
 ---@field smtp_command string? The command line being answered, cut at 512 bytes.
@@ -128,16 +178,50 @@
 ---@field smtp_count_at_connection_start integer How many connections were open when this one began, itself included.
 
 -- mail to data
----@class mail.known12
+---@class mail.known15
 ---@field csa_status string? Result of Client SMTP Authorization. Nil while nobody asked for it.
 
 -- prdr, data, not_smtp
----@class mail.known13
----@field dcc_header string? The X-DCC field a DCC check made. Nil while nobody asked DCC.
----@field dcc_result string? What DCC said about the message. Nil while nobody asked DCC.
+---@class mail.known16
+---@field dcc_header string? The X-DCC field a DCC check made.
+---@field dcc_result string? What DCC said about the message.
+---@field malware_name string? The name of the malware that was found.
+---@field spam_action string? What the spam scanner proposes to do.
+---@field spam_report string? The report of the spam scanner.
+
+-- dkim
+---@class mail.known17
+---@field dkim_algo string? Algorithm of the signature, a=.
+---@field dkim_bodylength integer? How much of the body is signed, l=; 9999999999999: all of it.
+---@field dkim_canon_body string? How the body was made canonical.
+---@field dkim_canon_headers string? How the header was made canonical.
+---@field dkim_copiedheaders string? The header fields copied into the signature, z=.
+---@field dkim_created integer? When it was signed, t=, in seconds since 1970; 0: not said.
+---@field dkim_cur_signer string? The domain or identity this run of the ACL is about.
+---@field dkim_expires integer? When the signature expires, x=, in seconds since 1970; 9999999999999: never.
+---@field dkim_headernames string[]? The signed header fields, h=.
+---@field dkim_identity string? Who signed, i=.
+---@field dkim_key_granularity string? g= of the key's record, `*` when it is not said.
+---@field dkim_key_length integer? Size of the key in bits.
+---@field dkim_key_nosubdomains boolean? Whether the key's record forbids subdomains.
+---@field dkim_key_notes string? n= of the key's record.
+---@field dkim_key_srvtype string? s= of the key's record, `*` when it is not said.
+---@field dkim_key_testing boolean? Whether the key's record says that the domain is testing.
+---@field dkim_verify_signers string[]? The signers the dkim ACL is asked about.
+
+-- dkim, transport
+---@class mail.known18
+---@field dkim_domain string? Domain of the signature, d=; while we sign, the one we sign for.
+---@field dkim_selector string? Selector of the signature, s=; while we sign, the one we sign with.
+
+-- dkim to data
+---@class mail.known19
+---@field dkim_signers string[]? All domains and identities that signed the message.
+---@field dkim_verify_reason string? Why, where the status is fail or invalid.
+---@field dkim_verify_status string? What became of the signature; after the dkim ACL, of all of them, as a colon list.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp
----@class mail.known14
+---@class mail.known20
 ---@field dnslist_domain string? The DNS list that made the last `dnslists` condition hold.
 ---@field dnslist_matched string? The address or name that stood in that DNS list.
 ---@field dnslist_text string? The TXT record that came with that entry of a DNS list.
@@ -147,20 +231,20 @@
 ---@field sender_rate_period string? The period the last `ratelimit` condition counted in.
 
 -- rcpt, prdr, vrfy, route, transport, event
----@class mail.known15
+---@class mail.known21
 ---@field domain string? Domain of the address this is about, in lower case.
 ---@field domain_data string? What the list item said that matched in the last `domains` condition.
 ---@field local_part string? Local part of the address this is about, without quotes and in lower case, unless `control = "caseful_local_part"` or the router keeps the case. A router that strips an affix leaves the rest here.
 ---@field local_part_data string? What the list item said that matched in the last `local_parts` condition, or the user that was found.
 
 -- event
----@class mail.known16
+---@class mail.known22
 ---@field event_data string? What the event has to say; its row tells what that is.
 ---@field event_defer_errno integer? The error number behind a deferral.
 ---@field event_name string? The event that happened, such as `msg:delivery`.
 
 -- route, transport, event
----@class mail.known17
+---@class mail.known23
 ---@field home string? Home directory that belongs to the address.
 ---@field host_address string? Address of the host we deliver to; while `ignore_target_hosts` is asked, the address in question.
 ---@field local_part_prefix string? The prefix the router took off the local part.
@@ -174,15 +258,28 @@
 ---@field return_path string? The envelope sender this delivery will use; `""` for none.
 
 -- transport, event
----@class mail.known18
+---@class mail.known24
 ---@field host string? Name of the host we deliver to.
 ---@field host_port integer? TCP port of the host we deliver to.
 ---@field sending_ip_address string? Our own address of the connection to that host.
 ---@field sending_port integer? Our own port of the connection to that host.
+---@field tls_out_bits integer? Strength of the cipher of the connection to the host, in bits; 0 in clear.
+---@field tls_out_certificate_verified boolean? Whether the host's certificate was verified.
+---@field tls_out_cipher string? The cipher suite of the connection to the host.
+---@field tls_out_cipher_std string? The same suite by the name RFCs give it.
+---@field tls_out_dane boolean? Whether the host's certificate was verified by its TLSA records.
+---@field tls_out_ocsp integer? What the host stapled to its certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.
+---@field tls_out_ourcert string? The certificate we showed to the host.
+---@field tls_out_peercert string? The certificate the host showed.
+---@field tls_out_peerdn string? The distinguished name in the host's certificate.
+---@field tls_out_resumption integer? Session resumption, as in `tls_in_resumption`.
+---@field tls_out_sni string? The server name we asked for.
+---@field tls_out_tlsa_usage integer? The usages of the TLSA records found, a bit each; 0 without DANE.
+---@field tls_out_ver string? Version of the connection to the host.
 ---@field transport_name string? The transport that runs, or ran.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known19
+---@class mail.known25
 ---@field host_data string? What the lookup said that made the last `hosts` condition hold.
 ---@field host_lookup_deferred boolean Whether the search for the client's name could not be finished; a later try may differ.
 ---@field host_lookup_failed boolean Whether the search for the client's name was made and found that it has none.
@@ -200,84 +297,145 @@
 ---@field smtp_active_hostname string? The name under which we speak to this client.
 
 -- route, transport, event, queue
----@class mail.known20
+---@class mail.known26
 ---@field local_scan_data string? Always nil: rules take the place of a local_scan function; keep a text in an `acl_m_` variable.
 ---@field message_age integer Seconds since the message was received.
 
 -- route
----@class mail.known21
+---@class mail.known27
 ---@field local_user_gid integer Group id that `check_local_user` found, or -1.
 ---@field local_user_uid integer User id that `check_local_user` found, or -1.
 ---@field self_hostname string? The host that turned out to be this one, when `self = "pass"` passed the address on.
 
+-- mime, not_smtp_mime
+---@class mail.known28
+---@field mime_anomaly_level integer? How bad the worst is that is wrong with the part; 0: nothing.
+---@field mime_anomaly_text string? What is wrong with the part.
+---@field mime_boundary string? The boundary of a multipart.
+---@field mime_charset string? The charset parameter, as it is written.
+---@field mime_content_description string? The Content-Description of the part, decoded.
+---@field mime_content_disposition string? `inline`, `attachment`, in lower case and without parameters.
+---@field mime_content_id string? The Content-ID of the part.
+---@field mime_content_size integer? Size of the decoded part in kilobytes, rounded up.
+---@field mime_content_transfer_encoding string? How the part is encoded, in lower case: `base64`.
+---@field mime_content_type string? Type of the part, in lower case and without parameters: `text/plain`.
+---@field mime_decoded_filename string? Path of the decoded part, after `decode`.
+---@field mime_filename string? The name of the file the part proposes, decoded. The sender chose it: it is no path.
+---@field mime_is_coverletter boolean? Whether the part belongs to the text of the message and not to what is attached.
+---@field mime_is_multipart boolean? Whether the part is made of parts.
+---@field mime_is_rfc822 boolean? Whether the part belongs to an attached message.
+
+-- dkim to data, not_smtp_mime, not_smtp
+---@class mail.known29
+---@field mime_part_count integer? Number of the part, from 0; after the last, of that; -1: the message has none.
+
+-- rcpt to data, not_smtp_mime
+---@class mail.known30
+---@field prdr_requested boolean? Whether the client asked for an answer for each recipient after the data.
+
+-- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, event
+---@class mail.known31
+---@field proxy_external_address string? Address of the proxy on the other side.
+---@field proxy_external_port integer? Port of the proxy on the other side.
+---@field proxy_local_address string? Address of the proxy on our side.
+---@field proxy_local_port integer? Port of the proxy on our side.
+---@field proxy_session boolean? Whether the connection comes, or goes, through a proxy.
+
 -- rcpt to data
----@class mail.known22
+---@class mail.known32
 ---@field rcpt_count integer RCPT commands of this message so far, the present one included.
 ---@field rcpt_defer_count integer Earlier RCPT commands of this message that were answered with 4xx.
 ---@field rcpt_fail_count integer Earlier RCPT commands of this message that were answered with 5xx.
 
 -- data, not_smtp
----@class mail.known23
+---@class mail.known33
 ---@field received_for string? The recipient, if there is just one.
 
 -- rcpt, prdr, vrfy
----@class mail.known24
+---@class mail.known34
 ---@field recipient_data string? What the lookup said that made the last `recipients` condition hold.
 
 -- rcpt, predata, prdr, data
----@class mail.known25
+---@class mail.known35
 ---@field recipient_verify_failure string? Why the recipient could not be verified.
 
 -- predata to data, not_smtp_mime, not_smtp, queue
----@class mail.known26
+---@class mail.known36
 ---@field recipients string? The accepted recipients, separated by `, `.
 ---@field recipients_list string[] The accepted recipients.
 
 -- rcpt to data, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known27
+---@class mail.known37
 ---@field recipients_count integer How many recipients were accepted, one named twice counted twice.
 
 -- mail to data, not_smtp_start, not_smtp_mime, not_smtp, route, transport
----@class mail.known28
+---@class mail.known38
 ---@field sender_data string? What the lookup said that made the last `senders` condition hold.
+---@field srs_recipient string? The sender that a rewritten address stands for, once `srs.inbound` found it sound.
 
 -- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
----@class mail.known29
+---@class mail.known39
 ---@field sender_helo_dnssec boolean Whether the answers that verified the HELO name were signed and verified.
 ---@field sender_helo_verified boolean Whether `verify = "helo"` found that the name the client gave belongs to it.
 
 -- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known30
+---@class mail.known40
 ---@field sender_helo_name string? What the client called itself in HELO or EHLO. Nil before the first.
 
 -- notquit
----@class mail.known31
+---@class mail.known41
 ---@field smtp_notquit_reason string? Why the session ended without QUIT.
 
----@class mail.connect : mail.known1, mail.known11, mail.known14, mail.known19
----@class mail.helo : mail.known1, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.starttls : mail.known1, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.auth : mail.known1, mail.known6, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.mailauth : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known28, mail.known29, mail.known30
----@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known14, mail.known19, mail.known22, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known22, mail.known24, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.data : mail.known1, mail.known2, mail.known3, mail.known7, mail.known8, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known19, mail.known22, mail.known23, mail.known25, mail.known26, mail.known27, mail.known28, mail.known29, mail.known30
----@class mail.etrn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.atrn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.expn : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.vrfy : mail.known1, mail.known3, mail.known7, mail.known8, mail.known11, mail.known14, mail.known15, mail.known19, mail.known24, mail.known29, mail.known30
----@class mail.wellknown : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.quit : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30
----@class mail.notquit : mail.known1, mail.known7, mail.known8, mail.known11, mail.known14, mail.known19, mail.known29, mail.known30, mail.known31
----@class mail.not_smtp_start : mail.known1, mail.known2, mail.known8, mail.known9, mail.known19, mail.known28, mail.known30
----@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known8, mail.known9, mail.known10, mail.known19, mail.known26, mail.known27, mail.known28, mail.known30
----@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known8, mail.known9, mail.known10, mail.known13, mail.known14, mail.known19, mail.known23, mail.known26, mail.known27, mail.known28, mail.known30
----@class mail.route : mail.known1, mail.known3, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known15, mail.known17, mail.known19, mail.known20, mail.known21, mail.known27, mail.known28, mail.known30
----@class mail.transport : mail.known1, mail.known3, mail.known4, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known15, mail.known17, mail.known18, mail.known19, mail.known20, mail.known27, mail.known28, mail.known30
----@class mail.event : mail.known1, mail.known3, mail.known8, mail.known9, mail.known10, mail.known15, mail.known16, mail.known17, mail.known18, mail.known19, mail.known20, mail.known27, mail.known30
----@class mail.queue : mail.known1, mail.known5, mail.known6, mail.known8, mail.known9, mail.known10, mail.known19, mail.known20, mail.known26, mail.known27, mail.known30
+-- prdr, data, not_smtp, route, transport, event
+---@class mail.known42
+---@field spam_bar string? The score drawn with `+` or `-`, at most 50.
+---@field spam_score string? The score, with one decimal.
+---@field spam_score_int integer? Ten times the score.
+
+-- route, transport
+---@class mail.known43
+---@field srs_orig_recipient string? The recipient as it came, before it was taken apart.
+---@field srs_orig_sender string? The sender before it was rewritten.
+---@field srs_status string? What became of it, in words.
+
+-- starttls to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, route, transport, event, queue
+---@class mail.known44
+---@field tls_in_bits integer? Strength of the cipher of the client's connection, in bits; 0 in clear.
+---@field tls_in_certificate_verified boolean? Whether the client showed a certificate that could be verified.
+---@field tls_in_cipher string? The cipher suite of the client's connection.
+---@field tls_in_cipher_std string? The same suite by the name RFCs give it.
+---@field tls_in_ocsp integer? What was stapled to our certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.
+---@field tls_in_ourcert string? The certificate we showed to the client.
+---@field tls_in_peercert string? The certificate the client showed.
+---@field tls_in_peerdn string? The distinguished name in the client's certificate.
+---@field tls_in_resumption integer? Session resumption, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
+---@field tls_in_sni string? The server name the client asked for.
+---@field tls_in_ver string? Version of the client's connection, such as `TLS1.3`.
+
+---@class mail.connect : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31
+---@class mail.helo : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40
+---@class mail.starttls : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.auth : mail.known1, mail.known7, mail.known8, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.mailauth : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known25, mail.known31, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known21, mail.known25, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known25, mail.known30, mail.known31, mail.known32, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known17, mail.known18, mail.known19, mail.known20, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known20, mail.known25, mail.known28, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known21, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
+---@class mail.data : mail.known1, mail.known2, mail.known3, mail.known5, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known33, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
+---@class mail.etrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.atrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.expn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.vrfy : mail.known1, mail.known3, mail.known9, mail.known10, mail.known14, mail.known20, mail.known21, mail.known25, mail.known31, mail.known34, mail.known39, mail.known40, mail.known44
+---@class mail.wellknown : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.quit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.notquit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known41, mail.known44
+---@class mail.not_smtp_start : mail.known1, mail.known2, mail.known10, mail.known11, mail.known25, mail.known38, mail.known40
+---@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known10, mail.known11, mail.known13, mail.known25, mail.known28, mail.known29, mail.known30, mail.known36, mail.known37, mail.known38, mail.known40
+---@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known10, mail.known11, mail.known12, mail.known13, mail.known16, mail.known20, mail.known25, mail.known29, mail.known33, mail.known36, mail.known37, mail.known38, mail.known40, mail.known42
+---@class mail.route : mail.known1, mail.known3, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known21, mail.known23, mail.known25, mail.known26, mail.known27, mail.known37, mail.known38, mail.known40, mail.known42, mail.known43, mail.known44
+---@class mail.transport : mail.known1, mail.known3, mail.known4, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known18, mail.known21, mail.known23, mail.known24, mail.known25, mail.known26, mail.known37, mail.known38, mail.known40, mail.known42, mail.known43, mail.known44
+---@class mail.event : mail.known1, mail.known3, mail.known10, mail.known11, mail.known13, mail.known21, mail.known22, mail.known23, mail.known24, mail.known25, mail.known26, mail.known31, mail.known37, mail.known40, mail.known42, mail.known44
+---@class mail.queue : mail.known1, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known25, mail.known26, mail.known36, mail.known37, mail.known40, mail.known44
 ---@class mail.option : mail.known1

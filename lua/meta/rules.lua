@@ -304,7 +304,7 @@
 ---@field reroute? string New address built from the answer.
 ---@field response_pattern? string Regex the answer must match.
 ---@field retry_use_local_part? boolean Keep routing retry data per full address.
----@field rewrite? boolean Children pass through rewriting.
+---@field rewrite? boolean The new addresses pass through the rewriting rules for envelope recipients.
 ---@field route_data? string|fun(m: mail.route): any One rule given by expansion.
 ---@field route_list? string|string[] Rules: pattern, hosts, options; semicolon list.
 ---@field router_home_directory? string|fun(m: mail.route): any home value while the router runs.
@@ -338,7 +338,6 @@
 ---@field widen_domains? string|string[] Suffixes appended when lookup fails.
 
 ---@class transport.options
----@field address_retry_include_sender? boolean Key 4xx RCPT retries by sender and recipient.
 ---@field allow_commands? string|string[] Commands permitted.
 ---@field allow_fifo? boolean Allow named pipes.
 ---@field allow_localhost? boolean Permit delivery to this host.
@@ -363,13 +362,12 @@
 ---@field current_directory? string|fun(m: mail.transport): any Current directory for local delivery.
 ---@field dane_require_tls_ciphers? string Ciphers when DANE applies.
 ---@field data_timeout? integer|string Timeout sending data.
----@field debug_print? string Text shown when debugging.
 ---@field delay_after_cutoff? boolean Only retry at intervals after final cutoff.
 ---@field delivery_date_add? boolean Add Delivery-date:.
 ---@field directory? string|fun(m: mail.transport): any Directory for one file per message; path(ROOT, part, ...) makes it safely.
 ---@field directory_file? string|fun(m: mail.transport): any Name of such a file.
 ---@field directory_mode? integer|string Mode of created directories.
----@field disable_logging? boolean No log lines for this transport.
+---@field disable_logging? boolean No log line for what this transport delivers, puts off or fails; events come all the same.
 ---@field dkim_canon? string Canonicalisation, default relaxed.
 ---@field dkim_domain? string|string[] Signing domain(s); empty means unsigned.
 ---@field dkim_hash? string sha256, sha512 or sha1.
@@ -381,7 +379,7 @@
 ---@field dkim_timestamps? integer|string Add t= and x=; seconds until expiry, 0 none.
 ---@field dnssec_request_domains? string|string[] Domains looked up with DNSSEC asked for.
 ---@field dnssec_require_domains? string|string[] Domains whose answers must be secure.
----@field dscp? string DSCP of outgoing packets.
+---@field dscp? string|fun(m: mail.transport): any DSCP of outgoing packets: a name such as af11, ef, cs1, or a number from 0 to 63.
 ---@field envelope_to_add? boolean Add Envelope-to:.
 ---@field environment? string|string[]|fun(m: mail.transport): any Extra environment.
 ---@field escape_string? string Replacement for check_string.
@@ -411,7 +409,7 @@
 ---@field hosts_avoid_pipelining? string|string[]|fun(m: mail.transport): any No PIPELINING for these.
 ---@field hosts_avoid_tls? string|string[] No STARTTLS for these.
 ---@field hosts_max_try? integer|string Addresses tried per delivery.
----@field hosts_max_try_hardlimit? integer|string Absolute limit of addresses tried.
+---@field hosts_max_try_hardlimit? integer|string How many addresses are looked at for one delivery, those included whose retry time has not come.
 ---@field hosts_nopass_tls? string|string[] Do not hand on TLS connections for these.
 ---@field hosts_noproxy_tls? string|string[] Do not proxy TLS connections for these.
 ---@field hosts_override? boolean Ignore routed hosts.
@@ -429,12 +427,12 @@
 ---@field hosts_try_fastopen? string|string[] Use TCP Fast Open.
 ---@field hosts_try_prdr? string|string[] Use PRDR if offered.
 ---@field hosts_verify_avoid_tls? string|string[] No STARTTLS for callouts to these.
----@field ignore_quota? boolean Send IGNOREQUOTA.
+---@field ignore_quota? boolean Send IGNOREQUOTA with each recipient, if the server offers it.
 ---@field ignore_status? boolean Ignore exit status.
 ---@field initgroups? boolean Call initgroups.
 ---@field interface? string|string[]|fun(m: mail.transport): any Local address to use.
----@field keepalive? boolean TCP keepalive.
----@field lmtp_ignore_quota? boolean Send IGNOREQUOTA in LMTP mode.
+---@field keepalive? boolean Ask the system to notice dead peers.
+---@field lmtp_ignore_quota? boolean With protocol = "lmtp": send IGNOREQUOTA with each recipient, if the server offers it.
 ---@field lock_fcntl_timeout? integer|string Blocking fcntl lock wait.
 ---@field lock_flock_timeout? integer|string Blocking flock lock wait.
 ---@field lock_interval? integer|string Pause between lock tries.
@@ -457,7 +455,7 @@
 ---@field mailstore_prefix? string Text at top of the .env file.
 ---@field mailstore_suffix? string Text at end of the .env file.
 ---@field max_output? integer|string Output limit.
----@field max_parallel? integer|string Limit of concurrent runs across processes.
+---@field max_parallel? integer|string|fun(m: mail.transport): any How many deliveries of this transport run at once, over all workers; unset or 0: no limit. Others wait their turn.
 ---@field max_rcpt? integer|string|fun(m: mail.transport): any RCPTs per transaction.
 ---@field mbx_format? boolean Deliver to MBX.
 ---@field message_linelength_limit? integer|string Longest line sent, else bounce.
@@ -482,19 +480,18 @@
 ---@field quota_size_regex? string Take sizes from file names.
 ---@field quota_warn_message? string Warning text.
 ---@field quota_warn_threshold? string Size at which to warn, maybe percent.
----@field rcpt_include_affixes? boolean Put stripped affixes back into RCPT.
+---@field rcpt_include_affixes? boolean Hand the local part over with the prefix and suffix that routers took off.
 ---@field reply_to? string Reply-To:.
 ---@field restrict_to_path? boolean Commands without slash, found on path.
 ---@field retry_include_ip_address? boolean|fun(m: mail.transport): any Put address into retry keys.
----@field retry_use_local_part? boolean Keep retry data per full address.
 ---@field return_fail_output? boolean Bounce with output on failure.
 ---@field return_message? boolean Append the original.
 ---@field return_output? boolean Bounce whenever there is output.
 ---@field return_path? string|fun(m: mail.transport): any Envelope sender to use.
 ---@field return_path_add? boolean Add Return-path:.
 ---@field serialize_hosts? string|string[]|fun(m: mail.transport): any One connection at a time to these.
----@field shadow_condition? string Whether the shadow runs.
----@field shadow_transport? string Local transport given a copy.
+---@field shadow_condition? boolean|fun(m: mail.transport): any Whether the shadow transport runs for this message.
+---@field shadow_transport? string A local transport that is given a copy of each message this one has delivered. What becomes of the copy changes nothing: the log line has ST=name, with the reason behind it if the copy failed.
 ---@field size_addition? integer|string Bytes added to SIZE; negative disables.
 ---@field socket? string|fun(m: mail.transport): any Unix socket speaking LMTP.
 ---@field socks_proxy? string SOCKS5 proxies with options.
@@ -629,32 +626,74 @@ function warn(spec) end
 
 address = {}
 
+base32 = {}
+
+base62 = {}
+
+base64 = {}
+
+crypto = {}
+
 dns = {}
+
+file = {}
 
 hash = {}
 
 header = {}
 
+hex = {}
+
+idn = {}
+
+imap = {}
+
 ip = {}
+
+json = {}
 
 list = {}
 
 lookup = {}
 
+number = {}
+
 regex = {}
+
+rewrite = {}
 
 route = {}
 
 secret = {}
 
+socket = {}
+
 store = {}
 
+text = {}
+
+time = {}
+
+utf8 = {}
+
 verify = {}
+
+xtext = {}
 
 ---What stands behind the last @.
 ---@param text string
 ---@return string?
 function address.domain(text) end
+
+---The one address of a header field. Nil if there is none, or more than one.
+---@param text string
+---@return string?
+function address.extract(text) end
+
+---All addresses of a header field, without names, comments and groups; nil and the reason if it is no such field.
+---@param text string
+---@return string[]?
+function address.list(text) end
 
 ---What stands before the last @; all of it if there is none.
 ---@param text string
@@ -665,6 +704,65 @@ function address.local_part(text) end
 ---@param text string
 ---@return table?
 function address.parse(text) end
+
+---A local part as an address writes it: in quotes where its characters ask for them.
+---@param text string
+---@return string
+function address.quote_local_part(text) end
+
+---A local part without quotes and backslashes. Two addresses are one mailbox if this is the same.
+---@param text string
+---@return string
+function address.unquote_local_part(text) end
+
+---The number; nil and the reason if it is none.
+---@param text string
+---@return integer?
+function base32.decode(text) end
+
+---A whole number below 2^53 in base 32 (a-z2-7).
+---@param number integer
+---@return string
+function base32.encode(number) end
+
+---The number; nil and the reason if it is none.
+---@param text string
+---@return integer?
+function base62.decode(text) end
+
+---A whole number below 2^53 in base 62 (0-9A-Za-z), six digits at least: the form of message ids.
+---@param number integer
+---@return string
+function base62.encode(number) end
+
+---What base64 encodes; white space is passed over, anything else that is none of it gives nil and the reason.
+---@param text string
+---@return string?
+function base64.decode(text) end
+
+---Base64 (RFC 4648) on one line. At most 1 MiB.
+---@param text string
+---@return string
+function base64.encode(text) end
+
+---HMAC (RFC 2104) in hex; digests are md5, sha1, sha224, sha256, sha384, sha512.
+---@param digest string
+---@param key string
+---@param text string
+---@return string
+function crypto.hmac(digest, key, text) end
+
+---Is this the password of which that was kept? `kept` is what crypt(3) made ("$y$...", "$6$..."), or {md5}, {sha1}, {sha256}, {sha512} and the bare digest in hex or base64. An error if it is neither: a password in clear never matches.
+---@param password string
+---@param kept string
+---@return boolean
+function crypto.password(password, kept) end
+
+---Are two texts the same? Takes the same time wherever they differ: for secrets.
+---@param a string
+---@param b string
+---@return boolean
+function crypto.same(a, b) end
 
 ---The IPv4 addresses of a name.
 ---@param name string
@@ -715,6 +813,21 @@ function dns.txt(name) end
 ---@param text? string
 function fail(text) end
 
+---Is there such a file or directory?
+---@param path string
+---@return boolean
+function file.exists(path) end
+
+---The whole of a file of at most 4 MiB; nil if it is not there. A relative path begins in the rule directory; what follows the root of a path() is opened beneath it.
+---@param path string
+---@return string?
+function file.read(path) end
+
+---{ size =, mtime =, mode =, uid =, gid =, kind = "file", "directory", "socket" or "other" }; nil if it is not there.
+---@param path string
+---@return table?
+function file.stat(path) end
+
 ---MD5 in hex. For old formats only.
 ---@param text string
 ---@return string
@@ -725,10 +838,26 @@ function hash.md5(text) end
 ---@return string
 function hash.sha1(text) end
 
+---SHA-224 in hex.
+---@param text string
+---@return string
+function hash.sha224(text) end
+
 ---SHA-256 in hex.
 ---@param text string
 ---@return string
 function hash.sha256(text) end
+
+---SHA-3 in hex, of 224, 256 (the default), 384 or 512 bits.
+---@param text string
+---@param bits? integer
+---@return string
+function hash.sha3(text, bits) end
+
+---SHA-384 in hex.
+---@param text string
+---@return string
+function hash.sha384(text) end
 
 ---SHA-512 in hex.
 ---@param text string
@@ -744,10 +873,42 @@ function header.add(text, place) end
 ---@param names string
 function header.remove(names) end
 
+---The bytes; nil and the reason if it is no hex.
+---@param text string
+---@return string?
+function hex.decode(text) end
+
+---Two lower-case hex digits for each byte.
+---@param text string
+---@return string
+function hex.encode(text) end
+
+---A domain as people write it; nil and the reason if it is none.
+---@param domain string
+---@return string?
+function idn.from_alabel(domain) end
+
+---A domain as DNS knows it (RFC 5891), in lower case; nil and the reason if it is none.
+---@param domain string
+---@return string?
+function idn.to_alabel(domain) end
+
+---The name of a folder as a directory of Maildir++ is called: modified UTF-7 (RFC 3501), a dot for the separator ("/"). Characters of `specials` are encoded too. Nil and the reason if it is no UTF-8.
+---@param name string
+---@param separator? string
+---@param specials? string
+---@return string?
+function imap.folder(name, separator, specials) end
+
 ---The address in RFC 5952's form.
 ---@param text string
 ---@return string?
 function ip.canonical(text) end
+
+---The address as eight groups of four hex digits; an IPv4 address as the IPv6 address it is mapped to.
+---@param text string
+---@return string?
+function ip.expand(text) end
 
 ---Is it an address?
 ---@param text string
@@ -775,17 +936,60 @@ function ip.mask(text, bits) end
 ---@return string?
 function ip.reverse(text) end
 
----Is the address in the network "10.0.0.0/8"?
+---The labels of the address turned round: what a name in a DNS list begins with.
+---@param text string
+---@return string?
+function ip.reverse_labels(text) end
+
+---Is the address in the network? For more than one network declare a `hostlist`.
 ---@param text string
 ---@param network string
 ---@return boolean
 function ip.within(text, network) end
 
----The items for which the function says true.
+---The value of a JSON text (RFC 8259) of at most 1 MiB; nil and the reason if it is none, or if an object names a member twice. null becomes json.null.
+---@param text string
+---@return any
+function json.decode(text) end
+
+---The value as JSON, members in order of their names. A table with the keys 1 to n is an array, the empty one too.
+---@param value any
+---@return string
+function json.encode(value) end
+
+---A member inside of members, of a text or a decoded value: names of objects, numbers of arrays (from the end if negative). Nil if one of them is not there, or null.
+---@param value any
+---@return any
+function json.get(value, ...) end
+
+---Does the function say true of every item? True for an empty list.
+---@param list any
+---@param test function
+---@return boolean
+function list.all(list, test) end
+
+---Does the function say true of an item? False for an empty list.
+---@param list any
+---@param test function
+---@return boolean
+function list.any(list, test) end
+
+---How many items there are.
+---@param list any
+---@return integer
+function list.count(list) end
+
+---The items for which the function says true. As a text the list has the separator of the one it came from.
 ---@param list any
 ---@param keep function
 ---@return string[]
 function list.filter(list, keep) end
+
+---The n-th item, from the end if n is negative; nil if there is none.
+---@param list any
+---@param n integer
+---@return any
+function list.get(list, n) end
 
 ---Is the item in the list, letter for letter?
 ---@param list any
@@ -793,19 +997,44 @@ function list.filter(list, keep) end
 ---@return boolean
 function list.has(list, item) end
 
+---Is the item in the list, whatever the case of ASCII letters?
+---@param list any
+---@param item string
+---@return boolean
+function list.has_fold(list, item) end
+
 ---The items as one text, with colons or the separator between them.
 ---@param list any
 ---@param separator? string
 ---@return string
 function list.join(list, separator) end
 
----What the function makes of each item.
+---What the function makes of each item; an item for which it gives nil is left out.
 ---@param list any
 ---@param change function
 ---@return any[]
 function list.map(list, change) end
 
----The items of a list in Exim's form: colons, or another separator after "<".
+---The items as a list in Exim's form that reads back as the same items.
+---@param list any
+---@param separator? string
+---@return string
+function list.quote(list, separator) end
+
+---What is left when the function has made one value of the start and each item in turn.
+---@param list any
+---@param start any
+---@param step function
+---@return any
+function list.reduce(list, start, step) end
+
+---The items in order of themselves, or of the key the function gives (all texts or all numbers). Equal ones keep their order.
+---@param list any
+---@param key? function
+---@return any[]
+function list.sort(list, key) end
+
+---The items of a list in Exim's form: colons, or another separator after "<". A doubled separator is itself.
 ---@param text string
 ---@return string[]
 function list.split(text) end
@@ -819,6 +1048,22 @@ function logwrite(text) end
 ---@param key string
 ---@return string?
 function lookup.lsearch(file, key) end
+
+---A number from 1 to `most`, from a source nobody can foretell (unless --seed fixed it).
+---@param most integer
+---@return integer
+function number.random(most) end
+
+---Bytes of a size such as "10K", "5M", "2G"; nil and the reason if it is none.
+---@param text any
+---@return integer?
+function number.size(text) end
+
+---A number from 0 to modulus - 1 that depends on the text alone: for spreading users over directories. It is not the number Exim's nhash gives.
+---@param text string
+---@param modulus integer
+---@return integer
+function number.spread(text, modulus) end
 
 ---Goes on with the next router, as declining does.
 function pass() end
@@ -839,6 +1084,33 @@ function redirect(addresses) end
 ---@return table?
 function regex.match(subject, pattern) end
 
+---The text as an expression that matches just it.
+---@param text string
+---@return string
+function regex.quote(text) end
+
+---The text with every match replaced; $0 to $9 and ${10} are captures, $$ is a dollar.
+---@param subject string
+---@param pattern string
+---@param replacement string
+---@return string
+function regex.replace(subject, pattern, replacement) end
+
+---What the rules make of an address at a place: env-to (the default), env-from, from, sender, reply-to, to, cc, bcc.
+---@param address string
+---@param place? string
+---@return string
+function rewrite.address(address, place) end
+
+---What each rule does to an address, place by place: { place =, result =, steps = { { rule =, where =, text = } } }.
+---@param address string
+---@return table[]
+function rewrite.explain(address) end
+
+---Declares a rewriting rule: { pattern, replacement, flags = "Fs" }. The pattern is an address item, whose `*` are captured, a regular expression or a function; the replacement a text with $1, $local_part and $domain, "*" to leave the address alone, or function(m, address, captures). docs/guide/rewriting.md has the flags.
+---@param rule table
+function rewrite.rule(rule) end
+
 ---Sends the address to { transport =, host = "name:port" or hosts = {}, ... }.
 ---@param where table
 function route.to(where) end
@@ -851,6 +1123,11 @@ function secret.file(path) end
 ---Waits. Other sessions go on.
 ---@param time string
 function sleep(time) end
+
+---Asks a service and gives its answer: { to = "host:port" or "/path", send = "...", timeout = "5s", answer = "close" (everything until it closes, the default) or "line", half_close = true to close our side when all is sent }. At most 1 MiB of answer. No answer in time, or none at all, is "could not find out". There are no sockets in a hermetic world.
+---@param request table
+---@return string
+function socket.ask(request) end
 
 ---Forgets a key.
 ---@param name string
@@ -878,6 +1155,92 @@ function store.incr(name, key, ttl, by) end
 ---@param ttl? string
 function store.put(name, key, value, ttl) end
 
+---Bytes that do not print, and those above 126, as \n, \t or \ooo.
+---@param text string
+---@return string
+function text.escape(text) end
+
+---Bytes above 126 and backslashes as \xNN.
+---@param text string
+---@return string
+function text.escape_8bit(text) end
+
+---All that does not print as \xNN.
+---@param text string
+---@return string
+function text.escape_hex(text) end
+
+---The n-th part between any of the separators; from the end if n is negative, all of it for 0; nil if there is none.
+---@param text string
+---@param n integer
+---@param separators string
+---@return string?
+function text.field(text, n, separators) end
+
+---In double quotes, unless it is only letters, digits, dots, hyphens and underscores.
+---@param text string
+---@return string
+function text.quote(text) end
+
+---Are they the same, whatever the case of ASCII letters?
+---@param a string
+---@param b string
+---@return boolean
+function text.same_fold(a, b) end
+
+---Each byte of `from` becomes the one at its place in `to`; the last of `to` stands for the rest.
+---@param text string
+---@param from string
+---@param to string
+---@return string
+function text.translate(text, from, to) end
+
+---What people write for yes (yes, true, a number but 0) and no (no, false, 0, nothing, nil). Anything else is an error.
+---@param value any
+---@return boolean
+function text.truth(value) end
+
+---The value of a name in a text of name=value pairs, whatever the case of the name; nil if it is not there.
+---@param text string
+---@param name string
+---@return string?
+function text.value(text, name) end
+
+---Seconds as such a time.
+---@param seconds integer
+---@return string
+function time.interval(seconds) end
+
+---Seconds since 1970, by the engine's clock.
+---@return number
+function time.now() end
+
+---Seconds of a time such as "1d12h"; nil and the reason if it is none.
+---@param text any
+---@return integer?
+function time.seconds(text) end
+
+---The text with "?", or what is given, for each byte that is no part of UTF-8.
+---@param text string
+---@param with? string
+---@return string
+function utf8.clean(text, with) end
+
+---The text, taken as ISO-8859-1, in UTF-8.
+---@param text string
+---@return string
+function utf8.from_latin1(text) end
+
+---The text in ISO-8859-1; what that does not have becomes "_". Nil and the reason if it is no UTF-8.
+---@param text string
+---@return string?
+function utf8.to_latin1(text) end
+
+---Is it UTF-8 (RFC 3629)?
+---@param text string
+---@return boolean
+function utf8.valid(text) end
+
 ---Are all addresses in the header sound?
 ---@return boolean
 function verify.header_syntax() end
@@ -901,3 +1264,13 @@ function verify.reverse_host_lookup() end
 ---@param options? table
 ---@return boolean
 function verify.sender(address, options) end
+
+---What xtext encodes; nil and the reason if it is none.
+---@param text string
+---@return string?
+function xtext.decode(text) end
+
+---xtext of RFC 3461, for parameters of SMTP commands.
+---@param text string
+---@return string
+function xtext.encode(text) end

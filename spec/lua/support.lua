@@ -38,7 +38,7 @@ local function rows()
     fn = function(row) out.functions[row.name] = row end,
     during = set,
   }, { __index = _G })
-  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions" } do
+  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions", "functions_values" } do
     local chunk = assert(loadfile("core/policy/api/" .. name .. ".lua"))
     setfenv(chunk, env)()
   end
@@ -115,6 +115,7 @@ end
 
 local World = {}
 World.__index = World
+local null = newproxy(false)            -- json.null
 
 local Again = { __tostring = function(e) return "again: " .. e.again end }
 
@@ -318,6 +319,9 @@ local function host_of(w)
   end
   function host.logwrite(m, log, text) w.did.log[#w.did.log + 1] = log .. ": " .. text end
   function host.digest(name, text) return name .. ":" .. text end
+  function host.hmac(name, key, text) return name .. ":" .. key .. ":" .. text end
+  function host.same(a, b) return a == b end
+  function host.json_null() return null end
   function host.bits_and(a, b)
     local out, bit = 0, 1
     while a > 0 and b > 0 do

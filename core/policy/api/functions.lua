@@ -69,42 +69,6 @@ fn { name = "logwrite", args = { { "text", "string" } },
 fn { name = "sleep", args = { { "time", "string" } }, waits = true,
   doc = [[Waits. Other sessions go on.]] }
 
--- ---- plain things
-
-fn { name = "address.parse", args = { { "text", "string" } }, returns = "table?",
-  doc = [[{ local_part =, domain = } of exactly one address as MAIL and RCPT take it, or nil and the reason.]] }
-fn { name = "address.domain", args = { { "text", "string" } }, returns = "string?",
-  doc = [[What stands behind the last @.]] }
-fn { name = "address.local_part", args = { { "text", "string" } }, returns = "string",
-  doc = [[What stands before the last @; all of it if there is none.]] }
-fn { name = "ip.is", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an address?]] }
-fn { name = "ip.is_v4", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an IPv4 address?]] }
-fn { name = "ip.is_v6", args = { { "text", "string" } }, returns = "boolean", doc = [[Is it an IPv6 address?]] }
-fn { name = "ip.within", args = { { "text", "string" }, { "network", "string" } }, returns = "boolean",
-  doc = [[Is the address in the network "10.0.0.0/8"?]] }
-fn { name = "ip.mask", args = { { "text", "string" }, { "bits", "integer" } }, returns = "string?",
-  doc = [[The address with all but its first bits zero.]] }
-fn { name = "ip.canonical", args = { { "text", "string" } }, returns = "string?", doc = [[The address in RFC 5952's form.]] }
-fn { name = "ip.reverse", args = { { "text", "string" } }, returns = "string?",
-  doc = [[The name of the address in the reverse zone.]] }
-fn { name = "list.split", args = { { "text", "string" } }, returns = "string[]",
-  doc = [[The items of a list in Exim's form: colons, or another separator after "<".]] }
-fn { name = "list.join", args = { { "list", "any" }, { "separator", "string?" } }, returns = "string",
-  doc = [[The items as one text, with colons or the separator between them.]] }
-fn { name = "list.has", args = { { "list", "any" }, { "item", "string" } }, returns = "boolean",
-  doc = [[Is the item in the list, letter for letter?]] }
-fn { name = "list.filter", args = { { "list", "any" }, { "keep", "function" } }, returns = "string[]",
-  doc = [[The items for which the function says true.]] }
-fn { name = "list.map", args = { { "list", "any" }, { "change", "function" } }, returns = "any[]",
-  doc = [[What the function makes of each item.]] }
-fn { name = "hash.md5", args = { { "text", "string" } }, returns = "string", doc = [[MD5 in hex. For old formats only.]] }
-fn { name = "hash.sha1", args = { { "text", "string" } }, returns = "string", doc = [[SHA-1 in hex.]] }
-fn { name = "hash.sha256", args = { { "text", "string" } }, returns = "string", doc = [[SHA-256 in hex.]] }
-fn { name = "hash.sha512", args = { { "text", "string" } }, returns = "string", doc = [[SHA-512 in hex.]] }
-fn { name = "regex.match", args = { { "subject", "string" }, { "pattern", "string" } }, returns = "table?",
-  doc = [[The captures of a PCRE2 expression, [0] being the whole match, or nil. A match that would take too long is an
-error, and so is a subject of more than 64 KiB.]] }
-
 -- ---- answers of routers
 
 fn { name = "route.to", args = { { "where", "table" } },
