@@ -355,7 +355,8 @@ static int eval_in(struct cli *c, struct world *w, enum phase ph, struct str cod
         cli_fail(c, 0, "%s", a.why.text);
     }
     buf_free(&out);
-    return cli_status(a.st);
+    /* An expression that does not compile, or raises, is bad input and no answer. */
+    return a.st == ST_OK || a.st == ST_AGAIN ? cli_status(a.st) : EX_DATAERR;
 }
 
 int cli_run_eval(struct cli *c)
