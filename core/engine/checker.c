@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "engine/settings.h"
+#include "engine/inspect.h"
 
 enum { ANSWER_MAX = 1024 * 1024, TIMEOUT_MS = 60000, MEMORY_MAX = 1024 * 1024 * 1024 };
 
@@ -27,22 +27,12 @@ struct checker {
 
 void checker_run(const struct snapshot *s, const char *spool, struct facts *f)
 {
-    struct loop *l = loop_new();
-    struct hints *hints = hints_memory();
-    struct pool *pool = pool_new(l, 0);
-    struct policy_env env = { .loop = l, .hints = hints, .pool = pool, .check_only = true, .check_option = settings_check, .spool_dir = spool };
-    struct problems problems = { 0 };
-    struct policy *p = NULL;
+    struct inspect i;
 
-    policy_load(&env, s, 0, &p, &problems);
-    facts_of(f, p);
-    facts_problems(f, &problems);
-    problems_free(&problems);
-    if (p)
-        policy_release(p);
-    pool_free(pool);
-    hints_close(hints);
-    loop_free(l);
+    inspect_rules(s, spool, &i);
+    facts_of(f, i.good ? i.policy : NULL);
+    facts_problems(f, &i.problems);
+    inspect_free(&i);
 }
 
 /* ---- the process */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "engine/cli_load.h"
+#include "engine/inspect.h"
 #include "engine/master.h"
 
 int cli_run_serve(struct cli *c)
@@ -65,17 +66,26 @@ static void print_ends(struct cli *c, const struct policy *p)
 
 int cli_run_check(struct cli *c)
 {
-    struct cli_rules r;
-    bool ok = cli_load(c, &r) && r.policy;
+    struct snapshot s = { .n = 0 };
+    struct inspect i;
+    struct why why = { 0 };
+    bool good = false;
 
-    if (r.why.text[0])
-        printf("%s\n", r.why.text);
-    for (size_t i = 0; i < r.problems.n; i++)
-        print_problem(c, &r.problems.v[i]);
-    if (ok)
-        print_ends(c, r.policy);
-    cli_unload(&r);
-    return ok ? CLI_YES : CLI_NO;
+    if (snapshot_read(cli_rules(c), &s, &why) != ST_OK) {
+        struct problem none = { .file = str_of(cli_rules(c)), .text = str_of(why.text) };
+
+        print_problem(c, &none);
+    } else {
+        inspect_rules(&s, cli_spool(c), &i);
+        for (size_t k = 0; k < i.problems.n; k++)
+            print_problem(c, &i.problems.v[k]);
+        if (i.policy)
+            print_ends(c, i.policy);
+        good = i.good;
+        inspect_free(&i);
+    }
+    snapshot_free(&s);
+    return good ? CLI_YES : CLI_NO;
 }
 
 static void value_text(struct buf *b, const struct val *v)

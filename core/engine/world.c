@@ -74,7 +74,7 @@ static void add_rule_text(struct snapshot *s, struct str text, const char *name)
     s->n++;
 }
 
-static bool read_rules(const struct world_config *c, struct snapshot *s, struct buf *why)
+bool world_rules(const struct world_config *c, struct snapshot *s, struct buf *why)
 {
     enum status st = ST_OK;
     struct why w = { 0 };
@@ -97,7 +97,7 @@ static struct policy *build(struct world *w, const struct world_config *c, struc
     struct problems problems = { 0 };
     struct policy *p = NULL;
 
-    if (!read_rules(c, &w->snapshot, why))
+    if (!world_rules(c, &w->snapshot, why))
         return NULL;
     policy_load(engine_env(w->engine), &w->snapshot, ++w->generation, &p, &problems);
     for (size_t i = 0; i < problems.n; i++) {
@@ -126,7 +126,7 @@ static void read_stamps(struct world *w, const struct policy *p)
     facts_free(&f);
 }
 
-static void serve(struct world *w, struct policy *p)
+void world_serve(struct world *w, struct policy *p)
 {
     read_stamps(w, p);
     engine_switch(w->engine, p);
@@ -155,10 +155,9 @@ static enum status make_engine(struct world *w, const struct world_config *c, st
     return st;
 }
 
-struct world *world_open(const struct world_config *c, struct buf *why)
+struct world *world_empty(const struct world_config *c, struct buf *why)
 {
     struct world *w = calloc(1, sizeof *w);
-    struct policy *p;
 
     if (!w)
         die("world: out of memory");
@@ -171,21 +170,29 @@ struct world *world_open(const struct world_config *c, struct buf *why)
     if (w->hermetic)
         rnd_seed(c->seed);
     w->loop = loop_new();
-    if (make_engine(w, c, why) != ST_OK)
-        goto fail;
+    if (make_engine(w, c, why) != ST_OK) {
+        world_close(w);
+        return NULL;
+    }
     engine_on_delivery(w->engine, keep_delivery, w);
     engine_on_connect(w->engine, connect_peer, w);
-    p = build(w, c, why);
-    if (!p)
-        goto fail;
-    serve(w, p);
+    return w;
+}
+
+struct world *world_open(const struct world_config *c, struct buf *why)
+{
+    struct world *w = world_empty(c, why);
+    struct policy *p = w ? build(w, c, why) : NULL;
+
+    if (!p) {
+        if (w)
+            world_close(w);
+        return NULL;
+    }
+    world_serve(w, p);
     if (w->deliver)
         engine_start(w->engine);
     return w;
-
-fail:
-    world_close(w);
-    return NULL;
 }
 
 void world_close(struct world *w)
@@ -219,7 +226,7 @@ bool world_reload(struct world *w, const struct world_config *c, struct buf *why
     p = build(w, c, why);
     if (!p)
         return false;
-    serve(w, p);
+    world_serve(w, p);
     world_settle(w);
     return true;
 }
@@ -280,7 +287,7 @@ void world_advance(struct world *w, int64_t ms)
 
 /* ---- sessions */
 
-struct world_session *world_session(struct world *w, struct str client)
+struct world_session *world_session_on(struct world *w, struct str client, uint16_t port)
 {
     struct world_session *s;
     struct sock_addr peer = { 0 }, local = { 0 };
@@ -291,7 +298,7 @@ struct world_session *world_session(struct world *w, struct str client)
         return NULL;
     }
     ip_parse(peer.ip.v == IP_V6 ? STR("2001:db8::25") : STR("198.51.100.25"), &local.ip);
-    local.port = 25;
+    local.port = port;
     world_own(w);
     s = calloc(1, sizeof *s);
     if (!s)
@@ -300,6 +307,11 @@ struct world_session *world_session(struct world *w, struct str client)
     s->session = engine_session_bytes(w->engine, &peer, &local);
     arena_free(&a);
     return s;
+}
+
+struct world_session *world_session(struct world *w, struct str client)
+{
+    return world_session_on(w, client, 25);
 }
 
 static void collect(struct world_session *s)

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "engine/inspect.h"
 #include "engine/world_inside.h"
 
 static int64_t now(struct world *w)
@@ -278,7 +279,7 @@ static bool heard(struct world *w, struct str at, struct arena *a, struct str *o
 }
 
 const struct world_ops world_ops = {
-    .open = world_open, .close = world_close, .reload = world_reload, .advance = world_advance, .now = now,
+    .open = world_open, .check = inspect_config, .close = world_close, .reload = world_reload, .advance = world_advance, .now = now,
     .session = world_session, .any_time = world_any_time, .send = world_send,
     .reply = world_reply, .finish = world_finish, .pending = world_pending, .over = world_over, .hang_up = world_hang_up,
     .each_log = each_log, .each_delivery = each_delivery, .each_row = each_row,

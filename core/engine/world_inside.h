@@ -47,7 +47,14 @@ void world_own(struct world *w);
 bool world_reload(struct world *w, const struct world_config *c, struct buf *why);
 void world_advance(struct world *w, int64_t ms);
 
+/* A world without rules yet, and rules for it: a reference of p is taken over. */
+struct world *world_empty(const struct world_config *c, struct buf *why);
+void world_serve(struct world *w, struct policy *p);
+/* The files and the text of c, as a snapshot. */
+bool world_rules(const struct world_config *c, struct snapshot *s, struct buf *why);
+
 struct world_session *world_session(struct world *w, struct str client);
+struct world_session *world_session_on(struct world *w, struct str client, uint16_t port);   /* our port */
 void world_any_time(struct world_session *s);
 void world_send(struct world_session *s, struct str bytes);
 bool world_reply(struct world_session *s, struct arena *a, struct str *out);

@@ -33,6 +33,22 @@ struct str policy_acl_end(const struct policy *p, enum phase ph)
     return ph < PH_ACLS ? p->acl_end[ph] : STR("");
 }
 
+struct str policy_answered(struct policy *p, enum phase ph, struct arena *a)
+{
+    struct str where = STR("");
+    struct why why;
+
+    if (!state_entry(p, ENTRY_answered))
+        return where;
+    lua_pushstring(p->L, phase_name(ph));
+    if (!state_call(p, 1, 1, EVAL_TICKS, EVAL_MEMORY, &why))
+        return where;
+    if (lua_isstring(p->L, -1))
+        where = arena_dup(a, str_at(p->L, -1));
+    lua_pop(p->L, 1);
+    return where;
+}
+
 /* design 4.2: unlike Exim's, for several files add to one phase. */
 void policy_acl_default(enum phase ph, struct verdict *v)
 {

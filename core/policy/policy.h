@@ -99,6 +99,9 @@ typedef void acl_done(void *ctx, const struct verdict *v);
 bool policy_has_acl(const struct policy *p, enum phase ph);     /* false: the default answers at once */
 void policy_acl_default(enum phase ph, struct verdict *v);
 struct str policy_acl_end(const struct policy *p, enum phase ph);  /* in words: "accept", "deny by default" */
+/* "20-relay.lua:9": the statement that gave the last answer in this phase. Known only of a generation made
+ * with check_only; empty otherwise. In the arena. */
+struct str policy_answered(struct policy *p, enum phase ph, struct arena *a);
 struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx);
 
 /* ---- routing */

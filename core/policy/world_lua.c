@@ -140,6 +140,19 @@ static int l_reload(lua_State *L)
     return 1;
 }
 
+static int l_check(lua_State *L)
+{
+    const char *files[FILES_MAX];
+    struct world_config c;
+    struct buf said = { 0 };
+
+    read_config(L, 1, &c, files);
+    lua_pushboolean(L, ops->check(&c, &said));
+    push_str(L, buf_str(&said));
+    buf_free(&said);
+    return 2;
+}
+
 static int l_close(lua_State *L)
 {
     ops->close(arg_world(L));
@@ -377,7 +390,7 @@ static int l_heard(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    { "open", l_open }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "now", l_now },
+    { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "now", l_now },
     { "session", l_session }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
     { "log", l_log }, { "deliveries", l_deliveries }, { "rows", l_rows }, { "message", l_message },
     { "queue", l_queue }, { "submit", l_submit }, { "eval", l_eval }, { "peer", l_peer }, { "heard", l_heard },

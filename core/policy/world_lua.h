@@ -41,6 +41,8 @@ struct world_ops {
     /* NULL: *why says what is wrong, one problem a line. */
     struct world *(*open)(const struct world_config *c, struct buf *why);
     void (*close)(struct world *w);
+    /* What `perigee check` says of them, a line or more each; true: no errors. */
+    bool (*check)(const struct world_config *c, struct buf *out);
     /* A new generation in place of the one that serves; false with *why. */
     bool (*reload)(struct world *w, const struct world_config *c, struct buf *why);
     void (*advance)(struct world *w, int64_t ms);

@@ -148,6 +148,9 @@ local function lua_row(row)
   for _, key in ipairs(PLAIN) do
     if row[key] ~= nil then table.insert(parts, key .. "=" .. lua_value(row[key])) end
   end
+  if row.writable then table.insert(parts, "writable=" .. lua_set(rows.phases(row.writable))) end
+  -- a function whose first argument names a file: the check looks whether it is there
+  if row.args and row.args[1] and row.args[1][1] == "file" then table.insert(parts, "file=true") end
   if row.phases then table.insert(parts, "phases=" .. lua_set(rows.phases(row.phases))) end
   if row.drivers then table.insert(parts, "drivers=" .. lua_set(row.drivers)) end
   if row.kind_of_row == "var" then table.insert(parts, "nilable=" .. tostring(row.type:match "%?$" ~= nil)) end
@@ -156,7 +159,7 @@ end
 
 -- Options of one name with a row for each driver: rows.option.transport[name].by[driver].
 local function emit_rows(tables)
-  local text = { "local r = { vars = {}, families = {}, events = {}, functions = {},\n",
+  local text = { "local r = { vars = {}, families = {}, gone = {}, events = {}, functions = {},\n",
                  "options = { main = {}, router = {}, transport = {}, authenticator = {}, retry = {} },\n",
                  "acl_words = { verb = {}, condition = {}, modifier = {}, control = {}, verify = {} } }\n",
                  "local x, t\nlocal function put(t, names, x) for _, n in ipairs(names) do t[n] = x end end\n",
@@ -170,6 +173,9 @@ local function emit_rows(tables)
   end
   for _, row in ipairs(tables.family) do
     table.insert(text, ("r.families[%s]=%s\n"):format(lua_value((row.name:gsub("%*$", ""))), lua_row(row)))
+  end
+  for _, row in ipairs(tables.gone) do
+    table.insert(text, ("r.gone[%s]=%s\n"):format(lua_value(row.name), lua_value(row.text)))
   end
   for _, row in ipairs(tables.option) do
     table.insert(text, ("option(r.options.%s,%s,%s)\n"):format(row.kind, names(row), lua_row(row)))

@@ -24,6 +24,7 @@ local NESTING = 20
 acl.VERBS = { accept = true, defer = true, deny = true, discard = true, drop = true, warn = true, demand = true }
 acl.phases = {}                 -- phase -> array of statements
 acl.subs = {}                   -- name -> { statements, where = }
+acl.answered = {}               -- phase -> where its last answer came from; kept only for the check
 acl.constructor_names = {}      -- the functions accept, deny ... -> their names
 acl.declared = {}               -- { name, sub = bool, statement } in order, for the check
 
@@ -82,16 +83,21 @@ local function all_words()
   return all
 end
 
-local function check_verb(s, phase)
-  if not phase then return end
-  if UNHEARD[phase] and s.verb ~= "accept" and s.verb ~= "warn" then
-    report.problem(s.where, "%s cannot be used in the %s ACL: nobody hears the answer; use accept or warn", s.verb, phase)
-  elseif s.verb == "discard" then
+-- Why this verb cannot stand in this phase; nil: it can.
+function acl.verb_refused(verb, phase)
+  if UNHEARD[phase] and verb ~= "accept" and verb ~= "warn" then
+    return string.format("%s cannot be used in the %s ACL: nobody hears the answer; use accept or warn", verb, phase)
+  elseif verb == "discard" then
     local row = host.acl_words.verb.discard
     if row and not by_phase(row, phase) or phase == "predata" then
-      report.problem(s.where, "discard cannot be used in the " .. phase .. " ACL")
+      return "discard cannot be used in the " .. phase .. " ACL"
     end
   end
+end
+
+local function check_verb(s, phase)
+  local why = phase and acl.verb_refused(s.verb, phase)
+  if why then report.problem(s.where, why) end
 end
 
 local function check_controls(value, phase, where)
@@ -305,6 +311,28 @@ local function check_words(s, phase)
   end
 end
 
+-- Ends this statement the ACL whatever is asked? The two that go on never do.
+local function final(s)
+  return not s.fn and s.verb ~= "warn" and s.verb ~= "demand" and s.conds ~= nil and #s.conds == 0
+    and (type(s.spec) ~= "table" or not acl.asks(s.spec))
+end
+
+function acl.asks(spec)
+  for key in pairs(spec) do if split_word(key) ~= "modifier" then return true end end
+  return false
+end
+
+-- Several files add to one ACL; what comes after its certain end is never asked.
+local function check_reach(list, name)
+  for i = 1, #list - 1 do
+    if final(list[i]) then
+      report.problem(list[i + 1].where, "acl.%s: this is never reached: %s at %s ends the ACL whatever comes", name,
+        list[i].verb, list[i].where)
+      return
+    end
+  end
+end
+
 function acl.check()
   for _, d in ipairs(acl.declared) do
     if not d.statement.fn then
@@ -316,6 +344,10 @@ function acl.check()
     for phase in pairs(phases) do
       for _, s in ipairs(acl.subs[name]) do check_words(s, phase) end
     end
+  end
+  if host.check_only then
+    for name, list in pairs(acl.phases) do check_reach(list, name) end
+    for name, list in pairs(acl.subs) do check_reach(list, "sub." .. name) end
   end
   for _, call in ipairs(conditions.calls) do
     if not acl.subs[call.name] then
@@ -502,6 +534,7 @@ function acl.run(phase, m)
   report.enter(ev)
   local ok, answer = pcall(walk, list, ev, default)
   if not ok then error(placed(answer, ev), 0) end
+  if host.check_only then acl.answered[phase] = ev.where end
   return answer.verb, answer.message, answer.log_message, answer.by_default or false
 end
 

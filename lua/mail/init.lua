@@ -9,6 +9,7 @@
 --   entry.check()                 plain: what can be seen once all is declared -> problems
 --   entry.site()                  plain: option -> value or function
 --   entry.acls()                  plain: phase with statements -> how its ACL ends, in words
+--   entry.answered(phase)         plain, check only: "file:line" of the statement that answered last
 --   entry.acl(phase, m)           -> verb, message, log_message, by_default
 --   entry.route(m, address, explain)  -> array of route items, array of lines
 --   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
@@ -45,7 +46,10 @@ local rewrite = use "rewrite"
 
 -- ---- what rules see
 
+local pending = {}              -- names of what is not there yet
+
 local function later(name, feature)
+  pending[name] = true
   local function refuse(key)
     local where = host.where(3)
     local text = string.format("%s comes with %s", key and name .. "." .. tostring(key) or name, feature)
@@ -96,10 +100,11 @@ local ABSENT = {
 }
 
 -- A name that nobody set is a typo, not nil.
-setmetatable(env, { __index = function(_, name)
-  if ABSENT[name] then error(string.format('there is no "%s" in rules: %s', name, ABSENT[name]), 2) end
-  error(string.format('there is no "%s"%s', tostring(name), words.meant(name, env)), 2)
-end })
+local function missing(name)
+  if ABSENT[name] then return string.format('there is no "%s" in rules: %s', name, ABSENT[name]) end
+  return string.format('there is no "%s"%s', tostring(name), words.meant(name, env))
+end
+setmetatable(env, { __index = function(_, name) error(missing(name), 2) end })
 
 -- ---- entry
 
@@ -133,6 +138,18 @@ local function check_names(file, uses)
   end
 end
 
+-- Where rules are only checked their text is read more closely.
+local check = host.check_only and use "check"
+
+-- The library's tables that answer a wrong name with the right one.
+local function locked()
+  local names = {}
+  for name, value in pairs(env) do
+    if type(value) == "table" and getmetatable(value) == name and not pending[name] then names[name] = true end
+  end
+  return names
+end
+
 local function run(file)
   local scan = source.scan(file.bytes)
   report.scanned(file.name, scan)
@@ -140,13 +157,14 @@ local function run(file)
   for _, p in ipairs(scan.paths) do report.warning(file.name .. ":" .. p.line, p.text) end
   local chunk, err = host.compile(file.name, file.bytes)
   if not chunk then return report.caught(advice(err), file.name .. ":1") end
-  check_names(file, scan.uses)
+  if check then check.file(file.name, file.bytes) else check_names(file, scan.uses) end
   local ok, why = pcall(chunk)
   if not ok then report.caught(why, file.name .. ":1") end
 end
 
 function entry.declare(files)
   report.start()
+  if check then check.start(env, missing) end
   for _, file in ipairs(files) do run(file) end
   local problems = report.problems()
   report.stop()
@@ -155,6 +173,7 @@ end
 
 function entry.check()
   report.start()
+  if check then check.run(env, locked(), site) end
   transports.check()
   routers.check()
   route.check()
@@ -171,6 +190,7 @@ end
 
 function entry.site() return site.values() end
 function entry.acls() return acl.ends() end
+function entry.answered(phase) return acl.answered[phase] end
 
 entry.acl = acl.run
 entry.route = route.run

@@ -1,74 +1,17 @@
 -- source - what can only be seen in a rule's text
 --
 -- Lua forgets a key that is written twice in one table, and a path glued
--- together with `..` looks like any string. A small tokenizer over the text
+-- together with `..` looks like any string. A walk over the words of the text
 -- finds both, and remembers where each key stands, so that an error about one
--- word of a statement names its line. It reads Lua 5.1 as LuaJIT does and is
--- run only over text that already compiled, so it needs no error handling.
+-- word of a statement names its line. What needs the text's structure is in
+-- check_parse.lua and those that use it.
 
+local _, use = ...
+local tokens = use "tokens"
 local source = {}
 
 local OPENS = { ["function"] = true, ["do"] = true, ["if"] = true, ["repeat"] = true }
 local CLOSES = { ["end"] = true, ["until"] = true }
-
--- The end of a long bracket that opens at `at`, or nil if none opens there.
-local function long_end(text, at)
-  local level = text:match("^%[(=*)%[", at)
-  if not level then return nil end
-  local _, stop = text:find("]" .. level .. "]", at, true)
-  return stop or #text
-end
-
-local function quoted_end(text, at)
-  local quote = text:sub(at, at)
-  local i = at + 1
-  while i <= #text do
-    local c = text:sub(i, i)
-    if c == "\\" then i = i + 2
-    elseif c == quote then return i
-    else i = i + 1 end
-  end
-  return #text
-end
-
--- Calls see(kind, text, line) for every token: "name", "string", "number", "sign".
-local function tokens(text, see)
-  local at, line = 1, 1
-  local function pass(stop)
-    local _, lines = text:sub(at, stop):gsub("\n", "")
-    at, line = stop + 1, line + lines
-  end
-
-  if text:sub(1, 1) == "#" then pass(text:find("\n", 1, true) or #text) end
-  while at <= #text do
-    local c = text:sub(at, at)
-    if c:find("%s") then
-      pass(select(2, text:find("^%s+", at)))
-    elseif text:sub(at, at + 1) == "--" then
-      pass(long_end(text, at + 2) or (text:find("\n", at, true) or #text + 1) - 1)
-    elseif c:find("[%a_]") then
-      local word = text:match("^[%w_]+", at)
-      see("name", word, line)
-      pass(at + #word - 1)
-    elseif c:find("%d") then
-      local number = text:match("^[%w_%.]+", at)
-      see("number", number, line)
-      pass(at + #number - 1)
-    elseif c == '"' or c == "'" then
-      local stop = quoted_end(text, at)
-      see("string", text:sub(at + 1, stop - 1), line)
-      pass(stop)
-    elseif c == "[" and long_end(text, at) then
-      local stop = long_end(text, at)
-      see("string", "", line)
-      pass(stop)
-    else
-      local sign = text:match("^%.%.%.?", at) or text:match("^[=~<>]=", at) or c
-      see("sign", sign, line)
-      pass(at + #sign - 1)
-    end
-  end
-end
 
 -- Keys whose text becomes a path on disk.
 local PATHS = { directory = true, file = true }
@@ -95,7 +38,9 @@ function source.scan(text)
     top.key = name
   end
 
-  tokens(text, function(kind, word, line)
+  local kinds, all, where, n = tokens.read(text)
+  for i = 1, n do
+    local kind, word, line = kinds[i], all[i], where[i]
     local top = open[#open]
     local in_table = top and top.what == "{"
 
@@ -111,14 +56,14 @@ function source.scan(text)
     elseif kind == "sign" and (word == "}" or word == ")" or word == "]") then
       open[#open] = nil
     elseif kind == "sign" and word == ".." then
-      for i = #open, 1, -1 do
-        if open[i].what == "{" then
-          if open[i].key == "command" then
+      for k = #open, 1, -1 do
+        if open[k].what == "{" then
+          if open[k].key == "command" then
             found.paths[#found.paths + 1] = { line = line, text = '"command" is put together with ..; write a table '
               .. '{ "/bin/program", ... }, in which each item stays one argument' }
-          elseif PATHS[open[i].key] then
+          elseif PATHS[open[k].key] then
             found.paths[#found.paths + 1] = { line = line, text = string.format(
-              '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', open[i].key) }
+              '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', open[k].key) }
           end
           break
         end
@@ -141,7 +86,7 @@ function source.scan(text)
       found.uses[#found.uses + 1] = { line = line, base = t2.word, name = word }
     end
     t3, t2, t1 = t2, t1, { kind = kind, word = word, line = line }
-  end)
+  end
   local uses = {}
   for _, u in ipairs(found.uses) do
     if not ours[u.base] then uses[#uses + 1] = u end

@@ -88,6 +88,9 @@ function M.load(config)
   return true
 end
 
+-- What `perigee check` says: whether there are no errors, and the text.
+function M.check(config) return raw.check(config) end
+
 function M.close_all()
   for w in pairs(open) do w:close() end
 end

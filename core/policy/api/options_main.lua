@@ -21,6 +21,9 @@ option { kind = "main", name = "extra_local_interfaces", type = "list", section 
   doc = [[Addresses treated as local but not listened on.]] }
 option { kind = "main", name = "listen", type = "list", default = { "127.0.0.1:2525" }, section = "names",
   doc = [[Addresses and ports to listen on: "192.0.2.1:25" or "[2001:db8::1]:25".]] }
+option { kind = "main", name = "open_relay", type = "boolean", default = false, section = "names",
+  doc = [[The site means to relay for everyone: a trap, a test bed. `perigee check` and reload then warn where they would
+refuse.]] }
 option { kind = "main", name = "local_from_check", type = "boolean", default = true, section = "names",
   doc = [[Check From: of local submissions, add Sender: if wrong.]] }
 option { kind = "main", name = "local_sender_retain", type = "boolean", default = false, section = "names",
