@@ -214,5 +214,5 @@ int cli_run_reopen(struct cli *c)
 
 int cli_run_queue_run(struct cli *c)
 {
-    return control(c, request(c, "run", NULL, NULL, 0), CONTROL_MS, NULL, NULL);
+    return control(c, request(c, "run", c->narg ? "queue" : NULL, c->narg ? c->arg[0] : NULL, 0), CONTROL_MS, NULL, NULL);
 }

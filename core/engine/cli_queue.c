@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "engine/cli_load.h"
+#include "engine/parts.h"
 
 enum { PAGE = 1000, SUMMARY_MAX = 200 };
 
@@ -113,9 +114,12 @@ static bool picked(const struct pick *p, const struct spool_row *r)
     bool maybe;
 
     str_cut(&rest, '\n', &sender);
+    sender = row_sender(r);
     if (cli_has(c, CO_FROZEN) && !(r->flags & SPOOL_FROZEN))
         return false;
     if (cli_has(c, CO_OLDER) && p->now - r->received < p->older)
+        return false;
+    if (cli_has(c, CO_QUEUE) && !str_same(str_of(c->opt[CO_QUEUE]), row_queue(r)))
         return false;
     if (cli_has(c, CO_SENDER) && !matches(str_of(c->opt[CO_SENDER]), sender))
         return false;
@@ -193,10 +197,16 @@ static void list_text(struct pick *p, const struct spool_row *r)
     char age[24], size[24];
 
     str_cut(&rest, '\n', &sender);
+    sender = row_sender(r);
     age_text(p->now - r->received, age, sizeof age);
     size_text(r->size, size, sizeof size);
-    buf_addf(&p->out, "%3s %5s %s <%.*s>%s%s\n", age, size, r->id.s, STR_ARG(sender),
-             r->flags & SPOOL_FROZEN ? " *** frozen ***" : "", r->flags & SPOOL_HELD ? " *** held ***" : "");
+    buf_addf(&p->out, "%3s %5s %s <%.*s>%s", age, size, r->id.s, STR_ARG(sender),
+             r->flags & SPOOL_FROZEN ? " *** frozen ***" : "");
+    if (row_queue(r).n)
+        buf_addf(&p->out, " *** queue %.*s ***", STR_ARG(row_queue(r)));
+    else if (r->flags & SPOOL_HELD)
+        buf_add(&p->out, STR(" *** held ***"));
+    buf_byte(&p->out, '\n');
     while (str_cut(&rest, '\n', &addr))
         buf_addf(&p->out, "          %.*s\n", STR_ARG(addr));
     buf_byte(&p->out, '\n');
@@ -208,6 +218,7 @@ static void list_json(struct pick *p, const struct spool_row *r)
     bool first = true;
 
     str_cut(&rest, '\n', &sender);
+    sender = row_sender(r);
     buf_byte(&p->out, '{');
     json_member(&p->out, "id", str_of(r->id.s));
     json_member(&p->out, "sender", sender);
@@ -226,6 +237,7 @@ static void list_json(struct pick *p, const struct spool_row *r)
     json_member_int(&p->out, "next_try", r->next_try);
     json_member_bool(&p->out, "frozen", r->flags & SPOOL_FROZEN);
     json_member_bool(&p->out, "held", r->flags & SPOOL_HELD);
+    json_member(&p->out, "queue", row_queue(r));
     buf_add(&p->out, STR("}\n"));
 }
 
@@ -294,6 +306,7 @@ static void show_json(struct buf *b, struct msg_id id, const struct spool_msg *m
     json_member_int(b, "received", m->received);
     json_member_int(b, "next_try", m->state.next_try);
     json_member_bool(b, "frozen", m->state.flags & SPOOL_FROZEN);
+    json_member(b, "queue", t->queue_name);
     json_member_int(b, "body_size", (int64_t)m->body_size);
     json_name(b, "recipients");
     buf_byte(b, '[');
@@ -312,6 +325,8 @@ static void show_text(struct buf *b, struct msg_id id, const struct spool_msg *m
     buf_addf(b, "received: %.*s\n", STR_ARG(clock_rfc5322(&a, m->received)));
     if (m->state.next_try)
         buf_addf(b, "next try: %.*s\n", STR_ARG(clock_rfc5322(&a, m->state.next_try)));
+    if (t->queue_name.n)
+        buf_addf(b, "queue: %.*s\n", STR_ARG(t->queue_name));
     buf_addf(b, "body: %llu bytes\n", (unsigned long long)m->body_size);
     for (size_t i = 0; i < t->nrcpts; i++)
         show_recipient(b, &t->rcpts[i], false);

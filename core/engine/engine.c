@@ -101,6 +101,7 @@ static void make_parts(struct engine *e)
     events_new(e);
     links_new(e);
     queue_new(e);
+    runs_new(e);
     hold_load(e);
     e->tick = (struct timer){ .fn = tick, .ctx = e };
     if (e->cfg.wake_fd >= 0) {
@@ -215,7 +216,8 @@ void engine_switch(struct engine *e, struct policy *p)
     }
     listeners_update(e);
     if (held_anew)
-        queue_force_all(e, true);
+        runs_held(e);
+    runs_update(e);
     queue_kick(e);
 }
 
@@ -348,6 +350,7 @@ void engine_free(struct engine *e)
     queue_stop(e);
     spool_close(e->spool);
     queue_free(e);
+    runs_free(e);
     keeps_free(e);
     events_free(e);
     links_free(e);

@@ -87,7 +87,8 @@ void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct 
                   void (*done)(void *ctx, enum status st, const struct why *why), void *ctx);
 /* Hold or release a destination domain; an empty one: all deliveries. Kept over restarts in hints. */
 void engine_hold(struct engine *e, struct str domain, bool hold);
-void engine_run_queue(struct engine *e);        /* everything not frozen is due now, hints ignored */
+/* Everything in this named queue, or in none, that is not frozen is due now, hints ignored. */
+void engine_run_queue(struct engine *e, struct str name);
 void engine_reopen_logs(struct engine *e);
 
 /* ---- the end: 421 to idle sessions, transactions and attempts finish; done when none is left or ms passed. */

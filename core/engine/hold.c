@@ -80,7 +80,7 @@ void engine_hold(struct engine *e, struct str domain, bool hold)
     buf_addf(&e->line, "deliveries to %.*s %s", STR_ARG(name.n ? name : STR("all destinations")), hold ? "held" : "released");
     engine_log(e, LOG_MAIN, STR(""));
     if (!hold) {
-        queue_force_all(e, true);
+        runs_held(e);
         queue_kick(e);
     }
     arena_free(&a);

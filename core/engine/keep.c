@@ -66,6 +66,10 @@ static void committed(void *ctx, enum status st, const struct why *why)
 static void put_summary(struct buf *out, const struct txn *t)
 {
     buf_add(out, t->sender);
+    if (t->queue_name.n) {      /* no address holds a tab */
+        buf_byte(out, '\t');
+        buf_add(out, t->queue_name);
+    }
     for (uint32_t i = 0; i < t->nrcpts && out->n < SUMMARY_MAX; i++) {
         buf_byte(out, '\n');
         buf_add(out, t->rcpts[i].addr);
@@ -85,6 +89,8 @@ static uint32_t first_flags(struct txn *t, int64_t now)
     }
     if (t->queue_only || t->queue_first_pass)
         flags |= SPOOL_HELD;
+    if (t->queue_name.n)
+        flags |= SPOOL_HELD | SPOOL_NAMED;
     if (t->sender.n == 0)
         flags |= SPOOL_BOUNCE;
     return flags;

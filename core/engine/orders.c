@@ -89,12 +89,13 @@ static void status_order(struct orders *o, int64_t token)
 void orders_take(struct orders *o, int64_t token, struct str request)
 {
     struct arena a = { 0 };
-    struct str verb = { "", 0 }, id = { "", 0 }, by = { "", 0 }, domain = { "", 0 };
+    struct str verb = { "", 0 }, id = { "", 0 }, by = { "", 0 }, domain = { "", 0 }, queue = { "", 0 };
 
     json_get(&a, request, "verb", &verb);
     json_get(&a, request, "id", &id);
     json_get(&a, request, "by", &by);
     json_get(&a, request, "domain", &domain);
+    json_get(&a, request, "queue", &queue);
     if (str_same(verb, STR("status"))) {
         status_order(o, token);
     } else if (!queue_order(o, token, verb, id, by)) {
@@ -103,7 +104,7 @@ void orders_take(struct orders *o, int64_t token, struct str request)
         if (str_same(verb, STR("hold")) || str_same(verb, STR("release")))
             engine_hold(o->engine, domain, str_same(verb, STR("hold")));
         else if (str_same(verb, STR("run")))
-            engine_run_queue(o->engine);
+            engine_run_queue(o->engine, queue);
         else if (str_same(verb, STR("reopen")))
             engine_reopen_logs(o->engine);
         else

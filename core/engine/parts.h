@@ -16,6 +16,7 @@ struct listener;
 struct keep;
 struct submit;
 struct queue;
+struct runs;
 struct links;
 struct events;
 
@@ -54,6 +55,7 @@ struct engine {
     struct keep *keeps;             /* commits under way */
     struct submit *submits;
     struct queue *queue;
+    struct runs *runs;
     struct links *links;
     struct events *events;
     struct map *holds;              /* domain, "" for all deliveries */
@@ -108,9 +110,20 @@ void queue_start(struct engine *e);
 void queue_kick(struct engine *e);
 /* A message has just been kept: it is tried at once if there is room. */
 void queue_arrived(struct engine *e, struct msg_id id);
-void queue_force_all(struct engine *e, bool held_only);
+void queue_run_all(struct engine *e);                           /* queue_only: what came before now goes all the same */
+void queue_try(struct engine *e, struct msg_id id, bool force); /* unless it is on its way */
 bool queue_idle(const struct engine *e);                        /* no message is on its way */
 size_t queue_on_the_way(const struct engine *e);
+
+/* ---- runs: passes over the queue */
+void runs_new(struct engine *e);
+void runs_free(struct engine *e);
+void runs_update(struct engine *e);                             /* queue_runs of the settings in use */
+void runs_held(struct engine *e);                               /* what is held may no longer have to be */
+void runs_take(struct engine *e, size_t room);                  /* the next page, at most room messages */
+/* What a row of the index says: put there by keep.c. */
+struct str row_queue(const struct spool_row *r);                /* the named queue; empty: none */
+struct str row_sender(const struct spool_row *r);
 
 /* ---- links */
 void links_new(struct engine *e);

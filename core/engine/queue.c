@@ -40,9 +40,6 @@ struct queue {
     bool looking;
     struct order *orders, **orders_end;
 
-    /* a pass over the whole queue, on command, page by page */
-    bool all, all_held;
-    struct msg_id cursor;
     int64_t run_before;         /* queue_only: what came before this goes all the same */
     struct timer frozen_timer;
     struct msg_id frozen_cursor;
@@ -274,47 +271,12 @@ static void arm_next(struct engine *e)
     timer_set(e->loop, &e->queue->next, wait);
 }
 
-/* ---- a pass on command */
+/* ---- on command, and runs (runs.c) */
 
-struct page {
-    struct engine *e;
-    size_t n;
-    struct msg_id ids[ASK];
-    struct msg_id last;
-};
-
-static void page_row(void *ctx, const struct spool_row *r)
+void queue_try(struct engine *e, struct msg_id id, bool force)
 {
-    struct page *p = ctx;
-
-    p->last = r->id;
-    if (r->flags & SPOOL_FROZEN)
-        return;
-    if (p->e->queue->all_held && !(r->flags & SPOOL_HELD))
-        return;
-    p->ids[p->n++] = r->id;
-}
-
-/* ASK rows a turn at most, so the loop comes round between pages. */
-static void take_page(struct engine *e)
-{
-    struct queue *q = e->queue;
-    struct page p = { .e = e, .last = q->cursor };
-    size_t room = q->n < WALKS ? WALKS - q->n : 0, seen;
-
-    if (room > ASK)
-        room = ASK;
-    if (room == 0)
-        return;
-    seen = spool_list(e->spool, q->cursor, room, page_row, &p);
-    q->cursor = p.last;
-    if (seen < room)
-        q->all = false;
-    for (size_t i = 0; i < p.n; i++)
-        if (!queue_has(e, p.ids[i]))
-            walk_begin(e, p.ids[i], WALK_DELIVER, !q->all_held, STR(""));
-    if (q->all)
-        queue_kick(e);
+    if (!queue_has(e, id))
+        walk_begin(e, id, WALK_DELIVER, force, STR(""));
 }
 
 static void take_orders(struct engine *e)
@@ -359,8 +321,7 @@ static void look(void *ctx)
     take_orders(e);
     if (!may_start(e))
         return;
-    if (q->all)
-        take_page(e);
+    runs_take(e, q->n < WALKS ? WALKS - q->n : 0);
     room = q->n < WALKS ? WALKS - q->n : 0;
     if (room > links_explore(e))
         room = links_explore(e);
@@ -431,20 +392,9 @@ void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct 
     put_order(e, id, modes[v], by, done, ctx);
 }
 
-void queue_force_all(struct engine *e, bool held_only)
-{
-    struct queue *q = e->queue;
-
-    q->all_held = held_only && (!q->all || q->all_held);
-    q->all = true;
-    q->cursor = (struct msg_id){ "" };
-    queue_kick(e);
-}
-
-void engine_run_queue(struct engine *e)
+void queue_run_all(struct engine *e)
 {
     e->queue->run_before = clock_wall();
-    queue_force_all(e, false);
 }
 
 /* ---- frozen mail: thawed, given up or dropped when its time has come */
@@ -488,7 +438,7 @@ static void frozen_look(void *ctx)
 void queue_start(struct engine *e)
 {
     timer_set(e->loop, &e->queue->frozen_timer, FIRST_LOOK_MS);
-    queue_force_all(e, true);       /* what is held now may no longer have to be */
+    runs_held(e);                   /* what is held now may no longer have to be */
 }
 
 /* Everything on its way is given up. What was submitted to the spool still

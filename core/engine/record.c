@@ -53,6 +53,8 @@ void record_failed(struct engine *e, const struct settings *set, struct str id, 
 void record_discarded(struct engine *e, const struct settings *set, struct str id, const struct log_delivery *d)
 {
     buf_addf(&e->line, "=> :blackhole: <%.*s>", STR_ARG(d->original));
+    if (d->queue.n)
+        buf_addf(&e->line, " Q=%.*s", STR_ARG(d->queue));
     if (d->router.n)
         buf_addf(&e->line, " R=%.*s", STR_ARG(d->router));
     engine_log(e, LOG_MAIN, id);

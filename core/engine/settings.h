@@ -21,7 +21,7 @@
     X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_json) X(log_selector) \
     X(message_id_header_domain) X(message_id_header_text) X(message_size_limit) \
     X(pipelining_advertise_hosts) X(primary_hostname) X(qualify_domain) X(qualify_recipient) \
-    X(queue_only) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
+    X(queue_only) X(queue_runs) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
     X(recipients_max) X(recipients_max_reject) X(remote_max_parallel) X(retry_data_expire) \
     X(retry_interval_max) X(return_path_remove) X(sender_unqualified_hosts) X(smtp_accept_max) \
     X(smtp_accept_max_nonmail) X(smtp_accept_max_per_connection) X(smtp_accept_max_per_host) \

@@ -148,6 +148,8 @@ static void write_state(struct walk *w, struct spool_state *s, struct buf *blob)
     s->gone = s->pending == 0;
     if (t->sender.n == 0)
         s->flags |= SPOOL_BOUNCE;
+    if (t->queue_name.n)
+        s->flags |= SPOOL_HELD | SPOOL_NAMED;
     if (t->frozen) {
         s->flags |= SPOOL_FROZEN;
         s->next_try = t->frozen_at;

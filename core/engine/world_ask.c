@@ -35,7 +35,8 @@ static void show_row(void *ctx, const struct spool_row *r)
     };
 
     str_cut(&rest, '\n', &sender);
-    row.sender = sender;
+    row.sender = row_sender(r);
+    row.queue = row_queue(r);
     row.recipients = rest;
     rows->fn(rows->ctx, &row);
 }
@@ -129,7 +130,7 @@ static bool queue(struct world *w, struct str verb, struct str id, struct str *w
 
     world_own(w);
     if (str_same(verb, STR("run")))
-        engine_run_queue(w->engine);
+        engine_run_queue(w->engine, id);
     else if (str_same(verb, STR("hold")) || str_same(verb, STR("release")))
         engine_hold(w->engine, id, str_same(verb, STR("hold")));
     else

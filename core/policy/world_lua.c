@@ -283,6 +283,7 @@ static void add_row(void *ctx, const struct world_row *r)
     set_text(in->L, "id", r->id);
     set_text(in->L, "sender", r->sender);
     set_text(in->L, "recipients", r->recipients);
+    set_text(in->L, "queue", r->queue);
     set_number(in->L, "pending", r->pending);
     set_number(in->L, "size", (double)r->size);
     set_number(in->L, "received", (double)r->received);

@@ -35,7 +35,7 @@ struct world_config {
 };
 
 struct world_delivery { struct str id, recipient, transport, host, file, message; };
-struct world_row { struct str id, sender, recipients; uint32_t pending, flags; uint64_t size; int64_t received, next_try; };
+struct world_row { struct str id, sender, recipients, queue; uint32_t pending, flags; uint64_t size; int64_t received, next_try; };
 
 struct world_ops {
     /* NULL: *why says what is wrong, one problem a line. */
@@ -63,7 +63,7 @@ struct world_ops {
     void (*each_log)(struct world *w, void (*fn)(void *ctx, enum log_file f, struct str line), void *ctx);
     void (*each_delivery)(struct world *w, void (*fn)(void *ctx, const struct world_delivery *d), void *ctx);
     void (*each_row)(struct world *w, void (*fn)(void *ctx, const struct world_row *r), void *ctx);
-    /* retry, freeze, thaw, remove, bounce; hold, release (id is then a domain); run (all). */
+    /* retry, freeze, thaw, remove, bounce; hold, release (id is then a domain); run (id is then a named queue, or empty). */
     bool (*queue)(struct world *w, struct str verb, struct str id, struct str *why, struct arena *a);
     /* The kept message: header, empty line, body. */
     bool (*message)(struct world *w, struct str id, struct arena *a, struct str *out);

@@ -80,7 +80,7 @@ void draft_drop(struct draft *d);
 
 /* SPOOL_DAMAGED is set by the spool alone, with SPOOL_FROZEN: the message was
  * set aside, since what lies on disk does not match its checksum. */
-enum { SPOOL_FROZEN = 1, SPOOL_HELD = 2, SPOOL_BOUNCE = 4, SPOOL_DAMAGED = 8 };
+enum { SPOOL_FROZEN = 1, SPOOL_HELD = 2, SPOOL_BOUNCE = 4, SPOOL_DAMAGED = 8, SPOOL_NAMED = 16 /* in a named queue */ };
 struct spool_state {
     int64_t next_try;           /* wall seconds; when it is due */
     uint32_t flags;

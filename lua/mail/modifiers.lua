@@ -156,13 +156,25 @@ end
 
 -- ---- queue = "name"
 
+local function queue_name(name, where)
+  if type(name) == "string" and name:find("/", 1, true) then
+    error(string.format("%s: Directory separator not permitted in queue name: '%s'", where, name), 0)
+  end
+  if type(name) ~= "string" or (name ~= "" and not words.queue(name)) then
+    error(string.format("%s: queue: '%s' is no name for a queue: up to 64 printable bytes, no . or - first", where, tostring(name)), 0)
+  end
+  return name
+end
+
 local function queue(value, where)
+  if type(value) ~= "function" then queue_name(value, where) end
   return function(ev)
-    local name = value_of(value, ev) or ""
-    if type(name) ~= "string" or (name ~= "" and not words.safe(name)) then
-      error(string.format('%s: queue: "%s" is no name for a queue: no / and no . at its beginning', where, tostring(name)), 0)
+    -- a function's answer gets here in any phase; once the message is coming its place is chosen
+    local phase = host.phase(ev.m)
+    if not host.acl_words.modifier.queue.phases[phase] then
+      error(string.format("%s: cannot use queue condition in %s ACL", where, phase:upper()), 0)
     end
-    host.control(ev.m, "queue_name", name)
+    host.control(ev.m, "queue_name", queue_name(value_of(value, ev) or "", where))
   end
 end
 

@@ -65,6 +65,13 @@ function site.check()
   if json and json.value and path and path.value and not path.value:find("%s", 1, true) then
     report.problem(json.where, "log_json: log_file_path needs its %s, since JSON has a file of its own")
   end
+  local runs = site.cells.queue_runs
+  for _, item in ipairs(runs and runs.value or {}) do
+    local name, every = tostring(item):match("^%s*(.-)%s*=%s*(.-)%s*$")
+    if not name or not words.queue(name) or (words.seconds(every) or 0) < 1 then
+      report.problem(runs.where, 'queue_runs: "%s" is not written as "NAME=TIME", as in "bulk=15m"', tostring(item))
+    end
+  end
   local workers = site.cells.workers
   if workers and (workers.value < 1 or workers.value > 64) then
     report.problem(workers.where, "workers must be between 1 and 64")

@@ -199,6 +199,11 @@ function words.safe(part)
     and not part:find("^[%.%-]") and not part:find("[/%z\1-\31\127]")
 end
 
+-- The name of a queue: a safe component that can stand in a list of messages.
+function words.queue(name)
+  return words.safe(name) and #name <= 64 and not name:find("[%s\128-\255]")
+end
+
 function words.first(names) return words.join(names):match("^[^,]*") end
 
 function words.join(names)

@@ -133,7 +133,8 @@ describe("acl", function()
 
   it("refuses a queue whose name is no name (NQ-T6)", function()
     for _, name in ipairs { "..", "a/b", ".x" } do
-      local w = world.rules(("acl.rcpt { accept { queue = %q } }"):format(name))
+      assert.truthy(world.load(("acl.rcpt { accept { queue = %q } }"):format(name)):said():find("queue", 1, true), name)
+      local w = world.rules(("acl.rcpt { accept { queue = function() return %q end } }"):format(name))
       assert.has_error(function() w:acl("rcpt", {}) end)
     end
   end)

@@ -89,6 +89,9 @@ option { kind = "main", name = "hold_domains", type = "domainlist", func = "queu
   doc = [[Domains whose mail stays on the queue.]] }
 option { kind = "main", name = "never_users", type = "list", func = "option", section = "queue and delivery",
   doc = [[Users that deliveries must not run as.]] }
+option { kind = "main", name = "queue_runs", type = "list", section = "queue and delivery",
+  doc = [[Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue;
+without one, only `perigee queue run NAME` delivers from it.]] }
 option { kind = "main", name = "queue_only", type = "boolean", default = false, section = "queue and delivery",
   doc = [[Queue everything, no immediate delivery.]] }
 option { kind = "main", name = "remote_max_parallel", type = "integer", default = 6, section = "queue and delivery",

@@ -415,7 +415,7 @@ static void a_host_that_stalls_is_left_after_the_deadline(void **state)
         peer_free(p);                   /* another one, healthy, in its place */
         npeers = 0;
         p = peer_at("192.0.2.1:25");
-        engine_run_queue(engine);       /* hints are ignored on command */
+        engine_run_queue(engine, STR(""));       /* hints are ignored on command */
         settle();
         QUEUED(0);
         advance(20);                    /* the kept connection ends */
@@ -498,7 +498,7 @@ static void the_option_holds_domains_too(void **state)
     LOGGED("=> two <two@y.example>");
     NOT_LOGGED("=> one");
     QUEUED(1);
-    engine_run_queue(engine);       /* a command goes before the option */
+    engine_run_queue(engine, STR(""));       /* a command goes before the option */
     settle();
     LOGGED("=> one <one@x.example>");
     QUEUED(0);

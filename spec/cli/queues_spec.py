@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# Named queues beside a running engine (F23): lists, counts, runs, and a restart.
+import json, os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+
+e = Engine(workers=1)
+e.rule("05-bulk.lua", 'acl.mail { warn { sender_domains = "news.example", queue = "bulk" } }\n')
+
+
+def rows(*args):
+    return [json.loads(l) for l in e.run("queue", "list", "--json", *args)[1].splitlines()]
+
+
+def waits_and_is_seen():
+    e.start()
+    e.send("ann@example.org", sender="a@news.example")
+    e.send("bob@example.org", sender="a@other.example")
+    same(until(lambda: len(e.subjects()) == 1), True)
+    same([(r["queue"], r["sender"], r["held"]) for r in rows()], [("bulk", "a@news.example", True)])
+    holds(e.run("queue", "list")[1], "<a@news.example> *** queue bulk ***")
+    same(e.run("queue", "count", "--queue", "bulk")[1], "1\n")
+    same(e.run("queue", "count", "--queue", "")[1], "0\n")
+    same(len(rows("--queue", "bulk", "--sender", "a@news.example")), 1)
+    holds(e.run("queue", "show", rows()[0]["id"])[1], "queue: bulk")
+
+
+def other_runs_leave_it():
+    e.run("stop")
+    until(lambda: e.process.poll() is not None)
+    e.start()
+    same(e.run("queue", "run")[0], 0)
+    same(e.run("queue", "run", "other")[0], 0)
+    e.send("carl@example.org", sender="a@other.example")
+    same(until(lambda: len(e.subjects()) == 2), True)
+    same(len(rows()), 1)
+
+
+def its_own_delivers():
+    same(e.run("queue", "run", "bulk")[0], 0)
+    same(until(lambda: len(e.subjects()) == 3), True)
+    same(until(lambda: rows() == []), True)
+    holds(e.log(), "Completed Q=bulk")
+
+
+case("NQ-T1 mail of a named queue waits, and list, count and show know its queue", waits_and_is_seen)
+case("NQ-T3 a restart, a run of everything and a run of another queue leave it alone", other_runs_leave_it)
+case("NQ-T4 a run of that queue delivers it", its_own_delivers)
+e.close()
+done()
