@@ -80,7 +80,8 @@ const struct cli_verb cli_verbs[] = {
       "They stay in the queue. No file is written over.",
       cli_run_queue_export, CO_PLACES, 1, -1, false },
     { "queue import", "DIR", "take the -H and -D files of a directory into the queue",
-      "What was taken is renamed to ID-H.imported. Old and new id are printed.",
+      "What was taken is renamed to ID-H.imported. Old and new id are printed. Times, frozen, who has it already, the host and the "
+      "rules' variables stay as they were, and no rule is asked.",
       cli_run_queue_import, CO_PLACES, 1, 1, false },
     { "queue run", "[NAME]", "try every message that is not frozen now; with a name, those of that named queue",
       "Without a name those in named queues are left alone.",

@@ -56,11 +56,16 @@ static void check_conflict(struct cli *c, const char *dir)
     struct cli_rules r;
     int opt = policy_opt_find(STR("spool_directory"));
     const char *said = NULL;
+    struct str text;
 
     if (!cli_has(c, CO_RULES))
         return;
-    if (cli_load(c, &r) && r.policy && opt >= 0 && policy_opt_str(r.policy, opt).n > 0)
-        said = arena_z(&c->arena, policy_opt_str(r.policy, opt));
+    if (cli_load(c, &r) && r.policy && opt >= 0) {
+        text = policy_opt_str(r.policy, opt);
+        /* What is there unless something is said conflicts with nothing. */
+        if (text.n > 0 && !str_same(text, str_of(SPOOL_DEFAULT)))
+            said = arena_z(&c->arena, text);
+    }
     cli_unload(&r);
     if (said && !facts_same_place(dir, said))
         exit(cli_fail(c, EX_CONFIG, "the spool is %s by command line or environment, but spool_directory in %s says %s", dir, cli_rules(c), said));

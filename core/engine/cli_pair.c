@@ -165,21 +165,43 @@ static bool read_body(struct arena *a, const char *path, const struct pair *p, s
     return true;
 }
 
+/* The header section, then the body, both in CRLF lines. */
 static struct str whole(struct arena *a, const struct pair *p, struct str body)
 {
     struct buf b = { 0 };
     struct str out;
 
     buf_add(&b, p->header);
-    buf_add(&b, STR("\r\n"));
     for (size_t i = 0; i < body.n; i++) {
         if (body.p[i] == '\n' && !p->wire)
             buf_byte(&b, '\r');
         buf_byte(&b, body.p[i]);
     }
+    if (body.n > 0 && body.p[body.n - 1] != '\n')
+        buf_add(&b, STR("\r\n"));
     out = arena_dup(a, buf_str(&b));
     buf_free(&b);
     return out;
+}
+
+/* As the spool keeps them. */
+static void envelope_of(struct arena *a, const struct pair *p, struct str *envelope, struct str *state)
+{
+    struct buf b = { 0 };
+    struct conn conn;
+    struct txn *t;
+
+    conn_init(&conn);
+    t = txn_new(&conn);
+    pair_fill(p, t);
+    envelope_write(t, &b);
+    *envelope = arena_dup(a, buf_str(&b));
+    buf_clear(&b);
+    envelope_state_write(t, &b);
+    *state = arena_dup(a, buf_str(&b));
+    buf_free(&b);
+    txn_free(t);
+    conn_free(&conn);
 }
 
 static enum status submit(struct import *im, const struct submission *s, struct msg_id *id, struct why *why)
@@ -197,11 +219,13 @@ static enum status submit(struct import *im, const struct submission *s, struct 
 static int hand_over(struct import *im, struct arena *a, const char *h, const struct pair *p, struct str body)
 {
     struct cli *c = im->cli;
-    struct submission s = { .sender = p->sender, .rcpts = p->rcpts, .nrcpts = p->nrcpts, .message = whole(a, p, body) };
+    struct submission s = { .message = whole(a, p, body), .header = p->header.n };
     struct msg_id id;
     struct why why = { 0 };
-    enum status st = submit(im, &s, &id, &why);
+    enum status st;
 
+    envelope_of(a, p, &s.envelope, &s.state);
+    st = submit(im, &s, &id, &why);
     if (st != ST_OK)
         return cli_fail(c, st == ST_NEVER ? CLI_NO : CLI_AGAIN, "%s: %s", h, why.text);
     if (rename(h, arena_printf(a, "%s.imported", h).p) < 0)

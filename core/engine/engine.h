@@ -75,6 +75,13 @@ struct submission {
     struct str message;             /* header and body, LF or CRLF lines */
     struct str login; int32_t uid, gid;
     bool trusted;                   /* may set the sender */
+    /* A message that was accepted before, by a session elsewhere or another engine: envelope_write's and
+     * envelope_state_write's bytes. Then no rule is asked and nothing is made or added; message is header CRLF lines
+     * of header bytes, then the body in CRLF lines; sender, rcpts and from_headers are not looked at. Only who is
+     * trusted may. was: the id it had, which our Received field may name; empty: none. */
+    struct str envelope, state;     /* envelope.n 0: a new message */
+    size_t header;
+    struct str was;
 };
 /* st ST_OK: stored, id is its name; ST_AGAIN: later; ST_NEVER: refused, why->text says what. */
 typedef void submit_done(void *ctx, enum status st, struct msg_id id, const struct why *why);

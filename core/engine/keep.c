@@ -82,11 +82,12 @@ static uint32_t first_flags(struct txn *t, int64_t now)
 {
     uint32_t flags = 0;
 
-    if (t->freeze) {
+    if (t->freeze && !t->frozen) {
         t->frozen = true;
         t->frozen_at = now;
-        flags |= SPOOL_FROZEN;
     }
+    if (t->frozen)
+        flags |= SPOOL_FROZEN;
     if (t->queue_only || t->queue_first_pass)
         flags |= SPOOL_HELD;
     if (t->queue_name.n)
@@ -94,6 +95,15 @@ static uint32_t first_flags(struct txn *t, int64_t now)
     if (t->sender.n == 0)
         flags |= SPOOL_BOUNCE;
     return flags;
+}
+
+static uint32_t count_pending(const struct txn *t)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < t->nrcpts; i++)
+        n += t->rcpts[i].state == RCPT_PENDING;
+    return n;
 }
 
 static ssize_t read_draft(void *ctx, uint64_t offset, char *out, size_t n)
@@ -117,8 +127,8 @@ static void commit(struct keep *k, struct str header)
 
     entry.received = t->received_us / 1000000;
     entry.state.flags = first_flags(t, now);
-    entry.state.next_try = now;
-    entry.state.pending = t->nrcpts;
+    entry.state.next_try = t->frozen ? t->frozen_at : now;
+    entry.state.pending = count_pending(t);
     envelope_write(t, &envelope);
     envelope_state_write(t, &state);
     put_summary(&summary, t);
@@ -151,6 +161,16 @@ static void assemble(struct keep *k, struct str received)
     record_arrival(&k->said, k->w.set, t, k->w.cause, k->id_made);
     commit(k, buf_str(&header));
     buf_free(&header);
+}
+
+static void take_as_it_was(struct keep *k)
+{
+    struct txn *t = k->w.t;
+
+    t->size = t->header_text.n + 2 + draft_size(k->w.draft);
+    k->size = t->size;
+    record_arrival(&k->said, k->w.set, t, k->w.cause, false);
+    commit(k, t->header_text);
 }
 
 static void received_known(void *ctx, enum status st, const struct val *v, const struct why *why)
@@ -203,9 +223,12 @@ struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
         k->next->link = &k->next;
     w->e->keeps = k;
     k->id = t->id = draft_id(w->draft);
-    t->protocol = received_protocol(t);
+    if (!w->as_it_was)
+        t->protocol = received_protocol(t);
 
-    if (t->discard || t->nrcpts == 0)
+    if (w->as_it_was)
+        take_as_it_was(k);
+    else if (t->discard || t->nrcpts == 0)
         discard(k);
     else if (setting_is_function(w->set, SET_received_header_text))
         k->eval = policy_option(w->set->policy, setting_opt(SET_received_header_text), t, received_known, k);

@@ -18,6 +18,7 @@ struct keep_want {
     struct str cause;           /* a bounce: the message it is about */
     bool trusted;               /* a local caller that may set its sender */
     bool no_queue;              /* do not try it at once */
+    bool as_it_was;             /* it was kept before: nothing is added to it */
 };
 
 /* Lets policy read the body that is in d (message_body); NULL: no longer. */

@@ -28,8 +28,13 @@ static bool was_reached(struct walk *w, const struct item *it)
     for (uint32_t i = 0; i < w->t->nrcpts; i++) {
         const struct rcpt *r = &w->t->rcpts[i];
 
-        if (!r->added || r->addr.n == 0 || r->addr.p[0] != CHILD_MARK)
+        if (!r->added || r->addr.n == 0)
             continue;
+        if (r->addr.p[0] != CHILD_MARK) {       /* of another engine: the address itself (mail/pair.h) */
+            if (r->state == RCPT_DONE && str_same(r->addr, it->at.address))
+                return true;
+            continue;
+        }
         if (!key.n)
             key = item_key(&w->arena, it);
         if (str_same(r->addr, key))

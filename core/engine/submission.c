@@ -294,11 +294,70 @@ static enum status take_envelope(struct submit *s, const struct submission *want
     return ST_OK;
 }
 
+/* ---- a message that was accepted before */
+
+/* It gets an id of this spool; our own trace field, which stands first, says it too. */
+static void rename_in_trace(struct txn *t, struct str was)
+{
+    size_t at = str_find_str(t->header_text, arena_printf(&t->arena, "id %.*s", STR_ARG(was)));
+    char *text;
+
+    if (was.n != MSG_ID_LEN || at == SIZE_MAX || !str_starts(t->header_text, STR("Received:")))
+        return;
+    text = arena_alloc(&t->arena, t->header_text.n);
+    memcpy(text, t->header_text.p, t->header_text.n);
+    memcpy(text + at + 3, t->id.s, MSG_ID_LEN);
+    t->header_text.p = text;
+}
+
+static enum status take_whole(struct submit *s, const struct submission *want, struct why *why)
+{
+    struct msg_id id = s->t->id;
+    struct str body = str_from(want->message, want->header);
+    enum status st = ST_NEVER;
+
+    if (!want->trusted)
+        return why_set(why, ST_NEVER, "only root and the engine's own user may hand over a message that was accepted elsewhere");
+    if (want->header > want->message.n || want->header > STACK_HEADER)
+        return why_set(why, ST_NEVER, "message header is too long");
+    if (envelope_read(arena_dup(&s->t->arena, want->envelope), &s->conn, s->t, why) != ST_OK
+        || envelope_state_read(arena_dup(&s->t->arena, want->state), s->t, why) != ST_OK)
+        return ST_NEVER;
+    s->t->id = id;
+    s->t->header_text = arena_dup(&s->t->arena, str_head(want->message, want->header));
+    rename_in_trace(s->t, want->was);
+    header_parse(&s->t->arena, s->t->header_text, &s->t->header);
+    s->t->body_size = body.n;
+    for (uint32_t i = 0; i < s->t->nrcpts && st == ST_NEVER; i++)
+        if (s->t->rcpts[i].state == RCPT_PENDING)
+            st = ST_OK;
+    if (st != ST_OK)
+        return why_set(why, ST_NEVER, "nobody is left to deliver to");
+    return draft_add(s->draft, body, why);
+}
+
+static void keep_whole(struct submit *s)
+{
+    struct keep_want w = { .e = s->e, .set = s->set, .t = s->t, .draft = s->draft, .trusted = true, .as_it_was = true };
+
+    s->draft = NULL;
+    s->keep = keep_message(&w, kept, s);
+}
+
 static void failed(void *ctx)
 {
     struct submit *s = ctx;
 
     finish(s, s->st, s->t->id, &s->why);
+}
+
+static void introduce(struct conn *c, const struct submission *want)
+{
+    c->ident = arena_dup(&c->arena, want->login);
+    c->uid = want->uid;
+    c->gid = want->gid;
+    c->protocol = STR("local");
+    c->since_us = clock_wall_us();
 }
 
 void engine_submit(struct engine *e, const struct submission *want, submit_done *done, void *ctx)
@@ -320,11 +379,8 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
     s->ctx = ctx;
     conn_init(&s->conn);
     s->conn.serial = ++e->serial;
-    s->conn.ident = arena_dup(&s->conn.arena, want->login);
-    s->conn.uid = want->uid;
-    s->conn.gid = want->gid;
-    s->conn.protocol = STR("local");
-    s->conn.since_us = clock_wall_us();
+    if (want->envelope.n == 0)
+        introduce(&s->conn, want);
     t = s->t = txn_new(&s->conn);
     t->received_us = clock_wall_us();
     t->size_declared = -1;
@@ -336,16 +392,22 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
         t->id = draft_id(s->draft);
         keep_lend_body(t, s->draft);
     }
-    if (s->st == ST_OK)
+    if (s->st == ST_OK && want->envelope.n > 0) {
+        s->st = take_whole(s, want, &s->why);
+    } else if (s->st == ST_OK) {
         s->st = take_content(s, want->message, &s->why);
-    if (s->st == ST_OK)
-        s->st = take_envelope(s, want, &s->why);
+        if (s->st == ST_OK)
+            s->st = take_envelope(s, want, &s->why);
+    }
     if (s->st != ST_OK) {
         s->job = (struct job){ .fn = failed, .ctx = s };
         loop_soon(e->loop, &s->job);
         return;
     }
-    ask(s, PH_NOT_SMTP_START);
+    if (want->envelope.n > 0)
+        keep_whole(s);
+    else
+        ask(s, PH_NOT_SMTP_START);
 }
 
 void submits_free(struct engine *e)

@@ -13,7 +13,7 @@
 /* How many callers at once; one head line; one message and all of them; the
  * time a caller has to send it. */
 enum { CALLERS_MAX = 64, HEAD_MAX = 1024 * 1024, RCPTS_MAX = 50000, TIME_MS = 300000, LINGER_MS = 5000, AGAIN_MS = 1000, NAME_MAX_SPACE = 16384 };
-static const uint64_t MESSAGE_MAX = 50u << 20, ALL_MAX = 128u << 20;
+static const uint64_t MESSAGE_MAX = 50u << 20, WHOLE_MAX = 82u << 20, ALL_MAX = 128u << 20;
 
 struct caller {
     struct submit *owner;           /* NULL: submit_free left it to whoever has it */
@@ -26,6 +26,7 @@ struct caller {
     uint64_t size;
     bool looking;                   /* a helper thread has it */
     bool have_head, asked;          /* asked: the engine has it */
+    uint64_t envelope, state;       /* lengths, of a message that was accepted elsewhere */
     struct ucred cred;
     char login[64];
 };
@@ -142,6 +143,25 @@ static bool read_rcpts(struct caller *c, struct str head)
     return true;
 }
 
+static bool read_whole(struct caller *c, struct str head, uint64_t size)
+{
+    int64_t envelope = 0, state = 0, header = 0;
+
+    if (!json_get_int(head, "envelope", &envelope))
+        return true;
+    json_get_int(head, "state", &state);
+    json_get_int(head, "header", &header);
+    if (envelope <= 0 || state < 0 || header < 0 || (uint64_t)envelope > size || (uint64_t)state > size - (uint64_t)envelope
+        || (uint64_t)header > size - (uint64_t)envelope - (uint64_t)state)
+        return false;
+    c->envelope = (uint64_t)envelope;
+    c->state = (uint64_t)state;
+    c->sub.header = (size_t)header;
+    if (!json_get(&c->arena, head, "was", &c->sub.was))
+        c->sub.was = STR("");
+    return true;
+}
+
 /* NULL, or what is wrong with the head. */
 static const char *read_head(struct caller *c, struct str head)
 {
@@ -151,7 +171,9 @@ static const char *read_head(struct caller *c, struct str head)
         return "a request of another version";
     if (!json_get_int(head, "size", &size) || size < 0)
         return "no size";
-    if ((uint64_t)size > MESSAGE_MAX)
+    if (!read_whole(c, head, (uint64_t)size))
+        return "parts that are not its own";
+    if ((uint64_t)size > (c->envelope ? WHOLE_MAX : MESSAGE_MAX))
         return "the message is too big";
     if (!json_get(&c->arena, head, "sender", &c->sub.sender))
         c->sub.sender = (struct str){ NULL, 0 };
@@ -174,6 +196,9 @@ static void hand_over(struct caller *c)
     stream_pause(c->stream);
     timer_clear(engine_loop(c->owner->engine), &c->limit);
     c->sub.message = buf_str(&c->message);
+    c->sub.envelope = str_head(c->sub.message, c->envelope);
+    c->sub.state = str_head(str_from(c->sub.message, c->envelope), c->state);
+    c->sub.message = str_from(c->sub.message, c->envelope + c->state);
     c->sub.login = str_of(c->login);
     c->sub.uid = (int32_t)uid;
     c->sub.gid = (int32_t)c->cred.gid;

@@ -4,7 +4,10 @@
  * Anybody may connect (0666); who it is, the kernel says (SO_PEERCRED). The
  * caller sends one JSON object on a line, then exactly "size" bytes:
  *     {"v":1,"sender":"a@b" or absent,"rcpts":["c@d",...],"from_headers":false,"size":123}
- * and gets one line back once the message is on stable storage, or is not:
+ * root and the engine's own user may hand over a message that was accepted elsewhere: with the lengths
+ *     "envelope":N,"state":N,"header":N,"was":"its id there"
+ * the bytes are those three parts and the body (engine.h, struct submission). Everybody
+ * gets one line back once the message is on stable storage, or is not:
  *     {"v":1,"status":"stored","id":"..."} | {"v":1,"status":"later" or "refused","text":"..."}
  */
 #ifndef ENGINE_SUBMIT_H

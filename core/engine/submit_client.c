@@ -28,7 +28,13 @@ static void write_head(const struct submission *s, struct buf *out)
     }
     buf_byte(out, ']');
     json_member_bool(out, "from_headers", s->from_headers);
-    json_member_int(out, "size", (int64_t)s->message.n);
+    if (s->envelope.n > 0) {
+        json_member_int(out, "envelope", (int64_t)s->envelope.n);
+        json_member_int(out, "state", (int64_t)s->state.n);
+        json_member_int(out, "header", (int64_t)s->header);
+        json_member(out, "was", s->was);
+    }
+    json_member_int(out, "size", (int64_t)(s->envelope.n + s->state.n + s->message.n));
     buf_add(out, STR("}\n"));
 }
 
@@ -69,7 +75,8 @@ enum status submit_call(const char *spool_dir, const struct submission *s, struc
     write_head(s, &head);
     /* A refusal may come before all of it is sent: then the answer says more
      * than the broken pipe. */
-    if (client_send(&c, buf_str(&head), why) == ST_OK)
+    if (client_send(&c, buf_str(&head), why) == ST_OK && client_send(&c, s->envelope, why) == ST_OK
+        && client_send(&c, s->state, why) == ST_OK)
         client_send(&c, s->message, why);
     st = client_line(&c, ANSWER_MAX, &line, why);
     if (st == ST_OK)

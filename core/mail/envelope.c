@@ -179,6 +179,8 @@ void envelope_write(const struct txn *t, struct buf *out)
     put_rows(out, ROWS(CONN_ROWS), t->conn);
     put_rows(out, ROWS(TXN_ROWS), t);
     for (uint32_t i = 0; i < t->nrcpts; i++) {
+        if (t->rcpts[i].added)          /* last of all; the state has their addresses */
+            continue;
         buf_clear(&one);
         put_rows(&one, ROWS(RCPT_ROWS), &t->rcpts[i]);
         put_field(out, TAG_RCPT, buf_str(&one));

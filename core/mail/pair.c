@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { RCPTS_MAX = 16384, DEPTH_MAX = 64 };
+enum { RCPTS_MAX = 16384, DEPTH_MAX = 64, NAME_MOST = 64 };
 
 /* ---- writing */
 
@@ -47,6 +47,12 @@ static void put_vars(struct buf *out, const char *kind, const struct user_var *v
         buf_byte(out, '\n');
     }
     arena_free(&a);
+}
+
+/* A note of ours of what a recipient became on the way, no recipient. */
+static bool is_note(const struct rcpt *r)
+{
+    return r->added && r->state == RCPT_DONE;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -131,6 +137,7 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
 {
     const struct conn *c = t->conn;
     struct str login = c->ident.n ? c->ident : STR("perigee");
+    size_t listed = 0;
 
     buf_addf(out, "%s-H\n%.*s %d %d\n<%.*s>\n", id.s, STR_ARG(str_head(login, 63)), c->uid, c->gid, STR_ARG(t->sender));
     buf_addf(out, "%lld %u\n", (long long)(t->received_us / 1000000), t->warnings_sent);
@@ -139,18 +146,27 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
              (long long)(t->received_done_us % 1000000));
     put_connection(out, c);
     put_text(out, "received_protocol", t->protocol);
+    put_text(out, "auth_id", c->auth_id);
+    put_text(out, "auth_sender", c->auth_sender);
     put_vars(out, "aclc", c->acl_c);
     put_vars(out, "aclm", t->acl_m);
     buf_addf(out, "-body_linecount %llu\n-max_received_linelength %llu\n", (unsigned long long)t->body_lines,
              (unsigned long long)t->max_line);
     if (frozen)
         buf_addf(out, "-frozen %lld\n", (long long)t->frozen_at);
+    if (t->manual_thaw)
+        buf_add(out, STR("-manual_thaw\n"));
     if (!c->smtp)
         buf_add(out, STR("-local\n"));
+    if (t->smtputf8)
+        buf_add(out, STR("-smtputf8\n"));
     put_settled(out, t);
-    buf_addf(out, "%u\n", t->nrcpts);
     for (size_t i = 0; i < t->nrcpts; i++)
-        buf_addf(out, "%.*s\n", STR_ARG(t->rcpts[i].addr));
+        listed += !is_note(&t->rcpts[i]);
+    buf_addf(out, "%zu\n", listed);
+    for (size_t i = 0; i < t->nrcpts; i++)
+        if (!is_note(&t->rcpts[i]))
+            buf_addf(out, "%.*s\n", STR_ARG(t->rcpts[i].addr));
     buf_byte(out, '\n');
     put_headers(out, header);
 }
@@ -186,6 +202,17 @@ static bool line(struct reader *r, struct str *out)
     return true;
 }
 
+/* "8 8"; below 0 it is nobody. */
+static void read_ids(struct str l, struct pair *p)
+{
+    struct str uid;
+    uint64_t n;
+
+    str_cut(&l, ' ', &uid);
+    p->uid = str_u64(uid, INT32_MAX, &n) ? (int32_t)n : -1;
+    p->gid = str_u64(l, INT32_MAX, &n) ? (int32_t)n : -1;
+}
+
 /* "1xUQe2-0006E1-15-H", "login uid gid", "<sender>", "seconds warnings". */
 static enum status read_head(struct reader *r, struct pair *p)
 {
@@ -199,44 +226,81 @@ static enum status read_head(struct reader *r, struct pair *p)
     if (!line(r, &l) || (at = str_rfind(l, ' ')) == SIZE_MAX || (at = str_rfind(str_head(l, at), ' ')) == SIZE_MAX)
         return damaged(r, "has no login, uid and gid");
     p->login = str_head(l, at);
+    read_ids(str_from(l, at + 1), p);
     if (!line(r, &l) || l.n < 2 || l.p[0] != '<' || l.p[l.n - 1] != '>')
         return damaged(r, "is no sender");
     p->sender = (struct str){ l.p + 1, l.n - 2 };
     if (!line(r, &l) || !str_cut(&l, ' ', &seconds) || !str_u64(seconds, INT64_MAX / 1000000, &n))
         return damaged(r, "is no time");
-    p->received = (int64_t)n;
+    p->received_us = (int64_t)n * 1000000;
+    p->warnings = str_u64(str_trim(l), UINT32_MAX, &n) ? (unsigned)n : 0;
     return ST_OK;
 }
 
-/* An item with a counted value on the lines that follow. */
-static enum status skip_value(struct reader *r, struct str l)
+/* "aclm NAME LEN": an item with a counted value on the lines that follow. */
+static enum status read_value(struct reader *r, struct user_var **list, const char *prefix, struct str l)
 {
     size_t at = str_rfind(l, ' ');
+    struct val v = { .type = VAL_STR };
     uint64_t n;
 
     if (at == SIZE_MAX || !str_u64(str_from(l, at + 1), r->rest.n, &n) || n >= r->rest.n || r->rest.p[n] != '\n')
         return damaged(r, "its value does not fit");
+    v.u.s = str_head(r->rest, n);
+    if (list && at > 0 && at <= NAME_MOST)
+        user_var_set(r->a, list, arena_printf(r->a, "%s%.*s", prefix, STR_ARG(str_head(l, at))), &v);
     r->rest = str_from(r->rest, n + 1);
     return ST_OK;
 }
 
+/* ".339984", or "1795188922.340030" */
+static int64_t microseconds(struct str s)
+{
+    struct str whole;
+    uint64_t seconds = 0, us = 0;
+
+    str_cut(&s, '.', &whole);
+    str_u64(whole, INT64_MAX / 2000000, &seconds);
+    str_u64(s, 999999, &us);
+    return (int64_t)(seconds * 1000000 + us);
+}
+
 static void read_item(struct pair *p, struct str name, struct str value)
 {
-    if (str_same(name, STR("helo_name")))
-        p->helo = value;
-    else if (str_same(name, STR("host_address")))
-        p->host = value;
-    else if (str_same(name, STR("received_protocol")))
-        p->protocol = value;
-    else if (str_same(name, STR("frozen")))
-        p->frozen = true;
-    else if (str_same(name, STR("spool_file_wireformat")))
-        p->wire = true;
+    const struct { const char *name; struct str *to; } texts[] = {
+        { "helo_name", &p->helo }, { "host_address", &p->host }, { "host_name", &p->host_name },
+        { "interface_address", &p->interface }, { "active_hostname", &p->active_hostname }, { "ident", &p->ident },
+        { "received_protocol", &p->protocol }, { "auth_id", &p->auth_id }, { "auth_sender", &p->auth_sender },
+    };
+    const struct { const char *name; bool *to; } flags[] = {
+        { "frozen", &p->frozen }, { "manual_thaw", &p->manual_thaw }, { "local", &p->local }, { "smtputf8", &p->smtputf8 },
+        { "spool_file_wireformat", &p->wire },
+    };
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (str_same(name, str_of(texts[i].name)))
+            *texts[i].to = value;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (str_same(name, str_of(flags[i].name)))
+            *flags[i].to = true;
+    if (str_same(name, STR("frozen")) && str_u64(value, INT64_MAX, &n))
+        p->frozen_at = (int64_t)n;
+    else if (str_same(name, STR("body_linecount")))
+        str_u64(value, INT64_MAX, &p->body_lines);
+    else if (str_same(name, STR("max_received_linelength")))
+        str_u64(value, INT64_MAX, &p->max_line);
+    else if (str_same(name, STR("received_time_usec")))
+        p->received_us += microseconds(value);
+    else if (str_same(name, STR("received_time_complete")))
+        p->complete_us = microseconds(value);
 }
 
 /* The first line that does not begin with a hyphen ends the items. */
 static enum status read_items(struct reader *r, struct pair *p)
 {
+    enum status st = ST_OK;
+
     while (r->rest.n > 0 && r->rest.p[0] == '-') {
         struct str l, name;
 
@@ -246,12 +310,16 @@ static enum status read_items(struct reader *r, struct pair *p)
         if (l.n > 0 && l.p[0] == '(' && str_find(l, ')') != SIZE_MAX)     /* already quoted for a lookup */
             l = str_from(l, str_find(l, ')') + 1);
         str_cut(&l, ' ', &name);
-        if (str_same(name, STR("aclc")) || str_same(name, STR("aclm")) || str_same(name, STR("acl"))) {
-            if (skip_value(r, l) != ST_OK)
-                return ST_NEVER;
-        } else {
+        if (str_same(name, STR("aclc")))
+            st = read_value(r, &p->acl_c, "acl_c", l);
+        else if (str_same(name, STR("aclm")))
+            st = read_value(r, &p->acl_m, "acl_m", l);
+        else if (str_same(name, STR("acl")))            /* of long ago */
+            st = read_value(r, NULL, "", l);
+        else
             read_item(p, name, l);
-        }
+        if (st != ST_OK)
+            return st;
     }
     return ST_OK;
 }
@@ -322,6 +390,14 @@ static bool is_settled(const struct settled *s, struct str addr)
     return false;
 }
 
+static bool is_listed(const struct pair *p, struct str settled)
+{
+    for (size_t i = 0; i < p->ndone; i++)
+        if (str_same(p->done[i], settled))
+            return true;
+    return false;
+}
+
 static enum status read_recipients(struct reader *r, const struct settled *s, struct pair *p)
 {
     struct str l;
@@ -330,6 +406,9 @@ static enum status read_recipients(struct reader *r, const struct settled *s, st
     if (!line(r, &l) || !str_u64(l, RCPTS_MAX, &n))
         return damaged(r, "is no number of recipients");
     p->rcpts = arena_array(r->a, struct str, n + 1);
+    p->done = arena_array(r->a, struct str, n + 1);
+    p->all = arena_array(r->a, struct pair_rcpt, n + 1);
+    p->others = arena_array(r->a, struct str, s->n + 1);
     for (uint64_t i = 0; i < n; i++) {
         if (!line(r, &l) || l.n == 0)
             return damaged(r, "is no recipient");
@@ -338,9 +417,15 @@ static enum status read_recipients(struct reader *r, const struct settled *s, st
             if (!strip_extra(&l))
                 return damaged(r, "is no recipient");
         }
-        if (!is_settled(s, l))
+        p->all[i] = (struct pair_rcpt){ l, is_settled(s, l) };
+        if (p->all[i].done)
+            p->done[p->ndone++] = l;
+        else
             p->rcpts[p->nrcpts++] = l;
     }
+    for (size_t i = 0; i < s->n; i++)
+        if (!is_listed(p, s->v[i]))
+            p->others[p->nothers++] = s->v[i];
     return ST_OK;
 }
 
@@ -380,7 +465,7 @@ enum status pair_read(struct arena *a, struct str text, struct pair *p, struct w
     struct settled settled = { 0 };
     enum status st;
 
-    *p = (struct pair){ .nrcpts = 0 };
+    *p = (struct pair){ .uid = -1, .gid = -1 };
     st = read_head(&r, p);
     if (st == ST_OK)
         st = read_items(&r, p);
@@ -391,4 +476,63 @@ enum status pair_read(struct arena *a, struct str text, struct pair *p, struct w
     if (st == ST_OK)
         st = read_headers(&r, p);
     return st;
+}
+
+/* ---- as a transaction */
+
+/* "[192.0.2.7]:4567", or "192.0.2.7.4567" of long ago, whose port is dropped with it. */
+static void read_address(struct str s, struct ip *ip, uint16_t *port)
+{
+    size_t at = str_find(s, ']');
+    uint64_t n;
+
+    if (s.n < 2 || s.p[0] != '[' || at == SIZE_MAX || !ip_parse(str_head(str_from(s, 1), at - 1), ip))
+        return;
+    if (str_u64(str_from(s, at + 2), UINT16_MAX, &n))
+        *port = (uint16_t)n;
+}
+
+static void fill_conn(const struct pair *p, struct conn *c)
+{
+    c->smtp = !p->local && p->host.n > 0;
+    read_address(p->host, &c->client_ip, &c->client_port);
+    read_address(p->interface, &c->local_ip, &c->local_port);
+    c->helo = p->helo;
+    c->esmtp = str_find_str(p->protocol, STR("esmtp")) != SIZE_MAX;
+    c->host_name = p->host_name;
+    c->active_hostname = p->active_hostname;
+    c->ident = p->ident.n ? p->ident : c->smtp ? STR("") : p->login;
+    c->uid = p->uid;
+    c->gid = p->gid;
+    c->protocol = p->protocol;
+    c->auth_id = p->auth_id;
+    c->auth_sender = p->auth_sender;
+    c->since_us = p->received_us;
+    c->acl_c = p->acl_c;
+}
+
+void pair_fill(const struct pair *p, struct txn *t)
+{
+    fill_conn(p, t->conn);
+    t->sender = p->sender;
+    t->protocol = p->protocol;
+    t->received_us = p->received_us;
+    t->received_done_us = p->complete_us;
+    t->size_declared = -1;
+    t->body_lines = p->body_lines;
+    t->max_line = p->max_line;
+    t->smtputf8 = p->smtputf8;
+    t->acl_m = p->acl_m;
+    t->frozen = p->frozen;
+    t->frozen_at = p->frozen_at ? p->frozen_at : p->received_us / 1000000;
+    t->manual_thaw = p->manual_thaw;
+    t->warnings_sent = p->warnings;
+    for (size_t i = 0; i < p->nrcpts + p->ndone; i++)
+        txn_add_rcpt(t, p->all[i].addr)->state = p->all[i].done ? RCPT_DONE : RCPT_PENDING;
+    for (size_t i = 0; i < p->nothers; i++) {
+        struct rcpt *r = txn_add_rcpt(t, p->others[i]);
+
+        r->added = true;
+        r->state = RCPT_DONE;
+    }
 }

@@ -20,15 +20,28 @@ void pair_body_head(struct msg_id id, struct buf *out);
 struct pair {
     struct str id;              /* 16 or 23 characters */
     struct str login;
+    int32_t uid, gid;           /* -1: none */
     struct str sender;          /* known; empty: the null sender */
-    int64_t received;           /* wall seconds */
+    int64_t received_us, complete_us;   /* wall */
+    unsigned warnings;          /* delay warnings sent */
     struct str *rcpts;          /* those still to be delivered to */
     size_t nrcpts;
+    struct str *done;           /* those that are settled */
+    size_t ndone;
+    struct pair_rcpt { struct str addr; bool done; } *all;  /* both, in their order */
+    struct str *others;         /* settled too: what recipients became on the way */
+    size_t nothers;
     struct str header;          /* CRLF lines, removed ones left out */
-    struct str helo, host, protocol;
-    bool frozen, wire;          /* wire: body lines of the -D file end in CRLF */
+    struct str helo, host, host_name, interface, active_hostname, ident, protocol, auth_id, auth_sender;
+    struct user_var *acl_c, *acl_m;
+    uint64_t body_lines, max_line;
+    int64_t frozen_at;          /* wall seconds */
+    bool frozen, manual_thaw, local, smtputf8;
+    bool wire;                  /* body lines of the -D file end in CRLF */
 };
 /* ST_NEVER: damaged, why says where. Results point into text or live in a. */
 enum status pair_read(struct arena *a, struct str text, struct pair *out, struct why *why);
+/* Everything but the body into a new t and its conn. What p points to must outlive t. */
+void pair_fill(const struct pair *p, struct txn *t);
 
 #endif

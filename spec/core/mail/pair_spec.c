@@ -27,10 +27,16 @@ static void a_file_of_exims_is_read(void **state)
         fail_msg("%s", why.text);
     assert_true(str_same(p.id, STR("1xUQe2-0006E1-15")));
     assert_true(str_same(p.sender, STR("alice@example.net")));
-    assert_int_equal(p.received, 1795188922);
+    assert_int_equal(p.received_us, 1795188922339984);
+    assert_int_equal(p.complete_us, 1795188922340030);
     assert_int_equal(p.nrcpts, 2);
     assert_true(str_same(p.rcpts[0], STR("bob@alias.test")));
     assert_true(str_same(p.rcpts[1], STR("dave@ok.test")));
+    assert_int_equal(p.ndone, 1);
+    assert_true(str_same(p.done[0], STR("carol@hold.test")));
+    assert_int_equal(p.nothers, 1);
+    assert_true(str_same(p.others[0], STR("bob@other.test")));
+    assert_true(str_same(user_var_get(p.acl_c, STR("acl_c_seen"))->u.s, STR("from alice@example.net")));
     assert_true(str_same(p.helo, STR("client.example.net")));
     assert_true(str_same(p.header, STR("To: bob@alias.test,\r\n a@b\r\nSubject: yes\r\n")));
     arena_free(&a);
@@ -73,6 +79,63 @@ static void what_we_write_is_read_again(void **state)
     arena_free(&a);
 }
 
+/* Everything that lasts: times, frozen, who has it already, the host, variables. */
+static void a_message_comes_back_as_it_went(void **state)
+{
+    struct arena a = { 0 };
+    struct conn c, c2;
+    struct txn *t, *t2;
+    struct rcpt *note;
+    struct buf b = { 0 }, again = { 0 };
+    struct pair p;
+    struct why why = { 0 };
+    struct msg_id id = { "1xUQe2-0100AB-15" };
+    struct val v = { .type = VAL_STR, .u.s = STR_INIT("two\nlines") };
+    struct str header = STR("Subject: x\r\n");
+
+    (void)state;
+    conn_init(&c);
+    c.smtp = true;
+    c.uid = c.gid = -1;
+    c.helo = STR("there.example");
+    c.host_name = STR("mx.there.example");
+    c.client_port = 4567;
+    assert_true(ip_parse(STR("2001:db8::7"), &c.client_ip));
+    t = txn_new(&c);
+    t->sender = STR("a@there.example");
+    t->protocol = STR("esmtps");
+    t->received_us = 1795188922339984;
+    t->received_done_us = 1795188923000001;
+    t->frozen = true;
+    t->frozen_at = 1795188999;
+    t->warnings_sent = 2;
+    user_var_set(&t->arena, &t->acl_m, STR("acl_m_text"), &v);
+    txn_add_rcpt(t, STR("left@example.org"));
+    txn_add_rcpt(t, STR("has@example.org"))->state = RCPT_DONE;
+    note = txn_add_rcpt(t, STR(">list/remote/one@example.net"));
+    note->added = true;
+    note->state = RCPT_DONE;
+    pair_write(t, id, header, true, &b);
+    assert_int_equal(pair_read(&a, buf_str(&b), &p, &why), ST_OK);
+    assert_int_equal(p.nothers, 1);
+    conn_init(&c2);
+    t2 = txn_new(&c2);
+    pair_fill(&p, t2);
+    assert_int_equal(c2.client_port, 4567);
+    assert_int_equal(t2->nrcpts, 3);
+    assert_true(t2->frozen && t2->rcpts[2].added && t2->rcpts[2].state == RCPT_DONE);
+    pair_write(t2, id, header, t2->frozen, &again);
+    if (!str_same(buf_str(&b), buf_str(&again)))
+        fail_msg("%.*s\nbecame\n%.*s", STR_ARG(buf_str(&b)), STR_ARG(buf_str(&again)));
+    txn_free(t);
+    txn_free(t2);
+    conn_free(&c);
+    conn_free(&c2);
+    buf_free(&b);
+    buf_free(&again);
+    arena_free(&a);
+}
+
 static const char *const bad[] = {
     "", "x", "1xUQe2-0006E1-15-H\n", "1xUQe2-0006E1-15-H\nroot\n", "1xUQe2-0006E1-15-H\nroot 0 0\nalice\n",
     "1xUQe2-0006E1-15-H\nroot 0 0\n<a@b>\nnever 0\n", "1xUQe2-0006E1-15-H\nroot 0 0\n<a@b>\n1 0\n--aclm x 999\nshort\nXX\n0\n\n",
@@ -98,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_of_exims_is_read),
         cmocka_unit_test(what_we_write_is_read_again),
+        cmocka_unit_test(a_message_comes_back_as_it_went),
         cmocka_unit_test(a_damaged_file_is_refused),
     };
 
