@@ -48,6 +48,9 @@ size_t header_count(const struct header *h, struct str name);
 struct str header_unfold(struct arena *a, struct str value);
 /* Encoded words decoded to UTF-8 (RFC 2047); damaged ones stay as they are. */
 struct str header_decode(struct arena *a, struct str value);
+/* The other way: as it is if it is printable ASCII, else encoded words of at most 75
+ * characters with a space between, Q or B, whichever is shorter. Folding is the caller's. */
+struct str header_encode(struct arena *a, struct str text);
 
 /* Text a rule wants to add: "Name: text", inner LF followed by white space is
  * folding. CR, NUL, a bare LF or a name that is none is an error (R4.6). On

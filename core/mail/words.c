@@ -1,40 +1,9 @@
 /* header_decode: the encoded words of RFC 2047. Never used inside an addr-spec
- * (R4.2). Character sets are those of the table below and no others: a name
- * from the wire does not choose which converter the C library loads. */
-#include <iconv.h>
-
+ * (R4.2). header_encode: text as encoded words. */
 #include "base/buf.h"
+#include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/utf8.h"
-
-enum { CHARSET_NAME_MAX = 64 };
-
-static const char *const CHARSETS[] = {
-    "UTF-8", "US-ASCII", "ISO-8859-1",              /* these need no converter */
-    "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6", "ISO-8859-7", "ISO-8859-8",
-    "ISO-8859-9", "ISO-8859-10", "ISO-8859-11", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15", "ISO-8859-16",
-    "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
-    "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874", "CP1250", "CP1251", "CP1252",
-    "KOI8-R", "KOI8-U", "IBM850", "IBM866", "CP850", "CP866", "MACINTOSH", "TIS-620", "VISCII",
-    "ISO-2022-JP", "SHIFT_JIS", "SHIFT-JIS", "EUC-JP", "CP932", "ISO-2022-KR", "EUC-KR", "CP949",
-    "GB2312", "GBK", "GB18030", "BIG5", "BIG5-HKSCS", "UTF-7", "UTF-16BE", "UTF-16LE",
-};
-static const struct { const char *name, *is; } ALIASES[] = {
-    { "ASCII", "US-ASCII" }, { "UTF8", "UTF-8" }, { "LATIN1", "ISO-8859-1" }, { "KS_C_5601-1987", "CP949" },
-    { "UNICODE-1-1-UTF-7", "UTF-7" }, { "X-SJIS", "SHIFT_JIS" }, { "ISO-8859-8-I", "ISO-8859-8" },
-};
-
-static const char *charset_find(struct str name)
-{
-    name = str_head(name, str_find(name, '*'));     /* RFC 2231 5: a language tag */
-    for (size_t i = 0; i < sizeof ALIASES / sizeof *ALIASES; i++)
-        if (str_same_fold(name, str_of(ALIASES[i].name)))
-            name = str_of(ALIASES[i].is);
-    for (size_t i = 0; i < sizeof CHARSETS / sizeof *CHARSETS; i++)
-        if (str_same_fold(name, str_of(CHARSETS[i])))
-            return CHARSETS[i];
-    return NULL;
-}
 
 struct word {
     const char *charset;
@@ -116,49 +85,6 @@ static bool decode_b(struct str s, struct buf *out)
     return true;
 }
 
-static bool convert_latin1(struct str s, struct buf *out)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c < 0x80) {
-            buf_byte(out, (char)c);
-        } else {
-            buf_byte(out, (char)(0xC0 | c >> 6));
-            buf_byte(out, (char)(0x80 | (c & 0x3F)));
-        }
-    }
-    return true;
-}
-
-static bool convert_iconv(const char *charset, struct str s, struct buf *out)
-{
-    iconv_t cd = iconv_open("UTF-8", charset);
-    char *in = (char *)(uintptr_t)s.p, *to;
-    size_t left = s.n, room = s.n * 4 + 16, had = room;
-    bool ok;
-
-    if (cd == (iconv_t)-1)
-        return false;
-    to = buf_room(out, room);
-    ok = iconv(cd, &in, &left, &to, &room) != (size_t)-1 && left == 0;
-    if (ok)
-        buf_grew(out, had - room);
-    iconv_close(cd);
-    return ok;
-}
-
-static bool convert(const char *charset, struct str s, struct buf *out)
-{
-    if (charset == CHARSETS[0] || charset == CHARSETS[1]) {
-        if (charset == CHARSETS[0] ? !utf8_valid(s) : !utf8_ascii(s))
-            return false;
-        buf_add(out, s);
-        return true;
-    }
-    return charset == CHARSETS[2] ? convert_latin1(s, out) : convert_iconv(charset, s, out);
-}
-
 /* Words of one character set that follow each other, decoded but not yet
  * converted: senders cut multi-byte characters in two. */
 struct run {
@@ -173,7 +99,7 @@ static void run_end(struct run *r, struct buf *out)
 
     if (!r->charset)
         return;
-    if (convert(r->charset, buf_str(&r->bytes), &text)) {
+    if (charset_utf8(r->charset, buf_str(&r->bytes), &text)) {
         char *p = buf_room(out, text.n);
 
         /* Encoded line ends and NULs would be field ends to whoever prints it. */
@@ -242,5 +168,101 @@ struct str header_decode(struct arena *a, struct str value)
     made = arena_dup(a, buf_str(&out));
     buf_free(&out);
     buf_free(&run.bytes);
+    return made;
+}
+
+/* ---- encoding */
+
+enum { WORD_MAX = 75 };         /* RFC 2047 2 */
+
+/* What may stand for itself in every place an encoded word may stand (RFC 2047 5). */
+static bool plain_in_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!*+-/", c));
+}
+
+static bool needs_encoding(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ' || (unsigned char)text.p[i] > 126 || (text.p[i] == '=' && i + 1 < text.n && text.p[i + 1] == '?'))
+            return true;
+    return false;
+}
+
+static size_t q_size(struct str text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == ' ' || plain_in_word(text.p[i]) ? 1 : 3;
+    return n;
+}
+
+static void put_q(struct str text, struct buf *out)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == ' ')
+            buf_byte(out, '_');
+        else if (plain_in_word(text.p[i]))
+            buf_byte(out, text.p[i]);
+        else
+            buf_addf(out, "=%02X", (unsigned char)text.p[i]);
+    }
+}
+
+static void put_b(struct str text, struct buf *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < text.n; i += 3) {
+        unsigned char b[3] = { 0 };
+        size_t n = text.n - i < 3 ? text.n - i : 3;
+
+        memcpy(b, text.p + i, n);
+        buf_byte(out, letters[b[0] >> 2]);
+        buf_byte(out, letters[(b[0] & 3) << 4 | b[1] >> 4]);
+        buf_byte(out, n > 1 ? letters[(b[1] & 15) << 2 | b[2] >> 6] : '=');
+        buf_byte(out, n > 2 ? letters[b[2] & 63] : '=');
+    }
+}
+
+/* A character is not cut in two: words are read alone (RFC 2047 5). */
+static size_t character(struct str s, bool utf8)
+{
+    size_t n = 1;
+
+    while (utf8 && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80)
+        n++;
+    return n;
+}
+
+struct str header_encode(struct arena *a, struct str text)
+{
+    bool utf8 = utf8_valid(text), b = q_size(text) > (text.n + 2) / 3 * 4;
+    const char *charset = utf8 ? "UTF-8" : "unknown-8bit";      /* RFC 1428 3 */
+    size_t room = WORD_MAX - strlen(charset) - strlen("=???Q?=");
+    struct buf out = { 0 };
+    struct str made;
+
+    if (!needs_encoding(text))
+        return arena_dup(a, text);
+    while (text.n) {
+        size_t n = 0, next;
+
+        do {
+            next = n + character(str_from(text, n), utf8);
+            if (n && (b ? (next + 2) / 3 * 4 : q_size(str_head(text, next))) > room)
+                break;
+            n = next;
+        } while (n < text.n);
+        if (out.n)
+            buf_byte(&out, ' ');
+        buf_addf(&out, "=?%s?%c?", charset, b ? 'B' : 'Q');
+        (b ? put_b : put_q)(str_head(text, n), &out);
+        buf_add(&out, STR("?="));
+        text = str_from(text, n);
+    }
+    made = arena_dup(a, buf_str(&out));
+    buf_free(&out);
     return made;
 }
