@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "engine/quota.h"
 
-enum { NAME_ROOM = 256 };
+enum { NAME_ROOM = 256, PIPE_WAIT_MS = 60000 };
 
 bool appendfile_safe(struct str s)
 {
@@ -72,13 +74,13 @@ static bool name_of(struct str s, char *name)
 }
 
 /* A new directory's entry must be on disk before mail in it is (R2.1). */
-static int step_into(struct appendfile *f, int dir, const char *name)
+int appendfile_step(struct appendfile *f, int dir, const char *name)
 {
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd >= 0 || errno != ENOENT || !f->create_directory)
+    if (fd >= 0 || errno != ENOENT || !f->create_directory || f->no_create)
         return fd;
-    if (mkdirat(dir, name, f->directory_mode) < 0 && errno != EEXIST)
+    if (mkdirat(dir, name, (mode_t)f->directory_mode) < 0 && errno != EEXIST)
         return -1;
     if (FAULT(FLUSH) || fsync(dir) < 0)
         return -1;
@@ -99,17 +101,17 @@ static int open_root(struct appendfile *f)
     memcpy(path, f->root.p, f->root.n);
     path[f->root.n] = 0;
     fd = FAULT(OPEN) ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 || errno != ENOENT || !f->create_directory)
+    if (fd >= 0 || errno != ENOENT || !f->create_directory || f->no_create)
         return fd;
     for (char *p = path + 1; *p; p++) {
         if (*p != '/')
             continue;
         *p = 0;
-        if (mkdir(path, f->directory_mode) < 0 && errno != EEXIST)
+        if (mkdir(path, (mode_t)f->directory_mode) < 0 && errno != EEXIST)
             return -1;
         *p = '/';
     }
-    if (mkdir(path, f->directory_mode) < 0 && errno != EEXIST)
+    if (mkdir(path, (mode_t)f->directory_mode) < 0 && errno != EEXIST)
         return -1;
     return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -132,7 +134,7 @@ static int walk(struct appendfile *f, char *name)
         }
         if (last && !f->directory)
             return dir;
-        next = step_into(f, dir, name);
+        next = appendfile_step(f, dir, name);
         if (next < 0)
             goto fail;
         close(dir);
@@ -149,7 +151,15 @@ fail:
     return -1;
 }
 
-enum status appendfile_write(struct appendfile *f, int fd, const char *name)
+/* A named pipe's reader has a minute for each piece. */
+static bool pipe_has_room(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return poll(&p, 1, PIPE_WAIT_MS) > 0 && !(p.revents & POLLERR);
+}
+
+static enum status write_content(struct appendfile *f, int fd, const char *name)
 {
     struct buf out = { 0 };
     enum content_end end;
@@ -164,7 +174,7 @@ enum status appendfile_write(struct appendfile *f, int fd, const char *name)
         }
         for (s = buf_str(&out); s.n; s = str_from(s, (size_t)n)) {
             n = FAULT(WRITE) ? -1 : write(fd, s.p, s.n);
-            if (n < 0 && errno == EINTR) {
+            if (n < 0 && (errno == EINTR || (errno == EAGAIN && pipe_has_room(fd)))) {
                 n = 0;
                 continue;
             }
@@ -178,9 +188,21 @@ enum status appendfile_write(struct appendfile *f, int fd, const char *name)
         buf_clear(&out);
     } while (end == CONTENT_MORE);
     buf_free(&out);
-    if (FAULT(FLUSH) || fsync(fd) < 0)
-        return why_errno(&f->why, ST_AGAIN, "flush %s", name);
     return ST_OK;
+}
+
+enum status appendfile_write(struct appendfile *f, int fd, const char *name)
+{
+    enum status st = write_content(f, fd, name);
+
+    if (st == ST_OK && (FAULT(FLUSH) || fsync(fd) < 0))
+        st = why_errno(&f->why, ST_AGAIN, "flush %s", name);
+    return st;
+}
+
+enum status appendfile_pipe(struct appendfile *f, int fd, const char *name)
+{
+    return write_content(f, fd, name);
 }
 
 static enum status single_file(struct appendfile *f, int dir)
@@ -190,7 +212,7 @@ static enum status single_file(struct appendfile *f, int dir)
 
     if (!name_of(f->file_name, name))
         return why_set(&f->why, ST_AGAIN, "directory_file gives no usable file name");
-    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, f->mode);
+    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)f->mode);
     if (fd < 0)
         return why_errno(&f->why, ST_AGAIN, "create %s", name);
     f->status = appendfile_write(f, fd, name);
@@ -203,21 +225,56 @@ static enum status single_file(struct appendfile *f, int dir)
     return f->status;
 }
 
+static enum status in_its_form(struct appendfile *f, int dir, const char *name)
+{
+    if (f->maildir)
+        return maildir_deliver(f, dir);
+    if (f->mailstore)
+        return mailstore_deliver(f, dir);
+    return f->directory ? single_file(f, dir) : mbox_deliver(f, dir, name);
+}
+
 void appendfile_deliver(struct appendfile *f)
 {
     char name[NAME_ROOM] = "";
+    struct quota q = { .size_fd = -1 };
     int dir = walk(f, name);
 
     if (dir < 0) {
         f->status = why_errno(&f->why, ST_AGAIN, "open %.*s/%.*s", STR_ARG(f->root), STR_ARG(f->rest));
         return;
     }
-    if (f->maildir)
-        f->status = maildir_deliver(f, dir);
-    else if (f->directory)
-        f->status = single_file(f, dir);
-    else
-        f->status = mbox_deliver(f, dir, name);
+    f->status = quota_check(f, dir, f->directory ? NULL : name, &q);
+    if (f->status == ST_OK)
+        f->status = in_its_form(f, dir, name);
+    if (f->status == ST_OK)
+        quota_add(f, &q);
+    quota_close(&q);
     close(dir);
     content_free(&f->content);
+}
+
+enum status appendfile_used(struct appendfile *f, int64_t *bytes, int64_t *files)
+{
+    char name[NAME_ROOM] = "";
+    struct quota q;
+    bool create = f->create_directory;
+    int64_t warn_at = f->warn_at;
+    enum status st;
+    int dir;
+
+    *bytes = *files = 0;
+    f->create_directory = false;
+    dir = walk(f, name);
+    f->create_directory = create;
+    if (dir < 0)
+        return errno == ENOENT ? ST_NONE : why_errno(&f->why, ST_AGAIN, "open %.*s/%.*s", STR_ARG(f->root), STR_ARG(f->rest));
+    f->warn_at = INT64_MAX;             /* measured in any case */
+    st = quota_check(f, dir, f->directory ? NULL : name, &q);
+    f->warn_at = warn_at;
+    *bytes = q.bytes;
+    *files = q.files;
+    quota_close(&q);
+    close(dir);
+    return st == ST_AGAIN && f->full ? ST_OK : st;
 }

@@ -22,6 +22,7 @@ struct attempt {
     struct item *items;                 /* by peer */
     uint32_t nitems;
     bool alone;                         /* divided: takes no further items */
+    bool elsewhere;                     /* sent here by another transport's file_format */
     struct event_view *view;            /* what transport options and events read */
     struct transport tr;
     struct eval *eval;
@@ -29,6 +30,10 @@ struct attempt {
     struct buf header_room;
     struct str header;                  /* as it leaves */
     int64_t began_us;
+    /* what transport_filter made of the message: header is its header */
+    bool filtered;
+    int filtered_fd;
+    uint64_t filtered_at, filtered_size, filtered_lines;    /* its body in that file */
     struct job job;                     /* goes on outside of a callback */
 
     /* remote */
@@ -78,6 +83,18 @@ void attempt_delivered(struct attempt *a, struct str shown);
 struct engine *attempt_engine(struct attempt *a);
 /* The address as an RCPT or an LMTP server gets it: without affixes unless asked for. */
 struct str attempt_rcpt(struct attempt *a, const struct item *it);
+
+/* The items go through another transport instead (file_format); a is gone. */
+void attempt_elsewhere(struct attempt *a, struct str transport);
+
+/* ---- body.c */
+uint64_t attempt_body_size(const struct attempt *a);
+uint64_t attempt_lines(const struct attempt *a);            /* header, border and body */
+ssize_t attempt_read_body(void *attempt, uint64_t offset, char *p, size_t n);
+struct str attempt_from_line(struct attempt *a);            /* of an mbox */
+/* Header and body with the options every file and program has; check and escape are the defaults. */
+void attempt_content(struct attempt *a, struct content *c, struct str check, struct str escape);
+void attempt_bsmtp(struct attempt *a, struct content *c);   /* use_bsmtp: after prefix and suffix are set */
 
 /* Options are known and there is room: the driver takes over. */
 void attempt_go(struct attempt *a);

@@ -7,10 +7,7 @@
 #include "engine/attempt.h"
 
 #include <stdio.h>
-#include <time.h>
 
-#include "base/clock.h"
-#include "base/fault.h"
 #include "mail/addr.h"
 
 /* ---- environment: what Exim's programs are used to, and what the rule adds */
@@ -51,32 +48,14 @@ static char **environment(struct attempt *a)
 
 /* ---- content */
 
-static struct str from_line(struct attempt *a)
-{
-    struct str sender = a->msg.sender.n ? a->msg.sender : STR("MAILER-DAEMON");
-    time_t now = (time_t)clock_wall();
-    struct tm tm;
-    char text[64];
-
-    localtime_r(&now, &tm);
-    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &tm);
-    return arena_printf(&a->w->arena, "From %.*s %s\n", STR_ARG(sender), text);
-}
-
 static void fill_content(struct attempt *a)
 {
     const struct transport *t = &a->tr;
 
-    a->content = (struct content){
-        .header = a->header, .read = walk_read_body, .ctx = a->w, .body_size = a->w->msg.body_size, .crlf = t->crlf,
-        .headers_only = t->headers_only, .body_only = t->body_only,
-    };
-    if (t->check_string.type == VAL_STR)
-        a->content.check = t->check_string.u.s;
-    if (t->escape_string.type == VAL_STR)
-        a->content.escape = t->escape_string.u.s;
-    a->content.prefix = t->prefix.type == VAL_STR ? t->prefix.u.s : from_line(a);
-    a->content.suffix = t->suffix.type == VAL_STR ? t->suffix.u.s : STR("\n");
+    attempt_content(a, &a->content, STR(""), STR(""));
+    a->content.prefix = t->prefix.type == VAL_STR ? t->prefix.u.s : t->bsmtp ? STR("") : attempt_from_line(a);
+    a->content.suffix = t->suffix.type == VAL_STR ? t->suffix.u.s : t->bsmtp ? STR("") : STR("\n");
+    attempt_bsmtp(a, &a->content);
 }
 
 /* ---- the end */

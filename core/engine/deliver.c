@@ -353,6 +353,33 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
         attempt_go(a);
 }
 
+void attempt_elsewhere(struct attempt *a, struct str transport)
+{
+    struct walk *w = a->w;
+    struct attempt *other;
+
+    if (a->elsewhere) {
+        attempt_all(a, ITEM_AGAIN, -1, "*", STR("file_format leads from transport to transport"));
+        attempt_end(a);
+        return;
+    }
+    other = attempt_new(w);
+    other->alone = other->elsewhere = true;
+    other->shadow_of = a->shadow_of;
+    if (other->shadow_of)
+        other->shadow_of->shadow = other;
+    a->shadow_of = NULL;
+    for (struct item *it = a->items, *next; it; it = next) {
+        next = it->peer;
+        it->at.transport = transport;
+        attempt_add(other, it);
+    }
+    a->items = NULL;
+    w->nrunning--;
+    attempt_free(a);
+    start_more(w);
+}
+
 void attempt_go(struct attempt *a)
 {
     switch (a->tr.driver) {

@@ -352,6 +352,7 @@ void engine_free(struct engine *e)
     queue_free(e);
     runs_free(e);
     keeps_free(e);
+    letters_free(e);
     events_free(e);
     links_free(e);
     if (e->wake)

@@ -83,6 +83,7 @@ void facts_of(struct facts *f, const struct policy *p)
         return;
     f->listen = list_of(a, p, "listen", ',');       /* an address holds colons */
     f->roots = list_of(a, p, "local_delivery_roots", ':');
+    f->programs = list_of(a, p, "local_delivery_programs", ':');
     f->never = list_of(a, p, "never_users", ':');
     f->workers = int_of(p, "workers", 0);
     f->lowest_uid = int_of(p, "local_lowest_uid", 0);
@@ -134,6 +135,7 @@ void facts_write(const struct facts *f, struct buf *out)
     json_member(out, "problems", str_head(f->problems, 64 * 1024));
     put_list(out, "listen", &f->listen);
     put_list(out, "roots", &f->roots);
+    put_list(out, "programs", &f->programs);
     put_list(out, "never", &f->never);
     json_member_int(out, "workers", f->workers);
     json_member_int(out, "lowest_uid", f->lowest_uid);
@@ -177,7 +179,8 @@ bool facts_read(struct facts *f, struct str json)
         && json_get(a, json, "group", &f->group) && json_get(a, json, "spool", &f->spool)
         && json_get(a, json, "log_path", &f->log_path) && json_get_int(json, "workers", &f->workers)
         && json_get_int(json, "lowest_uid", &f->lowest_uid) && get_list(f, json, "listen", &f->listen)
-        && get_list(f, json, "roots", &f->roots) && get_list(f, json, "never", &f->never);
+        && get_list(f, json, "roots", &f->roots) && get_list(f, json, "programs", &f->programs)
+        && get_list(f, json, "never", &f->never);
 }
 
 void facts_free(struct facts *f)

@@ -27,7 +27,7 @@ struct facts {
     struct str log_path;
     bool millisec, zone, pid, rejectlog, json;
     bool watch;                     /* reload_on_change */
-    struct str_list roots, never;   /* local_delivery_roots, never_users */
+    struct str_list roots, programs, never; /* local_delivery_roots, local_delivery_programs, never_users */
     int64_t lowest_uid;
 };
 

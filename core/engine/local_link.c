@@ -28,6 +28,7 @@ struct local_delivery {
     local_done *done;
     void *ctx;
     struct buf out;
+    struct buf output;          /* what a program printed */
     bool whole;                 /* everything of the message is in out or sent */
     struct local_result result;
     size_t got;                 /* bytes of result */
@@ -61,6 +62,7 @@ static void delivery_free(struct local_delivery *d)
     if (d->fd >= 0)
         close(d->fd);
     buf_free(&d->out);
+    buf_free(&d->output);
     free(d);
 }
 
@@ -69,19 +71,28 @@ void local_cancel(struct local_delivery *d)
     delivery_free(d);
 }
 
-static void finish(struct local_delivery *d, enum status st, uint64_t written)
+static void finish(struct local_delivery *d, enum status st)
 {
+    struct local_end end = {
+        .status = st, .why = d->why, .written = d->result.written, .full = d->result.flags & LOCAL_R_FULL,
+        .warn = d->result.flags & LOCAL_R_WARN, .unread_s = d->result.unread_s, .format = d->result.format,
+        .late = d->result.flags & LOCAL_R_LATE, .too_much = d->result.flags & LOCAL_R_TOO_MUCH,
+        .exit_status = d->result.exit_status, .signal = d->result.signal,
+    };
+    struct buf output = d->output;
     local_done *done = d->done;
     void *ctx = d->ctx;
-    struct why why = d->why;
 
+    d->output = (struct buf){ 0 };
     delivery_free(d);
-    done(ctx, st, written, &why);
+    end.output = buf_str(&output);
+    done(ctx, &end);
+    buf_free(&output);
 }
 
 static void on_failed(void *ctx)
 {
-    finish(ctx, ST_AGAIN, 0);
+    finish(ctx, ST_AGAIN);
 }
 
 static void on_limit(void *ctx)
@@ -89,7 +100,7 @@ static void on_limit(void *ctx)
     struct local_delivery *d = ctx;
 
     why_set(&d->why, ST_AGAIN, "local delivery took too long");
-    finish(d, ST_AGAIN, 0);
+    finish(d, ST_AGAIN);
 }
 
 /* ---- the message goes out */
@@ -123,7 +134,7 @@ static bool send_more(struct local_delivery *d)
 
     if (d->out.n == 0 && !next_piece(d)) {
         why_errno(&d->why, ST_AGAIN, "read the message");
-        finish(d, ST_AGAIN, 0);
+        finish(d, ST_AGAIN);
         return false;
     }
     if (d->out.n > 0) {
@@ -142,24 +153,55 @@ static bool send_more(struct local_delivery *d)
 
 /* ---- the result comes back */
 
+static void broken(struct local_delivery *d)
+{
+    d->result = (struct local_result){ 0 };
+    why_set(&d->why, ST_AGAIN, "the local process ended without a result");
+    finish(d, ST_AGAIN);
+}
+
+/* 1: n bytes more, 0: not now, -1: d is gone. */
+static ssize_t read_some(struct local_delivery *d, char *to, size_t room)
+{
+    ssize_t n = recv(d->fd, to, room, 0);
+
+    if (n > 0)
+        return n;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    broken(d);
+    return -1;
+}
+
+static bool result_good(const struct local_delivery *d)
+{
+    return d->result.magic == LOCAL_MAGIC && d->result.status <= ST_NEVER && d->result.output <= LOCAL_OUTPUT_MAX;
+}
+
 static void read_result(struct local_delivery *d)
 {
-    ssize_t n = recv(d->fd, (char *)&d->result + d->got, sizeof d->result - d->got, 0);
+    ssize_t n;
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n > 0)
+    while (d->got < sizeof d->result) {
+        if ((n = read_some(d, (char *)&d->result + d->got, sizeof d->result - d->got)) <= 0)
+            return;
         d->got += (size_t)n;
-    if (n > 0 && d->got < sizeof d->result)
-        return;
-    if (n <= 0 || d->result.magic != LOCAL_MAGIC || d->result.status > ST_NEVER) {
-        why_set(&d->why, ST_AGAIN, "the local process ended without a result");
-        finish(d, ST_AGAIN, 0);
-        return;
+        if (d->got == sizeof d->result && !result_good(d)) {
+            broken(d);
+            return;
+        }
+    }
+    while (d->output.n < d->result.output) {
+        size_t left = d->result.output - d->output.n;
+
+        if ((n = read_some(d, buf_room(&d->output, left), left)) <= 0)
+            return;
+        buf_grew(&d->output, (size_t)n);
     }
     d->result.text[sizeof d->result.text - 1] = 0;
     why_set(&d->why, ST_OK, "%s", d->result.text);
-    finish(d, (enum status)d->result.status, d->result.written);
+    d->why.err = d->result.err;
+    finish(d, (enum status)d->result.status);
 }
 
 static void on_watch(void *ctx, int what)
@@ -174,31 +216,52 @@ static void on_watch(void *ctx, int what)
 
 /* ---- the order */
 
-static bool send_order(int sock, const struct local_want *w, int fd)
+/* Strings one behind the other, each with its NUL. */
+static struct str strings(struct buf *b, char *const *z)
 {
-    const struct appendfile *f = w->file;
-    const struct str text[LOCAL_TEXTS] = { w->user, f->root, f->rest, f->hostname, f->file_name, f->tag };
-    struct local_order o = {
-        .magic = LOCAL_MAGIC,
-        .flags = (f->directory ? LOCAL_DIRECTORY : 0) | (f->maildir ? LOCAL_MAILDIR : 0)
-            | (f->create_directory ? LOCAL_CREATE : 0) | (f->file_must_exist ? LOCAL_MUST_EXIST : 0)
-            | (f->check_owner ? LOCAL_OWNER : 0) | (f->check_group ? LOCAL_GROUP : 0)
-            | (f->mode_fail_narrower ? LOCAL_NARROWER : 0) | (f->lockfile ? LOCAL_LOCKFILE : 0)
-            | (f->fcntl_lock ? LOCAL_FCNTL : 0),
-        .mode = f->mode, .directory_mode = f->directory_mode, .lockfile_mode = f->lockfile_mode,
-        .lock_retries = f->lock_retries, .lock_interval = f->lock_interval,
-        .lock_fcntl_timeout = f->lock_fcntl_timeout, .lockfile_timeout = f->lockfile_timeout,
-        .wall_us = f->wall_us, .serial = f->serial, .timeout_ms = w->timeout_ms,
-    };
-    struct iovec part[1 + LOCAL_TEXTS] = { { &o, sizeof o } };
-    union { char space[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
+    for (; *z; z++) {
+        buf_add(b, str_of(*z));
+        buf_byte(b, 0);
+    }
+    return buf_str(b);
+}
+
+static void order_file(const struct appendfile *f, struct local_order *o, struct str *text)
+{
+    o->kind = LOCAL_FILE;
+#define X(name) if (f->name) o->flags |= 1u << LOCAL_F_##name;
+    APPENDFILE_FLAGS(X)
+#undef X
+#define X(name) o->number[LOCAL_N_##name] = f->name;
+    APPENDFILE_NUMBERS(X)
+#undef X
+#define X(name) text[LOCAL_T_##name] = f->name;
+    APPENDFILE_TEXTS(X)
+#undef X
+}
+
+static void order_program(const struct local_program *p, struct local_order *o, struct str *text, struct buf *argv, struct buf *env)
+{
+    o->kind = LOCAL_PROGRAM;
+    o->number[LOCAL_N_umask] = p->umask;
+    o->number[LOCAL_N_output_max] = (int64_t)p->output_max;
+    o->number[LOCAL_N_file_max] = (int64_t)p->file_max;
+    text[LOCAL_T_directory] = p->directory;
+    text[LOCAL_T_argv] = strings(argv, p->argv);
+    text[LOCAL_T_env] = strings(env, p->envp);
+}
+
+static bool send_packet(int sock, struct local_order *o, const struct str *text, const int *fds, size_t nfds)
+{
+    struct iovec part[1 + LOCAL_TEXTS] = { { o, sizeof *o } };
+    union { char space[CMSG_SPACE(2 * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
     struct msghdr msg = { .msg_iov = part, .msg_iovlen = 1 + LOCAL_TEXTS, .msg_control = control.space,
-                          .msg_controllen = sizeof control.space };
+                          .msg_controllen = CMSG_SPACE(nfds * sizeof(int)) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     size_t all = 0;
 
     for (int i = 0; i < LOCAL_TEXTS; i++) {
-        o.length[i] = (uint32_t)text[i].n;
+        o->length[i] = (uint32_t)text[i].n;
         part[1 + i] = (struct iovec){ (void *)text[i].p, text[i].n };
         all += text[i].n;
     }
@@ -208,9 +271,28 @@ static bool send_order(int sock, const struct local_want *w, int fd)
     }
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
     return !FAULT(HELPER) && sendmsg(sock, &msg, MSG_NOSIGNAL) >= 0;
+}
+
+static bool send_order(int sock, const struct local_want *w, int fd)
+{
+    struct str text[LOCAL_TEXTS] = { [LOCAL_T_user] = w->user, [LOCAL_T_group] = w->group };
+    struct local_order o = { .magic = LOCAL_MAGIC, .flags = w->initgroups ? LOCAL_INITGROUPS : 0 };
+    struct buf argv = { 0 }, env = { 0 };
+    int fds[2] = { fd, w->program ? w->program->out_fd : -1 };
+    bool sent;
+
+    if (w->file)
+        order_file(w->file, &o, text);
+    else
+        order_program(w->program, &o, text, &argv, &env);
+    o.number[LOCAL_N_timeout_ms] = w->timeout_ms;
+    sent = send_packet(sock, &o, text, fds, fds[1] >= 0 ? 2 : 1);
+    buf_free(&argv);
+    buf_free(&env);
+    return sent;
 }
 
 static enum status begin(struct local_link *l, struct local_delivery *d, const struct local_want *w)

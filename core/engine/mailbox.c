@@ -5,11 +5,11 @@
 
 #include <stdlib.h>
 #include <pwd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/letter.h"
 #include "engine/local.h"
 
 /* Attempts waiting for a mailbox file that another one is writing. Two of our
@@ -55,24 +55,131 @@ static bool from_option(struct attempt *a)
     return v->type == VAL_STR && safe_path(&a->items->at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
 }
 
-/* ---- what */
-
-static struct str from_line(struct attempt *a)
+/* create_file: where something new may be made. */
+static bool may_create(struct attempt *a)
 {
-    struct arena *ar = &a->w->arena;
-    struct str sender = a->msg.sender.n ? a->msg.sender : STR("MAILER-DAEMON");
-    time_t now = (time_t)clock_wall();
-    struct tm tm;
-    char text[64];
+    struct str where = a->tr.create_file, home = a->tr.home.n ? a->tr.home : a->items->at.home, path, rest;
 
-    localtime_r(&now, &tm);
-    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &tm);
-    return arena_printf(ar, "From %.*s %s\n", STR_ARG(sender), text);
+    if (str_same(where, STR("anywhere")))
+        return true;
+    if (where.n && where.p[0] == '/')
+        home = where;
+    while (home.n > 1 && home.p[home.n - 1] == '/')
+        home.n--;
+    path = arena_printf(&a->w->arena, "%.*s/%.*s", STR_ARG(a->file->root), STR_ARG(a->file->rest));
+    if (home.n < 2 || !str_starts(path, home) || path.n == home.n || path.p[home.n] != '/')
+        return false;
+    rest = str_from(path, home.n + 1);
+    return !str_same(where, STR("inhome")) || str_find(rest, '/') == SIZE_MAX;
 }
+
+/* ---- what */
 
 static struct str text_or(const struct val *v, struct str def)
 {
     return v->type == VAL_STR ? v->u.s : def;
+}
+
+/* Who it is from and for, as a .env file has it. */
+static struct str envelope(struct attempt *a)
+{
+    struct buf b = { 0 };
+    struct str s, prefix = a->tr.mailstore_prefix, suffix = a->tr.mailstore_suffix;
+
+    if (prefix.n)
+        buf_addf(&b, "%.*s\n", STR_ARG(prefix));
+    buf_addf(&b, "%.*s\n", STR_ARG(a->msg.sender));
+    for (const struct item *it = a->items; it; it = it->peer)
+        buf_addf(&b, "%.*s\n", STR_ARG(it->at.address));
+    if (suffix.n)
+        buf_addf(&b, "%.*s%s", STR_ARG(suffix), str_ends(suffix, STR("\n")) ? "" : "\n");
+    s = arena_dup(&a->w->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+/* What mbox.c compares the beginning of a mailbox with: "=" marks our own format. */
+static struct str formats(struct attempt *a)
+{
+    struct buf b = { 0 };
+    struct str s;
+
+    for (size_t i = 0; i + 1 < a->tr.nformats; i += 2)
+        buf_addf(&b, "%c%.*s\x1e", str_same(a->tr.formats[i + 1], a->tr.name) ? '=' : '>', STR_ARG(a->tr.formats[i]));
+    s = arena_dup(&a->w->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+/* "75%" of the quota, or a size. */
+static int64_t warn_at(const struct transport *t)
+{
+    struct str s = str_trim(t->warn_threshold);
+    struct val v = { .type = VAL_STR, .u.s = s };
+    uint64_t percent;
+
+    if (s.n && s.p[s.n - 1] == '%')
+        return str_u64(str_head(s, s.n - 1), 100, &percent) ? t->quota / 100 * (int64_t)percent : 0;
+    return s.n ? val_int(&v, 0) : 0;
+}
+
+static int64_t bounded(int64_t n)
+{
+    const int64_t most = (int64_t)1 << 60;
+
+    return n < 0 ? 0 : n > most ? most : n;
+}
+
+static void fill_quota(struct attempt *a)
+{
+    const struct transport *t = &a->tr;
+    struct appendfile *f = a->file;
+    int64_t lines = (int64_t)attempt_lines(a);
+
+    f->quota = bounded(t->quota);
+    f->quota_files = bounded(t->quota_files);
+    f->quota_exclusive = !t->quota_inclusive;
+    f->quota_directory = t->quota_directory;
+    f->size_regex = t->size_regex;
+    f->directory_regex = t->directory_regex;
+    f->folder_regex = t->folder_regex;
+    f->size_file = t->size_file && f->maildir;
+    f->warn_at = bounded(warn_at(t));
+    f->used_known = t->used.type != VAL_NIL;
+    f->used = bounded(val_int(&t->used, 0));
+    f->files_known = t->files.type != VAL_NIL;
+    f->files = bounded(val_int(&t->files, 0));
+    f->message_size = bounded((int64_t)(a->header.n + 2 + attempt_body_size(a)) - (t->crlf ? 0 : lines));
+}
+
+static void fill_names(struct attempt *a)
+{
+    struct appendfile *f = a->file;
+
+    f->hostname = a->w->set->hostname;
+    f->wall_us = clock_wall_us();
+    f->serial = (int64_t)++attempt_engine(a)->serial;
+    f->tag = a->tr.tag;
+    f->file_name = a->tr.file_name.n && !f->mailstore ? a->tr.file_name
+                 : arena_printf(&a->w->arena, "q%s.%lld", a->w->id.s, (long long)f->serial);
+    f->envelope = f->mailstore ? envelope(a) : STR("");
+    f->formats = f->directory ? STR("") : formats(a);
+}
+
+static void fill_locks(struct attempt *a, bool mbox)
+{
+    const struct transport *t = &a->tr;
+    struct appendfile *f = a->file;
+
+    f->lockfile = t->lockfile && mbox;
+    f->fcntl_lock = t->fcntl_lock && mbox;
+    f->flock_lock = t->flock_lock && mbox;
+    f->lockfile_mode = t->lockfile_mode;
+    f->lock_retries = t->lock_retries;
+    f->lock_interval = t->lock_interval;
+    f->lock_fcntl_timeout = t->lock_fcntl_timeout;
+    f->lock_flock_timeout = t->lock_flock_timeout;
+    f->lockfile_timeout = t->lockfile_timeout;
 }
 
 static void fill(struct attempt *a)
@@ -81,47 +188,60 @@ static void fill(struct attempt *a)
     struct appendfile *f = a->file;
     bool mbox = !f->directory;
 
+    f->mailstore = f->directory && t->mailstore;
     f->create_directory = t->create_directory;
+    f->no_create = !may_create(a);
     f->file_must_exist = t->file_must_exist;
     f->check_owner = t->check_owner;
     f->check_group = t->check_group;
     f->mode_fail_narrower = t->mode_fail_narrower;
-    f->lockfile = t->lockfile && mbox;
-    f->fcntl_lock = t->fcntl_lock && mbox;
+    f->allow_fifo = t->allow_fifo;
+    f->allow_symlink = t->allow_symlink;
     f->mode = t->mode;
     f->directory_mode = t->directory_mode;
-    f->lockfile_mode = t->lockfile_mode;
-    f->lock_retries = (int)t->lock_retries;
-    f->lock_interval = t->lock_interval;
-    f->lock_fcntl_timeout = t->lock_fcntl_timeout;
-    f->lockfile_timeout = t->lockfile_timeout;
-    f->hostname = a->w->set->hostname;
-    f->wall_us = clock_wall_us();
-    f->serial = ++attempt_engine(a)->serial;
-    f->tag = t->tag;
-    f->file_name = t->file_name.n ? t->file_name
-                                  : arena_printf(&a->w->arena, "q%s.%llu", a->w->id.s, (unsigned long long)f->serial);
-    f->content = (struct content){
-        .header = a->header, .read = walk_read_body, .ctx = a->w, .body_size = a->w->msg.body_size, .crlf = t->crlf,
-        .headers_only = t->headers_only, .body_only = t->body_only,
-        .check = text_or(&t->check_string, mbox ? STR("From ") : STR("")),
-        .escape = text_or(&t->escape_string, mbox ? STR(">From ") : STR("")),
-    };
-    f->content.prefix = text_or(&t->prefix, mbox ? from_line(a) : STR(""));
-    f->content.suffix = text_or(&t->suffix, mbox ? STR("\n") : STR(""));
+    f->maildir_retries = t->maildir_retries;
+    fill_locks(a, mbox);
+    fill_names(a);
+    attempt_content(a, &f->content, mbox ? STR("From ") : STR(""), mbox ? STR(">From ") : STR(""));
+    f->content.prefix = text_or(&t->prefix, mbox && !t->bsmtp ? attempt_from_line(a) : STR(""));
+    f->content.suffix = text_or(&t->suffix, mbox && !t->bsmtp ? STR("\n") : STR(""));
+    attempt_bsmtp(a, &f->content);
+    fill_quota(a);
 }
 
 /* ---- the end */
 
+/* The owner is told that his mailbox grows too big; nobody waits for that. */
+static void warn(struct attempt *a)
+{
+    struct walk *w = a->w;
+    struct str to = a->items->at.address;
+    struct str text = a->tr.warn_message.n ? a->tr.warn_message : arena_printf(&w->arena,
+        "To: %.*s\nSubject: Your mailbox\n\nThis message is automatically created by mail delivery software.\n\n"
+        "The size of your mailbox has exceeded a warning threshold that is\nset by the system administrator.\n", STR_ARG(to));
+    struct letter_want l = { .e = w->e, .set = w->set, .cause = str_of(w->id.s), .to = &to, .nto = 1, .message = text };
+
+    letter_send(&l, NULL, NULL);
+}
+
 static void finish(struct attempt *a)
 {
     struct appendfile *f = a->file;
+    const char *kind = "*";
 
     if (f->status == ST_OK) {
+        if (f->warn)
+            warn(a);
         attempt_delivered(a, a->items->at.file);
         return;
     }
-    attempt_all(a, f->status == ST_NEVER ? ITEM_NEVER : ITEM_AGAIN, f->why.err, "*", str_of(f->why.text));
+    if (f->status == ST_NONE && f->format * 2 + 1 < a->tr.nformats) {
+        attempt_elsewhere(a, a->tr.formats[f->format * 2 + 1]);
+        return;
+    }
+    if (f->full)
+        kind = f->unread_s < 0 ? "quota" : arena_z(&a->w->arena, arena_printf(&a->w->arena, "quota_%llds", (long long)f->unread_s));
+    attempt_all(a, f->status == ST_NEVER ? ITEM_NEVER : ITEM_AGAIN, f->why.err, kind, str_of(f->why.text));
     attempt_end(a);
 }
 
@@ -238,15 +358,19 @@ static enum content_end next_piece(void *ctx, struct buf *out)
     return content_next(&a->file->content, out);
 }
 
-static void local_ended(void *ctx, enum status st, uint64_t written, const struct why *why)
+static void local_ended(void *ctx, const struct local_end *end)
 {
     struct attempt *a = ctx;
+    struct appendfile *f = a->file;
 
     a->local = NULL;
-    a->file->status = st;
-    a->file->written = written;
-    if (why)
-        a->file->why = *why;
+    f->status = end->status;
+    f->why = end->why;
+    f->written = end->written;
+    f->full = end->full;
+    f->unread_s = end->unread_s;
+    f->warn = end->warn;
+    f->format = end->format;
     content_free(&a->file->content);
     finish(a);
 }
@@ -254,7 +378,7 @@ static void local_ended(void *ctx, enum status st, uint64_t written, const struc
 static void as_user(struct attempt *a, int64_t uid)
 {
     struct engine *e = attempt_engine(a);
-    struct local_want w = { .file = a->file };
+    struct local_want w = { .file = a->file, .group = a->tr.group, .initgroups = a->tr.initgroups };
 
     if (!e->cfg.local || uid < -1) {
         later(a, uid < -1 ? "there is no such user" : "delivery as another user needs the local delivery process");
@@ -271,10 +395,6 @@ void mailbox_start(struct attempt *a)
     int64_t uid;
 
     a->file = arena_new(&a->w->arena, struct appendfile);
-    if (a->tr.unsupported) {
-        later(a, "this mailbox format is not supported");
-        return;
-    }
     if (!(it->at.file.n ? from_address(a, it->at.file) : from_option(a))) {
         later(a, "no safe file or directory for this address");
         return;

@@ -11,19 +11,18 @@
 
 #include "base/fault.h"
 #include "engine/appendfile.h"
+#include "engine/names.h"
 
-enum { TRIES = 10, NAME_ROOM = 300 };
+enum { TRIES = 10, NAME_ROOM = 300, TAG_MAX = 64 };
+
+static int64_t tries(const struct appendfile *f)
+{
+    return f->maildir_retries > 0 ? f->maildir_retries : TRIES;
+}
 
 static enum status open_part(struct appendfile *f, int dir, const char *part, int *fd)
 {
-    *fd = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT && f->create_directory) {
-        if (mkdirat(dir, part, f->directory_mode) < 0 && errno != EEXIST)
-            return why_errno(&f->why, ST_AGAIN, "make %s in %.*s", part, STR_ARG(f->rest));
-        if (FAULT(FLUSH) || fsync(dir) < 0)
-            return why_errno(&f->why, ST_AGAIN, "flush directory %.*s", STR_ARG(f->rest));
-        *fd = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    }
+    *fd = appendfile_step(f, dir, part);
     if (*fd < 0)
         return why_errno(&f->why, ST_AGAIN, "open %s in %.*s", part, STR_ARG(f->rest));
     return ST_OK;
@@ -51,9 +50,9 @@ static int create(struct appendfile *f, int tmp, char *name, size_t room)
 {
     int fd = -1;
 
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < tries(f); i++) {
         file_name(f, i, name, room);
-        fd = FAULT(OPEN) ? -1 : openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, f->mode);
+        fd = FAULT(OPEN) ? -1 : openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)f->mode);
         if (fd >= 0 || errno != EEXIST)
             break;
     }
@@ -65,10 +64,10 @@ static int rename_new(struct appendfile *f, int tmp, int new, const char *name, 
     char base[NAME_ROOM];
     int rc = -1;
 
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < tries(f); i++) {
         file_name(f, i, base, sizeof base);
         snprintf(final, room, "%s,S=%llu%.*s", base, (unsigned long long)f->written,
-                 (int)(f->tag.n > 64 ? 64 : f->tag.n), f->tag.p ? f->tag.p : "");
+                 (int)(f->tag.n > TAG_MAX ? TAG_MAX : f->tag.n), f->tag.p ? f->tag.p : "");
         rc = FAULT(RENAME) ? -1 : renameat2(tmp, name, new, final, RENAME_NOREPLACE);
         if (rc == 0 || errno != EEXIST)
             break;
@@ -93,13 +92,41 @@ static enum status move(struct appendfile *f, int tmp, int new, const char *name
     return ST_OK;
 }
 
+/* A folder carries an empty file of that name, so that readers and maildirsize
+ * know it for one (Maildir++). */
+static enum status mark_folder(struct appendfile *f, int dir)
+{
+    struct str last = str_from(f->rest, str_rfind(f->rest, '/') + 1);
+    struct names n;
+    char name[NAME_ROOM];
+    bool marked;
+    int fd;
+
+    if (f->folder_regex.n == 0 || last.n >= sizeof name)
+        return ST_OK;
+    if (names_open(&n, f->folder_regex, &f->why) != ST_OK)
+        return ST_AGAIN;
+    memcpy(name, last.p, last.n);
+    name[last.n] = 0;
+    marked = names_match(&n, name);
+    names_close(&n);
+    if (!marked)
+        return ST_OK;
+    fd = openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? ST_OK : why_errno(&f->why, ST_AGAIN, "mark the folder %s", name);
+    close(fd);
+    return ST_OK;
+}
+
 enum status maildir_deliver(struct appendfile *f, int dir)
 {
     char name[NAME_ROOM] = "";
     int tmp = -1, new = -1, cur = -1, fd = -1;
     enum status st;
 
-    if ((st = open_part(f, dir, "tmp", &tmp)) != ST_OK
+    if ((st = mark_folder(f, dir)) != ST_OK
+        || (st = open_part(f, dir, "tmp", &tmp)) != ST_OK
         || (st = open_part(f, dir, "new", &new)) != ST_OK
         || (st = open_part(f, dir, "cur", &cur)) != ST_OK)
         goto out;

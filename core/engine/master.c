@@ -69,12 +69,13 @@ void master_local(struct house *h)
 {
     struct local_limits limits = {
         .roots = h->fixed.roots.v, .nroots = h->fixed.roots.n,
+        .programs = h->fixed.programs.v, .nprograms = h->fixed.programs.n,
         .never = h->fixed.never.v, .nnever = h->fixed.never.n,
         .lowest_uid = (uint32_t)h->fixed.lowest_uid,
     };
     pid_t master = getpid();
 
-    if (geteuid() != 0 || limits.nroots == 0 || h->stopping)
+    if (geteuid() != 0 || (limits.nroots == 0 && limits.nprograms == 0) || h->stopping)
         return;
     if (h->local[0] < 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, h->local) < 0) {
         log_line(LOG_PANIC, "no link to the local process: %s", strerror(errno));

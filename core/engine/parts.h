@@ -14,6 +14,7 @@
 
 struct listener;
 struct keep;
+struct letter;
 struct submit;
 struct queue;
 struct runs;
@@ -53,6 +54,7 @@ struct engine {
     struct timer tick;              /* once a second: housekeeping */
 
     struct keep *keeps;             /* commits under way */
+    struct letter *letters;         /* messages of our own under way */
     struct submit *submits;
     struct queue *queue;
     struct runs *runs;
@@ -141,6 +143,7 @@ size_t links_explore(const struct engine *e);
 void turns_wake(struct engine *e);                              /* one was given back elsewhere */
 void turns_free(struct engine *e);
 
+void letters_free(struct engine *e);                            /* after keeps_free */
 void keeps_free(struct engine *e);                              /* the spool is closed: nothing calls back */
 void submits_free(struct engine *e);
 

@@ -49,6 +49,7 @@ static void restart_list(const struct facts *old, const struct facts *now, struc
         { "user", str_same(old->user, now->user) },
         { "group", str_same(old->group, now->group) },
         { "local_delivery_roots", facts_list_same(&old->roots, &now->roots) },
+        { "local_delivery_programs", facts_list_same(&old->programs, &now->programs) },
         { "never_users", facts_list_same(&old->never, &now->never) },
         { "local_lowest_uid", old->lowest_uid == now->lowest_uid },
     };

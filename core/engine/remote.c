@@ -166,8 +166,8 @@ static void capture(struct attempt *a)
 
     buf_add(&message, a->header);
     buf_add(&message, STR("\r\n"));
-    for (uint64_t at = 0; at < w->msg.body_size;) {
-        ssize_t n = walk_read_body(w, at, buf_room(&message, 65536), 65536);
+    for (uint64_t at = 0; at < attempt_body_size(a);) {
+        ssize_t n = attempt_read_body(a, at, buf_room(&message, 65536), 65536);
 
         if (n <= 0)
             break;
@@ -235,12 +235,12 @@ static void next_host(struct attempt *a)
 static ssize_t read_body(void *ctx, char *p, size_t n)
 {
     struct attempt *a = ctx;
-    uint64_t left = a->w->msg.body_size - a->read_at;
+    uint64_t left = attempt_body_size(a) - a->read_at;
     ssize_t got;
 
     if (left == 0)
         return 0;
-    got = walk_read_body(a->w, a->read_at, p, n < left ? n : (size_t)left);
+    got = attempt_read_body(a, a->read_at, p, n < left ? n : (size_t)left);
     if (got == 0) {
         errno = EIO;                    /* the body is shorter than it was kept */
         return -1;
@@ -283,7 +283,7 @@ static void linked(struct link_user *u)
     a->read_at = 0;
     a->msg = (struct client_message){
         .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = w->t->body_8bit,
-        .size = a->header.n + 2 + w->msg.body_size, .header = a->header, .max_line = (uint32_t)w->t->max_line,
+        .size = a->header.n + 2 + attempt_body_size(a), .header = a->header, .max_line = (uint32_t)w->t->max_line,
         .read = read_body, .rewind = rewind_body, .ctx = a,
     };
     link_send(&a->use, &a->msg);

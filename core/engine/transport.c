@@ -109,6 +109,7 @@ static void read_common(struct arena *a, const struct transport_values *tv, stru
     t->message_size_limit = number(tv, TOPT_message_size_limit, 0);
     t->user = text(a, tv, TOPT_user, STR(""));
     t->group = text(a, tv, TOPT_group, STR(""));
+    t->initgroups = flag(tv, TOPT_initgroups, false);
     t->home = text(a, tv, TOPT_home_directory, STR(""));
     t->directory = text(a, tv, TOPT_current_directory, STR(""));
     t->shadow = text(a, tv, TOPT_shadow_transport, STR(""));
@@ -213,28 +214,54 @@ static void read_program(struct arena *a, const struct transport_values *tv, str
     t->umask = (mode_t)number(tv, TOPT_umask, 022);
 }
 
+static void read_quota(struct arena *a, const struct transport_values *tv, struct transport *t)
+{
+    t->quota = number(tv, TOPT_quota, 0);
+    t->quota_files = number(tv, TOPT_quota_filecount, 0);
+    t->quota_inclusive = flag(tv, TOPT_quota_is_inclusive, true);
+    t->quota_directory = text(a, tv, TOPT_quota_directory, STR(""));
+    t->size_regex = text(a, tv, TOPT_quota_size_regex, STR(""));
+    t->warn_threshold = text(a, tv, TOPT_quota_warn_threshold, STR(""));
+    t->warn_message = text(a, tv, TOPT_quota_warn_message, STR(""));
+    t->used = copy(a, tv, TOPT_mailbox_size);
+    t->files = copy(a, tv, TOPT_mailbox_filecount);
+    t->size_file = flag(tv, TOPT_maildir_use_size_file, false);
+    t->directory_regex = text(a, tv, TOPT_maildir_quota_directory_regex, STR(""));
+}
+
 static void read_file(struct arena *a, const struct transport_values *tv, struct transport *t)
 {
     t->file = copy(a, tv, TOPT_file);
     t->folder = copy(a, tv, TOPT_directory);
     t->maildir = flag(tv, TOPT_maildir_format, false);
-    t->unsupported = flag(tv, TOPT_mailstore_format, false) || flag(tv, TOPT_mbx_format, false) || flag(tv, TOPT_use_bsmtp, false);
+    t->mailstore = flag(tv, TOPT_mailstore_format, false);
     t->create_directory = flag(tv, TOPT_create_directory, true);
     t->file_must_exist = flag(tv, TOPT_file_must_exist, false);
     t->check_owner = flag(tv, TOPT_check_owner, true);
     t->check_group = flag(tv, TOPT_check_group, false);
     t->mode_fail_narrower = flag(tv, TOPT_mode_fail_narrower, true);
+    t->allow_fifo = flag(tv, TOPT_allow_fifo, false);
+    t->allow_symlink = flag(tv, TOPT_allow_symlink, false);
+    t->create_file = text(a, tv, TOPT_create_file, STR("anywhere"));
     t->lockfile = flag(tv, TOPT_use_lockfile, true);
     t->fcntl_lock = flag(tv, TOPT_use_fcntl_lock, true);
+    t->flock_lock = flag(tv, TOPT_use_flock_lock, false);
     t->mode = (mode_t)number(tv, TOPT_mode, 0600);
     t->directory_mode = (mode_t)number(tv, TOPT_directory_mode, 0700);
     t->lockfile_mode = (mode_t)number(tv, TOPT_lockfile_mode, 0600);
     t->lock_retries = number(tv, TOPT_lock_retries, 10);
     t->lock_interval = val_time(get(tv, TOPT_lock_interval), 3);
     t->lock_fcntl_timeout = val_time(get(tv, TOPT_lock_fcntl_timeout), 0);
+    t->lock_flock_timeout = val_time(get(tv, TOPT_lock_flock_timeout), 0);
     t->lockfile_timeout = val_time(get(tv, TOPT_lockfile_timeout), 1800);
     t->file_name = text(a, tv, TOPT_directory_file, STR(""));
     t->tag = text(a, tv, TOPT_maildir_tag, STR(""));
+    t->maildir_retries = number(tv, TOPT_maildir_retries, 10);
+    t->folder_regex = text(a, tv, TOPT_maildirfolder_create_regex, STR(""));
+    t->mailstore_prefix = text(a, tv, TOPT_mailstore_prefix, STR(""));
+    t->mailstore_suffix = text(a, tv, TOPT_mailstore_suffix, STR(""));
+    list(a, tv, TOPT_file_format, &t->formats, &t->nformats);
+    read_quota(a, tv, t);
 }
 
 static enum driver driver_of(struct str name)
@@ -259,6 +286,7 @@ void transport_read(struct arena *a, const struct transport_values *tv, struct s
     t->prefix = copy(a, tv, TOPT_message_prefix);
     t->suffix = copy(a, tv, TOPT_message_suffix);
     t->crlf = flag(tv, TOPT_use_crlf, false);
+    t->bsmtp = flag(tv, TOPT_use_bsmtp, false);
     switch (t->driver) {
     case DRIVER_SMTP:
         read_smtp(a, tv, hostname, t);

@@ -23,6 +23,7 @@ struct transport {
     bool return_path_add, envelope_to_add, delivery_date_add, body_only, headers_only;
     int64_t message_size_limit;
     struct str user, group;
+    bool initgroups;
     struct str home, directory;                 /* home_directory, current_directory */
     struct str shadow;                          /* shadow_transport */
     bool shadow_wanted;                         /* shadow_condition */
@@ -60,15 +61,24 @@ struct transport {
 
     /* appendfile */
     struct val file, folder;                    /* file, directory: a string, or path(): a list */
-    bool maildir, create_directory, file_must_exist, check_owner, check_group, mode_fail_narrower;
-    bool lockfile, fcntl_lock, unsupported;
+    bool maildir, mailstore, create_directory, file_must_exist, check_owner, check_group, mode_fail_narrower;
+    bool allow_fifo, allow_symlink, lockfile, fcntl_lock, flock_lock;
+    struct str create_file;                     /* "anywhere", "belowhome", "inhome" or a path */
+    const struct str *formats; size_t nformats; /* file_format: beginning, transport, ... */
+    struct str mailstore_prefix, mailstore_suffix;
+    bool size_file, quota_inclusive;
+    int64_t quota, quota_files;
+    struct val used, files;                     /* mailbox_size, mailbox_filecount */
+    struct str quota_directory, size_regex, directory_regex, folder_regex;
+    struct str warn_threshold, warn_message;
+    int64_t maildir_retries;
     mode_t mode, directory_mode, lockfile_mode;
-    int64_t lock_retries, lock_interval, lock_fcntl_timeout, lockfile_timeout;
+    int64_t lock_retries, lock_interval, lock_fcntl_timeout, lock_flock_timeout, lockfile_timeout;
     struct str file_name, tag;
 
     /* appendfile and pipe */
     struct val check_string, escape_string, prefix, suffix;     /* VAL_NIL: the default */
-    bool crlf;
+    bool crlf, bsmtp;
 };
 
 /* Copies what tv holds into the arena. */

@@ -57,7 +57,7 @@ enum status user_find(struct str name, struct user *out, struct why *why)
     return why_errno(why, ST_AGAIN, "look up user \"%s\"", z);
 }
 
-static enum status group_find(struct str name, gid_t *gid, struct why *why)
+enum status user_group(struct str name, gid_t *gid, struct why *why)
 {
     char z[64], *space;
     struct group gr, *found = NULL;
@@ -83,6 +83,19 @@ static enum status group_find(struct str name, gid_t *gid, struct why *why)
         return ST_OK;
     errno = err;
     return err ? why_errno(why, ST_AGAIN, "look up group \"%s\"", z) : why_set(why, ST_NONE, "no group \"%s\"", z);
+}
+
+bool user_in_group(const struct user *u, gid_t gid)
+{
+    gid_t groups[1024];
+    int n = sizeof groups / sizeof *groups;
+
+    if (getgrouplist(u->name, u->gid, groups, &n) < 0)
+        return gid == u->gid;
+    for (int i = 0; i < n; i++)
+        if (groups[i] == gid)
+            return true;
+    return false;
 }
 
 static bool owner_of(const char *dir, struct user *out)
@@ -115,7 +128,7 @@ enum status user_choose(struct str name, struct str group, const char *spool, bo
     else
         st = owner_of(spool, out) ? ST_OK : user_find(STR("perigee"), out, why);
     if (st == ST_OK && group.n > 0)
-        st = group_find(group, &out->gid, why);
+        st = user_group(group, &out->gid, why);
     if (st == ST_OK && out->uid != 0) {
         out->drop = true;
         return ST_OK;
@@ -149,7 +162,7 @@ enum status user_become(const struct user *u, struct why *why)
 {
     if (!u->drop)
         return ST_OK;
-    if ((u->name[0] ? initgroups(u->name, u->gid) : setgroups(0, NULL)) < 0)
+    if ((u->name[0] && !u->alone ? initgroups(u->name, u->gid) : setgroups(0, NULL)) < 0)
         return why_errno(why, ST_NEVER, "take the groups of %s", u->name);
     if (setresgid(u->gid, u->gid, u->gid) < 0)
         return why_errno(why, ST_NEVER, "become group %u", (unsigned)u->gid);

@@ -13,11 +13,16 @@ struct user {
     bool drop;              /* we are root and must become this */
     uid_t uid;
     gid_t gid;
+    bool alone;             /* no groups but gid */
     char name[64];          /* for initgroups; may be digits */
 };
 
 /* By name or uid in digits. ST_NONE: no such user. ST_AGAIN: could not find out. */
 enum status user_find(struct str name, struct user *out, struct why *why);
+/* By name or gid in digits; likewise. */
+enum status user_group(struct str name, gid_t *gid, struct why *why);
+/* Whether the user is in that group, as its own or as one more. */
+bool user_in_group(const struct user *u, gid_t gid);
 /* Who the engine shall be: name and group (options, may be empty), else the
  * owner of the spool, else "perigee". ST_NEVER says what to set. */
 enum status user_choose(struct str name, struct str group, const char *spool, bool allow_root,

@@ -86,13 +86,25 @@ local function whole(v)
 end
 
 -- Whatever can be taken for true or false: words.truth and words.loosely read it.
+-- file_format: beginnings of files, in which blanks and control bytes count.
+local function pairs_of(v)
+  if type(v) ~= "table" then return nil end
+  for _, item in ipairs(v) do if type(item) ~= "string" or item == "" or item:find("[%z\30]") then return nil end end
+  return #v % 2 == 0 and list(v) or nil
+end
+
 local function open_truth(v)
   if type(v) ~= "table" then return v end
 end
 
 local BY_NAME = {
-  command = argv, headers_add = fields, route_list = whole, listen = whole,
+  command = argv, file_format = pairs_of, quota_warn_threshold = function(v)
+    return type(v) == "string" and v:find("^%d%d?%d?%%$") and v or words.size(v) and text(v) or nil
+  end, headers_add = fields, route_list = whole, listen = whole,
   shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+}
+local SAID_OF = {
+  file_format = 'a table of pairs: how a file begins, and a transport', quota_warn_threshold = 'a size, or a percentage such as "75%"',
 }
 local SAID = {
   boolean = "true or false", integer = "a whole number", size = 'a size such as 50M', time = 'a time such as "4d6h"',
@@ -101,7 +113,7 @@ local SAID = {
   list = "a table of texts, or a text with colons", timelist = 'a table of times such as { "4h", "24h" }',
 }
 
-function options.said(row) return SAID[row.type] or SAID.list end
+function options.said(row) return SAID_OF[row.name] or SAID[row.type] or SAID.list end
 
 -- The value in its type, or nil: it is none.
 function options.read(row, value) return (BY_NAME[row.name] or READ[row.type])(value) end

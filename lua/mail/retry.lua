@@ -37,6 +37,9 @@ end
 local function error_fits(rule, happened)
   if rule == "*" or rule == happened then return true end
   if happened:sub(1, #rule + 1) == rule .. "_" then return true end
+  -- "quota_7d": nobody has looked at the mailbox for a week
+  local since, asked = happened:match("^quota_(%d+)s$"), rule:match("^quota_(.+)$")
+  if since and asked then return tonumber(since) >= (words.seconds(asked) or math.huge) end
   local stem, code = rule:match("^(%a+)_(4[%dx][%dx])$")
   if not stem then return false end
   local what, got = happened:match("^(%a+)_(4[%dx][%dx])$")

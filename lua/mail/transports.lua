@@ -85,6 +85,24 @@ end
 -- ---- checks that need only the text
 
 local CHECKS = {}
+local CREATE = { anywhere = true, belowhome = true, inhome = true }
+local function check_places(t)
+  local create = t.cells.create_file
+  if create and create.value and not CREATE[create.value] and create.value:sub(1, 1) ~= "/" then
+    report.problem(create.where, 'transport.%s: create_file "%s" is none of anywhere, belowhome, inhome, and no path', t.name, create.value)
+  end
+  local formats = t.cells.file_format
+  for i = 2, formats and #formats.value or 0, 2 do
+    transports.check_name(formats.value[i], formats.where, "transport." .. t.name .. ": file_format")
+  end
+  for _, name in ipairs { "maildir_format", "mailstore_format" } do
+    local cell = t.cells[name]
+    if cell and cell.value and t.cells.file then
+      report.problem(cell.where, "transport.%s: %s is for a directory, not for a file", t.name, name)
+    end
+  end
+end
+
 function CHECKS.appendfile(t)
   -- neither is right for a transport of redirect's file_transport: the path comes with the address
   if t.cells.file and t.cells.directory then
@@ -96,6 +114,7 @@ function CHECKS.appendfile(t)
       report.problem(cell.where, 'transport.%s: %s "%s" must begin with /', t.name, name, cell.value)
     end
   end
+  check_places(t)
 end
 function CHECKS.lmtp(t)
   if (t.cells.socket == nil) == (t.cells.command == nil) then

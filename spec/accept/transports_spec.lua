@@ -120,3 +120,27 @@ acl.rcpt { accept {} }]] }
     assert.truthy(world.load { rules = { "spec/accept/site.lua" }, lua = 'transport.a { driver = "smtp", dscp = "AF11" }' })
   end)
 end)
+
+describe("appendfile", function()
+  it("writes batched SMTP under use_bsmtp", function()
+    local w = new 'transport.box { driver = "appendfile", file = "/mail/batch", use_bsmtp = true }'
+    w:send { to = "ann@example.org", text = "Subject: x\n\n.dot\n" }
+    assert.equals("box /mail/batch", places(w))
+  end)
+
+  it("refuses what cannot be meant", function()
+    for option, text in pairs {
+      ['create_file = "somewhere"'] = "none of anywhere",
+      ['file_format = { "From " }'] = "takes a table of pairs",
+      ['file_format = { "From ", "nobody" }'] = 'there is no transport "nobody"',
+      ['quota_warn_threshold = "much"'] = "takes a size, or a percentage",
+      ["mailstore_format = true"] = "is for a directory",
+      ["mbx_format = true"] = "does not apply",
+    } do
+      local ok, why = world.load { rules = { "spec/accept/site.lua" },
+        lua = 'transport.a { driver = "appendfile", file = "/mail/x", ' .. option .. " }" }
+      assert.falsy(ok, option)
+      assert.truthy(why:find(text, 1, true), why)
+    end
+  end)
+end)

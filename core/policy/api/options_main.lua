@@ -7,6 +7,8 @@ option { kind = "main", name = "group", type = "string", restart = true, section
   doc = [[The group of that user, if it is not the user's own.]] }
 option { kind = "main", name = "local_delivery_roots", type = "list", restart = true, section = "processes",
   doc = [[Directories below which mailboxes of other users may be written.]] }
+option { kind = "main", name = "local_delivery_programs", type = "list", restart = true, section = "processes",
+  doc = [[Programs, or directories of programs, that a pipe transport or a transport_filter may run as other users. Unset: none.]] }
 option { kind = "main", name = "reload_on_change", type = "boolean", default = false, section = "processes",
   doc = [[Load the rules anew one second after the last change in their directory.]] }
 option { kind = "main", name = "user", type = "string", restart = true, section = "processes",

@@ -45,6 +45,9 @@ option { kind = "transport", name = "rcpt_include_affixes", type = "boolean", de
 option { kind = "transport", name = "max_parallel", type = "integer", func = "transport",
   section = "generic",
   doc = [[How many deliveries of this transport run at once, over all workers; unset or 0: no limit. Others wait their turn.]] }
+option { kind = "transport", name = "initgroups", type = "boolean", default = false,
+  section = "generic",
+  doc = [[Take all groups of the user too, not its own alone.]] }
 
 -- smtp
 option { kind = "transport", drivers = { "smtp" }, name = "allow_localhost", type = "boolean", default = false,
@@ -209,6 +212,75 @@ option { kind = "transport", drivers = { "appendfile" }, name = "use_fcntl_lock"
 option { kind = "transport", drivers = { "appendfile" }, name = "use_lockfile", type = "boolean", default = true,
   section = "appendfile",
   doc = [[Use a lock file.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean", default = false,
+  section = "appendfile",
+  doc = [[Deliver into a named pipe that somebody reads.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean", default = false,
+  section = "appendfile",
+  doc = [[Follow a link in place of the mailbox file, if root or the owner of the mailbox made it. Links on the way to it are never followed.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "create_file", type = "string", default = "anywhere", func = "transport",
+  section = "appendfile",
+  doc = [[Where a new file or directory may be made: anywhere, belowhome, inhome, or below the path given.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "list",
+  section = "appendfile",
+  doc = [[Pairs of how a mailbox begins and the transport that writes such ones: { "From ", "unix", "\1\1\1\1\n", "mmdf" }. An empty or new file is written by this transport.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time", default = 0,
+  section = "appendfile",
+  doc = [[How long one try for the flock lock waits.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean", default = false,
+  section = "appendfile",
+  doc = [[Lock with flock too.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "integer", func = "transport",
+  section = "appendfile",
+  doc = [[How many files the mailbox holds, if that is known without measuring.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "size", func = "transport",
+  section = "appendfile",
+  doc = [[How big the mailbox is, if that is known without measuring.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_quota_directory_regex", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[Which directories of a Maildir count: cur, new, and folders, unless set.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_retries", type = "integer", default = 10,
+  section = "appendfile",
+  doc = [[How many names are tried for a file in a Maildir.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean", default = false, func = "transport",
+  section = "appendfile",
+  doc = [[Keep the sum of a Maildir in its maildirsize file (Maildir++), and ask that for the quota.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "maildirfolder_create_regex", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[A Maildir whose last component matches is marked as a folder by an empty file maildirfolder.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean", default = false,
+  section = "appendfile",
+  doc = [[Write each message as two files, NAME.msg and NAME.env with its envelope.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[Text at the top of the .env file.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[Text at the end of the .env file.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota", type = "size", func = "transport",
+  section = "appendfile",
+  doc = [[How big the mailbox may become, such as 50M; unset or 0: no limit. A message for which there is no room waits, and retry rules know it as quota.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[The directory that is measured in place of the mailbox.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "integer", func = "transport",
+  section = "appendfile",
+  doc = [[How many files a mailbox directory may hold.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean", default = true, func = "transport",
+  section = "appendfile",
+  doc = [[The new message counts: with false the last message may go over the limit.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[A pattern whose first group is a size in a file name, such as ,S=(\d+): files it matches are not looked at.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[The message, header and body, that is sent when a delivery takes the mailbox over quota_warn_threshold.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[A size, or a percentage of the quota such as 75%.]] }
+option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean", default = false,
+  section = "appendfile",
+  doc = [[Write batched SMTP: MAIL, RCPT, DATA, the message with its dots doubled, and a dot.]] }
 
 -- pipe
 option { kind = "transport", drivers = { "pipe" }, name = "environment", type = "list", func = "transport",
@@ -257,12 +329,6 @@ option { kind = "transport", drivers = { "pipe" }, name = "umask", type = "octal
 option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Commands permitted.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_fifo", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Allow named pipes.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "allow_symlink", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Allow symbolic links.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
@@ -284,9 +350,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "st
 option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Cc recipients.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "create_file", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Where creation is allowed: anywhere belowhome inhome or path.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
@@ -329,9 +392,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domain
 option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Expand that file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "file_format", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Recognise existing file formats and transports.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Missing file is fine.]] }
@@ -398,51 +458,12 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for callouts to these.]] }
-option { kind = "transport", name = "initgroups", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Call initgroups.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "lock_flock_timeout", type = "time",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Blocking flock lock wait.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[File recording replies.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_filecount", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Current file count supplied by expansion.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailbox_size", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Current size supplied by expansion.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_quota_directory_regex", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Directories counted for maildirsize.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_retries", type = "integer",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Tries to write in Maildir.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildir_use_size_file", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Maintain maildirsize.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "maildirfolder_create_regex", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[When to create a maildirfolder marker.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_format", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Deliver to mailstore pairs.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_prefix", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Text at top of the .env file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mailstore_suffix", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Text at end of the .env file.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Deliver to MBX.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist",
   feature = "the policy surface", section = "of later features",
   doc = [[Recipients never written to.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Notify comsat.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Database remembering who was answered.]] }
@@ -452,27 +473,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size",
 option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time",
   feature = "the policy surface", section = "of later features",
   doc = [[When to answer again.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Size limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_directory", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Directory measured.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_filecount", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[File count limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_is_inclusive", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Count the new message in the limit.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_size_regex", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Take sizes from file names.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_message", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Warning text.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_threshold", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Size at which to warn, maybe percent.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Reply-To:.]] }
@@ -539,15 +539,6 @@ option { kind = "transport", name = "transport_filter", type = "string", feature
 option { kind = "transport", name = "transport_filter_timeout", type = "time", feature = "the policy surface",
   section = "of later features",
   doc = [[Time limit of that command.]] }
-option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Write batched SMTP.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_flock_lock", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Lock with flock.]] }
-option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Use MBX locking.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer",
   feature = "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }
@@ -592,4 +583,16 @@ option { kind = "transport", drivers = { "smtp" }, name = "address_retry_include
   never = "a recipient that was put off waits alone: its retry times are of its own message",
   section = "not here",
   doc = [[Key 4xx RCPT retries by sender and recipient.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "mbx_format", type = "boolean",
+  never = "no program that is still kept up writes MBX; use maildir_format or an mbox file",
+  section = "not here",
+  doc = [[Deliver to MBX.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "use_mbx_lock", type = "boolean",
+  never = "no program that is still kept up writes MBX",
+  section = "not here",
+  doc = [[Use MBX locking.]] }
+option { kind = "transport", drivers = { "appendfile" }, name = "notify_comsat", type = "boolean",
+  never = "no system has a comsat any more; an event msg:delivery tells whom you like",
+  section = "not here",
+  doc = [[Notify comsat.]] }
 

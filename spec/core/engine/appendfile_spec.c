@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,6 +205,163 @@ static void a_failed_read_leaves_the_mailbox_as_it_was(void **state)
     assert_string_equal(slurp("ann"), before);
 }
 
+static void a_lock_file_is_a_second_name_of_ours(void **state)
+{
+    struct appendfile f = mailbox("second");
+    char path[256];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/second.lock", root);
+    assert_int_equal(symlink("/nowhere", path), 0);         /* one that is broken locks all the same */
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    unlink(path);
+    f = mailbox("second");
+    f.flock_lock = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_OK);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void each_kind_of_lock_keeps_us_out(void **state)
+{
+    struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char path[256];
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/held", root);
+    fd = open(path, O_CREAT | O_RDWR, 0600);
+    for (int kind = 0; kind < 2; kind++) {
+        struct appendfile f = mailbox("held");
+
+        f.flock_lock = true;
+        assert_int_equal(kind ? flock(fd, LOCK_EX) : fcntl(fd, F_OFD_SETLK, &fl), 0);
+        appendfile_deliver(&f);
+        assert_int_equal(f.status, ST_AGAIN);
+        assert_non_null(strstr(f.why.text, "locked by another process"));
+        fl.l_type = F_UNLCK;
+        assert_int_equal(kind ? flock(fd, LOCK_UN) : fcntl(fd, F_OFD_SETLK, &fl), 0);
+    }
+    close(fd);
+    assert_string_equal(slurp("held"), "");
+}
+
+static void a_link_is_followed_where_it_may_be(void **state)
+{
+    struct appendfile f = mailbox("real");
+    char path[256], to[256];
+
+    (void)state;
+    appendfile_deliver(&f);
+    snprintf(path, sizeof path, "%s/alias", root);
+    snprintf(to, sizeof to, "%s/real", root);
+    assert_int_equal(symlink(to, path), 0);
+    f = mailbox("alias");
+    f.allow_symlink = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_OK);
+    assert_string_equal(slurp("real"), STORED STORED);
+}
+
+static void a_pipe_takes_mail_while_somebody_reads_it(void **state)
+{
+    struct appendfile f = mailbox("pipe");
+    char path[256], text[4096];
+    ssize_t n;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/pipe", root);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    f.allow_fifo = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    assert_non_null(strstr(f.why.text, "nobody reads"));
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    f = mailbox("pipe");
+    f.allow_fifo = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_OK);
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    assert_true(n > 0);
+    text[n] = 0;
+    assert_string_equal(text, STORED);
+}
+
+static void nothing_is_made_where_create_file_forbids_it(void **state)
+{
+    struct appendfile f = mailbox("forbidden");
+
+    (void)state;
+    f.no_create = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    assert_non_null(strstr(f.why.text, "create_file"));
+    f = mailbox("forbidden.d/x");
+    f.no_create = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    f = mailbox("ann");
+    f.no_create = true;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_OK);
+}
+
+static void the_beginning_of_a_file_says_whose_it_is(void **state)
+{
+    struct appendfile f = mailbox("shape");
+
+    (void)state;
+    f.formats = STR("=From \x1e>\1\1\1\1\n\x1e");
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_OK);
+    f = mailbox("shape");
+    f.formats = STR(">Xrom \x1e>From \x1e");
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_NONE);
+    assert_int_equal(f.format, 1);
+    f = mailbox("shape");
+    f.formats = STR("=\1\1\1\1\n\x1e");
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    assert_string_equal(slurp("shape"), STORED);
+}
+
+static void mailstore_is_a_message_and_its_envelope(void **state)
+{
+    char name[300] = "";
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct appendfile f = mailbox("store");
+
+        f.directory = f.mailstore = true;
+        f.file_name = STR("q1");
+        f.envelope = STR("a@b\nc@d\n");
+        f.content.prefix = f.content.suffix = f.content.check = STR("");
+        appendfile_deliver(&f);
+        assert_int_equal(f.status, ST_OK);
+    }
+    assert_int_equal(count("store", name), 4);
+    assert_string_equal(slurp("store/q1_0.env"), "a@b\nc@d\n");
+    assert_string_equal(slurp("store/q1_1.msg"), "Subject: x\nFrom: y\n\none\nFrom here\n\nlast without end\n");
+}
+
+static void a_failed_mailstore_leaves_nothing(void **state)
+{
+    struct appendfile f = mailbox("store2");
+
+    (void)state;
+    f.directory = f.mailstore = true;
+    f.file_name = STR("q1");
+    f.content.body_size += 10;
+    appendfile_deliver(&f);
+    assert_int_equal(f.status, ST_AGAIN);
+    assert_int_equal(count("store2", NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +371,14 @@ int main(void)
         cmocka_unit_test(a_maildir_gets_one_file_a_message_in_new),
         cmocka_unit_test(components_that_lead_elsewhere_are_refused),
         cmocka_unit_test(a_failed_read_leaves_the_mailbox_as_it_was),
+        cmocka_unit_test(a_lock_file_is_a_second_name_of_ours),
+        cmocka_unit_test(each_kind_of_lock_keeps_us_out),
+        cmocka_unit_test(a_link_is_followed_where_it_may_be),
+        cmocka_unit_test(a_pipe_takes_mail_while_somebody_reads_it),
+        cmocka_unit_test(nothing_is_made_where_create_file_forbids_it),
+        cmocka_unit_test(the_beginning_of_a_file_says_whose_it_is),
+        cmocka_unit_test(mailstore_is_a_message_and_its_envelope),
+        cmocka_unit_test(a_failed_mailstore_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, make_root, drop_root);

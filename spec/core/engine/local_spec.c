@@ -29,6 +29,8 @@ static struct {
     struct why why;
     uint64_t written;
     bool told;
+    struct local_end end;
+    char output[256];
     int pieces;
 } w;
 
@@ -94,12 +96,14 @@ static enum content_end broken_source(void *ctx, struct buf *out)
     return --w.pieces > 0 ? CONTENT_MORE : CONTENT_ERROR;
 }
 
-static void on_done(void *ctx, enum status st, uint64_t written, const struct why *why)
+static void on_done(void *ctx, const struct local_end *end)
 {
     (void)ctx;
-    w.st = st;
-    w.written = written;
-    w.why = *why;
+    w.st = end->status;
+    w.written = end->written;
+    w.why = end->why;
+    w.end = *end;
+    snprintf(w.output, sizeof w.output, "%.*s", STR_ARG(end->output));
     w.told = true;
 }
 

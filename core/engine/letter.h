@@ -1,0 +1,26 @@
+/*
+ * letter - a message the engine writes itself: autoreplies, warnings
+ *
+ * From the null sender, so that nothing answers it; kept like everybody's
+ * mail, and only then said to be sent.
+ */
+#ifndef ENGINE_LETTER_H
+#define ENGINE_LETTER_H
+
+#include "engine/parts.h"
+
+struct letter_want {
+    struct engine *e;
+    struct settings *set;
+    struct str cause;               /* the message it is about */
+    const struct str *to; size_t nto;
+    struct str message;             /* header section, empty line, body; LF or CRLF lines. From: is added if there is none */
+};
+
+struct letter;
+typedef void letter_done(void *ctx, enum status st, const struct why *why);
+/* Copies what it is given. done (may be NULL) may run before this returns; then NULL is returned. */
+struct letter *letter_send(const struct letter_want *w, letter_done *done, void *ctx);
+void letter_forget(struct letter *l);       /* done is not called; it may be sent all the same */
+
+#endif
