@@ -189,6 +189,11 @@ bool field_bool(lua_State *L, int table, const char *name);
 void route_items(lua_State *L, int at, struct arena *a, struct route_item **items, size_t *n);
 void options_of(lua_State *L, int table, struct arena *a, struct val *v, size_t n, int (*find)(struct str name));
 
+/* ---- lib_file.c */
+enum { FILE_PATH_ROOM = 4096 };
+/* The path an argument names, made whole; raises when it is none. False: a hermetic world does not show it. */
+bool file_path(lua_State *L, int arg, char *out);
+
 /* ---- options.c */
 int topt_find(struct str name);
 void options_default(struct policy *p);

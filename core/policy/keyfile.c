@@ -1,51 +1,28 @@
 #include "policy/keyfile.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fault.h"
 #include "base/map.h"
-
-enum { FILE_MAX = 64 << 20, KEPT_MAX = 32 };
+#include "policy/beneath.h"
+#include "policy/kept.h"
+#include "policy/look.h"
 
 struct keyfile {
-    dev_t dev;
-    ino_t ino;
-    struct timespec mtime;
-    off_t size;
     struct arena arena;
     struct map *index;          /* lower-case key -> struct str * in the arena */
-    uint64_t used;              /* for giving up the one not used longest */
 };
 
-/* File-scope, since files are the same for every generation and every helper
- * thread of a process; the lock is held while a file is read, so that it is read
- * once. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct keyfile *kept[KEPT_MAX];
-static uint64_t clock_used;
-
-static void keyfile_free(struct keyfile *f)
-{
-    if (f->index)
-        map_free(f->index);
-    arena_free(&f->arena);
-    free(f);
-}
-
-/* ---- reading */
+/* ---- lines */
 
 static bool blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-/* Takes the key off *line; false for a line that has none. */
-static bool take_key(struct arena *a, struct str *line, struct str *key)
+bool keyfile_take(struct arena *a, struct str *line, struct str *key)
 {
     size_t i = 0;
 
@@ -73,162 +50,139 @@ static bool take_key(struct arena *a, struct str *line, struct str *key)
     return key->n > 0;
 }
 
-static void entry_add(struct keyfile *f, struct str key, struct str value)
-{
-    struct str *kept_value, lower = arena_lower(&f->arena, key);
+/* What has been read of one key. */
+struct open_key { struct str key; struct buf value; unsigned line; bool open; };
 
-    if (map_get(f->index, lower))
-        return;
-    kept_value = arena_new(&f->arena, struct str);
-    *kept_value = arena_dup(&f->arena, value);
-    map_put(f->index, lower, kept_value);
+static bool close_key(const struct keyfile_reader *r, struct open_key *k)
+{
+    bool go_on = !k->open || r->add(r->ctx, k->key, buf_str(&k->value), k->line);
+
+    k->open = false;
+    buf_clear(&k->value);
+    return go_on;
 }
 
-static void index_text(struct keyfile *f, struct str text)
+void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader *r)
 {
-    struct str line, key = { 0 };
-    struct buf value = { 0 };
-    bool open = false;
+    struct open_key k = { .open = false };
+    struct str line;
+    unsigned number = 0;
+    bool go_on = true;
 
-    while (str_cut(&text, '\n', &line)) {
+    while (go_on && str_cut(&text, '\n', &line)) {
+        number++;
         if (line.n && line.p[line.n - 1] == '\r')
             line.n--;
-        if (line.n && line.p[0] == '#')
-            continue;
-        if (str_trim(line).n == 0)
+        if ((line.n && line.p[0] == '#') || str_trim(line).n == 0)
             continue;
         if (blank(line.p[0])) {
-            if (open) {
-                if (value.n)
-                    buf_byte(&value, ' ');
-                buf_add(&value, str_trim(line));
+            if (k.open) {
+                if (k.value.n)
+                    buf_byte(&k.value, ' ');
+                buf_add(&k.value, str_trim(line));
             }
             continue;
         }
-        if (open)
-            entry_add(f, key, buf_str(&value));
-        buf_clear(&value);
-        open = take_key(&f->arena, &line, &key);
-        buf_add(&value, line);
+        go_on = close_key(r, &k);
+        k.open = go_on && r->take(a, &line, &k.key);
+        k.line = number;
+        buf_add(&k.value, line);
     }
-    if (open)
-        entry_add(f, key, buf_str(&value));
-    buf_free(&value);
+    if (go_on)
+        close_key(r, &k);
+    buf_free(&k.value);
 }
 
-static enum status read_file(struct keyfile *f, int fd, const char *path, struct why *why)
+/* ---- the index */
+
+static bool entry_add(void *ctx, struct str key, struct str value, unsigned line)
 {
-    size_t size = (size_t)f->size, got = 0;
+    struct keyfile *f = ctx;
+    struct str *kept_value, lower = arena_lower(&f->arena, key);
+
+    (void)line;
+    if (map_get(f->index, lower))
+        return true;
+    kept_value = arena_new(&f->arena, struct str);
+    *kept_value = arena_dup(&f->arena, value);
+    map_put(f->index, lower, kept_value);
+    return true;
+}
+
+static void keyfile_drop(void *thing)
+{
+    struct keyfile *f = thing;
+
+    map_free(f->index);
+    arena_free(&f->arena);
+    free(f);
+}
+
+static void *keyfile_make(int fd, const char *path, const struct stat *st, struct why *why)
+{
+    struct keyfile *f;
+    struct arena scratch = { 0 };
     char *text;
-    ssize_t n;
+    size_t n;
 
-    if (f->size > FILE_MAX)
-        return why_set(why, ST_AGAIN, "%s is larger than %d bytes", path, FILE_MAX);
-    text = malloc(size + 1);
-    if (!text)
-        return why_set(why, ST_AGAIN, "no memory for %s", path);
-    while (got < size) {
-        n = FAULT(READ) ? -1 : pread(fd, text + got, size - got, (off_t)got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            free(text);
-            return why_errno(why, ST_AGAIN, "read %s", path);
-        }
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    f->index = map_new();
-    index_text(f, (struct str){ text, got });
-    free(text);
-    return ST_OK;
-}
-
-/* ---- what is kept */
-
-static bool same_file(const struct keyfile *f, const struct stat *st)
-{
-    return f->dev == st->st_dev && f->ino == st->st_ino && f->size == st->st_size
-        && f->mtime.tv_sec == st->st_mtim.tv_sec && f->mtime.tv_nsec == st->st_mtim.tv_nsec;
-}
-
-/* The place for a file: the one it has, an empty one, or the one not used longest. */
-static struct keyfile **place_for(const struct stat *st)
-{
-    struct keyfile **best = &kept[0];
-
-    for (int i = 0; i < KEPT_MAX; i++)
-        if (kept[i] && kept[i]->dev == st->st_dev && kept[i]->ino == st->st_ino)
-            return &kept[i];
-    for (int i = 0; i < KEPT_MAX; i++) {
-        if (!kept[i])
-            return &kept[i];
-        if (kept[i]->used < (*best)->used)
-            best = &kept[i];
-    }
-    return best;
-}
-
-static enum status load(int fd, const char *path, const struct stat *st, struct keyfile **out, struct why *why)
-{
-    struct keyfile **place = place_for(st), *f = *place;
-    enum status status;
-
-    if (f && same_file(f, st)) {
-        *out = f;
-        return ST_OK;
-    }
+    if (!kept_read(fd, path, st, &text, &n, why))
+        return NULL;
     f = calloc(1, sizeof *f);
     if (!f)
-        return why_set(why, ST_AGAIN, "no memory for %s", path);
-    f->dev = st->st_dev;
-    f->ino = st->st_ino;
-    f->size = st->st_size;
-    f->mtime = st->st_mtim;
-    status = read_file(f, fd, path, why);
-    if (status != ST_OK) {
-        keyfile_free(f);
-        return status;
+        die("out of memory: %s", path);
+    f->index = map_new();
+    keyfile_lines(&scratch, (struct str){ text, n },
+                  &(struct keyfile_reader){ .take = keyfile_take, .add = entry_add, .ctx = f });
+    arena_free(&scratch);
+    free(text);
+    return f;
+}
+
+static const struct kept_kind kind = { .name = "lsearch", .make = keyfile_make, .drop = keyfile_drop };
+
+/* ---- asking */
+
+static enum status find_any(int fd, struct look *l, struct why *why)
+{
+    struct keyfile *f = kept_take(&kind, fd, l->path, why);
+    const struct str *found = NULL;
+
+    if (!f)
+        return ST_AGAIN;
+    for (l->which = 0; l->which < l->nkeys && !found; l->which++)
+        found = map_get(f->index, arena_lower(l->arena, l->key[l->which]));
+    if (found) {
+        l->which--;
+        l->value = arena_dup(l->arena, *found);
     }
-    if (*place)
-        keyfile_free(*place);
-    *place = *out = f;
-    return ST_OK;
+    kept_give(f);
+    return found ? ST_OK : ST_NONE;
 }
 
 enum status keyfile_find(int fd, const char *path, struct str key, struct arena *a, struct str *value, struct why *why)
 {
-    struct keyfile *f = NULL;
-    struct stat st;
-    const struct str *found = NULL;
-    enum status status;
+    struct look l = { .path = path, .below = "", .key = &key, .nkeys = 1, .arena = a };
+    enum status st = find_any(fd, &l, why);
 
-    if (fstat(fd, &st) < 0)
-        return why_errno(why, ST_AGAIN, "stat %s", path);
-    if (!S_ISREG(st.st_mode))
-        return why_set(why, ST_AGAIN, "%s is no plain file", path);
-    pthread_mutex_lock(&lock);
-    status = load(fd, path, &st, &f, why);
-    if (f) {
-        f->used = ++clock_used;
-        found = map_get(f->index, arena_lower(a, key));
-        if (found)
-            *value = arena_dup(a, *found);
-        else
-            status = ST_NONE;
-    }
-    pthread_mutex_unlock(&lock);
-    return status;
+    if (st == ST_OK)
+        *value = l.value;
+    return st;
 }
 
 void keyfile_forget(void)
 {
-    pthread_mutex_lock(&lock);
-    for (int i = 0; i < KEPT_MAX; i++) {
-        if (kept[i])
-            keyfile_free(kept[i]);
-        kept[i] = NULL;
-    }
-    pthread_mutex_unlock(&lock);
+    kept_forget();
+}
+
+look_fn keyfile_look;
+enum status keyfile_look(struct look *l, struct why *why)
+{
+    int fd = beneath_open(l->path, l->below, O_RDONLY);
+    enum status st;
+
+    if (fd < 0)
+        return why_errno(why, ST_AGAIN, "open %s", l->path);
+    st = find_any(fd, l, why);
+    close(fd);
+    return st;
 }

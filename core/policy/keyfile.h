@@ -6,9 +6,8 @@
  * in quotes. Keys are compared without ASCII case and the first one counts
  * (Exim's lsearch).
  *
- * Files are indexed once and kept while device, inode, mtime and size stay the
- * same, so a look-up in an aliases file of a million lines is a look at a hash. Any
- * thread may call.
+ * Files are indexed once and kept (policy/kept.h), so a look-up in an aliases file
+ * of a million lines is a look at a hash. Any thread may call.
  */
 #ifndef POLICY_KEYFILE_H
 #define POLICY_KEYFILE_H
@@ -21,5 +20,16 @@
 enum status keyfile_find(int fd, const char *path, struct str key, struct arena *a, struct str *value, struct why *why);
 /* Forgets everything (tests, the end of the process). */
 void keyfile_forget(void);
+
+/* How such lines are read, for files whose keys mean something else. take takes the key
+ * off *line and trims what remains; false: the line has none. add gets each key with its
+ * whole value and the line's number, and says false to stop. */
+struct keyfile_reader {
+    bool (*take)(struct arena *a, struct str *line, struct str *key);
+    bool (*add)(void *ctx, struct str key, struct str value, unsigned line);
+    void *ctx;
+};
+void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader *r);
+bool keyfile_take(struct arena *a, struct str *line, struct str *key);
 
 #endif

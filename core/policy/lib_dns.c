@@ -58,6 +58,8 @@ static void push_rr(lua_State *L, const struct dns_rr *rr)
         set_str(L, "target", rr->target);
     if (rr->text.p)
         set_str(L, "text", rr->text);
+    if (rr->data.p)
+        set_str(L, "data", rr->data);
     if (rr->type == DNS_MX || rr->type == DNS_SRV)
         set_int(L, "preference", rr->preference);
     if (rr->type == DNS_SRV) {
@@ -93,6 +95,12 @@ static int ask_push(lua_State *L, void *ctx)
     return 3;
 }
 
+/* Types whose fields are not all taken apart here: rules get the record's own bytes. */
+static bool keeps_data(uint16_t type)
+{
+    return type == DNS_TXT || type == DNS_SPF || type == DNS_SOA || type == DNS_TLSA || type == DNS_CAA;
+}
+
 /* Absent text stays absent; empty text is kept known. */
 static struct str keep(struct arena *a, struct str s)
 {
@@ -117,7 +125,7 @@ static void ask_done(void *ctx, const struct dns_answer *a)
             k->rr[i].name = keep(m, a->rr[i].name);
             k->rr[i].target = keep(m, a->rr[i].target);
             k->rr[i].text = keep(m, a->rr[i].text);
-            k->rr[i].data = (struct str){ 0 };
+            k->rr[i].data = keeps_data(k->rr[i].type) ? keep(m, k->rr[i].data) : (struct str){ 0 };
         }
     } else if (a->status == ST_OK) {
         k->status = ST_NONE;
@@ -133,16 +141,18 @@ static bool no_name(struct str name)
     return name.n == 0 || name.n > 255;
 }
 
-/* dns(type, name) */
+/* dns(type, name [, seconds]) -> "ok", records, { secure = } | "none" | "again", nil, why */
 static int l_dns(lua_State *L)
 {
     struct str type = arg_str(L, 1, 10), name = arg_str(L, 2, 1024);
     uint16_t number;
     struct wait *w;
     struct ask *k;
+    double seconds = luaL_optnumber(L, 3, DNS_WAIT_MS / 1000);
 
     luaL_argcheck(L, dns_type_find(type, &number), 1, "no such type of record");
-    w = wait_begin(L, "dns", DNS_WAIT_MS, ask_cancel, sizeof *k);
+    luaL_argcheck(L, seconds > 0 && seconds <= 600, 3, "up to 600 seconds");
+    w = wait_begin(L, "dns", (int64_t)(seconds * 1000), ask_cancel, sizeof *k);
     k = wait_ctx(w);
     if (no_name(name)) {
         k->status = why_set(&k->why, ST_NONE, "that is no name");

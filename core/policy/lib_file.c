@@ -1,25 +1,23 @@
-/* Files for rules: aliases and other keyed files, redirect files, files that must
- * be there, users of this machine. Storage may be slow, so everything runs on a
+/* Files for rules: redirect files, files that must be there, users of this machine
+ * (keyed files: lib_look.c). Storage may be slow, so everything runs on a
  * helper thread; only secrets are read at load. A path may bear the mark "/./" of
  * path(): what follows it is opened beneath what precedes it, and no link is
  * followed on the way (R7.3). */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "policy/beneath.h"
 #include "policy/host.h"
-#include "policy/keyfile.h"
 
-enum { FILE_WAIT_MS = 30000, PATH_ROOM = 4096, READ_MAX = 4 << 20, SECRET_MAX = 65536 };
+enum { FILE_WAIT_MS = 30000, PATH_ROOM = FILE_PATH_ROOM, READ_MAX = 4 << 20, SECRET_MAX = 65536 };
 
-enum file_verb { FILE_LOOK, FILE_TEXT, FILE_IS_THERE, FILE_USER, FILE_GROUP };
+enum file_verb { FILE_TEXT, FILE_IS_THERE, FILE_USER, FILE_GROUP };
 
 /* A question that a thread works on. It is no one's when the asker has gone: the
  * thread cannot be stopped, so `wait` is emptied and the answer dropped. */
@@ -27,11 +25,10 @@ struct file_job {
     struct wait *wait;
     enum file_verb verb;
     char path[PATH_ROOM], below[PATH_ROOM];
-    struct str key;             /* in arena */
     struct arena arena;
     /* the answer */
     enum status status;
-    struct str text;
+    struct str text, gecos, shell;
     mode_t mode;
     uid_t uid;
     gid_t gid;
@@ -42,37 +39,6 @@ struct file_job {
 };
 
 /* ---- on the thread */
-
-/* Opens path; the part after the mark, or after `below`, stays beneath it. */
-static int open_beneath(const char *path, const char *below)
-{
-    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
-    const char *mark = strstr(path, "/./");
-    char root[PATH_ROOM];
-    const char *rest;
-    size_t n;
-    int dir, fd;
-
-    if (FAULT(OPEN))
-        return -1;
-    if (mark) {
-        n = (size_t)(mark - path);
-        rest = mark + 3;
-    } else if (below[0] && strncmp(path, below, strlen(below)) == 0 && path[strlen(below)] == '/') {
-        n = strlen(below);
-        rest = path + n + 1;
-    } else {
-        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    }
-    memcpy(root, path, n);
-    root[n] = 0;
-    dir = open(n ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return -1;
-    fd = (int)syscall(SYS_openat2, dir, rest, &how, sizeof how);
-    close(dir);
-    return fd;
-}
 
 static bool missing(int err)
 {
@@ -118,7 +84,7 @@ static void owner_name(struct file_job *j)
 
 static void read_text(struct file_job *j)
 {
-    int fd = open_beneath(j->path, j->below);
+    int fd = beneath_open(j->path, j->below, O_RDONLY);
     struct stat st;
 
     if (fd < 0) {
@@ -139,19 +105,6 @@ static void read_text(struct file_job *j)
         j->gid = st.st_gid;
         owner_name(j);
     }
-    close(fd);
-}
-
-static void look(struct file_job *j)
-{
-    int fd = open_beneath(j->path, j->below);
-
-    if (fd < 0) {
-        /* The file of a lookup has to be there: its absence is not "no such key". */
-        j->status = why_errno(&j->why, ST_AGAIN, "open %s", j->path);
-        return;
-    }
-    j->status = keyfile_find(fd, j->path, j->key, &j->arena, &j->text, &j->why);
     close(fd);
 }
 
@@ -187,6 +140,8 @@ static void user(struct file_job *j)
     j->uid = pw.pw_uid;
     j->gid = pw.pw_gid;
     j->text = arena_dup(&j->arena, str_of(pw.pw_dir));
+    j->gecos = arena_dup(&j->arena, str_of(pw.pw_gecos ? pw.pw_gecos : ""));
+    j->shell = arena_dup(&j->arena, str_of(pw.pw_shell ? pw.pw_shell : ""));
 }
 
 static void group(struct file_job *j)
@@ -207,7 +162,7 @@ static void group(struct file_job *j)
 static void job_run(void *ctx)
 {
     static void (*const verbs[])(struct file_job *) = {
-        [FILE_LOOK] = look, [FILE_TEXT] = read_text, [FILE_IS_THERE] = is_there, [FILE_USER] = user, [FILE_GROUP] = group,
+        [FILE_TEXT] = read_text, [FILE_IS_THERE] = is_there, [FILE_USER] = user, [FILE_GROUP] = group,
     };
     struct file_job *j = ctx;
 
@@ -227,7 +182,7 @@ struct answer {
     struct file_job *job;       /* while the thread has it */
     enum file_verb verb;
     enum status status;
-    struct str text, owner, why;
+    struct str text, owner, why, gecos, shell;
     mode_t mode;
     uid_t uid;
     gid_t gid;
@@ -290,10 +245,6 @@ static int answer_push(lua_State *L, void *ctx)
     lua_pushliteral(L, "ok");
     if (a->verb == FILE_IS_THERE)
         return push_stat(L, a);
-    if (a->verb == FILE_LOOK) {
-        push_str(L, a->text);
-        return 2;
-    }
     if (a->verb == FILE_TEXT)
         push_str(L, a->text);
     lua_createtable(L, 0, 5);
@@ -305,6 +256,10 @@ static int answer_push(lua_State *L, void *ctx)
     if (a->verb == FILE_USER) {
         push_str(L, a->text);
         lua_setfield(L, -2, "home");
+        push_str(L, a->gecos);
+        lua_setfield(L, -2, "gecos");
+        push_str(L, a->shell);
+        lua_setfield(L, -2, "shell");
     }
     return a->verb == FILE_TEXT ? 3 : 2;
 }
@@ -321,6 +276,8 @@ static void job_done(void *ctx)
         a->verb = j->verb;
         a->status = j->status;
         a->text = j->text.p ? arena_dup(wait_arena(w), j->text) : j->text;
+        a->gecos = j->gecos.p ? arena_dup(wait_arena(w), j->gecos) : j->gecos;
+        a->shell = j->shell.p ? arena_dup(wait_arena(w), j->shell) : j->shell;
         a->owner = j->owner[0] ? arena_dup(wait_arena(w), str_of(j->owner)) : (struct str){ 0 };
         a->why = arena_dup(wait_arena(w), str_of(j->why.text));
         a->err = j->why.err;
@@ -343,7 +300,7 @@ static void copy_path(lua_State *L, int arg, char *out)
     out[s.n] = 0;
 }
 
-static int start(lua_State *L, enum file_verb verb, const char *what, const char *path, const char *below, struct str key)
+static int start(lua_State *L, enum file_verb verb, const char *what, const char *path, const char *below)
 {
     struct pool *pool = policy_env(L)->pool;
     struct wait *w;
@@ -361,7 +318,6 @@ static int start(lua_State *L, enum file_verb verb, const char *what, const char
     j->verb = verb;
     snprintf(j->path, sizeof j->path, "%s", path);
     snprintf(j->below, sizeof j->below, "%s", below);
-    j->key = arena_dup(&j->arena, key);
     a->job = j;
     pool_work(pool, job_run, job_done, j);
     return wait_yield(w);
@@ -399,16 +355,10 @@ static bool path_known(lua_State *L, char *path)
     return dir[0] && strncmp(path, dir, strlen(dir)) == 0 && path[strlen(dir)] == '/' && !strstr(path, "/..");
 }
 
-/* lsearch(path, key) -> "ok", value | "none" | "again", why */
-static int l_lsearch(lua_State *L)
+bool file_path(lua_State *L, int arg, char *out)
 {
-    char path[PATH_ROOM];
-    struct str key = arg_str(L, 2, 1024);
-
-    copy_path(L, 1, path);
-    if (!path_known(L, path))
-        return nothing(L, ST_AGAIN, path);
-    return start(L, FILE_LOOK, "lookup.lsearch", path, "", key);
+    copy_path(L, arg, out);
+    return path_known(L, out);
 }
 
 /* file_read(path [, below]) -> "ok", text, { mode, uid, gid, owner } | "none" | "again", why, errno's name */
@@ -421,7 +371,7 @@ static int l_file_read(lua_State *L)
         copy_path(L, 2, below);
     if (!path_known(L, path))
         return nothing(L, ST_NONE, path);
-    return start(L, FILE_TEXT, "file", path, below, STR(""));
+    return start(L, FILE_TEXT, "file", path, below);
 }
 
 /* file_exists(path) -> "ok", { size, mtime, mode, uid, gid, kind } | "none" | "again", why */
@@ -432,7 +382,7 @@ static int l_file_exists(lua_State *L)
     copy_path(L, 1, path);
     if (!path_known(L, path))
         return nothing(L, ST_NONE, path);
-    return start(L, FILE_IS_THERE, "require_files", path, "", STR(""));
+    return start(L, FILE_IS_THERE, "require_files", path, "");
 }
 
 static int name_ask(lua_State *L, enum file_verb verb, const char *what)
@@ -442,10 +392,10 @@ static int name_ask(lua_State *L, enum file_verb verb, const char *what)
     copy_path(L, 1, name);
     if (policy_env(L)->hermetic || strlen(name) > 256)
         return nothing(L, ST_NONE, name);
-    return start(L, verb, what, name, "", STR(""));
+    return start(L, verb, what, name, "");
 }
 
-/* passwd(name) -> "ok", { uid, gid, home } | "none" | "again", why */
+/* passwd(name) -> "ok", { uid, gid, home, gecos, shell } | "none" | "again", why */
 static int l_passwd(lua_State *L)
 {
     return name_ask(L, FILE_USER, "look up a user");
@@ -486,7 +436,7 @@ static int l_secret_file(lua_State *L)
         return 2;
     }
     text = lua_newuserdata(L, SECRET_MAX);
-    fd = open_beneath(path, "");
+    fd = beneath_open(path, "", O_RDONLY);
     if (fd < 0 || fstat(fd, &st) < 0)
         why_errno(&why, ST_NEVER, "open %s", path);
     else if (!secret_wrong(&st, path, &why)) {
@@ -530,7 +480,6 @@ static const luaL_Reg plain[] = {
     { NULL, NULL },
 };
 static const luaL_Reg waits[] = {
-    { "lsearch", l_lsearch },
     { "file_read", l_file_read },
     { "file_exists", l_file_exists },
     { "passwd", l_passwd },
