@@ -238,10 +238,57 @@ static int l_look(lua_State *L)
     return wait_yield(w);
 }
 
+/* ---- plain */
+
+/* txn_serial(m): a number no other transaction of this process has */
+static int l_txn_serial(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)arg_txn(L, 1)->serial);
+    return 1;
+}
+
+/* scripted(kind, file, key) -> nil | status, value: what a spec wrote for it */
+static int l_scripted(lua_State *L)
+{
+    const struct policy_env *env = policy_env(L);
+    struct str kind = arg_str(L, 1, 32), file = arg_str(L, 2, FILE_PATH_ROOM), key = arg_str(L, 3, QUERY_MAX), value = { 0 };
+    enum status st;
+
+    if (!env->scripted || !env->scripted(env->scripted_ctx, kind, file, key, &st, &value))
+        return 0;
+    lua_pushstring(L, status_name(st));
+    push_str(L, value);
+    return 2;
+}
+
+/* list_file(path) -> mark and text | nil, why. Rules are being loaded, so it is read here and now. */
+static int l_list_file(lua_State *L)
+{
+    char path[FILE_PATH_ROOM];
+    struct look l = { .path = path, .below = "", .arena = policy_scratch(L) };
+    struct why why;
+
+    if (!file_path(L, 1, path))
+        return 0;
+    if (look_find(STR("list"))->look(&l, &why) != ST_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, why.text);
+        return 2;
+    }
+    push_str(L, l.value);
+    return 1;
+}
+
+static const luaL_Reg plain[] = {
+    { "txn_serial", l_txn_serial },
+    { "scripted", l_scripted },
+    { "list_file", l_list_file },
+    { NULL, NULL },
+};
 static const luaL_Reg waits[] = {
     { "look", l_look },
     { NULL, NULL },
 };
 
 extern const struct lib lib_look;
-const struct lib lib_look = { NULL, waits };
+const struct lib lib_look = { plain, waits };

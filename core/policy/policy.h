@@ -59,6 +59,9 @@ struct policy_env {             /* what rules can reach; outlives every generati
     uint64_t (*queue_size)(void *ctx);
     bool (*log_selected)(void *ctx, struct str name);   /* is this log selector on? */
     void *ctx;
+    /* Specs write what lookups answer (kind, file, key); false: nothing is written for it. May be NULL. */
+    bool (*scripted)(void *ctx, struct str kind, struct str file, struct str key, enum status *st, struct str *value);
+    void *scripted_ctx;
 };
 struct problem { struct str file; int line; bool warning; struct str text; };
 struct problems { struct arena arena; struct problem *v; size_t n; };

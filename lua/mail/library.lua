@@ -7,6 +7,7 @@
 local host, use = ...
 local words = use "words"
 local lists = use "lists"
+local lookups = use "lookups"
 local report = use "report"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
@@ -56,8 +57,8 @@ local function both(fn, call)
   end
 end
 
-local function with_try(name, functions)
-  local plain, try = {}, {}
+local function with_try(name, functions, more)
+  local plain, try = more or {}, {}
   for key, fn in pairs(functions) do plain[key], try[key] = both(fn, name .. "." .. key) end
   plain.try = locked(name .. ".try", try)
   return locked(name, plain)
@@ -112,24 +113,7 @@ library.dns = with_try("dns", {
 
 -- ---- lookup
 
-local LATER = { "cidr", "cdb", "lmdb", "sqlite", "redis", "pgsql", "mysql", "ldap", "dnsdb", "spf", "http", "wildlsearch",
-                "nwildlsearch", "iplsearch", "dsearch", "passwd", "json" }
-
-local function lookups()
-  local functions = {}
-  function functions.lsearch(file, key)
-    if type(key) == "number" then key = tostring(key) end
-    return host.lsearch(text_arg(file, "the file", 3), text_arg(key, "the key", 3))
-  end
-  for _, name in ipairs(LATER) do
-    functions[name] = function()
-      local feature = name == "spf" and "sender authentication" or "the lookups"
-      error("lookup." .. name .. " comes with " .. feature .. "; lookup.lsearch is there now", 3)
-    end
-  end
-  return with_try("lookup", functions)
-end
-library.lookup = lookups()
+library.lookup = with_try("lookup", lookups.functions(), { table = locked("lookup.table", lookups.tables()) })
 
 -- ---- store: a number keeps its digits so that incr can count; other types carry a mark
 
@@ -359,7 +343,17 @@ library.header = locked("header", {
 for _, file in ipairs { "library_text", "library_codec", "library_crypto" } do
   for name, members in pairs(use(file)) do library[name] = locked(name, members) end
 end
-library.list = locked("list", use "library_list")
+-- list.match_domain(subject, list) and its kin: the one list module, asked in code.
+local list = use "library_list"
+for kind, name in pairs { domain = "match_domain", address = "match_address", ["local"] = "match_local_part", host = "match_host" } do
+  list[name] = function(subject, items)
+    local ev = report.current()
+    text_arg(subject, "what is looked for", 2)
+    if items == nil then return false end
+    return lists.late(kind, items, rule_line(ev))(lists.subject(kind, subject), ev)
+  end
+end
+library.list = locked("list", list)
 
 -- ---- check, control, verify, logwrite
 

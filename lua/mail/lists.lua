@@ -13,6 +13,7 @@ local host, use = ...
 local words = use "words"
 local items = use "lists_items"
 local hosts = use "lists_hosts"
+local lookups = use "lookups"
 local fail, grow = items.fail, items.grow
 local lists = {}
 
@@ -22,11 +23,27 @@ lists.KINDS = { domain = "domainlist", host = "hostlist", address = "addresslist
 lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 
 
+-- A list that costs look-ups, and in which no function may answer one way now and another
+-- later, is asked once a message about each subject (as Exim's named lists).
+local function remembered(entry, kind, name, subject, ev)
+  local id = table.concat({ "named", kind, name, subject }, "\0")
+  local data_of = {}
+  local status, value = lookups.once(id, function()
+    local hit, data = entry.match(subject, ev)
+    data_of.data = data
+    if type(data) == "table" then return "unkept", data end
+    return hit and "ok" or "none", data
+  end)
+  if status == "unkept" then return true, data_of.data end
+  return status == "ok", value
+end
+
 local function named_item(kind, name)
   local entry
   local named = lists.named
   return function(subject, ev)
     entry = entry or named[kind][name]
+    if entry.once then return remembered(entry, kind, name, subject, ev) end
     return entry.match(subject, ev)
   end
 end
@@ -35,13 +52,12 @@ end
 
 local make = { host = hosts.item }
 
-local function common(item, where)
+local function common(item, where, mode)
   if item == "*" then return function(subject) return true, subject end end
   if item:sub(1, 1) == "^" then return items.regex(item, where) end
-  local path = items.file(item, where)
-  if path then
-    return function(subject) return items.in_file(path, subject) end
-  end
+  local try = items.lookup(item, where)
+  if try then mode.costly = true end
+  return try
 end
 
 local function mx_item(item)
@@ -61,7 +77,9 @@ local function mx_item(item)
   end
 end
 
-function make.domain(item, where, no, last)
+function make.domain(item, where, no, last, mode)
+  local try = common(item, where, mode)
+  if try then return { no = no, try = try } end
   item = item:lower()
   if item == "@" then
     return { no = no, try = function(subject) return subject == hosts.hostname(), subject end }
@@ -74,10 +92,9 @@ function make.domain(item, where, no, last)
     if not item:find("^@mx_any$") and not item:find("^@mx_primary$") and not item:find("^@mx_secondary$") then
       fail(where, 'the list item "' .. item .. '" is not one of @mx_any, @mx_primary, @mx_secondary')
     end
+    mode.costly = true
     return { no = no, try = mx_item(item) }
   end
-  local try = common(item, where)
-  if try then return { no = no, try = try } end
   if item:sub(1, 1) == "*" then
     local step, new = grow(last, no, "tails", items.suffixes)
     step.add(item:sub(2))
@@ -90,10 +107,10 @@ function make.domain(item, where, no, last)
   return new
 end
 
-make["local"] = function(item, where, no, last)
-  item = item:lower()
-  local try = common(item, where)
+make["local"] = function(item, where, no, last, mode)
+  local try = common(item, where, mode)
   if try then return { no = no, try = try } end
+  item = item:lower()
   if item:sub(1, 1) == "*" then
     local step, new = grow(last, no, "tails", items.suffixes)
     step.add(item:sub(2))
@@ -112,21 +129,50 @@ local function halves(subject, ev)
   return l, d
 end
 
+-- "@@lsearch;/path": the domain's own list of local parts, which a lookup gives; a last item
+-- ">name" goes on with the list of that name. Chained lists end after a few.
+local CHAIN_MAX = 20
+
+local function by_domain(item, where)
+  local look = items.lookup(item:sub(3), where)
+  if not look then fail(where, 'the list item "' .. item .. '" is written @@lsearch;/path') end
+  return function(subject, ev)
+    local l, d = halves(subject, ev)
+    local key = d
+    for _ = 1, CHAIN_MAX do
+      if not key then return end
+      local hit, text = look(key)
+      if not hit then return end
+      local parts = words.split(tostring(text))
+      key = #parts > 0 and parts[#parts]:match("^>%s*(.+)$")
+      if key then parts[#parts] = nil end
+      local decide = lists.decider("local", parts, where)
+      local yes = decide(l, ev)
+      if yes ~= nil then return true, subject, not yes end
+    end
+    error(host.again(item .. ": the lists of " .. subject .. " name each other"))
+  end
+end
+
 -- An address item: whole address, user@domain-item, *@domain-item, or a domain
 -- item alone. The subject is "local@domain", lower case; "" is the null sender.
-function make.address(item, where, no, last)
+function make.address(item, where, no, last, mode)
   if item == "" then
     local step, new = grow(last, no, "set", items.set)
     step.set[""] = ""
     return new
   end
-  if item:sub(1, 2) == "@@" then fail(where, 'the list item "' .. item .. '" comes with the lookups') end
+  if item:sub(1, 2) == "@@" then
+    mode.costly = true
+    return { no = no, try = by_domain(item, where) }
+  end
   if item == "*" then return { no = no, try = function(subject) return true, subject end } end
   if item:sub(1, 1) == "^" then return { no = no, try = items.regex(item, where) } end
-  local path = items.file(item, where)
-  if path then
+  local try = items.lookup(item, where)
+  if try then
+    mode.costly = true
     return { no = no, try = function(subject)
-      if subject ~= "" then return items.in_file(path, subject) end
+      if subject ~= "" then return try(subject) end
     end }
   end
   local user, domain = item:match("^(.*)@([^@]*)$")
@@ -136,14 +182,17 @@ function make.address(item, where, no, last)
     step.set[item:lower()] = item:lower()
     return new
   end
-  local domains = lists.compile("domain", { (domain or item) }, where)
+  local domains, traits = lists.compile("domain", { (domain or item) }, where)
+  mode.costly = mode.costly or traits.costly
   local tail = user and user:sub(1, 1) == "*" and user:sub(2):lower()
   user = user and user:lower()
   return { no = no, try = function(subject, ev)
     local l, d = halves(subject, ev)
     if not d then return end
     if user and not (tail and (tail == "" or l:sub(-#tail) == tail) or l == user) then return end
-    if domains(d, ev) then return true, subject end
+    local hit, data = domains(d, ev)
+    -- what a lookup of the domain said is the data; else the address itself
+    if hit then return true, traits.costly and data or subject end
   end }
 end
 
@@ -159,25 +208,30 @@ local function function_item(fn)
   end
 end
 
-local function chain(steps)
+-- function(subject, ev) -> true or false, data: an item fitted; nothing: none did.
+local function decider(steps)
   local n = #steps
-  if n == 0 then return function() return false end end
-  if n == 1 and not steps[1].no then
-    local try = steps[1].try
-    return function(subject, ev)
-      local hit, data = try(subject, ev)
-      return hit and true or false, data
-    end
-  end
-  local at_end = steps[n].no
   return function(subject, ev)
     for i = 1, n do
       local step = steps[i]
-      local hit, data, stop = step.try(subject, ev)
-      if hit then return not step.no, not step.no and data or nil end
-      if stop then return false end
+      local hit, data, turn = step.try(subject, ev)
+      if hit then
+        local yes = not step.no
+        if turn then yes = not yes end
+        return yes, yes and data or nil
+      end
+      if turn then return false end
     end
-    return at_end
+  end
+end
+
+local function chain(steps)
+  if #steps == 0 then return function() return false end end
+  local decide, at_end = decider(steps), steps[#steps].no
+  return function(subject, ev)
+    local yes, data = decide(subject, ev)
+    if yes == nil then return at_end end
+    return yes, data
   end
 end
 
@@ -186,33 +240,61 @@ lists.uses = {}
 
 local function step_of(kind, item, where, last, mode)
   local no = false
-  if type(item) == "function" then return { no = false, try = function_item(item) } end
-  if type(item) ~= "string" then fail(where, "an item of a list is a text or a function, this one is a " .. type(item)) end
+  if type(item) == "function" then
+    mode.fickle = true
+    return { no = false, try = function_item(item) }
+  end
+  if lookups.is_table(item) then
+    if kind == "host" then return make.host(item, where, no, last, mode) end
+    mode.costly = true
+    local try = items.lookup(item, where)
+    return { no = no, try = function(subject) if subject ~= "" then return try(subject) end end }
+  end
+  if type(item) ~= "string" then
+    fail(where, "an item of a list is a text, a function or a lookup.table, this one is a " .. type(item))
+  end
   local bang, rest = item:match("^%s*(!)%s*(.*)$")
   if bang then no, item = true, rest end
   local name = item:match("^%+([%w_]+)$")
   if name and not (kind == "host" and hosts.FLAGS[name]) and name ~= "caseful" then
     lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
+    mode.fickle = true          -- it may hold anything; it remembers for itself
     return { no = no, try = named_item(kind, name) }
   end
   if name == "caseful" then
     fail(where, "+caseful: lists ignore case here; use control = \"caseful_local_part\" and a function")
   end
+  if item:sub(1, 1) == "/" then
+    mode.costly = true
+    return { no = no, try = items.file(kind, item, where, function(lines) return lists.decider(kind, lines, where) end) }
+  end
   return make[kind](item, where, no, last, mode)
 end
 
--- value: a string in Exim's form, an array of items, or a function item.
-function lists.compile(kind, value, where)
+-- Items are texts, functions, lookup tables, or, of a file, { text =, where = }.
+local function steps_of(kind, value, where)
   local steps, mode = {}, {}
-  if type(value) == "function" then value = { value } end
+  if type(value) == "function" or lookups.is_table(value) then value = { value } end
   if type(value) ~= "table" and type(value) ~= "string" then
     fail(where, "a list is a text or a table, this is a " .. type(value))
   end
   for _, item in ipairs(words.list(value)) do
-    local step = step_of(kind, item, where, steps[#steps], mode)
+    local at = where
+    if type(item) == "table" and item.text and not lookups.is_table(item) then item, at = item.text, item.where end
+    local step = step_of(kind, item, at, steps[#steps], mode)
     if step then steps[#steps + 1] = step end
   end
-  return chain(steps)
+  return steps, mode
+end
+
+-- What an item says, without the end of the list: see decider above.
+function lists.decider(kind, value, where) return decider((steps_of(kind, value, where))) end
+
+-- value: a string in Exim's form, an array of items, or one function or lookup table. The second
+-- result says what it costs: { costly = look-ups, fickle = functions }.
+function lists.compile(kind, value, where)
+  local steps, traits = steps_of(kind, value, where)
+  return chain(steps), traits
 end
 
 -- A list that is only known when it is asked for (a function's result): compiled
@@ -251,7 +333,8 @@ function lists.name(kind, name, value, where)
   if known then
     fail(where, string.format("%s.%s is set twice, first at %s", lists.KINDS[kind], name, known.where))
   end
-  lists.named[kind][name] = { value = value, where = where, match = lists.compile(kind, value, where) }
+  local match, traits = lists.compile(kind, value, where)
+  lists.named[kind][name] = { value = value, where = where, match = match, once = traits.costly and not traits.fickle and kind ~= "host" }
 end
 
 -- A +name that names itself, by whatever way, would never end.
@@ -262,7 +345,8 @@ function lists.loops()
     local function walk(name)
       if state[name] == 2 then return end
       state[name] = 1
-      for _, item in ipairs(words.list(type(names[name].value) == "function" and {} or names[name].value)) do
+      local value = names[name].value
+      for _, item in ipairs((type(value) == "function" or lookups.is_table(value)) and {} or words.list(value)) do
         local inner = type(item) == "string" and item:match("^%s*!?%s*%+([%w_]+)$")
         if inner and names[inner] then
           if state[inner] == 1 then

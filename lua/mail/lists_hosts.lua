@@ -6,7 +6,8 @@
 
 local host, use = ...
 local items = use "lists_items"
-local fail, grow, in_file = items.fail, items.grow, items.in_file
+local lookups = use "lookups"
+local fail, grow = items.fail, items.grow
 local hosts = {}
 
 -- Words of host lists that look like named lists.
@@ -102,15 +103,41 @@ local function address_of(mode, name)
   end
 end
 
-local function net_lookup(item)
-  local width, path = item:match("^net(%d*)%-lsearch;%s*(.+)$")
-  if not path then return nil end
+-- An IPv6 address as Exim writes it in keys: whole groups, with dots, since a colon ends a key.
+local function dotted(ip)
+  local groups = {}
+  for i = 2, 16, 2 do groups[#groups + 1] = string.format("%02x%02x", ip:byte(i), ip:byte(i + 1)) end
+  return table.concat(groups, ".")
+end
+
+-- The keys of an address: of its network with "net24-"; an IPv6 address is also looked for as people write it.
+local function net_keys(ip, subject, bits)
+  if bits then
+    local most = ip:byte(1) == 4 and 32 or 128
+    ip = host.ip_mask(ip, math.min(bits, most))
+  end
+  local tail = bits and "/" .. bits or ""
+  local text = bits and host.ip_text(ip) or subject
+  if ip:byte(1) == 4 then return { text .. tail } end
+  return { dotted(ip) .. tail, text .. tail }
+end
+
+-- A lookup whose key is the client's address.
+local function net_lookup(spec)
+  local bits = tonumber(spec.net)
+  local last = items.looked_up(spec)
+  local exact = { partial = nil, default = nil, ret = spec.options.ret, timeout = spec.options.timeout }
+  local first = spec.file and items.looked_up { kind = spec.kind, file = spec.file, options = exact, where = spec.where } or last
   return function(subject, ev)
     local ip = packed(subject, ev)
     if not ip then return end
-    local key = subject
-    if width ~= "" then key = host.ip_text(host.ip_mask(ip, tonumber(width))) .. "/" .. width end
-    return in_file(path, key)
+    if lookups.KINDS[spec.kind].net then return last(subject) end
+    local keys = net_keys(ip, subject, bits)
+    for i, key in ipairs(keys) do
+      local try = i == #keys and last or first
+      local hit, data = try(key)
+      if hit then return true, data end
+    end
   end
 end
 
@@ -127,15 +154,18 @@ function hosts.item(item, where, no, last, mode)
     local now = { unknown = mode.unknown, defer = mode.defer }
     return { no = no, try = function(subject, ev) return address_of(now, hosts.hostname())(subject, ev) end }
   end
-  item = item:lower()
-
   local now = { unknown = mode.unknown, defer = mode.defer }
-  local lookup = net_lookup(item)
-  if lookup then return { no = no, try = lookup } end
-  local path = items.file(item, where)
-  if path then
-    return { no = no, try = name_item(now, function(name) return in_file(path, name) end) }
+  local spec = lookups.is_table(item) or lookups.parse(item, where, fail)
+  if spec then
+    mode.costly = true
+    -- a file of networks can only be asked for addresses
+    if spec.net or lookups.KINDS[spec.kind].net then
+      return { no = no, try = net_lookup { kind = spec.kind, file = spec.file, query = spec.query, options = spec.options,
+                                           net = spec.net or "", where = where } }
+    end
+    return { no = no, try = name_item(now, items.lookup(item, where)) }
   end
+  item = item:lower()
   if item:sub(1, 1) == "^" then
     return { no = no, try = name_item(now, items.regex(item, where)) }
   end

@@ -1,10 +1,12 @@
 -- lists_items - what the items of all kinds of list are made of
 --
--- A step is { no = negated, try = function(subject, ev) -> hit, data, stop }. A
--- function here raises "where: text" when the item makes no sense.
+-- A step is { no = negated, try = function(subject, ev) -> hit, data, turn }; turn after a hit
+-- says that what was hit decides the other way (an item with ! in a file), and after none
+-- that the whole list says no. A function here raises "where: text" when the item makes no sense.
 
 local host, use = ...
 local report = use "report"
+local lookups = use "lookups"
 local items = {}
 
 function items.fail(where, text) error(where .. ": " .. text, 0) end
@@ -33,32 +35,85 @@ function items.regex(pattern, where)
   end
 end
 
--- ---- files
+-- ---- lookups
 
-local UNBUILT = { "partial%d*[-(]", "wildlsearch;", "nwildlsearch;", "iplsearch;", "cdb;", "dbm", "dsearch;", "lmdb;", "sqlite;",
-                  "redis;", "pgsql;", "mysql;", "ldap", "dnsdb;", "nis", "passwd;", "oracle;", "cidr;", "json;" }
+-- What a list names must be there when the rules are checked.
+local function there(path, where)
+  if not report.loading() then return end
+  local readable, why = host.file_readable(path)
+  if not readable then report.problem(where, "%s", why) end
+end
 
-function items.file(item, where)
-  local path = item:match("^lsearch;%s*(.+)$")
-  if path then
-    if report.loading() then
-      local there, why = host.file_readable(path)
-      if not there then fail(where, 'the list item "' .. item .. '": ' .. why) end
-    end
-    return path
-  end
-  for _, form in ipairs(UNBUILT) do
-    if item:find("^" .. form) or item:find("^net%d*%-" .. form) then
-      fail(where, 'the list item "' .. item .. '" comes with the lookups; lsearch;FILE is there now')
-    end
+-- { kind, file, ... } (lookups.parse) as function(subject) -> true, data or nothing. "Cannot say" is raised.
+function items.looked_up(spec)
+  if spec.file then there(spec.file, spec.where) end
+  local ask, call = lookups.asker(spec), "lookup." .. spec.kind
+  return function(subject)
+    local status, value = ask(subject)
+    if status == "ok" then return true, value end
+    if status == "again" then error(host.again(call .. ": " .. tostring(value))) end
   end
 end
 
--- The value a file gives for a key: true and data, or nothing.
-function items.in_file(path, key)
-  local status, value = host.lsearch(path, key)
-  if status == "ok" then return true, value end
-  if status == "again" then error(host.again(value)) end
+-- The item as a lookup, or nil; those whose keys are addresses are for host lists.
+function items.lookup(item, where)
+  local spec = lookups.is_table(item) or lookups.parse(item, where, fail)
+  if not spec then return nil end
+  if spec.net then fail(where, 'the list item "' .. item .. '": net- is for lists of hosts') end
+  return items.looked_up({ kind = spec.kind, file = spec.file, query = spec.query, options = spec.options, where = where })
+end
+
+-- ---- files of items
+
+-- One item a line; what follows a # is a comment (in address lists: a # at the beginning of a
+-- word, since a # may stand in an address).
+local function lines_of(kind, text)
+  local out, number = {}, 0
+  for line in (text .. "\n"):gmatch("(.-)\r?\n") do
+    number = number + 1
+    if kind == "address" then line = (" " .. line):gsub("%s#.*$", "") else line = line:gsub("#.*$", "") end
+    line = line:match("^%s*(.-)%s*$")
+    if line ~= "" then out[#out + 1] = { text = line, where = number } end
+  end
+  return out
+end
+
+-- compile(items, place) -> function(subject, ev) -> true or false, data, or nothing.
+local function compile_file(kind, path, text, where, compile)
+  local found = lines_of(kind, text)
+  for _, line in ipairs(found) do
+    local plain = line.text:match("^!?%s*(.*)$")
+    line.where = path .. ":" .. line.where
+    if plain:sub(1, 1) == "/" or plain:sub(1, 1) == "+" and not plain:find("_", 1, true) then
+      fail(where, string.format('%s: "%s": a file of items names no other file and no named list', line.where, line.text))
+    end
+  end
+  local ok, decide = pcall(compile, found)
+  if not ok then fail(where, tostring(decide)) end
+  return decide
+end
+
+-- "/path": the items in a file, read again when it has changed. An item with ! in it decides "no".
+function items.file(kind, path, where, compile)
+  there(path, where)
+  local mark, decide
+  if report.loading() then
+    local text = host.list_file(path)
+    if text then
+      mark, text = text:match("^([^\n]*)\n(.*)$")
+      decide = compile_file(kind, path, text, where, compile)
+    end
+  end
+  return function(subject, ev)
+    local status, value = lookups.once("list\0" .. path .. "\0" .. tostring(mark), function()
+      return host.look("list", path, mark and { mark } or {}, {})
+    end)
+    if status == "again" then error(host.again("list: " .. tostring(value))) end
+    local new, text = value:match("^([^\n]*)\n(.*)$")
+    if new then mark, decide = new, compile_file(kind, path, text, where, compile) end
+    local yes, data = decide(subject, ev)
+    if yes ~= nil then return true, data, not yes end
+  end
 end
 
 -- ---- steps that grow

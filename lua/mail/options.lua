@@ -7,6 +7,7 @@
 local _, use = ...
 local words = use "words"
 local lists = use "lists"
+local lookups = use "lookups"
 local report = use "report"
 local options = {}
 
@@ -30,11 +31,12 @@ end
 local function list(v)
   if type(v) == "string" then return words.split(v) end
   if type(v) == "number" then return { tostring(v) } end
+  if lookups.is_table(v) then return { v } end
   if type(v) ~= "table" then return nil end
   local out = {}
   for i, item in ipairs(v) do
     if type(item) == "number" then item = tostring(item) end
-    if type(item) ~= "string" and type(item) ~= "function" then return nil end
+    if type(item) ~= "string" and type(item) ~= "function" and not lookups.is_table(item) then return nil end
     out[i] = item
   end
   for key in pairs(v) do if type(key) ~= "number" then return nil end end

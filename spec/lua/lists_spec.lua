@@ -155,10 +155,12 @@ acl.rcpt { accept { domains = "+local_domain" } }]], '10.lua:2: there is no doma
       { [[hostlist.a = "mail*.example"]], "a * may only stand at its beginning" },
       { [[domainlist.a = "ann@example.org"]], "holds an @" },
       { [[domainlist.a = "^(x"]], "the regular expression" },
-      { [[domainlist.a = "cdb;/etc/x"]], "comes with the lookups" },
+      { [[domainlist.a = "pgsql;select 1"]], "lookup.pgsql comes with" },
+      { [[domainlist.a = "dbm;/etc/x"]], "there is no lookup.dbm: the file has no one format" },
+      { [[domainlist.a = "lserach;/etc/x"]], 'there is no lookup "lserach", did you mean "lsearch"?' },
       { [[domainlist.a = { "+b" } domainlist.b = { "+a" }]], "name each other" },
       { [[domainlist.a = 5]], "a list is a text or a table" },
-      { [[domainlist.a = { {} }]], "an item of a list is a text or a function" },
+      { [[domainlist.a = { {} }]], "an item of a list is a text, a function or a lookup.table" },
     } do
       assert.truthy(world.load(row[1]):said():find(row[2], 1, true), row[1] .. "\n" .. world.load(row[1]):said())
     end

@@ -38,7 +38,7 @@ local function rows()
     fn = function(row) out.functions[row.name] = row end,
     during = set,
   }, { __index = _G })
-  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions", "functions_values" } do
+  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions", "functions_values", "lookups" } do
     local chunk = assert(loadfile("core/policy/api/" .. name .. ".lua"))
     setfenv(chunk, env)()
   end
@@ -175,7 +175,8 @@ end
 
 -- The mail object: a table of facts that refuses names nobody gave.
 local function mail(w, facts)
-  local box = { facts = facts or {}, phase = "rcpt" }
+  w.serial = (w.serial or 0) + 1
+  local box = { facts = facts or {}, phase = "rcpt", serial = w.serial }
   w.boxes = w.boxes or setmetatable({}, { __mode = "k" })
   local m = setmetatable({}, {
     __index = function(_, name) return box.facts[name] end,
@@ -264,16 +265,33 @@ local function host_of(w)
     if text == nil then return "none" end
     return "ok", text, { mode = 420, uid = 0, owner = "root" }
   end
-  function host.lsearch(path, key)
+  -- Every kind of keyed file is read as lsearch; scripted answers are w.answers["kind path key"].
+  function host.look(kind, path, keys)
+    w.asked[#w.asked + 1] = kind .. " " .. path .. " " .. table.concat(keys, " ")
     local status, text = file(path)
-    if status == "none" then return "again", path .. ": no such file" end
+    if status == "none" then return "again", "open " .. path .. ": no such file" end
     if status ~= "ok" then return status, text end
-    for line in (text .. "\n"):gmatch("(.-)\n") do
-      local k, v = line:match("^([^:%s#]+)%s*:?%s*(.-)$")
-      if k and k:lower() == key:lower() then return "ok", v end
+    if kind == "list" then return "ok", (keys[1] == text and text or text:gsub("%s", "_") .. "\n" .. text) end
+    for which, key in ipairs(keys) do
+      for line in (text .. "\n"):gmatch("(.-)\n") do
+        local k, v = line:match("^([^:%s#]+)%s*:?%s*(.-)$")
+        if k and k:lower() == key:lower() then return "ok", v, which end
+      end
     end
     return "none"
   end
+  function host.list_file(path)
+    local status, text = file(path)
+    if status ~= "ok" then return nil, path .. ": no such file" end
+    return text:gsub("%s", "_") .. "\n" .. text
+  end
+  function host.scripted(kind, path, key)
+    local answer = (w.answers or {})[kind .. " " .. path .. " " .. key]
+    if answer == "again" then return "again", "scripted" end
+    if answer == false then return "none" end
+    if answer ~= nil then return "ok", answer end
+  end
+  function host.txn_serial(m) return w.boxes[m].serial end
   host.file_read = file
   function host.file_exists(path) return w.files[path] and "ok" or "none" end
   function host.passwd(name)

@@ -26,9 +26,6 @@ fn { name = "dns.reverse", args = { { "ip", "string" } }, returns = "string?", w
 
 -- ---- files and memory
 
-fn { name = "lookup.lsearch", args = { { "file", "string" }, { "key", "string" } }, returns = "string?", waits = true,
-  doc = [[The value of a key in a file of `key: value` lines. A relative path begins in the rule directory. The file has to
-be there: one that cannot be read is "could not find out".]] }
 fn { name = "store.get", args = { { "name", "string" }, { "key", "string" } }, returns = "any",
   doc = [[What was put under a key of a store, in the type it had. Stores are shared by all workers and survive a restart,
 but not a reboot: they remember, they do not keep.]] }
