@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/callout.h"
 #include "engine/event.h"
 #include "engine/walk.h"
 
@@ -100,6 +101,7 @@ static void make_parts(struct engine *e)
     e->turns = map_new();
     events_new(e);
     links_new(e);
+    callouts_new(e);
     queue_new(e);
     runs_new(e);
     hold_load(e);
@@ -112,6 +114,7 @@ static void make_parts(struct engine *e)
         .loop = e->loop, .dns = e->dns, .hints = e->hints, .pool = e->pool, .hermetic = e->cfg.hermetic,
         .check_option = settings_check,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
+        .callout = callout_start, .callout_cancel = callout_cancel,
     };
 }
 
@@ -354,6 +357,7 @@ void engine_free(struct engine *e)
     keeps_free(e);
     letters_free(e);
     events_free(e);
+    callouts_free(e);
     links_free(e);
     if (e->wake)
         watch_free(e->wake);

@@ -20,6 +20,7 @@ struct queue;
 struct runs;
 struct links;
 struct events;
+struct callouts;
 
 struct engine {
     struct loop *loop;
@@ -60,6 +61,7 @@ struct engine {
     struct runs *runs;
     struct links *links;
     struct events *events;
+    struct callouts *callouts;      /* connections held after one */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */
     struct map *boxes;              /* mailbox files being written, with who waits for them */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/callout.h"
 #include "engine/logline.h"
 
 enum { LINGER_MS = 5000 };
@@ -44,6 +45,7 @@ static void drop(void *ctx, struct txn *t)
 
     if (t)
         keep_lend_body(t, NULL);
+    callout_let_go(s->e, &s->conn, false);
     if (s->keep) {
         keep_forget(s->keep);
         s->keep = NULL;
@@ -60,6 +62,7 @@ static void kept(void *ctx, enum status st, struct msg_id id, const struct why *
 
     (void)id;
     s->keep = NULL;
+    callout_let_go(s->e, &s->conn, st == ST_OK);
     if (late && s->st)
         smtp_server_pending(s->srv, stream_unread(s->st));
     smtp_server_kept(s->srv, st, why);

@@ -175,7 +175,8 @@ struct world *world_empty(const struct world_config *c, struct buf *why)
         return NULL;
     }
     engine_on_delivery(w->engine, keep_delivery, w);
-    engine_on_connect(w->engine, connect_peer, w);
+    if (w->hermetic)
+        engine_on_connect(w->engine, connect_peer, w);
     return w;
 }
 

@@ -179,6 +179,7 @@ struct txn {
     struct str acl_args[ACL_ARGS]; unsigned acl_nargs;
     struct str verify_message, verify_mode;
     struct str sender_verify_failure, recipient_verify_failure;
+    struct str callout_address, csa_status;
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
     struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */

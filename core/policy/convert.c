@@ -260,7 +260,7 @@ static void host_of(lua_State *L, int at, struct arena *a, struct host *h)
     h->secure = field_bool(L, at, "secure");
 }
 
-static size_t hosts_of(lua_State *L, int table, const char *name, struct arena *a, struct host **out)
+size_t hosts_of(lua_State *L, int table, const char *name, struct arena *a, struct host **out)
 {
     size_t n = 0;
     int at;

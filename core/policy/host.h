@@ -186,6 +186,8 @@ struct str field_str(lua_State *L, int table, const char *name, struct arena *a)
 int64_t field_int(lua_State *L, int table, const char *name, int64_t missing);
 double field_num(lua_State *L, int table, const char *name, double missing);
 bool field_bool(lua_State *L, int table, const char *name);
+/* The array of hosts in a field: { name =, ip =, port =, preference =, secure = }. */
+size_t hosts_of(lua_State *L, int table, const char *name, struct arena *a, struct host **out);
 void route_items(lua_State *L, int at, struct arena *a, struct route_item **items, size_t *n);
 void options_of(lua_State *L, int table, struct arena *a, struct val *v, size_t n, int (*find)(struct str name));
 

@@ -25,6 +25,9 @@
 
 struct policy;
 struct eval;
+struct callout;
+struct callout_want;
+struct callout_end;
 
 /* ---- snapshot: the directory, read once, sealed (design 4.8) */
 struct snapshot_file { struct str name, bytes; };       /* "20-relay.lua", "lib/x.lua" */
@@ -58,6 +61,11 @@ struct policy_env {             /* what rules can reach; outlives every generati
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
     bool (*log_selected)(void *ctx, struct str name);   /* is this log selector on? */
+    /* Asks other hosts' servers about an address (policy/callout.h). done may run inside the call;
+     * then NULL is returned. After cancel it does not run. NULL: there is nobody to ask with. */
+    struct callout *(*callout)(void *ctx, const struct callout_want *w,
+                               void (*done)(void *done_ctx, const struct callout_end *end), void *done_ctx);
+    void (*callout_cancel)(struct callout *c);
     void *ctx;
     /* Specs write what lookups answer (kind, file, key); false: nothing is written for it. May be NULL. */
     bool (*scripted)(void *ctx, struct str kind, struct str file, struct str key, enum status *st, struct str *value);

@@ -240,6 +240,8 @@ FACT(recipient_data, recipient_data)
 FACT(recipient_verify_failure, recipient_verify_failure)
 FACT(acl_verify_message, verify_message)
 FACT(verify_mode, verify_mode)
+FACT(callout_address, callout_address)
+FACT(csa_status, csa_status)
 
 void get_lookup_dnssec_authenticated(const struct vars *v, struct val *out)
 {

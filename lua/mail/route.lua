@@ -288,11 +288,11 @@ function route.run(m, text, lines)
 end
 
 -- What the items of a verifying walk say: true; false and why; nil and why for
--- "later"; and the address_data of the one that took it.
+-- "later"; and the item that took it.
 local function verdict(items)
   for _, it in ipairs(items) do
     if it.kind == "defer" or it.kind == "freeze" then return nil, it.text end
-    if it.kind == "to" or it.kind == "discard" then return true, nil, it.address_data end
+    if it.kind == "to" or it.kind == "discard" then return true, nil, it end
   end
   local text = items[1] and items[1].text
   return false, text and text ~= "" and text or "Unrouteable address"

@@ -1,60 +1,79 @@
 -- verify - is it really so?
 --
--- Addresses are verified by routing them; a name by asking the DNS. "Could not
--- find out" is raised, never answered with yes or no, unless defer_ok says so.
+-- Addresses are verified by routing them, and with a callout by asking where they
+-- lead; a name by asking the DNS. "Could not find out" is raised, never answered
+-- with yes or no, unless defer_ok says so.
 
 local host, use = ...
 local words = use "words"
+local site = use "site"
+local parse = use "verify_options"
 local verify = {}
 
-verify.route = nil              -- set by route.lua: function(ev, address, mode, options) -> ok, text, data
-
-local OPTIONS = { defer_ok = true, no_details = true, success_on_redirect = true }
-
--- "recipient/defer_ok/no_details" -> what, argument, options
-local function split(item, where)
-  if type(item) ~= "string" then
-    error(where .. ": verify takes a text such as \"recipient\", or a table of them", 0)
-  end
-  local parts = {}
-  for part in item:gmatch("[^/]+") do parts[#parts + 1] = part:match("^%s*(.-)%s*$") end
-  local what, argument = (parts[1] or ""):match("^([%w_]+)%s*=?%s*(.*)$")
-  local options = {}
-  for i = 2, #parts do
-    local name = parts[i]:match("^[%w_]+") or parts[i]
-    if name:find("^callout") or name == "check_postmaster" then
-      error(where .. ": verify: callouts come with the callout feature", 0)
-    elseif name == "quota" then
-      error(where .. ": verify: quota comes with Maildir quotas", 0)
-    elseif not OPTIONS[name] then
-      error(string.format('%s: verify knows no option "%s"%s', where, name, words.meant(name, OPTIONS)), 0)
-    end
-    options[name] = true
-  end
-  return what, argument, options
-end
+verify.route = nil              -- set by route.lua: function(ev, address, mode, options) -> ok, text, item
 
 -- What a failed verification leaves behind: the text a refusal shows if the rule
 -- gives none, and the variables about it.
-local function refused(ev, fact, text, options)
-  host.fact(ev.m, "acl_verify_message", text)
-  if fact then host.fact(ev.m, fact, "route") end
+local function refused(ev, text, options, user)
+  host.fact(ev.m, "acl_verify_message", user or text)
   ev.log = text
-  if not options.no_details then ev.text = text end
+  if not options.no_details then ev.text = user or text end
   return false
 end
 
-local function address_test(ev, address, mode, fact, data_fact, options)
-  local ok, text, data = verify.route(ev, address, mode, options)
-  if ok then
-    if data and data_fact then host.fact(ev.m, data_fact, data) end
-    return true
+-- ---- addresses
+
+local function routed(m, address, mode, options)
+  local ok, text, item = verify.route({ m = m }, address, mode, options)
+  if ok == nil then return { ok = nil, text = text } end
+  if not ok then return { ok = false, text = text, failure = "route" } end
+  local r = { ok = true, data = item and item.address_data }
+  if not item then return r end
+  if options.callout then
+    local said = use("verify_callout").run(m, item, options, mode)
+    said.data = r.data
+    return said
+  elseif options.quota then
+    return use("verify_quota").run(m, item, options.quota)
   end
-  if ok == nil then
-    if options.defer_ok then return true end
-    error(host.again(text))
+  return r
+end
+
+-- { ok = true | false | nil, text =, user =, failure =, data =, callout = the callout could not be done }
+local function address_verified(m, address, mode, options)
+  if not address:find("@", 1, true) then
+    return { ok = false, failure = "qualify", text = "an unqualified address: " .. address }
   end
-  return refused(ev, fact, text, options)
+  host.fact(m, "verify_mode", mode == "sender" and "S" or "R")
+  local ok, r = pcall(routed, m, address, mode, options)
+  host.fact(m, "verify_mode", nil)
+  if not ok then error(r, 0) end
+  if r.ok == nil and (options.defer_ok or r.callout and options.callout.defer_ok) then r.ok = true end
+  return r
+end
+
+-- The lines a refused client is told, before the one that refuses.
+local PM = "Several RFCs state that you are required to have a postmaster\nmailbox for each mail domain. This host does not accept mail\n"
+  .. "from domains whose servers reject the postmaster address."
+local SETUP = "The initial connection, or a HELO or MAIL FROM:<> command was\nrejected. Refusing MAIL FROM:<> does not help fight spam, "
+  .. "disregards\nRFC requirements, and stops you from receiving standard bounce\nmessages. This host does not accept mail from domains "
+  .. "whose servers\nrefuse bounces."
+
+local function details(address, r)
+  local user = r.user or r.text or ""
+  if r.postmaster then return string.format("Postmaster verification failed while checking <%s>\n%s\n%s", address, user, PM) end
+  if r.setup then return string.format("Callback setup failed while verifying <%s>\n%s\n%s", address, user, SETUP) end
+  return string.format("Verification failed for <%s>\n%s", address, user)
+end
+
+-- Exim's own line for it, which other programs look for.
+local function log_sender(m, how, address, text)
+  local selector = site.value("log_selector")
+  if type(selector) == "string" and (selector:find("-sender_verify_fail", 1, true) or selector:find("-all", 1, true)) then return end
+  local from = m.sender_fullhost
+  local line = string.format("%ssender verify %s for <%s>: %s", from and "H=" .. from .. " " or "", how, address, text or "")
+  host.logwrite(m, "main", line)
+  host.logwrite(m, "reject", line)
 end
 
 local tests = {}
@@ -62,32 +81,68 @@ local tests = {}
 function tests.recipient(ev, argument, options)
   local m = ev.m
   local address = argument ~= "" and argument or (m.local_part .. "@" .. m.domain)
-  return address_test(ev, address, "recipient", "recipient_verify_failure", "address_data", options)
+  local r = address_verified(m, address, "recipient", options)
+  if r.ok == nil then error(host.again(r.text)) end
+  if r.failure then host.fact(m, "recipient_verify_failure", r.failure) end
+  if not r.ok then return refused(ev, r.text, options, r.user) end
+  if r.data then host.fact(m, "address_data", r.data) end
+  return true
 end
 
 function tests.sender(ev, argument, options)
   local m = ev.m
   local address = argument ~= "" and argument or m.sender_address
-  if address == nil then return refused(ev, nil, "there is no sender yet", options) end
+  if address == nil then return refused(ev, "there is no sender yet", options) end
   if address == "" then return true end         -- bounces have no sender to verify
-  return address_test(ev, address, "sender", "sender_verify_failure", "sender_address_data", options)
+  local r = address_verified(m, address, "sender", options)
+  if r.ok == nil then
+    log_sender(m, "defer", address, r.text)
+    error(host.again(r.callout and r.text or "Could not complete sender verify: " .. tostring(r.text)))
+  end
+  if r.failure then host.fact(m, "sender_verify_failure", r.failure) end
+  if r.ok then
+    if r.data then host.fact(m, "sender_address_data", r.data) end
+    return true
+  end
+  log_sender(m, "fail", address, r.text)
+  host.fact(m, "acl_verify_message", r.text)
+  ev.log = "Sender verify failed"
+  ev.text = options.no_details and ev.log or details(address, r) .. "\n" .. ev.log
+  return false
 end
 
-function tests.header_syntax(ev, _, options)
-  local ok, text = host.header_syntax(ev.m)
-  return ok or refused(ev, nil, text, options)
+-- ---- tests that say true, false or nil (later), and a text
+
+local function test_of(fn)
+  return function(ev, argument, options)
+    local ok, text, user = fn(ev, argument, options)
+    if ok then return true end
+    if ok == nil then
+      if options.defer_ok then return true end
+      error(host.again(text))
+    end
+    return refused(ev, text, options, user)
+  end
 end
 
-function tests.reverse_host_lookup(ev, _, options)
+do
+  local headers = use "verify_header"
+  headers.address = address_verified
+  tests.header_syntax = test_of(headers.syntax)
+  tests.header_names_ascii = test_of(headers.names_ascii)
+  tests.header_sender = test_of(headers.sender)
+  tests.not_blind = test_of(headers.not_blind)
+  tests.csa = test_of(use("verify_csa").test)
+end
+
+tests.reverse_host_lookup = test_of(function(ev)
   local m = ev.m
   if m.sender_host_address == nil or m.sender_host_name then return true end
-  local text = "host lookup failed for reverse DNS check"
   if m.host_lookup_deferred then
-    if options.defer_ok then return true end
-    error(host.again("host lookup deferred for reverse lookup check of " .. m.sender_host_address))
+    return nil, "host lookup deferred for reverse lookup check of " .. m.sender_host_address
   end
-  return refused(ev, nil, text, options)
-end
+  return false, "host lookup failed for reverse DNS check"
+end)
 
 -- RFC 5321 4.1.4 leaves a site free to look at the name: an address literal must
 -- be the client's, a name must be the client's verified name or lead to it.
@@ -103,36 +158,27 @@ local function helo_is_client(m)
       if host.ip_pack(h.ip) == packed then return true end
     end
   elseif status == "again" then
-    return nil, why
+    return nil, "HELO name could not be verified: " .. tostring(why)
   end
   return (m.sender_host_name or ""):lower() == name:lower(), "the HELO name does not lead to the client's address"
 end
 
-function tests.helo(ev, _, options)
+tests.helo = test_of(function(ev)
   local m = ev.m
-  if m.sender_host_address == nil then return true end
-  if m.sender_helo_verified then return true end
+  if m.sender_host_address == nil or m.sender_helo_verified then return true end
   local ok, text = helo_is_client(m)
-  if ok then
-    host.fact(m, "sender_helo_verified", true)
-    return true
-  end
-  if ok == nil then
-    if options.defer_ok then return true end
-    error(host.again("HELO name could not be verified: " .. tostring(text)))
-  end
-  return refused(ev, nil, text, options)
-end
+  if ok then host.fact(m, "sender_helo_verified", true) end
+  return ok, text
+end)
 
-local UNBUILT = {
-  certificate = "TLS", csa = "the policy surface", header_names_ascii = "the policy surface",
-  header_sender = "the policy surface", not_blind = "the policy surface", arc = "sender authentication",
-}
+-- ---- what rules write
+
+local UNBUILT = { certificate = "TLS", arc = "sender authentication" }
 -- Where each test may be asked: reference/acl.tsv, kind verify.
 verify.tests = tests
 
 function verify.compile(item, where)
-  local what, argument, options = split(item, where)
+  local what, argument, options = parse.item(item, where)
   if UNBUILT[what] then error(string.format('%s: verify = "%s" comes with %s', where, what, UNBUILT[what]), 0) end
   local test = what and tests[what]
   if not test then
@@ -141,21 +187,27 @@ function verify.compile(item, where)
   return function(ev) return test(ev, argument, options) end
 end
 
--- verify.NAME(...) and verify.try.NAME(...) for rule functions.
+-- verify.NAME(...) and verify.try.NAME(...) for rule functions: addresses first,
+-- where there is one, then a table of options.
+local ARGUMENT = { recipient = true, sender = true, csa = true }
+
 function verify.library(current)
-  local function call(name, ...)
+  local function call(name, where, ...)
     local ev = current()
-    if name == "recipient" or name == "sender" then
-      local address, options = ...
-      return tests[name](ev, address or "", options or {})
-    end
-    return tests[name](ev, "", ... or {})
+    local argument, options = "", ...
+    if ARGUMENT[name] then argument, options = ... end
+    if argument ~= nil and type(argument) ~= "string" then error(where .. ": verify." .. name .. " takes an address as text", 0) end
+    return tests[name](ev, argument or "", parse.table(name, options or {}, where))
   end
   local lib, try = {}, {}
   for name in pairs(tests) do
-    lib[name] = function(...) return call(name, ...) end
+    lib[name] = function(...)
+      local where = host.where(2)
+      local yes = call(name, where, ...)
+      return yes
+    end
     try[name] = function(...)
-      local ok, result = pcall(call, name, ...)
+      local ok, result = pcall(call, name, host.where(2), ...)
       if ok then return result end
       local text = host.again_text(result)
       if not text then error(result, 0) end

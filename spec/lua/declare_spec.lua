@@ -57,7 +57,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("acl.data { deny { malware = '*' } }", 'condition "malware" comes with content scanning')
     says("acl.rcpt { deny { spf = 'fail' } }", 'condition "spf" comes with SPF')
     says("acl.rcpt { accept { control = 'dkim_disable_verify' } }", 'control "dkim_disable_verify" comes with DKIM')
-    says("acl.rcpt { accept { verify = 'recipient/callout' } }", "callouts come with")
+    says("acl.rcpt { accept { verify = 'sender/callout=hold' } }", "callout=hold is for recipients")
     says("acl.rcpt { accept { verify = 'certificate' } }", "comes with TLS")
     says("authenticator.plain { driver = 'plaintext' }", "authenticator.plain comes with SMTP authentication")
     says("transport.t { driver = 'autoreply' }", "comes with the policy surface")

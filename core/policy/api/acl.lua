@@ -211,17 +211,17 @@ word { kind = "control", name = "wellknown", type = "string", phases = during { 
 -- verifys
 word { kind = "verify", name = "certificate", type = "string", feature = "TLS",
   doc = [[True when client certificate was verified.]] }
-word { kind = "verify", name = "csa", type = "string", feature = "the policy surface",
+word { kind = "verify", name = "csa", type = "string",
   doc = [[Client SMTP Authorization SRV check; fails only on definite refusal; sets csa_status.]] }
-word { kind = "verify", name = "header_names_ascii", type = "string", phases = CONTENT, feature = "the policy surface",
+word { kind = "verify", name = "header_names_ascii", type = "string", phases = CONTENT,
   doc = [[True when header names are all printable ASCII.]] }
-word { kind = "verify", name = "header_sender", type = "string", phases = CONTENT, feature = "the policy surface",
+word { kind = "verify", name = "header_sender", type = "string", phases = CONTENT,
   doc = [[True when Sender, Reply-To or From holds a verifiable address.]] }
 word { kind = "verify", name = "header_syntax", type = "string", phases = CONTENT,
   doc = [[Checks syntax of all address headers.]] }
 word { kind = "verify", name = "helo", type = "string",
   doc = [[True when HELO argument verified (done now if needed).]] }
-word { kind = "verify", name = "not_blind", type = "string", phases = CONTENT, feature = "the policy surface",
+word { kind = "verify", name = "not_blind", type = "string", phases = CONTENT,
   doc = [[True when every envelope recipient appears in To or Cc.]] }
 word { kind = "verify", name = "recipient", type = "string", phases = during { "rcpt" },
   doc = [[Routes recipient in verify mode, maybe callout or quota.]] }
@@ -234,7 +234,7 @@ word { kind = "verify", name = "arc", type = "string", phases = during { "data" 
   doc = [[Verifies ARC chain, sets arc_ variables (experimental build).]] }
 
 -- verify options
-word { kind = "verify_option", name = "callout", type = "string", feature = "callouts",
+word { kind = "verify_option", name = "callout", type = "string",
   doc = [[After routing, tests the address by SMTP at the target hosts.]] }
 word { kind = "verify_option", name = "defer_ok", type = "string",
   doc = [[Routing deferral counts as success.]] }
@@ -244,39 +244,39 @@ word { kind = "verify_option", name = "success_on_redirect", type = "string",
   doc = [[Any successful redirection ends verification as success.]] }
 word { kind = "verify_option", name = "quota", type = "string", feature = "the policy surface",
   doc = [[For recipient: asks appendfile quota; caches 5m good, 1h bad.]] }
-word { kind = "verify_option", name = "callout_defer_ok", type = "string", feature = "callouts",
+word { kind = "verify_option", name = "callout_defer_ok", type = "string",
   doc = [[Old spelling of callout=defer_ok.]] }
-word { kind = "verify_option", name = "check_postmaster", type = "string", feature = "callouts",
+word { kind = "verify_option", name = "check_postmaster", type = "string",
   doc = [[Old spelling of callout=postmaster.]] }
 
 -- callout options
-word { kind = "callout_option", name = "time", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "time", type = "string",
   doc = [[Per-response timeout, default 30s.]] }
-word { kind = "callout_option", name = "connect", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "connect", type = "string",
   doc = [[Connect timeout.]] }
-word { kind = "callout_option", name = "defer_ok", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "defer_ok", type = "string",
   doc = [[Unreachable hosts count as success, not cached.]] }
-word { kind = "callout_option", name = "fullpostmaster", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "fullpostmaster", type = "string",
   doc = [[postmaster@domain then bare postmaster.]] }
-word { kind = "callout_option", name = "mailfrom", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "mailfrom", type = "string",
   doc = [[MAIL sender for header_sender callouts.]] }
-word { kind = "callout_option", name = "maxwait", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "maxwait", type = "string",
   doc = [[Overall limit, default 4 times timeout.]] }
-word { kind = "callout_option", name = "no_cache", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "no_cache", type = "string",
   doc = [[Neither read nor write callout cache.]] }
-word { kind = "callout_option", name = "postmaster", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "postmaster", type = "string",
   doc = [[Also require postmaster to be accepted.]] }
-word { kind = "callout_option", name = "postmaster_mailfrom", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "postmaster_mailfrom", type = "string",
   doc = [[postmaster test with this sender.]] }
-word { kind = "callout_option", name = "random", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "random", type = "string",
   doc = [[First test a made-up local part; acceptance of it ends the check.]] }
-word { kind = "callout_option", name = "use_postmaster", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "use_postmaster", type = "string",
   doc = [[MAIL FROM postmaster@qualify_domain.]] }
-word { kind = "callout_option", name = "use_sender", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "use_sender", type = "string",
   doc = [[MAIL FROM the real sender.]] }
-word { kind = "callout_option", name = "use_tptsender", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "use_tptsender", type = "string",
   doc = [[As use_sender but transport return_path applies.]] }
-word { kind = "callout_option", name = "hold", type = "string", feature = "callouts",
+word { kind = "callout_option", name = "hold", type = "string",
   doc = [[Keep connection for later recipients and delivery.]] }
 
 -- ratelimit options

@@ -62,9 +62,11 @@ var { name = "authentication_failed", type = "boolean", phases = session "auth",
 var { name = "sender_host_authenticated", type = "string?", phases = authenticated, get = "get_sender_host_authenticated", group = "connection",
   doc = [[Name of the authenticator that accepted the client.]] }
 var { name = "callout_address", type = "string?", phases = since "mail" - during { "route", "transport", "event", "queue" },
-  get = "get_none", group = "connection", doc = [[Where the last callout connected to. Nil while there was none.]] }
-var { name = "csa_status", type = "string?", phases = session "mail", get = "get_none", group = "connection",
-  doc = [[Result of Client SMTP Authorization. Nil while nobody asked for it.]] }
+  get = "get_callout_address", put = "put_callout_address", group = "connection",
+  doc = [[The address the last callout connected to. Nil while there was none.]] }
+var { name = "csa_status", type = "string?", phases = session "mail", get = "get_csa_status", put = "put_csa_status", group = "connection",
+  values = { "unknown", "ok", "defer", "fail" },
+  doc = [[What the last `verify = "csa"` (Client SMTP Authorization) found. Nil while nobody asked for it.]] }
 var { name = "host_data", type = "string?", phases = from_start, get = "get_host_data", put = "put_host_data", group = "connection",
   doc = [[What the lookup said that made the last `hosts` condition hold.]] }
 

@@ -208,21 +208,16 @@ option { kind = "main", name = "bounce_message_file", type = "string", feature =
 option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[AUTH= address sent with generated bounces.]] }
-option { kind = "main", name = "callout_domain_negative_expire", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Cache life of negative per-domain callout data.]] }
-option { kind = "main", name = "callout_domain_positive_expire", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Cache life of positive per-domain callout data.]] }
-option { kind = "main", name = "callout_negative_expire", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Cache life of a failed address callout.]] }
-option { kind = "main", name = "callout_positive_expire", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Cache life of a good address callout.]] }
-option { kind = "main", name = "callout_random_local_part", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Local part used for random callout tests.]] }
+option { kind = "main", name = "callout_domain_negative_expire", type = "time", default = 10800, section = "verification",
+  doc = [[How long it is remembered that a domain's server refuses us, bounces, postmaster or made-up addresses.]] }
+option { kind = "main", name = "callout_domain_positive_expire", type = "time", default = 604800, section = "verification",
+  doc = [[How long it is remembered that a domain's server talks to us, takes postmaster or takes made-up addresses.]] }
+option { kind = "main", name = "callout_negative_expire", type = "time", default = 7200, section = "verification",
+  doc = [[How long a callout's no to an address is remembered.]] }
+option { kind = "main", name = "callout_positive_expire", type = "time", default = 86400, section = "verification",
+  doc = [[How long a callout's yes to an address is remembered.]] }
+option { kind = "main", name = "callout_random_local_part", type = "string", func = "mail", section = "verification",
+  doc = [[The local part nobody has, for `callout=random`. Unset: the host's name, the time and `testing`, joined by hyphens.]] }
 option { kind = "main", name = "check_rfc2047_length", type = "boolean", feature = "the policy surface",
   section = "of later features",
   doc = [[Insist on RFC2047 encoded-word length limit when decoding.]] }
@@ -265,12 +260,10 @@ option { kind = "main", name = "dmarc_history_file", type = "string", feature = 
 option { kind = "main", name = "dmarc_tld_file", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[Public suffix list; unset disables DMARC.]] }
-option { kind = "main", name = "dns_csa_search_limit", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Depth of parent search for CSA records.]] }
-option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Look up CSA for addresses in reverse DNS.]] }
+option { kind = "main", name = "dns_csa_search_limit", type = "integer", default = 5, section = "verification",
+  doc = [[How many parents of a name `verify = "csa"` looks at.]] }
+option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", default = true, section = "verification",
+  doc = [[Whether `verify = "csa"` asks in the reverse DNS when the client names itself by an address.]] }
 option { kind = "main", name = "dsn_advertise_hosts", type = "hostlist", feature = "DSN", section = "of later features",
   doc = [[Clients offered the DSN extension.]] }
 option { kind = "main", name = "errors_copy", type = "list", feature = "the policy surface",
