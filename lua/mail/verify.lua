@@ -6,7 +6,6 @@
 
 local host, use = ...
 local words = use "words"
-local site = use "site"
 local parse = use "verify_options"
 local verify = {}
 
@@ -68,8 +67,7 @@ end
 
 -- Exim's own line for it, which other programs look for.
 local function log_sender(m, how, address, text)
-  local selector = site.value("log_selector")
-  if type(selector) == "string" and (selector:find("-sender_verify_fail", 1, true) or selector:find("-all", 1, true)) then return end
+  if not host.log_selected("sender_verify_fail") then return end
   local from = m.sender_fullhost
   local line = string.format("%ssender verify %s for <%s>: %s", from and "H=" .. from .. " " or "", how, address, text or "")
   host.logwrite(m, "main", line)

@@ -302,6 +302,7 @@ local function host_of(w)
   host.group = host.passwd
   function host.file_readable() return true end
   function host.check_option() end
+  function host.log_selected() return true end
   function host.secret_file(path)
     if w.files[path] then return w.files[path] end
     return nil, path .. ": no such file"
