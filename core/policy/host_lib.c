@@ -40,6 +40,22 @@ static int file(lua_State *L)
     return 0;
 }
 
+/* own(name, chunk, env) -> function | nil: a chunk of ours, "mail/lists" */
+static int own(lua_State *L)
+{
+    const struct shipped *s = shipped_find(arg_str(L, 1, 200));
+
+    if (!s) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (shipped_load(L, s, luaL_checkstring(L, 2)) != 0)
+        return lua_error(L);
+    lua_pushvalue(L, 3);
+    lua_setfenv(L, -2);
+    return 1;
+}
+
 static int shipped_text(lua_State *L)
 {
     const struct shipped *s = shipped_find(arg_str(L, 1, 200));
@@ -341,7 +357,7 @@ static int log_selected(lua_State *L)
 const luaL_Reg host_plain[] = {
     { "log_selected", log_selected },
     { "check_option", check_option },
-    { "compile", compile }, { "file", file }, { "shipped", shipped_text }, { "where", where }, { "fn_where", fn_where },
+    { "compile", compile }, { "file", file }, { "shipped", shipped_text }, { "own", own }, { "where", where }, { "fn_where", fn_where },
     { "now", now }, { "now_us", now_us }, { "random", random_below }, { "memory", memory }, { "log_panic", log_panic },
     { "gate_waits", gate_waits }, { "math_random", math_random }, { "os_time", os_time }, { "os_date", os_date }, { "os_clock", os_clock },
     { "may_wait", may_wait }, { "drop_wait", drop_wait }, { NULL, NULL }

@@ -13,6 +13,8 @@
 
 #include "policy/shipped.h"
 
+enum { SHIPPED_MAX = 256 };
+
 const struct shipped *shipped_find(struct str name)
 {
     for (const struct shipped *s = shipped; s->name; s++)
@@ -41,6 +43,33 @@ int state_compile(lua_State *L, struct str name, struct str text)
     return luaL_loadbufferx(L, text.p ? text.p : "", text.n, chunk, "t");
 }
 
+/* ---- chunks of our own */
+
+/* File scope: what this process made of its own text is the same for every
+ * state. Only that is ever loaded as code; a rule's text never is (R8.1). */
+static struct buf compiled[SHIPPED_MAX];
+
+static int keep_code(lua_State *L, const void *p, size_t n, void *ctx)
+{
+    (void)L;
+    buf_add(ctx, (struct str){ p, n });
+    return 0;
+}
+
+int shipped_load(lua_State *L, const struct shipped *s, const char *chunk)
+{
+    size_t at = (size_t)(s - shipped);
+    struct buf *code = at < SHIPPED_MAX ? &compiled[at] : NULL;
+    int rc;
+
+    if (code && code->n > 0)
+        return luaL_loadbufferx(L, buf_str(code).p, code->n, chunk, "b");
+    rc = state_compile(L, str_of(chunk), (struct str){ s->text, s->n });
+    if (rc == 0 && code)
+        lua_dump(L, keep_code, code);
+    return rc;
+}
+
 static void run_shipped(lua_State *L, const char *name, int nargs)
 {
     const struct shipped *s = shipped_find(str_of(name));
@@ -49,7 +78,7 @@ static void run_shipped(lua_State *L, const char *name, int nargs)
     if (!s)
         rule_error(L, "%s is not part of this program", name);
     chunk = lua_pushfstring(L, "=%s", name);
-    if (state_compile(L, str_of(chunk), (struct str){ s->text, s->n }) != 0)
+    if (shipped_load(L, s, chunk) != 0)
         lua_error(L);
     lua_remove(L, -2);
     lua_insert(L, -1 - nargs);
@@ -179,7 +208,9 @@ enum status state_open(struct policy *p, struct why *why)
         return why_set(why, ST_AGAIN, "no Lua state can be made");
     lua_atpanic(p->L, panic);
     budget_enter(&s, p);
+    lua_gc(p->L, LUA_GCSTOP, 0);        /* next to nothing of the library is garbage */
     rc = lua_cpcall(p->L, open_state, p);
+    lua_gc(p->L, LUA_GCRESTART, 0);
     budget_leave(&s);
     if (rc != 0) {
         error_text(p->L, -1, why);

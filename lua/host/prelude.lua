@@ -296,12 +296,12 @@ end
 -- ---- lua/mail
 
 local done = {}
+local own = host.own
+host.own = nil
 local function use(name)
   if done[name] == nil then
-    local bytes = host.shipped("mail/" .. name)
-    if not bytes then error("lua/mail/" .. name .. ".lua is not part of this program") end
-    local f, why = compile("=mail/" .. name, bytes, inner)
-    if not f then error(why, 0) end
+    local f = own("mail/" .. name, "=mail/" .. name, inner)
+    if not f then error("lua/mail/" .. name .. ".lua is not part of this program") end
     local v = f(host, use)
     done[name] = v == nil and true or v
   end
@@ -309,7 +309,7 @@ local function use(name)
 end
 
 return function()
-  local rows = compile("=gen/rows", host.shipped "gen/rows", inner)()
+  local rows = own("gen/rows", "=gen/rows", inner)()
   for name, v in next, rows do
     if host[name] == nil then host[name] = v end
   end
