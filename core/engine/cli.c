@@ -109,8 +109,8 @@ const struct cli_verb cli_verbs[] = {
       "Several values are printed one a line, or as a JSON array.",
       cli_run_eval, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER | CO(PHASE), 1, 1, false },
     { "send", "[-t] [-f ADDR] [-i] [RCPT...]", "hand in a message from a local program, read from standard input",
-      "Under the name sendmail it takes that program's options. -t: the recipients stand in the message; -f: the envelope\n"
-      "sender; -i: a line that is only a dot does not end the message. -bp, -bs, -bi, -bv and -q do what mailq, smtp,\n"
+      "Under the name sendmail it takes that program's options. -t: the recipients stand in the message, and those named\n"
+      "here do not get it; -f: the envelope sender; -F: the full name for a From or Sender we make; -i: a line that is only a dot does not end the message. -bp, -bs, -bi, -bv and -q do what mailq, smtp,\n"
       "newaliases, verify and queue run do. Status 0 only once the message is stored, 75 if no\n"
       "engine runs or it cannot take the message now.",
       cli_run_send, CO(SPOOL), 0, -1, true },

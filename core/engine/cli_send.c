@@ -11,6 +11,7 @@ enum { SEND_MAX = 256 << 20, RCPTS_MAX = 10000 };
 
 struct sending {
     struct str sender;              /* p NULL: made from the login by the engine */
+    struct str name;                /* -F */
     struct str rcpts[RCPTS_MAX];
     size_t nrcpts;
     bool from_headers;              /* -t */
@@ -21,7 +22,7 @@ struct sending {
 
 /* Options of the sendmail everybody calls. Those with an argument we ignore
  * must still be known, or their argument would become a recipient. */
-static const char with_value[] = "BCFLNORVXhp";
+static const char with_value[] = "BCLNORVXhp";
 
 static bool take_long(struct cli *c, struct sending *s, char **arg, int n, int *i)
 {
@@ -77,6 +78,11 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
         if (!v)
             return cli_fail(c, EX_USAGE, "-%c wants an address", o[1]);
         s->sender = strcmp(v, "<>") == 0 ? STR("") : str_of(v);
+    } else if (o[1] == 'F') {
+        v = value_of(arg, n, i);
+        if (!v)
+            return cli_fail(c, EX_USAGE, "-F wants a full name");
+        s->name = str_of(v);
     } else if (strcmp(o, "-bm") == 0 || strncmp(o, "-o", 2) == 0 || strchr("vnGU", o[1])) {
         return 0;       /* what we do anyway, or has no meaning here */
     } else if (strncmp(o, "-b", 2) == 0) {
@@ -130,7 +136,7 @@ static struct str cut_at_dot(struct str text)
 static int submit(struct cli *c, struct sending *s, struct str text)
 {
     struct submission sub = {
-        .sender = s->sender, .rcpts = s->rcpts, .nrcpts = s->nrcpts, .from_headers = s->from_headers,
+        .sender = s->sender, .rcpts = s->rcpts, .nrcpts = s->nrcpts, .from_headers = s->from_headers, .name = s->name,
         .message = s->dot_ends ? cut_at_dot(text) : text,
     };
     struct msg_id id;

@@ -71,7 +71,8 @@ void session_close(struct session *s);
 struct submission {
     struct str sender;              /* envelope sender; p NULL: made from login */
     const struct str *rcpts; size_t nrcpts;
-    bool from_headers;              /* -t: recipients from To, Cc, Bcc */
+    bool from_headers;              /* -t: recipients from To, Cc, Bcc, but none of rcpts */
+    struct str name;                /* the sender's full name, for a From or Sender we make; empty: none */
     struct str message;             /* header and body, LF or CRLF lines */
     struct str login; int32_t uid, gid;
     bool trusted;                   /* may set the sender */

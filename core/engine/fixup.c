@@ -62,6 +62,28 @@ static struct str first_from(struct txn *t)
     return n == 1 ? items[0].addr : STR("");
 }
 
+/* "name" <address>; what could end the quotes or the line is escaped or left out (P5). */
+static struct str with_name(struct txn *t, struct str who)
+{
+    struct str name = str_trim(t->submission_name), out;
+    struct buf b = { 0 };
+
+    if (name.n == 0)
+        return who;
+    buf_byte(&b, '"');
+    for (size_t i = 0; i < name.n; i++) {
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+            continue;
+        if (name.p[i] == '"' || name.p[i] == '\\')
+            buf_byte(&b, '\\');
+        buf_byte(&b, name.p[i]);
+    }
+    buf_addf(&b, "\" <%.*s>", STR_ARG(who));
+    out = arena_dup(&t->arena, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
 static void fix_sender(const struct settings *set, struct txn *t, bool trusted)
 {
     bool retain = t->submission ? t->submission_sender_retain : setting_bool(set, SET_local_sender_retain, false);
@@ -72,7 +94,7 @@ static void fix_sender(const struct settings *set, struct txn *t, bool trusted)
         return;
     remove_all(t, STR("Sender"));
     if (!str_same_fold(first_from(t), who))
-        add(t, "Sender", who);
+        add(t, "Sender", with_name(t, who));
 }
 
 static void fix_from(const struct settings *set, struct txn *t)
@@ -84,10 +106,7 @@ static void fix_from(const struct settings *set, struct txn *t)
     who = t->sender.n ? t->sender : true_sender(set, t);
     if (who.n == 0)
         return;
-    if (t->submission_name.n)
-        add(t, "From", arena_printf(&t->arena, "\"%.*s\" <%.*s>", STR_ARG(t->submission_name), STR_ARG(who)));
-    else
-        add(t, "From", who);
+    add(t, "From", with_name(t, who));
 }
 
 static void fix_message_id(const struct settings *set, struct txn *t, bool *made)

@@ -6,6 +6,8 @@
  */
 #include "engine/parts.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "mail/domain.h"
 
@@ -46,19 +48,34 @@ bool hold_domain(const struct engine *e, struct str domain)
     return held;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* By name: a map has no order that anybody could compare with the last one. */
 void hold_status(const struct engine *e, struct buf *out)
 {
+    struct arena a = { 0 };
+    struct str domain, *v;
     size_t at = 0, n = 0;
-    struct str domain;
     void *value;
 
+    while (map_next(e->holds, &at, &domain, &value))
+        n++;
+    v = arena_array(&a, struct str, n + 1);
+    at = n = 0;
+    while (map_next(e->holds, &at, &domain, &value))
+        v[n++] = domain.n ? domain : ALL;
+    qsort(v, n, sizeof *v, by_bytes);
     buf_byte(out, '[');
-    while (map_next(e->holds, &at, &domain, &value)) {
-        if (n++)
+    for (size_t i = 0; i < n; i++) {
+        if (i)
             buf_byte(out, ',');
-        json_text(out, domain.n ? domain : ALL);
+        json_text(out, v[i]);
     }
     buf_byte(out, ']');
+    arena_free(&a);
 }
 
 void engine_hold(struct engine *e, struct str domain, bool hold)

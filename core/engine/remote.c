@@ -156,34 +156,44 @@ static void park(struct attempt *a)
     attempt_end(a);
 }
 
-/* In a world without sockets and without scripted peers the first host takes
- * everything, and whoever watches sees it. */
-static void capture(struct attempt *a)
+/* Whoever watches a world's deliveries sees each with the message as it went. */
+static void message_of(struct attempt *a, struct buf *out)
 {
-    struct engine *e = attempt_engine(a);
-    struct walk *w = a->w;
-    struct buf message = { 0 };
-
-    buf_add(&message, a->header);
-    buf_add(&message, STR("\r\n"));
+    buf_add(out, a->header);
+    buf_add(out, STR("
+"));
     for (uint64_t at = 0; at < attempt_body_size(a);) {
-        ssize_t n = attempt_read_body(a, at, buf_room(&message, 65536), 65536);
+        ssize_t n = attempt_read_body(a, at, buf_room(out, 65536), 65536);
 
         if (n <= 0)
             break;
-        buf_grew(&message, (size_t)n);
+        buf_grew(out, (size_t)n);
         at += (uint64_t)n;
     }
-    for (struct item *it = a->items; it; it = it->peer) {
-        struct delivery_seen seen = {
-            .id = str_of(w->id.s), .recipient = it->at.address, .transport = a->tr.name, .host = a->host.name,
-            .message = buf_str(&message),
-        };
+}
 
-        e->on_delivery(e->on_delivery_ctx, &seen);
+static void show_delivery(struct attempt *a, const struct item *it, struct str message)
+{
+    struct engine *e = attempt_engine(a);
+    struct delivery_seen seen = {
+        .id = str_of(a->w->id.s), .recipient = it->at.address, .transport = a->tr.name, .host = a->host.name, .message = message,
+    };
+
+    e->on_delivery(e->on_delivery_ctx, &seen);
+}
+
+/* In a world without sockets and without scripted peers the first host takes
+ * everything. */
+static void capture(struct attempt *a)
+{
+    struct buf message = { 0 };
+
+    message_of(a, &message);
+    for (struct item *it = a->items; it; it = it->peer) {
+        show_delivery(a, it, buf_str(&message));
         it->end = ITEM_DONE;
         it->host = a->host;
-        settle_delivered(w, it, STR(""), STR(""), clock_wall_us() - a->began_us, false, it != a->items, false);
+        settle_delivered(a->w, it, STR(""), STR(""), clock_wall_us() - a->began_us, false, it != a->items, false);
     }
     buf_free(&message);
     attempt_end(a);
@@ -319,7 +329,8 @@ static void deferred_here(struct attempt *a, struct item *it, const struct clien
 static void take_results(struct attempt *a, bool reused)
 {
     struct walk *w = a->w;
-    bool further = false;
+    bool further = false, watched = attempt_engine(a)->on_delivery != NULL;
+    struct buf message = { 0 };
 
     for (size_t i = 0; i < a->msg.n; i++) {
         struct client_rcpt *r = &a->rcpts[i];
@@ -329,6 +340,10 @@ static void take_results(struct attempt *a, bool reused)
             CRASH_POINT("deliver.sent");
             it->end = ITEM_DONE;
             it->host = a->host;
+            if (watched && message.n == 0)
+                message_of(a, &message);
+            if (watched)
+                show_delivery(a, it, buf_str(&message));
             settle_delivered(w, it, a->tr.lmtp && r->text.n ? r->text : a->msg.confirmation, STR(""),
                              clock_wall_us() - a->began_us, transport_is_local(&a->tr), further, reused);
             further = true;
@@ -341,6 +356,7 @@ static void take_results(struct attempt *a, bool reused)
             deferred_here(a, it, r);
         }
     }
+    buf_free(&message);
 }
 
 static void sent(struct link_user *u, bool reused)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "dns/servers.h"
+#include "mail/domain.h"
 
 static const struct str names[SET_COUNT] = {
 #define X(name) STR_INIT(#name),
@@ -192,8 +193,21 @@ static void read_names(struct settings *s)
         s->qualify_recipient = s->qualify_domain;
 }
 
+static bool is_domain_option(struct str name)
+{
+    static const char *const domains[] = {
+        "primary_hostname", "qualify_domain", "qualify_recipient", "message_id_header_domain", "smtp_active_hostname",
+    };
+
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
+        if (str_same(name, str_of(domains[i])))
+            return true;
+    return false;
+}
+
 enum status settings_check(struct str name, struct str value, struct why *why)
 {
+    const char *reason = "";
     struct servers servers;
     struct arena a = { 0 };
     enum status st = ST_OK;
@@ -203,6 +217,8 @@ enum status settings_check(struct str name, struct str value, struct why *why)
         st = log_sel_read(value, &sel, why);
     else if (str_same(name, STR("dns_servers")))
         st = servers_read(arena_printf(&a, "<;%.*s", STR_ARG(value)), &servers, why);
+    else if (is_domain_option(name) && value.n > 0 && !domain_valid_idn(value, &reason))
+        st = why_set(why, ST_NEVER, "%.*s: \"%.*s\" is no domain: %s", STR_ARG(name), STR_ARG(str_head(value, 100)), reason);
     arena_free(&a);
     return st;
 }

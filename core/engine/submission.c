@@ -220,7 +220,7 @@ static enum status take_content(struct submit *s, struct str message, struct why
 
 /* ---- envelope */
 
-static enum status add_recipient(struct submit *s, struct str text, struct why *why)
+static enum status read_recipient(struct submit *s, struct str text, struct str *out, struct why *why)
 {
     struct addr addr;
     const char *reason = "empty address";
@@ -231,10 +231,34 @@ static enum status add_recipient(struct submit *s, struct str text, struct why *
         return why_set(why, ST_NEVER, "recipient %.*s: %s", STR_ARG(str_head(text, 100)), reason ? reason : "malformed address");
     if (addr.domain.n == 0)
         addr.domain = s->set->qualify_recipient;
-    text = addr_join(&s->t->arena, addr.local, arena_lower(&s->t->arena, addr.domain));
-    if (!txn_has_recipient(s->t, text))
-        txn_add_rcpt(s->t, text);
+    *out = addr_join(&s->t->arena, addr.local, arena_lower(&s->t->arena, addr.domain));
     return ST_OK;
+}
+
+static enum status add_recipient(struct submit *s, struct str text, struct why *why)
+{
+    struct str addr;
+    enum status st = read_recipient(s, text, &addr, why);
+
+    if (st == ST_OK && !txn_has_recipient(s->t, addr))
+        txn_add_rcpt(s->t, addr);
+    return st;
+}
+
+/* With -t, who stands on the command line is who does not get it. */
+static enum status leave_out(struct submit *s, struct str text, struct why *why)
+{
+    struct txn *t = s->t;
+    struct str addr;
+    enum status st = read_recipient(s, text, &addr, why);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; st == ST_OK && i < t->nrcpts; i++)
+        if (!str_same_fold(t->rcpts[i].addr, addr))
+            t->rcpts[n++] = t->rcpts[i];
+    if (st == ST_OK)
+        t->nrcpts = n;
+    return st;
 }
 
 static enum status from_headers(struct submit *s, struct why *why)
@@ -281,14 +305,15 @@ static enum status take_envelope(struct submit *s, const struct submission *want
     t->sender = want->sender.p && may ? arena_dup(&t->arena, want->sender) : own;
     if (t->sender.n && str_find(t->sender, '@') == SIZE_MAX)
         t->sender = addr_join(&t->arena, t->sender, s->set->qualify_domain);
-    for (size_t i = 0; i < want->nrcpts; i++)
-        if (add_recipient(s, want->rcpts[i], why) != ST_OK)
-            return ST_NEVER;
+    t->submission_name = arena_dup(&t->arena, want->name);
     if (want->from_headers) {
         drop_bcc(t);
         if (from_headers(s, why) != ST_OK)
             return ST_NEVER;
     }
+    for (size_t i = 0; i < want->nrcpts; i++)
+        if ((want->from_headers ? leave_out : add_recipient)(s, want->rcpts[i], why) != ST_OK)
+            return ST_NEVER;
     if (t->nrcpts == 0)
         return why_set(why, ST_NEVER, "no recipients");
     return ST_OK;

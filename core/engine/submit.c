@@ -12,7 +12,7 @@
 
 /* How many callers at once; one head line; one message and all of them; the
  * time a caller has to send it. */
-enum { CALLERS_MAX = 64, HEAD_MAX = 1024 * 1024, RCPTS_MAX = 50000, TIME_MS = 300000, LINGER_MS = 5000, AGAIN_MS = 1000, NAME_MAX_SPACE = 16384 };
+enum { CALLERS_MAX = 64, HEAD_MAX = 1024 * 1024, RCPTS_MAX = 50000, TIME_MS = 300000, LINGER_MS = 5000, AGAIN_MS = 1000, NAME_MAX_SPACE = 16384, SENDER_NAME_MAX = 256 };
 static const uint64_t MESSAGE_MAX = 50u << 20, WHOLE_MAX = 82u << 20, ALL_MAX = 128u << 20;
 
 struct caller {
@@ -180,6 +180,9 @@ static const char *read_head(struct caller *c, struct str head)
     if (!read_rcpts(c, head))
         return "too many recipients";
     c->sub.from_headers = json_get_bool(head, "from_headers");
+    if (!json_get(&c->arena, head, "name", &c->sub.name))
+        c->sub.name = STR("");
+    c->sub.name = str_head(c->sub.name, SENDER_NAME_MAX);
     if (c->owner->held + (uint64_t)size > ALL_MAX)
         return "";
     c->size = (uint64_t)size;

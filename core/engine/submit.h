@@ -4,6 +4,7 @@
  * Anybody may connect (0666); who it is, the kernel says (SO_PEERCRED). The
  * caller sends one JSON object on a line, then exactly "size" bytes:
  *     {"v":1,"sender":"a@b" or absent,"rcpts":["c@d",...],"from_headers":false,"size":123}
+ * ("name", the sender's full name, may be there too)
  * root and the engine's own user may hand over a message that was accepted elsewhere: with the lengths
  *     "envelope":N,"state":N,"header":N,"was":"its id there"
  * the bytes are those three parts and the body (engine.h, struct submission). Everybody

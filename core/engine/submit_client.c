@@ -28,6 +28,8 @@ static void write_head(const struct submission *s, struct buf *out)
     }
     buf_byte(out, ']');
     json_member_bool(out, "from_headers", s->from_headers);
+    if (s->name.n > 0)
+        json_member(out, "name", s->name);
     if (s->envelope.n > 0) {
         json_member_int(out, "envelope", (int64_t)s->envelope.n);
         json_member_int(out, "state", (int64_t)s->state.n);

@@ -101,12 +101,15 @@ local function check_verb(s, phase)
 end
 
 local function check_controls(value, phase, where)
-  for _, name in ipairs(modifiers.control_names(value, where)) do
+  local names, wrong = modifiers.control_names(value, where)
+  for i, name in ipairs(names) do
     local row = host.acl_words.control[name]
     if not row then
       report.problem(where, 'there is no control "%s"%s', name, words.meant(name, host.acl_words.control))
     elseif word_usable(name, "control", phase, where) and not modifiers.controls[name] then
       report.problem(where, 'control "%s" is not built', name)
+    elseif wrong[i] then
+      report.problem(where, "%s", wrong[i])
     end
   end
 end

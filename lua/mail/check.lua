@@ -235,7 +235,10 @@ local function judge_answer(at, c, verb)
     local row = item.key and host.acl_words.modifier[item.key]
     local value = item.key == "control" and literal(item.v)
     if row and row.phases then by_phase(at, node, row.phases, item.key .. " cannot be used") end
-    for _, name in ipairs(value and modifiers.control_names(value, at) or {}) do
+    local names, wrong = {}, {}
+    if value then names, wrong = modifiers.control_names(value, at) end
+    for i, name in ipairs(names) do
+      if wrong[i] then report.problem(at, "%s", wrong[i]) end
       if not host.acl_words.control[name] then
         report.problem(at, 'there is no control "%s"%s', name, words.meant(name, host.acl_words.control))
       end
@@ -255,6 +258,18 @@ local function judge_file(at, c)
   end
 end
 
+-- control.freeze("now"), where every option is written out.
+local function judge_options(at, c, name)
+  local options = {}
+  for _, a in ipairs(c.a) do
+    local o = read.origin(a)
+    if not o or o.k ~= "string" then return end
+    options[#options + 1] = o.v
+  end
+  local wrong = modifiers.controls[name] and modifiers.options_refused(name, options)
+  if wrong then report.problem(at, "%s", wrong) end
+end
+
 local function judge_route(at, c)
   local spec = c.a[1] and read.origin(c.a[1])
   if not spec or spec.k ~= "table" then return end
@@ -269,7 +284,9 @@ local function judge_call(found, c)
   local base, name = (c.path or ""):match("^([%w_]+)%.?(.*)$")
   if not base or c.fn.guarded or not api.names[base] then return end
   if base == "check" then judge_check(at, c, name)
-  elseif base == "control" then judge_word(at, c, "control", name)
+  elseif base == "control" then
+    judge_word(at, c, "control", name)
+    judge_options(at, c, name)
   elseif phases.VERBS[c.path] then judge_answer(at, c, c.path)
   elseif c.path == "route.to" then judge_route(at, c) end
   local row = host.functions[c.path] or host.functions[(c.path:gsub("%.try%.", "."))]

@@ -54,10 +54,7 @@ end
 local controls = {}
 
 local function flag(field, value)
-  return function(m, options, where, name)
-    if #options > 0 then error(string.format('%s: control %s takes no option "%s"', where, name, options[1]), 0) end
-    host.control(m, field, value)
-  end
+  return function(m) host.control(m, field, value) end
 end
 
 controls.caseful_local_part = flag("caseful", true)
@@ -73,19 +70,13 @@ controls.queue_only = flag("queue_only", true)
 -- Callouts flush when they come; until then there is nothing to leave undone.
 controls.no_callout_flush = function() end
 
-function controls.freeze(m, options, where)
-  if options[1] and options[1] ~= "no_tell" then
-    error(string.format('%s: control freeze takes the option no_tell, not "%s"', where, options[1]), 0)
-  end
+function controls.freeze(m, options)
   host.control(m, "freeze", true)
   if options[1] then host.control(m, "freeze_no_tell", true) end
 end
 
-function controls.queue(m, options, where)
-  local what = options[1] or "only"
-  if what == "only" then host.control(m, "queue_only", true)
-  elseif what == "first_pass_route" then host.control(m, "queue_first_pass", true)
-  else error(string.format('%s: control queue takes only or first_pass_route, not "%s"', where, what), 0) end
+function controls.queue(m, options)
+  host.control(m, (options[1] or "only") == "only" and "queue_only" or "queue_first_pass", true)
 end
 
 local function fake(code)
@@ -97,16 +88,42 @@ end
 controls.fakereject = fake(550)
 controls.fakedefer = fake(450)
 
-function controls.submission(m, options, where)
+function controls.submission(m, options)
   host.control(m, "submission", true)
   for _, option in ipairs(options) do
     local name, value = option:match("^(%w+)=(.*)$")
     if option == "sender_retain" then host.control(m, "submission_sender_retain", true)
     elseif name == "domain" then host.control(m, "submission_domain", value)
-    elseif name == "name" then host.control(m, "submission_name", value)
-    else
-      error(string.format('%s: control submission takes sender_retain, domain=NAME and name=TEXT, not "%s"', where, option), 0)
+    else host.control(m, "submission_name", value) end
+  end
+end
+
+-- What options a control takes: known at load wherever its text is written out.
+local takes = {
+  freeze = { "no_tell", function(o) return o == "no_tell" end, most = 1 },
+  queue = { "only or first_pass_route", function(o) return o == "only" or o == "first_pass_route" end, most = 1 },
+  fakereject = { "a reply's text", function() return true end },
+  fakedefer = { "a reply's text", function() return true end },
+  submission = { "sender_retain, domain=NAME and name=TEXT", function(o)
+    local domain = o:match("^domain=(.*)$")
+    if domain then
+      local why = domain ~= "" and host.check_option("qualify_domain", domain)
+      return not why, why and why:gsub("^[%w_]+: ", "")
     end
+    return o == "sender_retain" or o:match("^name=") ~= nil
+  end },
+}
+
+-- Why control NAME cannot have these options; nil: it can.
+function modifiers.options_refused(name, options)
+  local row = takes[name]
+  if not row then
+    return options[1] and string.format('control %s takes no option "%s"', name, options[1])
+  end
+  for i, option in ipairs(options) do
+    local ok, why = row[2](option)
+    if not ok then return string.format('control %s takes %s, not "%s"%s', name, row[1], option, why and ": " .. why or "") end
+    if row.most and i > row.most then return string.format('control %s takes one option, not "%s" too', name, option) end
   end
 end
 
@@ -122,13 +139,18 @@ local function control_split(text, where)
   return name or text, options
 end
 
--- The control names of a value that is written out, for the check by phase.
+-- The control names of a value that is written out, for the check by phase, and
+-- in the same order what is wrong with the options of each, or false.
 function modifiers.control_names(value, where)
-  local names = {}
+  local names, wrong = {}, {}
   for _, item in ipairs(each(value)) do
-    if type(item) ~= "function" then names[#names + 1] = (control_split(item, where)) end
+    if type(item) ~= "function" then
+      local name, options = control_split(item, where)
+      names[#names + 1] = name
+      wrong[#wrong + 1] = controls[name] and modifiers.options_refused(name, options) or false
+    end
   end
-  return names
+  return names, wrong
 end
 
 function modifiers.control_run(ev, text, where)
@@ -137,7 +159,9 @@ function modifiers.control_run(ev, text, where)
   if not fn then
     error(string.format('%s: there is no control "%s"%s', where, name, words.meant(name, controls)), 0)
   end
-  fn(ev.m, options, where, name)
+  local wrong = modifiers.options_refused(name, options)
+  if wrong then error(where .. ": " .. wrong, 0) end
+  fn(ev.m, options)
   modifiers.changed(ev)
 end
 

@@ -38,6 +38,8 @@ local ERRORS = {
   { [[acl.quit(function(m) return deny "x" end)]], 4, "deny cannot be used in the quit ACL" },
   { [[acl.predata(function(m) return discard() end)]], 4, "discard cannot be used in the predata ACL" },
   { [[acl.connect(function(m) return accept { control = "freeze" } end)]], 4, "control.freeze cannot be used in phase connect" },
+  { [[acl.mail(function(m) control.freeze("later") end)]], 4, 'control freeze takes no_tell, not "later"' },
+  { [[acl.mail(function(m) return accept { control = "submission/keep" } end)]], 4, "control submission takes sender_retain, domain=NAME and name=TEXT" },
   { [[acl.mail(function(m) return accept { control = "freze" } end)]], 4, 'there is no control "freze", did you mean "freeze"?' },
   -- lists, ACLs, transports named in functions
   { [[acl.rcpt(function(m) if check.hosts("+relay_form") then return accept() end end)]], 4, 'there is no hostlist.relay_form, did you mean "relay_from"?' },

@@ -17,6 +17,11 @@ local LOAD = {
   { [[site { listen = "0.0.0.0:99999" }]], "a port is a number up to 65535" },
   { [[site { log_selector = "+milisec" }]], 'log_selector: there is no "milisec"' },
   { [[site { dns_servers = "127.0.0.1#x" }]], "dns_servers: not an address: 127.0.0.1#x" },
+  { [[site { qualify_domain = "not a domain" }]], 'qualify_domain: "not a domain" is no domain' },
+  { [[acl.rcpt { accept { control = "freeze/now" } }]], 'control freeze takes no_tell, not "now"' },
+  { [[acl.rcpt { accept { control = "queue_only/now" } }]], 'control queue_only takes no option "now"' },
+  { [[acl.rcpt { accept { control = { "queue/only", "queue/first_pass" } } }]], 'control queue takes only or first_pass_route, not "first_pass"' },
+  { [[acl.mail { accept { control = "submission/domain=a b" } }]], 'not "domain=a b"' },
   { [[site { tls_certificate = "/x" }]], 'option "tls_certificate" comes with TLS' },
   { [[site "x"]], "site { name = value }" },
   { [[acl.recpt { accept {} }]], 'there is no phase "recpt", did you mean "rcpt"?' },
@@ -115,6 +120,24 @@ describe("a mistake in a rule", function()
       assert.reply(reply, "451")
       local line = w:logged(case[2])
       assert.truthy(line, table.concat(w:log(), "\n"))
+    end)
+  end
+
+  for _, body in ipairs {
+    'local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end',
+    'local s = "x" for i = 1, 60 do s = s .. s end',
+    'local t = {} for i = 1, 1e9 do t[#t + 1] = {} end',
+    'local t = {} while true do table.insert(t, ("x"):rep(1e6) .. #t) end',
+    'local t = {} pcall(function() while true do t[#t + 1] = ("y"):rep(1e5) .. #t end end)',
+    'local t = {} for i = 1, 1e9 do t[i] = m.sender_address .. i .. ("x"):rep(500) end',
+    'local t = {} for i = 1, 1e6 do t[i] = table.concat({ ("x"):rep(1e6), i }) end',
+    'local s = ("x"):rep(1e6) for i = 1, 1e6 do s = s:upper() .. s:lower() end',
+  } do
+    it("that takes too much memory is logged with its place: " .. body, function()
+      local w = world.new { lua = SITE .. "acl.mail(function(m)\n" .. body .. "\nend)" }
+      assert.reply(w:session {}:mail "a@there.example", "451")
+      local line = w:logged "memory"
+      assert.truthy(line and line:find("lua:5: ", 1, true), table.concat(w:log(), "\n") .. table.concat(w:log "panic", "\n"))
     end)
   end
 

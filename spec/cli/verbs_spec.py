@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # The command line beside a running engine, and beside a stopped one.
-import json, os, subprocess, sys
+import json, os, re, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
 
@@ -29,6 +29,16 @@ def sendmail():
     same((r.returncode, r.stderr), (0, ""))
     same(until(lambda: "by-sendmail" in e.subjects()) is not None, True)
     holds(e.mails("t")[0], "text")
+
+
+def full_name():
+    text = "To: named@example.org, left-out@example.org\nSubject: by-name\n\ntext\n"
+    r = subprocess.run([PERIGEE, "send", "-t", "-F", 'Ann "the" O\\x', "Left-Out@example.org"], input=text, text=True, capture_output=True,
+                       timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool))
+    same((r.returncode, r.stderr), (0, ""))
+    same(until(lambda: "by-name" in e.subjects()) is not None, True)
+    same(re.search(r'^From: (".*") <\S+@\S+>', e.mails("named")[0], re.M).group(1), '"Ann \\"the\\" O\\\\x"')
+    same(e.mails("left-out"), [])
 
 
 def smtp_pipe():
@@ -186,6 +196,7 @@ def hermetic():
     holds(out, "550 5.7.1 bad")
 
 
+case("send -F names the From that is made; with -t an address on the command line is left out", full_name)
 case("status prints numbers, for people and for programs", status)
 case("send hands a message to the engine", send)
 case("under the name sendmail, -t reads the recipients", sendmail)

@@ -117,7 +117,7 @@ static void reading_leaves_it_as_it_was(void **state)
 
 static void a_string_counts_once_in_a_period(void **state)
 {
-    char text[24];
+    char text[40];
 
     (void)state;
     for (int i = 0; i < 300; i++) {
