@@ -160,8 +160,7 @@ static void park(struct attempt *a)
 static void message_of(struct attempt *a, struct buf *out)
 {
     buf_add(out, a->header);
-    buf_add(out, STR("
-"));
+    buf_add(out, STR("\r\n"));
     for (uint64_t at = 0; at < attempt_body_size(a);) {
         ssize_t n = attempt_read_body(a, at, buf_room(out, 65536), 65536);
 
