@@ -13,6 +13,7 @@ struct talk {                   /* one connection */
     struct peer *peer;
     struct talk *next;
     struct watch *watch;
+    struct timer idle;
     struct buf in;
     int fd;
     bool data;
@@ -43,6 +44,7 @@ struct peer *peer_new(struct loop *l, const struct sock_addr *at)
 
 static void talk_end(struct talk *t)
 {
+    timer_clear(t->peer->loop, &t->idle);
     watch_free(t->watch);
     close(t->fd);
     t->fd = -1;
@@ -145,6 +147,26 @@ static void say(struct talk *t, struct str reply)
     arena_free(&a);
 }
 
+static void bored(void *ctx)
+{
+    struct talk *t = ctx;
+
+    say(t, STR("421 4.4.2 timeout exceeded"));
+    talk_end(t);
+}
+
+/* It waits from here on for what comes next, if it was told not to wait for ever. */
+static void wait_on(struct talk *t)
+{
+    const struct tell *h = told(t->peer, STR("hangup"), STR(""));
+    uint64_t s;
+
+    if (!h || !str_u64(h->reply, 100000, &s))
+        return;
+    t->idle = (struct timer){ .fn = bored, .ctx = t, .due_ms = t->idle.due_ms, .place = t->idle.place };
+    timer_set(t->peer->loop, &t->idle, (int64_t)s * 1000);
+}
+
 /* False: the connection is over. */
 static bool respond(struct talk *t, struct str word, struct str line)
 {
@@ -199,6 +221,7 @@ static void readable(void *ctx, int what)
         }
         buf_drop(&t->in, end + 2);
     }
+    wait_on(t);
 }
 
 int peer_connect(struct peer *p)
@@ -222,7 +245,9 @@ int peer_connect(struct peer *p)
     t->next = p->talks;
     p->talks = t;
     p->connections++;
-    if (!respond(t, STR("banner"), STR("")))
+    if (respond(t, STR("banner"), STR("")))
+        wait_on(t);
+    else
         talk_end(t);
     return fd[1];
 }

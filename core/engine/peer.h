@@ -9,6 +9,7 @@
  *                     several lines); "rcpt a@b TEXT" is for one recipient
  *     close WORD      hangs up in place of the reply to WORD
  *     stall WORD      never answers WORD
+ *     hangup SECONDS  says 421 and hangs up when it has heard nothing for so long
  *     refuse          connections are refused
  *     silent          connections are never answered, nor made
  */
