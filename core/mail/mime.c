@@ -190,6 +190,9 @@ static void open_multipart(struct mime_stream *s, int32_t part, bool attached)
     if (!l)
         return;
     l->boundary = p->boundary;
+    /* A boundary cannot end in a blank; blanks behind one were added on the way (RFC 2046 5.1.1). */
+    while (l->boundary.n > 1 && l->boundary.p[l->boundary.n - 1] == ' ')
+        l->boundary.n--;
     l->digest = str_same(p->type, STR("multipart/digest"));
     l->cover = attached ? COVER_ATTACHED
              : str_same(p->type, STR("multipart/alternative")) || str_same(p->type, STR("multipart/related")) ? COVER_ALL
@@ -257,7 +260,7 @@ static void add_part(struct mime_stream *s, const struct header *h, uint64_t fro
     p->from = p->to = from;
     if (wrong)
         mime_part_blame(p, MIME_AMBIGUOUS, wrong);
-    if (p->multipart && p->boundary.n && p->boundary.n <= 200) {
+    if (p->multipart && p->boundary.n && p->boundary.n <= MIME_BOUNDARY_MAX) {
         open_multipart(s, n, attached);
     } else if (is_message(p) && p->transfer == TRANSFER_PLAIN) {
         if (open_level(s, n, s->m->messages + 1)) {
@@ -314,7 +317,7 @@ static bool find_boundary(struct mime_stream *s, struct str line, struct hit *hi
 
         if (!l->boundary.n || !str_starts(line, l->boundary))
             continue;
-        rest = str_from(line, l->boundary.n);
+        rest = str_trim(str_from(line, l->boundary.n));
         if (!rest.n || str_same(rest, STR("--"))) {
             *hit = (struct hit){ i, rest.n > 0 };
             return true;
@@ -366,13 +369,16 @@ static void line_done(struct mime_stream *s)
     struct hit hit;
 
     line.n -= cr;
-    if (find_boundary(s, line, &hit)) {
+    if (!find_boundary(s, line, &hit)) {
+        body_text(s, line);
+    } else {
         at_boundary(s, &hit);
-        s->line_at = s->at;
-        s->nline = 0;
-        return;
+        if (s->in_header) {
+            s->line_at = s->at;
+            s->nline = 0;
+            return;
+        }
     }
-    body_text(s, line);
     set_eol(s, cr);
 }
 
@@ -438,7 +444,7 @@ static bool header_boundary(struct mime_stream *s)
     if (s->m->limit)
         return true;
     at_boundary(s, &hit);
-    s->line_at = s->at;
+    set_eol(s, line.n - bare.n == 2);
     return true;
 }
 

@@ -26,7 +26,8 @@ enum {
     MIME_HEADER_MAX = 64 << 10,     /* of one part */
     MIME_VALUE_MAX = 1024,          /* what is kept of one value */
     MIME_TEXT_MAX = 1 << 20,        /* what is kept of all of them */
-    MIME_LINE_MAX = 1024,           /* a line longer than this is no boundary */
+    MIME_BOUNDARY_MAX = 998,        /* RFC 2046 has 70 */
+    MIME_LINE_MAX = 1100,           /* a line longer than this is no boundary */
     MIME_NAMES_MAX = 8
 };
 

@@ -122,8 +122,10 @@ static void read_type(struct arena *a, const struct params *type, bool there, st
         return;
     if (!p->boundary.n)
         mime_part_blame(p, MIME_AMBIGUOUS, "a multipart without a boundary");
-    else if (p->boundary.n > 200)
-        mime_part_blame(p, MIME_AMBIGUOUS, "the boundary is longer than 200 characters");
+    else if (p->boundary.n > 70)
+        mime_part_blame(p, MIME_AMBIGUOUS, "the boundary is longer than 70 characters");
+    else if (p->boundary.p[p->boundary.n - 1] == ' ')
+        mime_part_blame(p, MIME_AMBIGUOUS, "the boundary ends in a blank");
 }
 
 static void read_encoding(struct arena *a, struct str field, struct mime_part *p)

@@ -286,15 +286,20 @@ void params_read(struct arena *a, struct str text, struct params *out)
 {
     struct piece v[PARAMS_MAX] = { 0 };
     struct str s = header_unfold(a, text);
-    size_t at = 0, n;
+    size_t at, from, n;
     struct param **end = &out->first;
 
     *out = (struct params){ 0 };
-    while (at < s.n && s.p[at] != ';')
-        at = s.p[at] == '(' ? comment_end(s, at) : at + 1;
-    if (at > s.n)
-        at = s.n;
-    out->value = str_trim(str_head(s, str_find(str_head(s, at), '(') < at ? str_find(s, '(') : at));
+    from = at = skip(s, 0);
+    while (at < s.n && s.p[at] != ';' && s.p[at] != '(' && !blank(s.p[at]))
+        at++;
+    out->value = (struct str){ s.p + from, at - from };
+    at = skip(s, at);
+    /* The semicolon is missing: what follows is read as if it were there. */
+    if (at < s.n && s.p[at] != ';') {
+        out->damaged = true;
+        at--;
+    }
     n = read_pieces(a, s, at, v, &out->damaged);
     for (size_t i = 0; i < n; i++) {
         /* A continuation comes where its first piece stands; one without a first piece is damaged. */
