@@ -395,6 +395,13 @@ void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_
     e->on_connect_ctx = ctx;
 }
 
+void engine_on_lookup(struct engine *e, bool (*fn)(void *ctx, struct str kind, struct str file, struct str key, enum status *st,
+                                                   struct str *value), void *ctx)
+{
+    e->env.scripted = fn;
+    e->env.scripted_ctx = ctx;
+}
+
 /* ---- status */
 
 static void put_number(struct buf *out, bool *first, const char *name, uint64_t n)

@@ -110,5 +110,8 @@ struct delivery_seen { struct str id, recipient, transport, host, file; struct s
 void engine_on_delivery(struct engine *e, void (*fn)(void *ctx, const struct delivery_seen *d), void *ctx);
 /* A scripted peer: when the engine connects there it gets this end of a socketpair. ret -1: refused; -2: never answers. */
 void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_addr *to), void *ctx);
+/* What specs answer in place of lookups; before rules are loaded. See struct policy_env. */
+void engine_on_lookup(struct engine *e, bool (*fn)(void *ctx, struct str kind, struct str file, struct str key, enum status *st,
+                                                   struct str *value), void *ctx);
 
 #endif

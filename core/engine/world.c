@@ -47,6 +47,25 @@ static int connect_peer(void *ctx, const struct sock_addr *to)
     return -1;
 }
 
+static bool either(struct str want, struct str is)
+{
+    return want.n == 0 || str_same(want, is);
+}
+
+static bool answer_lookup(void *ctx, struct str kind, struct str file, struct str key, enum status *st, struct str *value)
+{
+    struct world *w = ctx;
+
+    for (struct world_answer *a = w->answers; a; a = a->next) {
+        if (!str_same(a->kind, kind) || !either(a->file, file) || !either(a->key, key))
+            continue;
+        *st = a->status;
+        *value = a->value;
+        return true;
+    }
+    return false;
+}
+
 void world_own(struct world *w)
 {
     if (current == w)
@@ -177,6 +196,8 @@ struct world *world_empty(const struct world_config *c, struct buf *why)
     engine_on_delivery(w->engine, keep_delivery, w);
     if (w->hermetic)
         engine_on_connect(w->engine, connect_peer, w);
+    engine_on_connect(w->engine, connect_peer, w);
+    engine_on_lookup(w->engine, answer_lookup, w);
     return w;
 }
 

@@ -279,11 +279,24 @@ static bool heard(struct world *w, struct str at, struct arena *a, struct str *o
     return true;
 }
 
+/* ---- lookups */
+
+static void answer(struct world *w, struct str kind, struct str file, struct str key, enum status st, struct str value)
+{
+    struct world_answer *a = arena_new(&w->arena, struct world_answer);
+
+    *a = (struct world_answer){
+        .next = w->answers, .kind = arena_dup(&w->arena, kind), .file = arena_dup(&w->arena, file),
+        .key = arena_dup(&w->arena, key), .value = arena_dup(&w->arena, value), .status = st,
+    };
+    w->answers = a;
+}
+
 const struct world_ops world_ops = {
     .open = world_open, .check = inspect_config, .close = world_close, .reload = world_reload, .advance = world_advance, .now = now,
     .session = world_session, .any_time = world_any_time, .send = world_send,
     .reply = world_reply, .finish = world_finish, .pending = world_pending, .over = world_over, .hang_up = world_hang_up,
     .each_log = each_log, .each_delivery = each_delivery, .each_row = each_row,
     .queue = queue, .message = message, .submit = submit, .eval = eval,
-    .peer = peer, .peer_heard = heard,
+    .peer = peer, .peer_heard = heard, .answer = answer,
 };

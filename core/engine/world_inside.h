@@ -15,6 +15,8 @@ enum { WORLD_PEERS_MAX = 32 };
 #define WORLD_EPOCH_US (INT64_C(1767225600) * 1000000)     /* 2026-01-01T00:00:00Z */
 
 struct world_line { struct world_line *next; enum log_file file; struct str text; };
+/* An answer a spec wrote for lookups: an empty file or key stands for any. */
+struct world_answer { struct world_answer *next; struct str kind, file, key, value; enum status status; };
 struct world_seen { struct world_seen *next; struct world_delivery d; };
 
 struct world {
@@ -24,6 +26,7 @@ struct world {
     struct snapshot snapshot;
     struct world_line *lines, **lines_end;
     struct world_seen *seen, **seen_end;
+    struct world_answer *answers;   /* the newest first */
     struct peer *peers[WORLD_PEERS_MAX];
     size_t npeers;
     struct conn *conn;

@@ -390,11 +390,22 @@ static int l_heard(lua_State *L)
     return 2;
 }
 
+static int l_answer(lua_State *L)
+{
+    static const char *const ends[] = { "ok", "none", "again", NULL };
+    static const enum status status[] = { ST_OK, ST_NONE, ST_AGAIN };
+
+    ops->answer(arg_world(L), arg_str(L, 2), arg_str(L, 3), arg_str(L, 4), status[luaL_checkoption(L, 5, "ok", ends)],
+                arg_str(L, 6));
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
     { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "now", l_now },
     { "session", l_session }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
     { "log", l_log }, { "deliveries", l_deliveries }, { "rows", l_rows }, { "message", l_message },
     { "queue", l_queue }, { "submit", l_submit }, { "eval", l_eval }, { "peer", l_peer }, { "heard", l_heard },
+    { "answer", l_answer },
     { NULL, NULL },
 };
 

@@ -77,6 +77,9 @@ struct world_ops {
     bool (*peer)(struct world *w, struct str at, struct str verb, struct str reply);
     /* What was said to the peer at that address, every connection, line by line. */
     bool (*peer_heard)(struct world *w, struct str at, struct arena *a, struct str *out, unsigned *connections);
+    /* What lookup.KIND answers from here on: ST_OK with the value, ST_NONE, ST_AGAIN with the reason. An empty file
+     * or key is any. */
+    void (*answer)(struct world *w, struct str kind, struct str file, struct str key, enum status st, struct str value);
 };
 
 /* One case's end, from Lua or from a transcript. */

@@ -145,6 +145,14 @@ function World:peer(at, answers)
   raw.peer(self.h, at, "", "")
   for verb, text in pairs(answers or {}) do raw.peer(self.h, at, verb, text == true and "" or text) end
 end
+-- w:lookup("sqlite", { file = "/etc/users.db", key = "ann", value = "yes" }): what lookup.NAME answers from here on. Without
+-- file or key, any; none = true: there is none; again = "why": it cannot be found out. Of a query the key is its first
+-- parameter, or the query.
+function World:lookup(name, answer)
+  self:check()
+  local status = answer.none and "none" or answer.again and "again" or "ok"
+  raw.answer(self.h, name, answer.file or "", answer.key or "", status, status == "again" and answer.again or answer.value or "")
+end
 -- What a peer heard, as text, and in how many connections.
 function World:heard(at) return raw.heard(self.h, at) end
 
