@@ -419,7 +419,7 @@ function lookups.parse(item, where, fail)
     spec.query = rest
   elseif kind.file then
     spec.file = rest
-    if rest:sub(1, 1) ~= "/" then fail(where, string.format('the list item "%s": the path must begin with /', item)) end
+    if rest == "" then fail(where, string.format('the list item "%s" names no file', item)) end
   end
   return spec
 end
