@@ -196,7 +196,6 @@ struct world *world_empty(const struct world_config *c, struct buf *why)
     engine_on_delivery(w->engine, keep_delivery, w);
     if (w->hermetic)
         engine_on_connect(w->engine, connect_peer, w);
-    engine_on_connect(w->engine, connect_peer, w);
     engine_on_lookup(w->engine, answer_lookup, w);
     return w;
 }
