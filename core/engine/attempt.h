@@ -25,6 +25,10 @@ struct attempt {
     bool elsewhere;                     /* sent here by another transport's file_format */
     struct event_view *view;            /* what transport options and events read */
     struct transport tr;
+    const struct val *values;           /* its options, while others are asked whether theirs are the same */
+    struct item **batch_at;             /* who is asked */
+    uint32_t batched;
+    struct attempt *rest;               /* takes those that do not fit */
     struct eval *eval;
     struct event_run *event;
     struct buf header_room;
@@ -33,6 +37,8 @@ struct attempt {
     /* what transport_filter made of the message: header is its header */
     bool filtered;
     int filtered_fd;
+    bool filtered_8bit;
+    uint32_t filtered_max_line;
     uint64_t filtered_at, filtered_size, filtered_lines;    /* its body in that file */
     struct job job;                     /* goes on outside of a callback */
 
@@ -61,6 +67,7 @@ struct attempt {
     struct str box;                     /* the mailbox file it holds or waits for */
     struct attempt *box_next;
     struct program *program;
+    struct filter *filter;
     struct content content;
 
     /* turns (max_parallel) */
@@ -94,10 +101,14 @@ ssize_t attempt_read_body(void *attempt, uint64_t offset, char *p, size_t n);
 struct str attempt_from_line(struct attempt *a);            /* of an mbox */
 /* Header and body with the options every file and program has; check and escape are the defaults. */
 void attempt_content(struct attempt *a, struct content *c, struct str check, struct str escape);
+/* Whose files they are to be, or who runs the program: -1: the engine itself, -2: there is no such user. */
+int64_t attempt_uid(const struct attempt *a);
+struct str attempt_user(const struct attempt *a, int64_t uid);
 void attempt_bsmtp(struct attempt *a, struct content *c);   /* use_bsmtp: after prefix and suffix are set */
 
-/* Options are known and there is room: the driver takes over. */
+/* Options are known and there is room: the filter, if there is one, and then the driver take over. */
 void attempt_go(struct attempt *a);
+void attempt_filtered(struct attempt *a);
 
 /* ---- turn.c: at most max_parallel attempts of a transport over all workers.
  * False: it waits in line and goes on later, in turn_go, or has been put off. */
@@ -111,5 +122,13 @@ void mailbox_start(struct attempt *a);
 void mailbox_cancel(struct attempt *a);
 void command_start(struct attempt *a);
 void command_cancel(struct attempt *a);
+/* argv[0] becomes a path, if the options allow it; else why not. */
+const char *command_find(struct arena *a, const struct transport *t, char **argv);
+char **command_environment(struct attempt *a);
+struct local_end;
+void program_end_of(const struct local_end *end, struct program_end *out);
+/* transport_filter: attempt_filtered or the end of the attempt follows. */
+void filter_start(struct attempt *a);
+void filter_cancel(struct attempt *a);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * body - what an attempt hands over: the kept message, or what a filter made of it
+ * body - what an attempt hands over, and as whom: the kept message, or what a
+ * filter made of it
  */
 #include "engine/attempt.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,4 +83,24 @@ void attempt_bsmtp(struct attempt *a, struct content *c)
     c->check = STR(".");
     c->escape = STR("..");
     buf_free(&b);
+}
+
+/* ---- as whom */
+
+int64_t attempt_uid(const struct attempt *a)
+{
+    struct passwd *pw;
+    uint64_t n;
+
+    if (a->tr.user.n == 0)
+        return a->items->at.local_uid;
+    if (str_u64(a->tr.user, UINT32_MAX - 1, &n))
+        return (int64_t)n;
+    pw = getpwnam(arena_z(&a->w->arena, a->tr.user));
+    return pw ? (int64_t)pw->pw_uid : -2;
+}
+
+struct str attempt_user(const struct attempt *a, int64_t uid)
+{
+    return a->tr.user.n ? a->tr.user : arena_printf(&a->w->arena, "%lld", (long long)uid);
 }

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+enum { OUTPUT_LINE_MAX = 800 };
+
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -100,6 +102,22 @@ static void put_header(const struct bounce *b, struct str boundary, struct buf *
     arena_free(&a);
 }
 
+/* What a program printed is whatever's: as lines of ours it can end no part and forge no field. */
+static void put_output(struct buf *out, struct str text)
+{
+    struct str line;
+
+    if (text.n == 0)
+        return;
+    buf_add(out, STR("    it printed:\r\n"));
+    while (str_cut(&text, '\n', &line)) {
+        buf_add(out, STR("      | "));
+        for (size_t i = 0; i < line.n && i < OUTPUT_LINE_MAX; i++)
+            buf_byte(out, (unsigned char)line.p[i] < 0x20 || line.p[i] == 0x7f ? ' ' : line.p[i]);
+        buf_add(out, STR("\r\n"));
+    }
+}
+
 static void put_people(const struct bounce *b, struct buf *out)
 {
     struct arena a = { 0 };
@@ -127,6 +145,7 @@ static void put_people(const struct bounce *b, struct buf *out)
         if (r->host.n)
             buf_addf(out, "    host %.*s\r\n", STR_ARG(r->host));
         buf_addf(out, "    %.*s\r\n", STR_ARG(r->error));
+        put_output(out, r->output);
     }
     if (b->delayed)
         put_line(out, STR("\r\nNo action is required on your part. Delivery attempts will continue for\r\n"

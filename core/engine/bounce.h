@@ -19,6 +19,7 @@ struct bounce_rcpt {
     struct str child;           /* what it was redirected to; empty: itself */
     struct str orcpt;
     struct str error;           /* one line */
+    struct str output;          /* what a program printed; may be empty */
     struct str host;            /* remote host's name, empty if none was involved */
 };
 

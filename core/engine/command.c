@@ -7,8 +7,9 @@
 #include "engine/attempt.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
-#include "mail/addr.h"
+#include "engine/local.h"
 
 /* ---- environment: what Exim's programs are used to, and what the rule adds */
 
@@ -18,7 +19,7 @@ static void add_variable(struct arena *a, char **env, size_t *n, const char *nam
         env[(*n)++] = arena_z(a, arena_printf(a, "%s=%.*s", name, STR_ARG(value)));
 }
 
-static char **environment(struct attempt *a)
+char **command_environment(struct attempt *a)
 {
     struct arena *ar = &a->w->arena;
     const struct at_address *at = &a->items->at;
@@ -34,7 +35,7 @@ static char **environment(struct attempt *a)
     add_variable(ar, env, &n, "DOMAIN", at->domain);
     add_variable(ar, env, &n, "HOME", a->tr.home.n ? a->tr.home : at->home);
     add_variable(ar, env, &n, "MESSAGE_ID", str_of(a->w->id.s));
-    add_variable(ar, env, &n, "PATH", a->tr.path);
+    add_variable(ar, env, &n, "PATH", a->tr.path.n ? a->tr.path : STR("/bin:/usr/bin"));
     add_variable(ar, env, &n, "QUALIFY_DOMAIN", a->w->set->qualify_domain);
     add_variable(ar, env, &n, "RECIPIENT", at->address);
     add_variable(ar, env, &n, "SENDER", a->msg.sender);
@@ -123,6 +124,61 @@ static void delivered(struct attempt *a, struct str output)
     attempt_delivered(a, a->items->at.pipe);
 }
 
+/* ---- which program */
+
+static bool allowed(const struct transport *t, const char *name)
+{
+    for (size_t i = 0; i < t->nallow; i++)
+        if (str_same(str_trim(t->allow[i]), str_of(name)))
+            return true;
+    return false;
+}
+
+/* A name without a slash is looked for in the directories of path. */
+static char *on_path(struct arena *a, const struct transport *t, const char *name)
+{
+    struct str rest = t->path, dir;
+    char *z;
+
+    while (str_cut(&rest, ':', &dir)) {
+        if (dir.n == 0 || dir.p[0] != '/')
+            continue;
+        z = arena_z(a, arena_printf(a, "%.*s/%s", STR_ARG(dir), name));
+        if (access(z, X_OK) == 0)
+            return z;
+    }
+    return NULL;
+}
+
+const char *command_find(struct arena *a, const struct transport *t, char **argv)
+{
+    bool listed = allowed(t, argv[0]);
+    char *found = argv[0];
+
+    if (!listed && t->nallow && !t->restrict_to_path)
+        return "the command is not in allow_commands";
+    if (!listed && t->restrict_to_path && strchr(argv[0], '/'))
+        return "the command holds a slash, and restrict_to_path is set";
+    if (!strchr(argv[0], '/'))
+        found = on_path(a, t, argv[0]);
+    if (!found)
+        return "the command is not found on path";
+    if (found[0] != '/')
+        return "the command is no absolute path";
+    argv[0] = found;
+    return NULL;
+}
+
+/* ---- the end of it */
+
+static void output_kept(struct attempt *a, struct str output)
+{
+    struct str text = str_trim(output);
+
+    for (struct item *it = a->items; it && text.n; it = it->peer)
+        it->output = arena_dup(&a->w->arena, text);
+}
+
 static void ended(void *ctx, const struct program_end *p)
 {
     struct attempt *a = ctx;
@@ -130,6 +186,8 @@ static void ended(void *ctx, const struct program_end *p)
 
     a->program = NULL;
     content_free(&a->content);
+    if (a->tr.return_output || a->tr.return_fail_output)
+        output_kept(a, p->output);
     if (p->started != ST_OK) {
         if (a->tr.freeze_exec_fail)
             freeze(a, str_of(p->why.text));
@@ -153,37 +211,94 @@ static void ended(void *ctx, const struct program_end *p)
     }
 }
 
+/* ---- as another user */
+
+void program_end_of(const struct local_end *end, struct program_end *out)
+{
+    *out = (struct program_end){
+        .started = end->status, .timed_out = end->late, .too_much = end->too_much, .signal = end->signal,
+        .status = end->exit_status, .output = end->output, .why = end->why,
+    };
+}
+
+static void local_ended(void *ctx, const struct local_end *end)
+{
+    struct attempt *a = ctx;
+    struct program_end p;
+
+    a->local = NULL;
+    program_end_of(end, &p);
+    ended(a, &p);
+}
+
+static enum content_end next_piece(void *ctx, struct buf *out)
+{
+    struct attempt *a = ctx;
+
+    return content_next(&a->content, out);
+}
+
+/* ---- */
+
 static void refuse(struct attempt *a, const char *text)
 {
     attempt_all(a, ITEM_AGAIN, -1, "*", str_of(text));
     attempt_end(a);
 }
 
-void command_start(struct attempt *a)
+static void run_as(struct attempt *a, int64_t uid, struct local_program *p)
 {
     struct engine *e = attempt_engine(a);
+    struct local_want w = { .program = p, .group = a->tr.group, .initgroups = a->tr.initgroups, .timeout_ms = a->tr.timeout_ms };
+
+    if (uid < -1 || !e->cfg.local) {
+        refuse(a, uid < -1 ? "there is no such user" : "a program as another user needs the local delivery process");
+        return;
+    }
+    w.user = attempt_user(a, uid);
+    p->out_fd = -1;
+    a->local = local_deliver(e->cfg.local, &w, next_piece, local_ended, a);
+}
+
+static void run(struct attempt *a, char **argv)
+{
+    struct engine *e = attempt_engine(a);
+    struct program_want w = { .argv = argv, .umask = a->tr.umask, .timeout_ms = a->tr.timeout_ms, .output_max = a->tr.output_max };
+    int64_t uid = attempt_uid(a);
+
+    fill_content(a);
+    w.envp = command_environment(a);
+    if (uid != -1 && uid != (int64_t)geteuid()) {
+        struct local_program p = {
+            .argv = argv, .envp = w.envp, .directory = a->tr.directory.n ? a->tr.directory : a->items->at.home,
+            .umask = w.umask, .output_max = w.output_max,
+        };
+
+        run_as(a, uid, &p);
+        return;
+    }
+    w.directory = a->tr.directory.n ? arena_z(&a->w->arena, a->tr.directory) : "/";
+    w.content = &a->content;
+    a->program = program_run(e->loop, &w, ended, a);
+}
+
+void command_start(struct attempt *a)
+{
     struct val from_address = { .type = VAL_STR, .u.s = a->items->at.pipe };
-    struct program_want w = { 0 };
+    const char *why;
+    char **argv;
 
     if (from_address.u.s.n && from_address.u.s.p[0] == '|')
         from_address.u.s = str_trim(str_from(from_address.u.s, 1));
-    w.argv = command_argv(&a->w->arena, from_address.u.s.n ? &from_address : &a->tr.command);
-    if (!w.argv) {
-        refuse(a, "the command is no absolute path with arguments");
-        return;
-    }
-    if (e->cfg.hermetic) {
+    argv = command_argv(&a->w->arena, from_address.u.s.n && !a->tr.force_command ? &from_address : &a->tr.command);
+    if (!argv)
+        refuse(a, "there is no command that can be taken apart");
+    else if (attempt_engine(a)->cfg.hermetic)
         refuse(a, "no programs in a hermetic world");
-        return;
-    }
-    fill_content(a);
-    w.envp = environment(a);
-    w.directory = a->tr.directory.n ? arena_z(&a->w->arena, a->tr.directory) : "/";
-    w.umask = a->tr.umask;
-    w.timeout_ms = a->tr.timeout_ms;
-    w.output_max = a->tr.output_max;
-    w.content = &a->content;
-    a->program = program_run(e->loop, &w, ended, a);
+    else if ((why = command_find(&a->w->arena, &a->tr, argv)))
+        refuse(a, why);
+    else
+        run(a, argv);
 }
 
 void command_cancel(struct attempt *a)

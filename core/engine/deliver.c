@@ -4,10 +4,12 @@
 #include "engine/attempt.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "mail/addr.h"
+#include "options.h"
 
 struct engine *attempt_engine(struct attempt *a)
 {
@@ -48,6 +50,8 @@ static void attempt_free(struct attempt *a)
     if (a->shadow_of)
         a->shadow_of->shadow = NULL;
     buf_free(&a->header_room);
+    if (a->filtered)
+        close(a->filtered_fd);
     if (a->view)
         event_view_free(a->view);
     free(a);
@@ -125,33 +129,33 @@ static void divide(struct walk *w, struct item *it)
     attempt_add(attempt_new(w), it);
 }
 
-/* Local transports deliver one address at a time; multi_domain and max_rcpt
- * bound a remote one. What does not fit becomes attempts of its own. */
+/* An item that does not fit in becomes part of an attempt that comes later. */
+static void move_on(struct attempt *a, struct item **at, struct attempt **more)
+{
+    struct item *it = *at;
+
+    *at = it->peer;
+    if (!*more)
+        *more = attempt_new(a->w);
+    attempt_add(*more, it);
+    a->nitems--;
+}
+
+/* multi_domain and max_rcpt bound a remote transport. */
 static void split(struct attempt *a)
 {
-    struct walk *w = a->w;
-    struct item **at = &a->items, *it;
+    struct item **at = &a->items;
     struct attempt *more = NULL;
     uint32_t kept = 0;
 
-    while ((it = *at)) {
-        bool fits = kept == 0
-                 || (!transport_is_local(&a->tr) && kept < a->tr.max_rcpt
-                     && (a->tr.multi_domain || str_same_fold(it->at.domain, a->items->at.domain)));
-
-        if (fits) {
-            kept++;
-            at = &it->peer;
+    while (*at) {
+        if (kept && (kept >= a->tr.max_rcpt || !(a->tr.multi_domain || str_same_fold((*at)->at.domain, a->items->at.domain)))) {
+            move_on(a, at, &more);
             continue;
         }
-        *at = it->peer;
-        if (!more || transport_is_local(&a->tr)) {
-            more = attempt_new(w);
-            more->alone = transport_is_local(&a->tr);
-        }
-        attempt_add(more, it);
+        kept++;
+        at = &(*at)->peer;
     }
-    a->nitems = kept;
 }
 
 /* ---- the header as it leaves */
@@ -183,6 +187,22 @@ static void transport_edits(struct attempt *a, struct header_edit ***end)
             add_edit(ar, end, (struct header_edit){ .place = HEADER_AT_END, .text = wire });
 }
 
+/* As the addresses came, each once; folded, so that no line grows too long. */
+static void envelope_to(const struct attempt *a, struct buf *out)
+{
+    buf_add(out, STR("Envelope-to: "));
+    for (const struct item *it = a->items; it; it = it->peer) {
+        bool before = false;
+
+        for (const struct item *o = a->items; o != it && !before; o = o->peer)
+            before = o->rcpt == it->rcpt;
+        if (before)
+            continue;
+        buf_addf(out, "%s%.*s", it == a->items ? "" : ",\r\n\t", STR_ARG(a->w->t->rcpts[it->rcpt].addr));
+    }
+    buf_add(out, STR("\r\n"));
+}
+
 static void trace_fields(struct attempt *a, struct str sender, struct buf *out)
 {
     struct arena *ar = &a->w->arena;
@@ -190,7 +210,7 @@ static void trace_fields(struct attempt *a, struct str sender, struct buf *out)
     if (a->tr.return_path_add)
         buf_addf(out, "Return-path: <%.*s>\r\n", STR_ARG(sender));
     if (a->tr.envelope_to_add)
-        buf_addf(out, "Envelope-to: %.*s\r\n", STR_ARG(a->w->t->rcpts[a->items->rcpt].addr));
+        envelope_to(a, out);
     if (a->tr.delivery_date_add)
         buf_addf(out, "Delivery-date: %.*s\r\n", STR_ARG(clock_rfc5322(ar, clock_wall())));
 }
@@ -326,19 +346,114 @@ void attempt_end(struct attempt *a)
     start_more(w);
 }
 
+/* ---- batches: addresses that one local delivery is for */
+
+static void prepare(struct attempt *a);
+
+static void option_failed(struct attempt *a, const struct why *why)
+{
+    attempt_all(a, ITEM_AGAIN, -1, "*", str_of(why && why->text[0] ? why->text : "transport options could not be evaluated"));
+    attempt_end(a);
+}
+
+static const struct val *value(const struct transport_values *tv, int opt)
+{
+    static const struct val none = { .type = VAL_NIL };
+
+    return (size_t)opt < tv->n ? &tv->v[opt] : &none;
+}
+
+/* Without batch_id, one that would be delivered in exactly the same way. */
+static bool batches(const struct attempt *a, const struct transport_values *tv)
+{
+    if (a->tr.batch_id.type != VAL_NIL)
+        return val_same(&a->tr.batch_id, value(tv, TOPT_batch_id));
+    for (size_t i = 0; i < tv->n && tv->v != a->values; i++)
+        if (!val_same(&a->values[i], &tv->v[i]))
+            return false;
+    return true;
+}
+
+static void batch_next(struct attempt *a);
+
+static void batch_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
+{
+    struct attempt *a = ctx;
+    bool late = a->eval != NULL;
+
+    (void)why;
+    a->eval = NULL;
+    if (st == ST_OK && batches(a, tv)) {
+        a->batched++;
+        a->batch_at = &(*a->batch_at)->peer;
+    } else {
+        move_on(a, a->batch_at, &a->rest);
+    }
+    if (late)
+        batch_next(a);
+}
+
+static void batch_next(struct attempt *a)
+{
+    const struct item *it;
+    struct eval *eval;
+
+    while ((it = *a->batch_at)) {
+        if (a->batched >= a->tr.batch_max || it->at.local_uid != a->items->at.local_uid) {
+            move_on(a, a->batch_at, &a->rest);
+            continue;
+        }
+        a->view->at = it->at;
+        eval = policy_transport(a->w->set->policy, it->at.transport, &a->view->t, batch_known, a);
+        if (eval) {
+            a->eval = eval;
+            return;
+        }
+    }
+    a->view->at = a->items->at;
+    prepare(a);
+}
+
+/* A transport without functions has one set of values for everybody. */
+static void batch(struct attempt *a, const struct transport_values *tv)
+{
+    struct val *v;
+
+    a->batched = 1;
+    a->batch_at = &a->items->peer;
+    a->values = tv->v;
+    if (*a->batch_at && a->tr.batch_max > 1 && a->tr.batch_id.type == VAL_NIL) {
+        a->values = v = arena_array(&a->w->arena, struct val, tv->n);
+        for (size_t i = 0; i < tv->n; i++)
+            v[i] = tv->v[i].type == VAL_FUNC ? tv->v[i] : val_dup(&a->w->arena, &tv->v[i]);
+    }
+    batch_next(a);
+}
+
+/* ---- ready to go */
+
 static void options_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
 {
     struct attempt *a = ctx;
-    struct walk *w = a->w;
 
     a->eval = NULL;
     if (st != ST_OK) {
-        attempt_all(a, ITEM_AGAIN, -1, "*", str_of(why && why->text[0] ? why->text : "transport options could not be evaluated"));
-        attempt_end(a);
+        option_failed(a, why);
         return;
     }
-    transport_read(&w->arena, tv, w->set->hostname, &a->tr);
-    split(a);
+    transport_read(&a->w->arena, tv, a->w->set->hostname, &a->tr);
+    if (transport_is_local(&a->tr)) {
+        batch(a, tv);
+    } else {
+        split(a);
+        prepare(a);
+    }
+}
+
+static void prepare(struct attempt *a)
+{
+    struct walk *w = a->w;
+
     a->msg.sender = return_path(a);
     build_header(a);
     if (a->tr.message_size_limit > 0 && w->size > (uint64_t)a->tr.message_size_limit) {
@@ -381,6 +496,14 @@ void attempt_elsewhere(struct attempt *a, struct str transport)
 }
 
 void attempt_go(struct attempt *a)
+{
+    if (a->tr.filter.type != VAL_NIL)
+        filter_start(a);
+    else
+        attempt_filtered(a);
+}
+
+void attempt_filtered(struct attempt *a)
 {
     switch (a->tr.driver) {
     case DRIVER_SMTP:
@@ -470,6 +593,7 @@ void deliver_cancel(struct walk *w)
         remote_cancel(a);
         mailbox_cancel(a);
         command_cancel(a);
+        filter_cancel(a);
         attempt_free(a);
     }
     while (w->waiting)

@@ -295,7 +295,7 @@ static void connect_program(struct link *l)
     int fd;
 
     w.envp = no_environment;
-    if (!w.argv) {
+    if (!w.argv || w.argv[0][0] != '/') {
         why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(u->tr->name));
         link_failed(l, "*");
         return;

@@ -4,7 +4,6 @@
 #include "engine/attempt.h"
 
 #include <stdlib.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -337,20 +336,6 @@ static void capture(struct attempt *a)
     finish(a);
 }
 
-/* Whose files they are to be. -1: our own. */
-static int64_t wanted_uid(const struct attempt *a)
-{
-    struct passwd *pw;
-    uint64_t n;
-
-    if (a->tr.user.n == 0)
-        return a->items->at.local_uid;
-    if (str_u64(a->tr.user, UINT32_MAX - 1, &n))
-        return (int64_t)n;
-    pw = getpwnam(arena_z(&a->w->arena, a->tr.user));
-    return pw ? (int64_t)pw->pw_uid : -2;
-}
-
 static enum content_end next_piece(void *ctx, struct buf *out)
 {
     struct attempt *a = ctx;
@@ -384,7 +369,7 @@ static void as_user(struct attempt *a, int64_t uid)
         later(a, uid < -1 ? "there is no such user" : "delivery as another user needs the local delivery process");
         return;
     }
-    w.user = a->tr.user.n ? a->tr.user : arena_printf(&a->w->arena, "%lld", (long long)uid);
+    w.user = attempt_user(a, uid);
     a->local = local_deliver(e->cfg.local, &w, next_piece, local_ended, a);
 }
 
@@ -404,7 +389,7 @@ void mailbox_start(struct attempt *a)
         capture(a);
         return;
     }
-    uid = wanted_uid(a);
+    uid = attempt_uid(a);
     if (uid != -1 && uid != (int64_t)geteuid()) {
         as_user(a, uid);
         return;

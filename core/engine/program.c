@@ -186,7 +186,7 @@ static void report(void *ctx)
  * threads, and one of them may hold any lock. */
 _Noreturn static void become(const struct program_want *w, pid_t parent, int in, int out, int fail)
 {
-    struct rlimit core = { 0, 0 }, memory = { w->memory_max, w->memory_max };
+    struct rlimit core = { 0, 0 }, memory = { w->memory_max, w->memory_max }, size = { w->file_max, w->file_max };
     sigset_t none;
     int err;
 
@@ -200,8 +200,10 @@ _Noreturn static void become(const struct program_want *w, pid_t parent, int in,
     setrlimit(RLIMIT_CORE, &core);
     if (w->memory_max)
         setrlimit(RLIMIT_AS, &memory);
+    if (w->out_fd && w->file_max)
+        setrlimit(RLIMIT_FSIZE, &size);
     umask(w->umask);
-    if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0
+    if (dup2(in, 0) >= 0 && dup2(w->out_fd ? w->out_fd : out, 1) >= 0 && dup2(out, 2) >= 0
         && chdir(w->directory ? w->directory : "/") == 0) {
         /* Descriptor `fail` must survive until exec, and tells by closing. */
         if (dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {

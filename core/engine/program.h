@@ -26,6 +26,9 @@ struct program_want {
     size_t output_max;
     uint64_t memory_max;        /* address space; 0: no limit */
     struct content *content;    /* owned by the caller until done; NULL: talk is set */
+    int out_fd;                 /* its standard output goes there, at most file_max bytes, and what
+                                 * it says on standard error is collected; 0: both are */
+    uint64_t file_max;
     bool talk;                  /* standard input and output are one socket: program_socket */
 };
 

@@ -291,8 +291,8 @@ static void linked(struct link_user *u)
     }
     a->read_at = 0;
     a->msg = (struct client_message){
-        .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = w->t->body_8bit,
-        .size = a->header.n + 2 + attempt_body_size(a), .header = a->header, .max_line = (uint32_t)w->t->max_line,
+        .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = a->filtered ? a->filtered_8bit : w->t->body_8bit,
+        .size = a->header.n + 2 + attempt_body_size(a), .header = a->header, .max_line = a->filtered ? a->filtered_max_line : (uint32_t)w->t->max_line,
         .read = read_body, .rewind = rewind_body, .ctx = a,
     };
     link_send(&a->use, &a->msg);

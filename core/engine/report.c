@@ -89,6 +89,7 @@ static const struct bounce_rcpt *collect(struct walk *w, bool warning, size_t *n
         b->orcpt = r->orcpt;
         b->child = it->at.address;
         b->error = it->error;
+        b->output = it->output;
         if (it->host.name.n)
             b->host = arena_printf(&w->arena, "%.*s [%.*s]", STR_ARG(it->host.name), STR_ARG(ip_text(&w->arena, it->host.ip)));
         (*n)++;

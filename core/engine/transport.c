@@ -117,6 +117,10 @@ static void read_common(struct arena *a, const struct transport_values *tv, stru
     t->disable_logging = flag(tv, TOPT_disable_logging, false);
     t->include_affixes = flag(tv, TOPT_rcpt_include_affixes, false);
     t->max_parallel = (unsigned)number(tv, TOPT_max_parallel, 0);
+    t->filter = copy(a, tv, TOPT_transport_filter);
+    t->filter_ms = ms(tv, TOPT_transport_filter_timeout, 300);
+    t->batch_max = (uint32_t)number(tv, TOPT_batch_max, 1);
+    t->batch_id = copy(a, tv, TOPT_batch_id);
 }
 
 static uint16_t read_port(struct arena *a, const struct transport_values *tv, bool lmtp)
@@ -211,6 +215,9 @@ static void read_program(struct arena *a, const struct transport_values *tv, str
     t->timeout_defer = flag(tv, TOPT_timeout_defer, false);
     t->freeze_exec_fail = flag(tv, TOPT_freeze_exec_fail, false);
     t->freeze_signal = flag(tv, TOPT_freeze_signal, false);
+    t->force_command = flag(tv, TOPT_force_command, false);
+    t->restrict_to_path = flag(tv, TOPT_restrict_to_path, false);
+    list(a, tv, TOPT_allow_commands, &t->allow, &t->nallow);
     t->umask = (mode_t)number(tv, TOPT_umask, 022);
 }
 
@@ -400,7 +407,7 @@ char **command_argv(struct arena *a, const struct val *command)
                 return NULL;
             argv[n] = arena_z(a, command->u.list.v[n]);
         }
-        return argv[0][0] == '/' ? argv : NULL;
+        return argv[0][0] ? argv : NULL;
     }
     if (command->type != VAL_STR || command->u.s.n == 0 || memchr(command->u.s.p, 0, command->u.s.n))
         return NULL;
@@ -410,5 +417,5 @@ char **command_argv(struct arena *a, const struct val *command)
             return NULL;
         argv[n++] = arena_z(a, word);
     }
-    return n && argv[0][0] == '/' ? argv : NULL;
+    return n && argv[0][0] ? argv : NULL;
 }

@@ -28,6 +28,10 @@ struct transport {
     struct str shadow;                          /* shadow_transport */
     bool shadow_wanted;                         /* shadow_condition */
     bool disable_logging, include_affixes;
+    struct val filter;                          /* transport_filter: VAL_NIL if there is none */
+    int64_t filter_ms;
+    uint32_t batch_max;                         /* addresses in one delivery of a local transport */
+    struct val batch_id;
     unsigned max_parallel;                      /* 0: no limit */
 
     /* smtp */
@@ -56,7 +60,8 @@ struct transport {
     size_t output_max;
     struct val temp_errors;
     bool ignore_status, return_output, return_fail_output, log_output, log_fail_output, log_defer_output;
-    bool timeout_defer, freeze_exec_fail, freeze_signal;
+    bool timeout_defer, freeze_exec_fail, freeze_signal, force_command, restrict_to_path;
+    const struct str *allow; size_t nallow;     /* allow_commands */
     mode_t umask;
 
     /* appendfile */
@@ -93,7 +98,8 @@ static inline bool transport_is_local(const struct transport *t)
 bool host_listed(const struct val *list, struct str name, struct ip ip);
 
 /* A command as an argument vector: a list as it is, a string cut at blanks
- * with quotes respected and nothing expanded. NULL-terminated; NULL: unusable. */
+ * with quotes respected and nothing expanded. NULL-terminated; NULL: unusable.
+ * argv[0] may be no path yet: command_find. */
 char **command_argv(struct arena *a, const struct val *command);
 
 #endif

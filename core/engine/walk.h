@@ -37,6 +37,7 @@ struct item {
     struct at_host host;            /* the last one tried; ip.v 0: none */
     int64_t next_try;               /* AGAIN: when; for not_tried, when a host is due */
     bool quiet;                     /* its transport has disable_logging */
+    struct str output;              /* what a program printed, for the bounce */
     struct str shadow;              /* for its line: "copy", or "copy(what went wrong)" */
 };
 

@@ -100,7 +100,7 @@ local function open_truth(v)
 end
 
 local BY_NAME = {
-  command = argv, file_format = pairs_of, quota_warn_threshold = function(v)
+  command = argv, transport_filter = argv, file_format = pairs_of, quota_warn_threshold = function(v)
     return type(v) == "string" and v:find("^%d%d?%d?%%$") and v or words.size(v) and text(v) or nil
   end, headers_add = fields, route_list = whole, listen = whole,
   shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,

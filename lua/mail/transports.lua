@@ -156,6 +156,13 @@ local function check_shadow(t)
 end
 
 local DSCP = { le = true, ef = true, lowcost = true, lowdelay = true, reliability = true, throughput = true }
+local function check_filter(t)
+  local cell = t.cells.transport_filter
+  if cell and cell.value and cell.value[1]:sub(1, 1) ~= "/" then
+    report.problem(cell.where, 'transport.%s: transport_filter "%s" must begin with /', t.name, cell.value[1])
+  end
+end
+
 local function check_dscp(t)
   local cell = t.cells.dscp
   local value = cell and cell.value
@@ -182,6 +189,7 @@ function transports.check()
       end
       if CHECKS[driver] then CHECKS[driver](t) end
       check_dscp(t)
+      check_filter(t)
     end
     t.spec = nil
   end

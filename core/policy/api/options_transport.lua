@@ -48,6 +48,12 @@ option { kind = "transport", name = "max_parallel", type = "integer", func = "tr
 option { kind = "transport", name = "initgroups", type = "boolean", default = false,
   section = "generic",
   doc = [[Take all groups of the user too, not its own alone.]] }
+option { kind = "transport", name = "transport_filter", type = "list", func = "transport",
+  section = "generic",
+  doc = [[A program the message goes through on its way out: it gets it on standard input, and what it prints is delivered. If it fails, the message waits.]] }
+option { kind = "transport", name = "transport_filter_timeout", type = "time", default = 300,
+  section = "generic",
+  doc = [[How long it may take.]] }
 
 -- smtp
 option { kind = "transport", drivers = { "smtp" }, name = "allow_localhost", type = "boolean", default = false,
@@ -281,6 +287,12 @@ option { kind = "transport", drivers = { "appendfile" }, name = "quota_warn_thre
 option { kind = "transport", drivers = { "appendfile", "pipe" }, name = "use_bsmtp", type = "boolean", default = false,
   section = "appendfile",
   doc = [[Write batched SMTP: MAIL, RCPT, DATA, the message with its dots doubled, and a dot.]] }
+option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_id", type = "string", func = "transport",
+  section = "appendfile",
+  doc = [[Addresses with the same value share a delivery; unset: those for which all options have the same values.]] }
+option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_max", type = "integer", default = 1,
+  section = "appendfile",
+  doc = [[How many addresses one delivery may be for.]] }
 
 -- pipe
 option { kind = "transport", drivers = { "pipe" }, name = "environment", type = "list", func = "transport",
@@ -324,11 +336,17 @@ option { kind = "transport", drivers = { "pipe" }, name = "timeout_defer", type 
   doc = [[Timeout defers instead of failing.]] }
 option { kind = "transport", drivers = { "pipe" }, name = "umask", type = "octal", default = 18, section = "pipe",
   doc = [[umask.]] }
+option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", func = "transport",
+  section = "pipe",
+  doc = [[Commands that may be run, as they are written in a redirection or in command; others may not, unless restrict_to_path lets them.]] }
+option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean", default = false,
+  section = "pipe",
+  doc = [[A command that is not in allow_commands may hold no slash: it is looked for on path.]] }
+option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean", default = false,
+  section = "pipe",
+  doc = [[Run command even for an address that names a program of its own; that one is in m.address_pipe.]] }
 
 -- of later features
-option { kind = "transport", drivers = { "pipe" }, name = "allow_commands", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Commands permitted.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
@@ -338,12 +356,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender"
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean",
   feature = "SMTP authentication", section = "of later features",
   doc = [[Use it without authenticating.]] }
-option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_id", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Key joining addresses into a batch.]] }
-option { kind = "transport", drivers = { "appendfile", "lmtp", "pipe" }, name = "batch_max", type = "integer",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Addresses per delivery.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Bcc recipients.]] }
@@ -395,9 +407,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", ty
 option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Missing file is fine.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "force_command", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Use command even for address pipes.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[From:.]] }
@@ -476,9 +485,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", ty
 option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string",
   feature = "the policy surface", section = "of later features",
   doc = [[Reply-To:.]] }
-option { kind = "transport", drivers = { "pipe" }, name = "restrict_to_path", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Commands without slash, found on path.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean",
   feature = "the policy surface", section = "of later features",
   doc = [[Append the original.]] }
@@ -533,12 +539,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", ty
 option { kind = "transport", drivers = { "autoreply" }, name = "to", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[To:.]] }
-option { kind = "transport", name = "transport_filter", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Command the message is piped through.]] }
-option { kind = "transport", name = "transport_filter_timeout", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Time limit of that command.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer",
   feature = "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }

@@ -271,6 +271,170 @@ static void lmtp_speaks_to_a_program(void **state)
     assert_int_equal(spool_count(engine_spool(engine)), 0);
 }
 
+/* A filter that marks and, asked by its argument, fails in one way or another. */
+#define FILTER \
+    "#!/bin/sh\ncase \"$1\" in\nfail) echo no luck >&2; exit 3;;\nempty) exit 0;;\nhang) sleep 60;;\n" \
+    "esac\nsed -e '1i X-Filtered: '\"$SENDER\" -e 's/start/stop/'\n"
+
+static void a_filter_makes_what_is_delivered(void **state)
+{
+    static char filter[200];
+    char *text;
+
+    (void)state;
+    write_program("filter", FILTER);
+    snprintf(filter, sizeof filter, "%s", path_in("filter"));
+    struct val *v = p_transport("box", "appendfile");
+    v[TOPT_file] = v_str(path_in("./mbox"));
+    v[TOPT_transport_filter] = v_str(filter);
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    submit("bob@example.org");
+    wait_for("Completed", 1);
+    text = slurp(path_in("mbox"));
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\nX-Filtered: ann@example.org\nReceived: "));
+    assert_non_null(strstr(text, "\n\n>From the stop\n.\nend\n"));
+}
+
+static void a_filter_stands_before_programs_and_hosts_too(void **state)
+{
+    static char filter[200], take[200], lmtp[200];
+
+    (void)state;
+    write_program("filter", FILTER);
+    write_program("take", "#!/bin/sh\ncat > \"$0.seen\"\n");
+    write_program("lmtp", LMTP);
+    snprintf(filter, sizeof filter, "%s", path_in("filter"));
+    snprintf(take, sizeof take, "%s", path_in("take"));
+    snprintf(lmtp, sizeof lmtp, "%s", path_in("lmtp"));
+    struct val *v = p_transport("take", "pipe");
+    v[TOPT_command] = v_str(take);
+    v[TOPT_transport_filter] = v_str(filter);
+    v = p_transport("boxes", "lmtp");
+    v[TOPT_command] = v_str(lmtp);
+    v[TOPT_transport_filter] = v_str(filter);
+    p_route((struct p_route){ .domain = "take.example", .transport = "take" });
+    p_route((struct p_route){ .domain = "boxes.example", .transport = "boxes" });
+    submit("x@take.example");
+    submit("x@boxes.example");
+    wait_for("Completed", 2);
+    assert_non_null(strstr(slurp(path_in("take.seen")), "X-Filtered: "));
+    assert_non_null(strstr(slurp(path_in("take.seen")), "the stop\n"));
+}
+
+static void mail_whose_filter_fails_waits(void **state)
+{
+    static const struct { const char *how, *said; } rows[] = {
+        { "fail", "transport_filter returned exit code 3: no luck" }, { "empty", "transport_filter printed no message" },
+        { "hang", "transport_filter took too long" },
+    };
+    static char filter[3][200];
+
+    (void)state;
+    write_program("filter", FILTER);
+    for (size_t i = 0; i < 3; i++) {
+        struct val *v = p_transport(rows[i].how, "appendfile");
+        static char domain[3][32];
+
+        snprintf(filter[i], sizeof filter[i], "%s %s", path_in("filter"), rows[i].how);
+        snprintf(domain[i], sizeof domain[i], "%s.example", rows[i].how);
+        v[TOPT_file] = v_str(path_in("./mbox"));
+        v[TOPT_transport_filter] = v_str(filter[i]);
+        v[TOPT_transport_filter_timeout] = v_int(1);
+        p_route((struct p_route){ .domain = domain[i], .transport = rows[i].how });
+    }
+    for (size_t i = 0; i < 3; i++) {
+        char to[64];
+
+        snprintf(to, sizeof to, "x@%s.example", rows[i].how);
+        submit(to);
+        wait_for(rows[i].said, 1);
+    }
+    assert_int_equal(spool_count(engine_spool(engine)), 3);
+    assert_null(slurp(path_in("mbox")));
+}
+
+static void only_commands_that_are_allowed_run(void **state)
+{
+    static char dir[200];
+
+    (void)state;
+    write_program("take", "#!/bin/sh\ncat > \"$0.seen\"\n");
+    snprintf(dir, sizeof dir, "%s", root);
+    static const struct { const char *name, *command; bool restricted; const char *allow; } rows[] = {
+        { "named", "take", true, NULL }, { "listed", "take", false, "true:take" }, { "other", "false", false, "true:take" },
+        { "slash", "/bin/true", true, NULL }, { "both", "/bin/true", true, "/bin/true" }, { "gone", "no-such-program", false, NULL },
+    };
+    for (size_t i = 0; i < 6; i++) {
+        static char domain[6][32];
+        struct val *v = p_transport(rows[i].name, "pipe");
+
+        snprintf(domain[i], sizeof domain[i], "%s.example", rows[i].name);
+        v[TOPT_command] = v_str(rows[i].command);
+        v[TOPT_restrict_to_path] = v_bool(rows[i].restricted);
+        v[TOPT_path] = v_str(dir);
+        if (rows[i].allow)
+            v[TOPT_allow_commands] = v_str(rows[i].allow);
+        p_route((struct p_route){ .domain = domain[i], .transport = rows[i].name });
+    }
+    submit("x@named.example");
+    submit("x@listed.example");
+    submit("x@both.example");
+    wait_for("Completed", 3);
+    submit("x@other.example");
+    wait_for("the command is not in allow_commands", 1);
+    submit("x@slash.example");
+    wait_for("the command holds a slash", 1);
+    submit("x@gone.example");
+    wait_for("the command is not found on path", 1);
+}
+
+static void what_a_program_printed_is_in_the_bounce(void **state)
+{
+    static char talk[200];
+
+    (void)state;
+    write_program("talk", "#!/bin/sh\necho 'the box is shut'; printf 'on \\001 Sundays\\n'; exit 1\n");
+    snprintf(talk, sizeof talk, "%s", path_in("talk"));
+    struct val *v = p_transport("talk", "pipe");
+    v[TOPT_command] = v_str(talk);
+    v[TOPT_return_fail_output] = v_bool(true);
+    p_transport("home", "appendfile")[TOPT_file] = v_str(path_in("./mbox"));
+    p_route((struct p_route){ .domain = "talk.example", .transport = "talk" });
+    p_route((struct p_route){ .domain = "*", .transport = "home" });
+    submit("x@talk.example");
+    wait_for("Completed", 2);
+    assert_non_null(strstr(slurp(path_in("mbox")), "    it printed:\n      | the box is shut\n      | on   Sundays\n"));
+}
+
+static void addresses_share_a_delivery_up_to_batch_max(void **state)
+{
+    struct str rcpts[] = { STR("a@example.org"), STR("b@example.org"), STR("c@example.org") };
+    struct submission s = { .sender = STR("ann@example.org"), .rcpts = rcpts, .nrcpts = 3, .trusted = true, .login = STR("ann"),
+                            .message = STR("From: ann@example.org\n\nx\n") };
+    struct val *v = p_transport("batch", "pipe");
+    static char take[200];
+    int st = -1;
+    char *text;
+
+    (void)state;
+    write_program("take", "#!/bin/sh\ncat >> \"$0.seen\"\n");
+    snprintf(take, sizeof take, "%s", path_in("take"));
+    v[TOPT_command] = v_str(take);
+    v[TOPT_batch_max] = v_int(2);
+    v[TOPT_use_bsmtp] = v_bool(true);
+    v[TOPT_envelope_to_add] = v_bool(true);
+    p_route((struct p_route){ .domain = "*", .transport = "batch" });
+    engine_submit(engine, &s, stored, &st);
+    wait_for("Completed", 1);
+    wait_for("-> b <b@example.org> R=plain T=batch", 1);
+    text = slurp(path_in("take.seen"));
+    assert_non_null(strstr(text, "MAIL FROM:<ann@example.org>\nRCPT TO:<a@example.org>\nRCPT TO:<b@example.org>\nDATA\n"
+                                 "Envelope-to: a@example.org,\n\tb@example.org\n"));
+    assert_non_null(strstr(text, "MAIL FROM:<ann@example.org>\nRCPT TO:<c@example.org>\nDATA\n"));
+    assert_non_null(strstr(text, "\n\nx\n.\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +444,12 @@ int main(void)
         T(a_strange_name_never_becomes_a_path),
         T(a_program_gets_the_message_and_its_exit_status_counts),
         T(lmtp_speaks_to_a_program),
+        T(a_filter_makes_what_is_delivered),
+        T(a_filter_stands_before_programs_and_hosts_too),
+        T(mail_whose_filter_fails_waits),
+        T(only_commands_that_are_allowed_run),
+        T(what_a_program_printed_is_in_the_bounce),
+        T(addresses_share_a_delivery_up_to_batch_max),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,8 @@ static struct {
 static int setup(void **state)
 {
     static struct str roots[1], never[] = { STR_INIT("daemon") };
-    struct local_limits limits = { .roots = roots, .nroots = 1, .never = never, .nnever = 1, .lowest_uid = 1 };
+    static const struct str programs[] = { STR_INIT("/bin/") };
+    struct local_limits limits = { .roots = roots, .nroots = 1, .programs = programs, .nprograms = 1, .never = never, .nnever = 1, .lowest_uid = 1 };
     int fd[2];
     (void)state;
 
@@ -230,6 +231,83 @@ static void rubbish_from_a_worker_ends_nothing(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void run_program(const char *user, const char *group, char *const *argv, int64_t timeout_ms)
+{
+    static char *const env[] = { "PATH=/bin:/usr/bin", "MARK=given", NULL };
+    struct local_program p = { .argv = argv, .envp = env, .directory = STR("/"), .umask = 022, .output_max = 200, .out_fd = -1 };
+    struct local_want want = { .user = str_of(user), .group = str_of(group), .program = &p, .timeout_ms = timeout_ms };
+
+    w.told = false;
+    w.pieces = 3;
+    local_deliver(w.link, &want, source, on_done, NULL);
+    for (int i = 0; i < 300 && !w.told; i++)
+        loop_turn(w.loop, 100);
+    assert_true(w.told);
+}
+
+static void a_program_runs_as_the_user_with_the_message(void **state)
+{
+    char *const argv[] = { "/bin/sh", "-c", "id -u; id -g; id -G; env | sort | tr '\\n' ' '; cat; exit 3", NULL };
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    run_program("nobody", "", argv, 10000);
+    if (w.st != ST_OK)
+        fail_msg("%s", w.why.text);
+    assert_int_equal(w.end.exit_status, 3);
+    if (!strstr(w.output, "65534\n65534\n65534\nMARK=given ") || !strstr(w.output, "Subject: piece 3\nSubject: piece 2\nSubject: piece 1\n"))
+        fail_msg("%s", w.output);
+    assert_null(strstr(w.output, "HOME="));
+}
+
+static void a_program_has_limits(void **state)
+{
+    char *const hang[] = { "/bin/sh", "-c", "sleep 100", NULL };
+    char *const talk[] = { "/bin/sh", "-c", "while :; do echo too much; done", NULL };
+    char *const none[] = { "/bin/no-such-program", NULL };
+    char *const killed[] = { "/bin/sh", "-c", "kill -9 $$", NULL };
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    run_program("nobody", "", hang, 1000);
+    assert_true(w.st == ST_OK && w.end.late);
+    run_program("nobody", "", talk, 10000);
+    assert_true(w.st == ST_OK && w.end.too_much && strlen(w.output) == 200);
+    run_program("nobody", "", none, 10000);
+    assert_int_equal(w.st, ST_NEVER);
+    assert_non_null(strstr(w.why.text, "run /bin/no-such-program"));
+    run_program("nobody", "", killed, 10000);
+    assert_true(w.st == ST_OK && w.end.signal == SIGKILL);
+}
+
+static void a_program_beyond_the_limits_is_refused(void **state)
+{
+    char *const outside[] = { "/usr/bin/id", NULL };
+    char *const crooked[] = { "/bin/../usr/bin/id", NULL };
+    char *const near[] = { "/binary", NULL };
+    char *const good[] = { "/bin/sh", "-c", "exit 0", NULL };
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    run_program("nobody", "", outside, 10000);
+    assert_non_null(strstr(w.why.text, "not among local_delivery_programs"));
+    run_program("nobody", "", crooked, 10000);
+    assert_non_null(strstr(w.why.text, "no clean path"));
+    run_program("nobody", "", near, 10000);
+    assert_non_null(strstr(w.why.text, "not among local_delivery_programs"));
+    run_program("root", "", good, 10000);
+    assert_non_null(strstr(w.why.text, "it is root's"));
+    run_program("daemon", "", good, 10000);
+    assert_non_null(strstr(w.why.text, "never_users"));
+    run_program("nobody", "mail", good, 10000);
+    assert_non_null(strstr(w.why.text, "is not in it"));
+    run_program("nobody", "root", good, 10000);
+    assert_int_equal(w.st, ST_AGAIN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +316,9 @@ int main(void)
         CASE(a_link_in_the_mailbox_leads_nowhere),
         CASE(half_a_message_is_not_delivered),
         CASE(rubbish_from_a_worker_ends_nothing),
+        CASE(a_program_runs_as_the_user_with_the_message),
+        CASE(a_program_has_limits),
+        CASE(a_program_beyond_the_limits_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
