@@ -48,12 +48,24 @@ local function settle(call, status, value)
   error(host.again(call .. ": " .. tostring(value)))
 end
 
+-- What fn gave, or, when it waited too long, that it cannot be found out.
+local function told(ok, status, value)
+  if ok then
+    if status == "ok" then return value end
+    return nil, { kind = status, text = value }
+  end
+  local text = host.again_text(status)
+  if text then return nil, { kind = "again", text = text } end
+  -- an error in the arguments is the caller's
+  if type(status) ~= "string" then error(status, 0) end
+  error((status:gsub("^mail/library:%d+: ", "")), 3)
+end
+
 -- fn(...) -> status, value. Two faces of it: raising, and telling.
 local function both(fn, call)
   return function(...) return settle(call, fn(...)) end, function(...)
-    local status, value = fn(...)
-    if status == "ok" then return value end
-    return nil, { kind = status, text = value }
+    local value, why = told(pcall(fn, ...))
+    return value, why
   end
 end
 
