@@ -258,7 +258,7 @@ def changed_files():
         p = f.write("keys", "k: old\n")
         rules = f'acl.rcpt(function(m) return deny("550 5.1.1 it is " .. lookup.lsearch({lua(p)}, "k")) end)'
         engine = Engine(workers=1)
-        engine.rule("05-first.lua", rules)
+        engine.rule("00-first.lua", rules)
         with engine as e:
             def said():
                 c = smtplib.SMTP("127.0.0.1", e.port, timeout=60)
