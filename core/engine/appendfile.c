@@ -234,12 +234,28 @@ static enum status in_its_form(struct appendfile *f, int dir, const char *name)
     return f->directory ? single_file(f, dir) : mbox_deliver(f, dir, name);
 }
 
+/* A mailbox that is not there yet has room for anything that fits at all. */
+static void look_for_room(struct appendfile *f)
+{
+    int64_t bytes, files;
+    enum status st = appendfile_used(f, &bytes, &files);
+
+    f->full |= st == ST_NONE && f->quota > 0 && !f->quota_exclusive && f->message_size > f->quota;
+    f->status = st == ST_NONE ? ST_OK : st;
+    content_free(&f->content);
+}
+
 void appendfile_deliver(struct appendfile *f)
 {
     char name[NAME_ROOM] = "";
     struct quota q = { .size_fd = -1 };
-    int dir = walk(f, name);
+    int dir;
 
+    if (f->only_room) {
+        look_for_room(f);
+        return;
+    }
+    dir = walk(f, name);
     if (dir < 0) {
         f->status = why_errno(&f->why, ST_AGAIN, "open %.*s/%.*s", STR_ARG(f->root), STR_ARG(f->rest));
         return;

@@ -18,6 +18,7 @@
 /* What is asked for goes to the local process too (local_wire.h), so each kind
  * of field stands in one list. Zero is "no" or "none" everywhere. */
 #define APPENDFILE_FLAGS(X) \
+    X(only_room)            /* nothing is written: would the message fit? full says no */ \
     X(directory)            /* one file a message */ \
     X(maildir)              /* in Maildir's way */ \
     X(mailstore)            /* two files: the message, its envelope */ \

@@ -3,6 +3,7 @@
  * filter made of it
  */
 #include "engine/attempt.h"
+#include "engine/mailbox.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -87,17 +88,24 @@ void attempt_bsmtp(struct attempt *a, struct content *c)
 
 /* ---- as whom */
 
-int64_t attempt_uid(const struct attempt *a)
+int64_t mailbox_owner(const struct transport *t, const struct at_address *at)
 {
+    struct arena a = { 0 };
     struct passwd *pw;
     uint64_t n;
 
-    if (a->tr.user.n == 0)
-        return a->items->at.local_uid;
-    if (str_u64(a->tr.user, UINT32_MAX - 1, &n))
+    if (t->user.n == 0)
+        return at->local_uid;
+    if (str_u64(t->user, UINT32_MAX - 1, &n))
         return (int64_t)n;
-    pw = getpwnam(arena_z(&a->w->arena, a->tr.user));
+    pw = getpwnam(arena_z(&a, t->user));
+    arena_free(&a);
     return pw ? (int64_t)pw->pw_uid : -2;
+}
+
+int64_t attempt_uid(const struct attempt *a)
+{
+    return mailbox_owner(&a->tr, &a->items->at);
 }
 
 struct str attempt_user(const struct attempt *a, int64_t uid)

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "engine/callout.h"
 #include "engine/event.h"
+#include "engine/room.h"
 #include "engine/walk.h"
 
 enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10, CROWD = 16 };
@@ -115,6 +116,7 @@ static void make_parts(struct engine *e)
         .check_option = settings_check,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
         .callout = callout_start, .callout_cancel = callout_cancel,
+        .room = room_ask, .room_cancel = room_cancel,
     };
 }
 
@@ -357,6 +359,7 @@ void engine_free(struct engine *e)
     keeps_free(e);
     letters_free(e);
     events_free(e);
+    rooms_free(e);
     callouts_free(e);
     links_free(e);
     if (e->wake)

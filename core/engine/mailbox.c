@@ -1,6 +1,7 @@
 /*
  * mailbox - an attempt into a file of this machine, on a helper thread
  */
+#include "engine/mailbox.h"
 #include "engine/attempt.h"
 
 #include <stdlib.h>
@@ -44,14 +45,13 @@ static bool from_address(struct attempt *a, struct str path)
     return appendfile_split(path, &f->root, &f->rest);
 }
 
-static bool from_option(struct attempt *a)
+bool mailbox_where(const struct transport *t, const struct at_address *at, struct appendfile *f)
 {
-    struct appendfile *f = a->file;
-    const struct val *v = a->tr.folder.type != VAL_NIL ? &a->tr.folder : &a->tr.file;
+    const struct val *v = t->folder.type != VAL_NIL ? &t->folder : &t->file;
 
-    f->directory = a->tr.folder.type != VAL_NIL;
-    f->maildir = f->directory && a->tr.maildir;
-    return v->type == VAL_STR && safe_path(&a->items->at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
+    f->directory = t->folder.type != VAL_NIL;
+    f->maildir = f->directory && t->maildir;
+    return v->type == VAL_STR && safe_path(at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
 }
 
 /* create_file: where something new may be made. */
@@ -129,12 +129,8 @@ static int64_t bounded(int64_t n)
     return n < 0 ? 0 : n > most ? most : n;
 }
 
-static void fill_quota(struct attempt *a)
+void mailbox_quota(const struct transport *t, struct appendfile *f)
 {
-    const struct transport *t = &a->tr;
-    struct appendfile *f = a->file;
-    int64_t lines = (int64_t)attempt_lines(a);
-
     f->quota = bounded(t->quota);
     f->quota_files = bounded(t->quota_files);
     f->quota_exclusive = !t->quota_inclusive;
@@ -148,7 +144,14 @@ static void fill_quota(struct attempt *a)
     f->used = bounded(val_int(&t->used, 0));
     f->files_known = t->files.type != VAL_NIL;
     f->files = bounded(val_int(&t->files, 0));
-    f->message_size = bounded((int64_t)(a->header.n + 2 + attempt_body_size(a)) - (t->crlf ? 0 : lines));
+}
+
+static void fill_quota(struct attempt *a)
+{
+    int64_t lines = (int64_t)attempt_lines(a);
+
+    mailbox_quota(&a->tr, a->file);
+    a->file->message_size = bounded((int64_t)(a->header.n + 2 + attempt_body_size(a)) - (a->tr.crlf ? 0 : lines));
 }
 
 static void fill_names(struct attempt *a)
@@ -380,7 +383,7 @@ void mailbox_start(struct attempt *a)
     int64_t uid;
 
     a->file = arena_new(&a->w->arena, struct appendfile);
-    if (!(it->at.file.n ? from_address(a, it->at.file) : from_option(a))) {
+    if (!(it->at.file.n ? from_address(a, it->at.file) : mailbox_where(&a->tr, &it->at, a->file))) {
         later(a, "no safe file or directory for this address");
         return;
     }

@@ -21,6 +21,7 @@ struct runs;
 struct links;
 struct events;
 struct callouts;
+struct room;
 
 struct engine {
     struct loop *loop;
@@ -61,6 +62,7 @@ struct engine {
     struct runs *runs;
     struct links *links;
     struct events *events;
+    struct room *rooms;             /* looks into mailboxes */
     struct callouts *callouts;      /* connections held after one */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */

@@ -1,5 +1,5 @@
 /*
- * callout - what a rule asks of another host's server about an address
+ * callout - what a rule asks others about an address: its server, or its mailbox
  *
  * The rule library (lib_callout.c) asks and the engine answers
  * (engine/callout.c), as policy_env says: this room opens no connections. What
@@ -45,5 +45,16 @@ struct callout_end {
 };
 
 typedef void callout_done(void *ctx, const struct callout_end *end);     /* end is valid in the call */
+
+/* Is there room for a message of this size in the mailbox of this address
+ * (engine/room.c)? */
+struct room_want {
+    struct txn *t;
+    const struct transport_values *transport;
+    struct at_address at;
+    uint64_t size;
+};
+/* ST_OK yes; ST_NEVER no; ST_AGAIN could not find out: text says why. */
+typedef void room_done(void *ctx, enum status st, struct str text);
 
 #endif

@@ -80,11 +80,10 @@ static struct str text_of(lua_State *L, const char *name, struct arena *a)
     return s.p ? s : STR("");
 }
 
-/* What the table of lua/mail/verify_callout.lua says. */
-static void read_want(lua_State *L, struct arena *a, struct callout_want *w, struct transport_values *tv)
+/* The transport, with its options as they are for this address. */
+static void read_transport(lua_State *L, struct arena *a, struct transport_values *tv)
 {
     struct val *v = arena_array(a, struct val, transport_count());
-    struct host *hosts = NULL;
 
     transport_defaults(v);
     lua_getfield(L, 2, "values");
@@ -94,6 +93,21 @@ static void read_want(lua_State *L, struct arena *a, struct callout_want *w, str
     tv->n = transport_count();
     tv->name = text_of(L, "transport", a);
     tv->driver = text_of(L, "driver", a);
+}
+
+static void read_address(lua_State *L, struct arena *a, struct txn *t, const struct transport_values *tv, struct at_address *at)
+{
+    txn_at(t, text_of(L, "address", a), at);
+    at->transport = tv->name;
+    at->router = text_of(L, "router", a);
+}
+
+/* What the table of lua/mail/verify_callout.lua says. */
+static void read_want(lua_State *L, struct arena *a, struct callout_want *w, struct transport_values *tv)
+{
+    struct host *hosts = NULL;
+
+    read_transport(L, a, tv);
     w->transport = tv;
     w->nhosts = hosts_of(L, 2, "hosts", a, &hosts);
     w->hosts = hosts;
@@ -111,9 +125,7 @@ static void read_want(lua_State *L, struct arena *a, struct callout_want *w, str
     w->whole_ms = field_int(L, 2, "whole_ms", 4 * w->answer_ms);
     if (w->whole_ms > MOST_MS)
         w->whole_ms = MOST_MS;
-    txn_at(w->t, text_of(L, "address", a), &w->at);
-    w->at.transport = tv->name;
-    w->at.router = text_of(L, "router", a);
+    read_address(L, a, w->t, tv, &w->at);
 }
 
 /* callout(m, { ... }) -> what was found out, in a table */
@@ -137,7 +149,70 @@ static int l_callout(lua_State *L)
     return wait_yield(w);
 }
 
+/* ---- room in a mailbox */
+
+enum { ROOM_MS = 30000 };
+
+struct room_asked {
+    const struct policy_env *env;
+    struct room *r;
+    enum status st;
+    struct str text;
+};
+
+static void room_cancel(void *ctx)
+{
+    struct room_asked *k = ctx;
+
+    k->env->room_cancel(k->r);
+}
+
+static int room_push(lua_State *L, void *ctx)
+{
+    const struct room_asked *k = ctx;
+
+    lua_pushstring(L, k->st == ST_OK ? "yes" : k->st == ST_NEVER ? "no" : "again");
+    push_str(L, k->text);
+    return 2;
+}
+
+static void on_room(void *ctx, enum status st, struct str text)
+{
+    struct wait *w = ctx;
+    struct room_asked *k = wait_ctx(w);
+
+    k->r = NULL;
+    k->st = st;
+    k->text = arena_dup(wait_arena(w), text);
+    wait_done(w, room_push);
+}
+
+/* room(m, { address =, transport =, driver =, values =, size =, local_uid = }) -> "yes" | "no" | "again", why */
+static int l_room(lua_State *L)
+{
+    const struct policy_env *env = policy_env(L);
+    struct room_want want = { .t = arg_txn(L, 1) };
+    struct transport_values tv;
+    struct wait *w;
+    struct room_asked *k;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    if (!env->room)
+        return raise_again(L, "there is nobody here to look into mailboxes");
+    w = wait_begin(L, "quota", ROOM_MS, room_cancel, sizeof *k);
+    k = wait_ctx(w);
+    k->env = env;
+    read_transport(L, wait_arena(w), &tv);
+    read_address(L, wait_arena(w), want.t, &tv, &want.at);
+    want.at.local_uid = (int32_t)field_int(L, 2, "local_uid", -1);
+    want.size = (uint64_t)field_int(L, 2, "size", 0);
+    want.transport = &tv;
+    k->r = env->room(env->ctx, &want, on_room, w);
+    return wait_yield(w);
+}
+
 static const luaL_Reg waits[] = {
+    { "room", l_room },
     { "callout", l_callout },
     { NULL, NULL },
 };

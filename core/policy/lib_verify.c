@@ -60,6 +60,12 @@ static int l_header_names_ascii(lua_State *L)
         push_str(L, arena_printf(a, "Invalid character in header \"%.*s\" found", STR_ARG(str_head(f->name, NAME_SHOWN))));
         return 2;
     }
+    /* A line whose name holds such a character is no field for us: it ended the section. */
+    if (t->header.damaged) {
+        lua_pushboolean(L, false);
+        lua_pushliteral(L, "Invalid character in header found: a line of it is no field");
+        return 2;
+    }
     lua_pushboolean(L, true);
     return 1;
 }

@@ -28,6 +28,8 @@ struct eval;
 struct callout;
 struct callout_want;
 struct callout_end;
+struct room;
+struct room_want;
 
 /* ---- snapshot: the directory, read once, sealed (design 4.8) */
 struct snapshot_file { struct str name, bytes; };       /* "20-relay.lua", "lib/x.lua" */
@@ -66,6 +68,10 @@ struct policy_env {             /* what rules can reach; outlives every generati
     struct callout *(*callout)(void *ctx, const struct callout_want *w,
                                void (*done)(void *done_ctx, const struct callout_end *end), void *done_ctx);
     void (*callout_cancel)(struct callout *c);
+    /* Likewise: is there room in a mailbox of ours? */
+    struct room *(*room)(void *ctx, const struct room_want *w,
+                         void (*done)(void *done_ctx, enum status st, struct str text), void *done_ctx);
+    void (*room_cancel)(struct room *r);
     void *ctx;
     /* Specs write what lookups answer (kind, file, key); false: nothing is written for it. May be NULL. */
     bool (*scripted)(void *ctx, struct str kind, struct str file, struct str key, enum status *st, struct str *value);

@@ -33,7 +33,9 @@ local function routed(m, address, mode, options)
     said.data = r.data
     return said
   elseif options.quota then
-    return use("verify_quota").run(m, item, options.quota)
+    local said = use("verify_quota").run(m, item, options.quota)
+    said.data = r.data
+    return said
   end
   return r
 end

@@ -32,7 +32,7 @@ local function transport_hosts(values)
 end
 
 -- transport phase, about this address: what its options read.
-local function transport_view(m, found)
+function callout.transport_view(m, found)
   local view = host.view(m, "transport", found.address)
   host.fact(view, "local_part", found.local_part)
   host.fact(view, "local_part_prefix", found.prefix)
@@ -136,7 +136,7 @@ end
 function callout.run(m, found, options, mode)
   local c = options.callout
   if not found.transport or transports.driver(found.transport) ~= "smtp" then return { ok = true } end
-  local view = transport_view(m, found)
+  local view = callout.transport_view(m, found)
   local driver, values = transports.values(found.transport, view)
   local sender = sender_of(m, c, mode, values)
   local key = sender == "" and found.address or found.address .. "/<" .. sender .. ">"
@@ -155,7 +155,7 @@ function callout.run(m, found, options, mode)
     postmaster = c.postmaster and not keep.postmaster or false, fullpostmaster = c.fullpostmaster or false,
     postmaster_sender = c.postmaster_mailfrom or "",
     hold = c.hold or false, recipient = mode == "recipient",
-    size = mode == "recipient" and c.no_cache and host.get(m, "message_size") or 0,
+    size = mode == "recipient" and c.no_cache and math.max(host.get(m, "message_size") or 0, 0) or 0,
     answer_ms = c.answer * 1000, connect_ms = c.connect * 1000, whole_ms = c.maxwait * 1000,
   })
   if got.ip then host.fact(m, "callout_address", got.ip) end

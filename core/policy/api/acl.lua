@@ -242,7 +242,7 @@ word { kind = "verify_option", name = "no_details", type = "string",
   doc = [[Hides verification detail lines from SMTP reply.]] }
 word { kind = "verify_option", name = "success_on_redirect", type = "string",
   doc = [[Any successful redirection ends verification as success.]] }
-word { kind = "verify_option", name = "quota", type = "string", feature = "the policy surface",
+word { kind = "verify_option", name = "quota", type = "string",
   doc = [[For recipient: asks appendfile quota; caches 5m good, 1h bad.]] }
 word { kind = "verify_option", name = "callout_defer_ok", type = "string",
   doc = [[Old spelling of callout=defer_ok.]] }
