@@ -8,7 +8,7 @@
 #include "engine/callout.h"
 #include "engine/logline.h"
 
-enum { LINGER_MS = 5000 };
+enum { LINGER_MS = 5000, SLOW_MS = 20, SMALL_BODY = 128 << 10 };
 
 /* ---- what the server asks of us */
 
@@ -162,6 +162,7 @@ static void finish(struct session *s)
     s->ending = true;
     log_end(s);
     timer_clear(s->e->loop, &s->deadline);
+    timer_clear(s->e->loop, &s->slow);
     if (!s->st && !s->lost)
         return;                 /* the caller of a bytes session closes it */
     if (s->st) {
@@ -232,6 +233,26 @@ void session_pump(struct session *s)
         finish(s);
 }
 
+/* A client that sends faster than the disk writes waits for it as it would for a
+ * slow line: its bytes stay in its own buffers (R2.6 asks for bounds, not for
+ * refusals). Small messages pass. */
+static bool must_wait(struct session *s)
+{
+    if (!s->st || !s->draft || draft_size(s->draft) < SMALL_BODY || !spool_behind(s->e->spool))
+        return false;
+    stream_pause(s->st);
+    timer_set(s->e->loop, &s->slow, SLOW_MS);
+    return true;
+}
+
+static void look_again(void *ctx)
+{
+    struct session *s = ctx;
+
+    if (s->st && !s->ending && !must_wait(s))
+        stream_resume(s->st);
+}
+
 static size_t input(void *ctx, struct str bytes)
 {
     struct session *s = ctx;
@@ -239,6 +260,8 @@ static size_t input(void *ctx, struct str bytes)
 
     if (!s->srv || s->ending)
         return s->ending ? bytes.n : 0;
+    if (must_wait(s))
+        return 0;
     s->answering = true;
     while (taken < bytes.n && !smtp_server_waiting(s->srv) && !smtp_server_over(s->srv)) {
         n = smtp_server_input(s->srv, str_from(bytes, taken));
@@ -308,6 +331,7 @@ struct session *session_new(struct engine *e, const struct sock_addr *peer, cons
         s->conn.local_port = local->port;
     }
     s->deadline = (struct timer){ .fn = deadline, .ctx = s };
+    s->slow = (struct timer){ .fn = look_again, .ctx = s };
     s->next = e->sessions;
     s->link = &e->sessions;
     if (s->next)
@@ -337,6 +361,7 @@ void session_free(struct session *s)
     if (s->st)
         stream_abort(s->st);
     timer_clear(e->loop, &s->deadline);
+    timer_clear(e->loop, &s->slow);
     if (s->end.fn)
         loop_forget(e->loop, &s->end);
     callers_uncount(s);

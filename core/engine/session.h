@@ -21,6 +21,7 @@ struct session {
     struct smtp_server *srv;        /* NULL while the session is being set up */
     struct stream *st;              /* NULL: bytes */
     struct timer deadline;
+    struct timer slow;              /* set: the spool is behind, and nothing is read */
     struct job end;                 /* frees it, outside everybody's callbacks */
     /* set-up: options that have to be evaluated for this client */
     uint8_t step;

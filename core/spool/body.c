@@ -12,7 +12,9 @@
 #include "base/fault.h"
 #include "spool/crc.h"
 
-enum { BEHIND_MAX = 64 << 20 };     /* handed over and not yet written, of all drafts */
+/* Handed over and not yet written, of all drafts: from where on sessions wait,
+ * and what is refused. */
+enum { BEHIND_WAIT = 16 << 20, BEHIND_MAX = 64 << 20 };
 
 struct body_job {
     struct body_job *next;
@@ -262,6 +264,16 @@ enum status body_status(struct bodies *b, struct large *g, struct why *why)
         st = why_set(why, ST_AGAIN, "%" PRIu64 " bytes of large bodies wait to be written", b->behind);
     pthread_mutex_unlock(&b->lock);
     return st;
+}
+
+bool body_behind(struct bodies *b)
+{
+    bool behind;
+
+    pthread_mutex_lock(&b->lock);
+    behind = b->behind > BEHIND_WAIT;
+    pthread_mutex_unlock(&b->lock);
+    return behind;
 }
 
 void body_wait(struct bodies *b, struct large *g)

@@ -28,6 +28,8 @@ void body_give(struct bodies *b, enum job_kind kind, struct large *g, struct buf
 /* How it goes; ST_AGAIN also while too much of all bodies waits to be written. */
 enum status body_status(struct bodies *b, struct large *g, struct why *why);
 /* Waits until all that was handed over is written. */
+/* So much waits to be written that nobody should bring more just now. */
+bool body_behind(struct bodies *b);
 void body_wait(struct bodies *b, struct large *g);
 
 #endif

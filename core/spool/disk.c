@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "spool/body.h"
 
 enum {
     SEGMENT_DEFAULT = 64 << 20, SEGMENT_LEAST = 1 << 20, SEGMENT_MOST = 1 << 30,
@@ -359,6 +360,11 @@ static bool disk_has_room(struct spool *base, uint64_t size)
     return sp->room && size <= sp->room_bytes;
 }
 
+static bool disk_behind(struct spool *base)
+{
+    return body_behind(disk_of(base)->bodies);
+}
+
 /* ---- the rest of the interface */
 
 static size_t disk_due(struct spool *sp, int64_t now, size_t max, bool (*busy)(void *ctx, struct msg_id id),
@@ -453,5 +459,5 @@ static const struct spool_ops disk_ops = {
     .remove_shard = disk_remove_shard, .draft = disk_draft, .commit = disk_commit, .update = disk_update,
     .move = disk_move, .list_of = disk_list_of,
     .load = disk_load, .due = disk_due, .next_due = disk_next_due, .list = disk_list, .row_get = disk_row_get,
-    .count = disk_count, .owns = disk_owns, .has_room = disk_has_room, .note = disk_note, .stats = disk_stats,
+    .count = disk_count, .owns = disk_owns, .has_room = disk_has_room, .behind = disk_behind, .note = disk_note, .stats = disk_stats,
 };

@@ -494,13 +494,19 @@ static void memory_stats(const struct spool *sp, struct spool_stats *out)
     out->bytes_total = out->bytes_live;
 }
 
+static bool memory_behind(struct spool *sp)
+{
+    (void)sp;
+    return false;
+}
+
 static const struct spool_ops memory_ops = {
     .close = memory_close, .take = memory_take, .set_home = memory_set_home, .release = memory_release,
     .remove_shard = memory_remove_shard, .draft = memory_draft, .commit = memory_commit,
     .update = memory_update, .load = memory_load, .due = memory_due, .next_due = memory_next_due,
     .list = memory_list, .row_get = memory_row_get, .move = memory_move, .list_of = memory_list_of,
     .count = memory_count, .owns = memory_owns,
-    .has_room = memory_has_room, .note = memory_note, .stats = memory_stats,
+    .has_room = memory_has_room, .behind = memory_behind, .note = memory_note, .stats = memory_stats,
 };
 
 struct spool *spool_memory(struct loop *l)

@@ -34,6 +34,7 @@ struct spool_ops {
                       void (*row)(void *ctx, const struct spool_row *r), void *ctx);
     bool (*owns)(struct spool *sp, struct msg_id id);
     bool (*has_room)(struct spool *sp, uint64_t size);
+    bool (*behind)(struct spool *sp);
     void (*note)(struct spool *sp, struct msg_id id, bool on);
     void (*stats)(const struct spool *sp, struct spool_stats *out);
 };

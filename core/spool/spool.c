@@ -135,6 +135,11 @@ bool spool_has_room(struct spool *sp, uint64_t size)
     return sp->ops->has_room(sp, size);
 }
 
+bool spool_behind(struct spool *sp)
+{
+    return sp->ops->behind(sp);
+}
+
 void spool_note_active(struct spool *sp, struct msg_id id)
 {
     sp->ops->note(sp, id, true);

@@ -142,6 +142,9 @@ uint64_t spool_count(struct spool *sp);
 bool spool_owns(struct spool *sp, struct msg_id id);
 /* Whether there is room for size more bytes above the reserve (MAIL's SIZE=). */
 bool spool_has_room(struct spool *sp, uint64_t size);
+/* Large bodies come faster than they are written: who has more of one should read no further for a moment. Past a
+ * bound draft_add says ST_AGAIN. */
+bool spool_behind(struct spool *sp);
 
 /* Sets a message aside frozen: two workers died over it (design section 3). */
 void spool_note_active(struct spool *sp, struct msg_id id);     /* crash slot on */
