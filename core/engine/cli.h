@@ -29,7 +29,7 @@ enum cli_opt {
     CO_SENDER, CO_RECIPIENT, CO_DOMAIN, CO_OLDER, CO_QUEUE, CO_FROZEN,
     CO_DNS, CO_NOW, CO_SEED, CO_DRY_RUN,
     CO_CLIENT, CO_HELO, CO_RCPT, CO_MESSAGE,
-    CO_PHASE, CO_TAP, CO_JUNIT, CO_FILTER,
+    CO_PHASE, CO_EXPLAIN, CO_TAP, CO_JUNIT, CO_FILTER,
     CO_MAN, CO_COMPLETION, CO_GUIDE,
     CO_COUNT
 };
@@ -124,9 +124,9 @@ int cli_run_queue_show(struct cli *c);
 int cli_run_queue_write(struct cli *c);
 int cli_run_queue_export(struct cli *c);    /* cli_pair.c */
 int cli_run_queue_import(struct cli *c);
-int cli_run_route(struct cli *c);           /* cli_ask.c */
+int cli_run_route(struct cli *c);           /* cli_route.c */
 int cli_run_verify(struct cli *c);
-int cli_run_eval(struct cli *c);
+int cli_run_eval(struct cli *c);            /* cli_ask.c */
 int cli_run_rewrite(struct cli *c);
 int cli_run_filter(struct cli *c);          /* cli_filter.c */
 int cli_run_smtp(struct cli *c);            /* cli_smtp.c */

@@ -442,6 +442,10 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
         return;
     }
     transport_read(&a->w->arena, tv, a->w->set->hostname, &a->tr);
+    /* what the router says where the transport does not */
+    a->tr.initgroups = a->tr.initgroups || a->items->initgroups;
+    if (!a->tr.directory.n)
+        a->tr.directory = a->items->directory;
     if (transport_is_local(&a->tr)) {
         batch(a, tv);
     } else {
@@ -463,7 +467,7 @@ static void prepare(struct attempt *a)
         return;
     }
     for (struct item *it = a->items; it; it = it->peer)
-        it->quiet = a->tr.disable_logging;
+        it->quiet = it->quiet || a->tr.disable_logging;
     if (a->tr.max_parallel == 0 || turn_take(a))
         attempt_go(a);
 }

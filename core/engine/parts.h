@@ -131,6 +131,10 @@ void runs_take(struct engine *e, size_t room);                  /* the next page
 struct str row_queue(const struct spool_row *r);                /* the named queue; empty: none */
 struct str row_sender(const struct spool_row *r);
 
+/* ---- asked: programs that rules ask, for policy_env */
+void *asked_run(void *engine, const struct policy_program *p, policy_program_done *done, void *ctx);
+void asked_cancel(void *asked);
+
 /* ---- links */
 void links_new(struct engine *e);
 void links_free(struct engine *e);

@@ -87,7 +87,7 @@ static const struct bounce_rcpt *collect(struct walk *w, bool warning, size_t *n
             continue;
         b->addr = r->addr;
         b->orcpt = r->orcpt;
-        b->child = it->at.address;
+        b->child = it->hide_child ? r->addr : it->at.address;
         b->error = it->error;
         b->output = it->output;
         if (it->host.name.n)
@@ -156,11 +156,14 @@ static void kept(void *ctx, enum status st, struct msg_id id, const struct why *
     close_report(w);
     if (st == ST_OK) {
         CRASH_POINT("bounce.kept");
-        engine_count(w->e, w->report_warning ? COUNT_warnings_sent : COUNT_bounces_sent, 1);
+        if (!w->note)
+            engine_count(w->e, w->report_warning ? COUNT_warnings_sent : COUNT_bounces_sent, 1);
     } else {
         log_line(LOG_MAIN, "%s no report could be kept: %s", w->id.s, why ? why->text : "");
     }
-    if (w->report_warning)
+    if (w->note)
+        w->note = NULL;         /* one try: it is news, not mail of somebody's */
+    else if (w->report_warning)
         w->warned = true;
     else if (st == ST_OK)
         mark_reported(w);
@@ -168,6 +171,21 @@ static void kept(void *ctx, enum status st, struct msg_id id, const struct why *
         not_now(w);
     if (late)
         report_next(w);
+}
+
+/* What a router has to say is a message of its own, as a bounce is. */
+static void compose_note(struct walk *w, struct buf *header, struct buf *body)
+{
+    struct arena *a = &w->arena;
+    struct str from = setting_str(w->set, SET_dsn_from, STR("")), rest = w->note->text, line;
+
+    if (from.n == 0)
+        from = arena_printf(a, "Mail Delivery System <Mailer-Daemon@%.*s>", STR_ARG(w->set->qualify_domain));
+    buf_addf(header, "Auto-Submitted: auto-generated\r\nFrom: %.*s\r\nTo: %.*s\r\n", STR_ARG(from), STR_ARG(w->note->to));
+    buf_addf(header, "Subject: error(s) in forwarding or filtering\r\nMessage-Id: <N%s@%.*s>\r\nDate: %.*s\r\n", w->id.s,
+             STR_ARG(w->set->hostname), STR_ARG(clock_rfc5322(a, clock_wall())));
+    while (str_cut(&rest, '\n', &line))
+        buf_addf(body, "%.*s\r\n", STR_ARG(line));
 }
 
 static enum status make_draft(struct walk *w, int64_t delayed, struct draft **out, struct why *why)
@@ -178,7 +196,10 @@ static enum status make_draft(struct walk *w, int64_t delayed, struct draft **ou
 
     if (st != ST_OK)
         return st;
-    compose(w, draft_id(*out), delayed, &header, &body);
+    if (w->note)
+        compose_note(w, &header, &body);
+    else
+        compose(w, draft_id(*out), delayed, &header, &body);
     st = draft_add(*out, buf_str(&body), why);
     if (st == ST_OK) {
         t->header_text = arena_dup(&t->arena, buf_str(&header));
@@ -302,8 +323,18 @@ static void warn(struct walk *w)
     w->warned = w->warned || !w->report;
 }
 
+static void report_notes(struct walk *w)
+{
+    while (w->notes && !w->report) {
+        w->note = w->notes;
+        w->notes = w->note->next;
+        report(w, w->note->to, 0);
+    }
+}
+
 static void report_next(struct walk *w)
 {
+    report_notes(w);
     for (struct item *it = w->items; it && !w->report; it = it->next) {
         struct str to;
 

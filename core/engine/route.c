@@ -47,7 +47,9 @@ static bool same_place(const struct item *a, const struct item *b)
 {
     return str_same(a->at.transport, b->at.transport) && str_same_fold(a->at.domain, b->at.domain)
         && str_same(a->at.address, b->at.address) && str_same(a->at.file, b->at.file)
-        && str_same(a->at.pipe, b->at.pipe) && a->unseen == b->unseen;
+        && str_same(a->at.pipe, b->at.pipe) && a->unseen == b->unseen
+        /* the same program for two people runs for each of them */
+        && ((!a->at.pipe.n && !a->at.file.n) || str_same_fold(a->at.parent, b->at.parent));
 }
 
 static struct item *earlier(struct walk *w, const struct item *it)
@@ -141,14 +143,42 @@ static void blackhole(struct walk *w, const struct item *it)
     record_discarded(w->e, w->set, str_of(w->id.s), &d);
 }
 
+/* Told once: on the first walk, not at every retry. */
+static void take_note(struct walk *w, const struct route_item *r)
+{
+    struct note *n;
+
+    if (w->t->rcpts[w->at_rcpt].attempts || w->mode != WALK_DELIVER)
+        return;
+    for (n = w->notes; n; n = n->next)
+        if (str_same(n->to, r->at.address) && str_same(n->text, r->text))
+            return;
+    n = arena_new(&w->arena, struct note);
+    n->to = dup(w, r->at.address);
+    n->text = dup(w, r->text);
+    n->next = w->notes;
+    w->notes = n;
+}
+
 static void take_item(struct walk *w, const struct route_item *r)
 {
-    struct item *it = item_add(w, w->at_rcpt);
+    struct item *it;
 
+    if (r->kind == ROUTE_NOTE) {
+        take_note(w, r);
+        return;
+    }
+    it = item_add(w, w->at_rcpt);
     copy_at(w, &it->at, &r->at);
     if (it->at.address.n == 0)
         it->at.address = w->t->rcpts[it->rcpt].addr;
     it->unseen = r->unseen;
+    it->one_time = r->one_time;
+    it->quiet = r->quiet;
+    it->initgroups = r->initgroups;
+    it->hide_child = r->hide_child;
+    it->style = r->style;
+    it->directory = dup(w, r->directory);
     it->error = dup(w, r->text);
     copy_edits(w, it, r->edits);
     switch (r->kind) {
@@ -162,7 +192,8 @@ static void take_item(struct walk *w, const struct route_item *r)
     case ROUTE_DISCARD:
         it->end = ITEM_DONE;
         it->internal = true;
-        blackhole(w, it);
+        if (!it->quiet)
+            blackhole(w, it);
         break;
     case ROUTE_FAIL:
     case ROUTE_UNROUTEABLE:
@@ -170,6 +201,8 @@ static void take_item(struct walk *w, const struct route_item *r)
         it->internal = true;
         if (it->error.n == 0)
             it->error = STR("Unrouteable address");
+        break;
+    case ROUTE_NOTE:
         break;
     case ROUTE_FREEZE:
         w->freeze = true;

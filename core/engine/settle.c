@@ -60,7 +60,7 @@ void settle_delivered(struct walk *w, struct item *it, struct str confirmation, 
     fill_line(w, it, &d);
     d.confirmation = confirmation;
     d.shown = shown;
-    d.local = local;
+    d.local = it->style == LOG_STYLE_TRANSPORT ? local : it->style == LOG_STYLE_LOCAL;
     d.further = further;
     d.reused = reused;
     d.deliver_us = took_us;
@@ -279,6 +279,42 @@ static void mark_deferred(struct walk *w, uint32_t i, struct rcpt *r, int64_t ne
     r->next_try = next == INT64_MAX ? now + NO_BOUNCE_WAIT : next;
 }
 
+/* one_time: what a list was when the message came is what it is for it. The
+ * members that are still open take the recipient's place, each with times of its
+ * own, so that a list that changes meanwhile sends nobody a second copy. Only the
+ * first walk does so; a destination that is no address stays with its recipient. */
+static bool replaced(struct walk *w, uint32_t rcpt)
+{
+    const struct rcpt from = w->t->rcpts[rcpt];
+    bool any = false;
+
+    for (const struct item *it = w->items; it; it = it->next) {
+        if (it->rcpt != rcpt)
+            continue;
+        if (!it->one_time || it->at.file.n || it->at.pipe.n || str_same_fold(it->at.address, from.addr))
+            return false;
+        any = any || it->end == ITEM_AGAIN;
+    }
+    for (const struct item *it = w->items; it && any; it = it->next) {
+        struct rcpt *r;
+
+        if (it->rcpt != rcpt || it->end != ITEM_AGAIN || txn_has_recipient(w->t, it->at.address))
+            continue;
+        r = txn_add_rcpt(w->t, it->at.address);
+        r->added = true;
+        r->dsn = from.dsn;
+        r->errors_to = it->at.return_path.n ? it->at.return_path : from.errors_to;
+        r->last_error = it->error;
+        r->last_errno = it->err;
+        r->attempts = !it->not_tried;
+        r->first_failed = it->not_tried ? 0 : engine_now(w->e);
+        r->next_try = it->next_try;
+    }
+    if (any)
+        w->t->rcpts[rcpt].state = RCPT_DONE;
+    return any;
+}
+
 void settle_write(struct walk *w)
 {
     uint32_t n = w->t->nrcpts;
@@ -289,6 +325,8 @@ void settle_write(struct walk *w)
             continue;
         tally_of(w, i, &y);
         if (y.items == 0)
+            continue;
+        if (y.again && replaced(w, i))
             continue;
         if (y.again) {
             if (y.items > y.again)

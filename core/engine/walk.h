@@ -24,6 +24,11 @@ struct item {
     struct host *hosts;
     size_t nhosts, nfallback;       /* the fallback hosts stand behind the others */
     bool unseen;
+    bool one_time;                  /* its address takes the place of the recipient */
+    bool hide_child;                /* bounces do not show its address */
+    enum log_style style;
+    bool initgroups;                /* of the router; a transport may ask for it too */
+    struct str directory;           /* where its program starts, if the transport does not say */
     struct item *same;              /* the same destination was there before: shares its end */
     struct item *peer;              /* next item of the same attempt */
     enum item_end end;
@@ -36,7 +41,7 @@ struct item {
     const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */
     struct at_host host;            /* the last one tried; ip.v 0: none */
     int64_t next_try;               /* AGAIN: when; for not_tried, when a host is due */
-    bool quiet;                     /* its transport has disable_logging */
+    bool quiet;                     /* its router or its transport has disable_logging */
     struct str output;              /* what a program printed, for the bounce */
     struct str shadow;              /* for its line: "copy", or "copy(what went wrong)" */
 };
@@ -81,6 +86,8 @@ struct walk {
     struct timer again;             /* a result that could not be written yet */
 
     /* report */
+    struct note { struct note *next; struct str to, text; } *notes;     /* what routers have to say to somebody */
+    struct note *note;              /* the one being told */
     struct keep *report;
     struct txn *report_txn;
     struct conn report_conn;

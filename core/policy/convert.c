@@ -331,7 +331,7 @@ static void r_vars_of(lua_State *L, int table, struct arena *a, struct user_var 
 
 static enum route_kind kind_of(struct str name)
 {
-    static const char *const KINDS[] = { "to", "fail", "defer", "discard", "freeze", "unrouteable" };
+    static const char *const KINDS[] = { "to", "fail", "defer", "discard", "freeze", "unrouteable", "note" };
 
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
         if (str_same(name, str_of(KINDS[i])))
@@ -373,6 +373,17 @@ static void address_of(lua_State *L, int at, struct arena *a, struct at_address 
     }
 }
 
+/* log_local: nil says that the transport decides. */
+static enum log_style style_of(lua_State *L, int at)
+{
+    enum log_style style;
+
+    raw_field(L, at, "log_local");
+    style = lua_isnil(L, -1) ? LOG_STYLE_TRANSPORT : lua_toboolean(L, -1) ? LOG_STYLE_LOCAL : LOG_STYLE_FULL;
+    lua_pop(L, 1);
+    return style;
+}
+
 void route_items(lua_State *L, int at, struct arena *a, struct route_item **items, size_t *n)
 {
     *n = lua_istable(L, at) ? lua_objlen(L, at) : 0;
@@ -392,6 +403,11 @@ void route_items(lua_State *L, int at, struct arena *a, struct route_item **item
         it->text = field_str(L, top, "text", a);
         it->one_time = field_bool(L, top, "one_time");
         it->unseen = field_bool(L, top, "unseen");
+        it->quiet = field_bool(L, top, "quiet");
+        it->initgroups = field_bool(L, top, "initgroups");
+        it->hide_child = field_bool(L, top, "hide_child");
+        it->style = style_of(L, top);
+        it->directory = field_str(L, top, "directory", a);
         lua_pop(L, 1);
     }
 }

@@ -49,6 +49,22 @@ void snapshot_free(struct snapshot *s);
 int snapshot_seal(const struct snapshot *s);
 enum status snapshot_open(int fd, struct snapshot *out, struct why *why);
 
+/* ---- programs that rules ask (R7.4); whoever runs the engine runs them */
+struct policy_program {
+    char *const *argv;          /* argv[0] is a path */
+    const char *directory;
+    int64_t timeout_ms;
+    size_t output_max;
+};
+struct policy_program_end {
+    enum status started;        /* ST_OK, or why it could not be started */
+    bool timed_out, too_much;
+    int signal, status;
+    struct str output;          /* valid in the call */
+    struct why why;
+};
+typedef void policy_program_done(void *ctx, const struct policy_program_end *end);
+
 /* ---- loading */
 struct policy_env {             /* what rules can reach; outlives every generation */
     struct loop *loop;
@@ -62,6 +78,9 @@ struct policy_env {             /* what rules can reach; outlives every generati
     enum status (*check_option)(struct str name, struct str value, struct why *why);
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
+    /* Starts a program; done comes later, once, unless it is cancelled. NULL: there are none. */
+    void *(*program_run)(void *ctx, const struct policy_program *p, policy_program_done *done, void *done_ctx);
+    void (*program_cancel)(void *program);
     bool (*log_selected)(void *ctx, struct str name);   /* is this log selector on? */
     /* Asks other hosts' servers about an address (policy/callout.h). done may run inside the call;
      * then NULL is returned. After cancel it does not run. NULL: there is nobody to ask with. */
@@ -122,7 +141,11 @@ struct str policy_answered(struct policy *p, enum phase ph, struct arena *a);
 struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx);
 
 /* ---- routing */
-enum route_kind { ROUTE_TO, ROUTE_FAIL, ROUTE_DEFER, ROUTE_DISCARD, ROUTE_FREEZE, ROUTE_UNROUTEABLE };
+enum route_kind {
+    ROUTE_TO, ROUTE_FAIL, ROUTE_DEFER, ROUTE_DISCARD, ROUTE_FREEZE, ROUTE_UNROUTEABLE,
+    ROUTE_NOTE                  /* no destination: text is for at.address to know (syntax_errors_to) */
+};
+enum log_style { LOG_STYLE_TRANSPORT, LOG_STYLE_LOCAL, LOG_STYLE_FULL };    /* log_as_local */
 struct route_item {
     enum route_kind kind;
     struct at_address at;       /* address, router, transport, parents, affixes, r_ variables */
@@ -131,6 +154,11 @@ struct route_item {
     struct header_edit *edits;  /* headers_add, headers_remove of the routers */
     struct str text;            /* why, for FAIL, DEFER, FREEZE, UNROUTEABLE */
     bool one_time; bool unseen;
+    bool quiet;                 /* disable_logging */
+    bool initgroups;
+    bool hide_child;            /* hide_child_in_errmsg */
+    enum log_style style;
+    struct str directory;       /* transport_current_directory */
 };
 typedef void route_done(void *ctx, struct route_item *items, size_t n);     /* valid in the call only */
 /* Walks the routers for one address of t; several items when it was redirected. */

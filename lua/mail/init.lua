@@ -192,7 +192,7 @@ function entry.site() return site.values() end
 function entry.acls() return acl.ends() end
 function entry.answered(phase) return acl.answered[phase] end
 
-entry.acl = acl.run
+entry.acl = use("expn").around(acl.run)
 entry.route = route.run
 entry.transport_constant = transports.constant
 

@@ -18,6 +18,8 @@ local address = use "route_address"
 local conditions = use "route_conditions"
 local answers = use "route_answers"
 local rewrite = use "rewrite"
+local program = use "route_program"
+local explain = use "route_explain"
 local route = {}
 
 local ANCESTORS = 100           -- an address with more is a loop nobody saw
@@ -28,6 +30,7 @@ local drivers = {
   dnslookup = hosts_drivers.dnslookup,
   ipliteral = hosts_drivers.ipliteral,
   manualroute = hosts_drivers.manualroute,
+  queryprogram = program.driver,
   redirect = redirect.driver,
 }
 
@@ -45,6 +48,7 @@ local function item(walk, kind, addr, router, text)
     router = router, transport = addr.transport, address_data = addr.address_data, home = addr.home,
     self_hostname = addr.self_hostname, return_path = addr.errors_to, r_vars = addr.r_vars,
     local_uid = addr.local_uid or -1, local_gid = addr.local_gid or -1, file = addr.file, pipe = addr.pipe,
+    directory = addr.directory, initgroups = addr.initgroups or false, quiet = addr.quiet or false, hide_child = addr.hide_child or false, log_local = addr.log_local,
   }
   walk.items[#walk.items + 1] = it
   return it
@@ -61,17 +65,22 @@ end
 
 local walk_address
 
-local function explain(walk, addr, r, text)
-  if walk.lines then
-    walk.lines[#walk.lines + 1] = string.format("%s%s: %s: %s", ("  "):rep(addr.depth), addr.address, r and r.name or "-", text)
-  end
+-- What a router says about the delivery it leads to, whatever the transport.
+local function leave_taking(r, addr, m)
+  if not r.cells or r.fn then return end
+  addr.home = routers.option(r, "transport_home_directory", m) or addr.home
+  addr.directory = routers.option(r, "transport_current_directory", m)
+  addr.quiet = routers.option(r, "disable_logging", m)
+  addr.initgroups = routers.option(r, "initgroups", m)
+  addr.log_local = routers.option(r, "log_as_local", m)
+  if addr.log_local == nil then addr.log_local = r.driver == "accept" end
 end
 
 local function accepted(walk, r, addr, result)
   local ev = addr.ev
   local m = ev.m
   addr.transport = result.transport or addr.transport
-  if walk.mode and (routers.option(r, "fail_verify", m) or routers.option(r, "fail_verify_" .. walk.mode, m)) then
+  if walk.mode and walk.mode ~= "expn" and (routers.option(r, "fail_verify", m) or routers.option(r, "fail_verify_" .. walk.mode, m)) then
     item(walk, "fail", addr, r.name, "router " .. r.name .. " refuses it when verifying")
     return "done"
   end
@@ -92,8 +101,7 @@ local function accepted(walk, r, addr, result)
     return "done"
   end
   local fallback = result.fallback or r.cells and r.cells.fallback_hosts and hosts_drivers.fallback(r, ev) or {}
-  local home = r.cells and not r.fn and routers.option(r, "transport_home_directory", m)
-  if home then addr.home = home end
+  leave_taking(r, addr, m)
   local it = item(walk, "to", addr, r.name)
   it.hosts, it.fallback = result.hosts or {}, fallback
   return "done"
@@ -110,8 +118,16 @@ local function children(walk, r, addr, result)
   local start = start_after(r, ev)
   local check_ancestor = r.cells and not r.fn and routers.option(r, "check_ancestor", ev.m)
   local one_time = result.one_time or r.cells and not r.fn and routers.option(r, "one_time", ev.m)
+  local hide_child = r.cells and not r.fn and routers.option(r, "hide_child_in_errmsg", ev.m)
   local rewriting = not (r.cells and not r.fn and routers.option(r, "rewrite", ev.m) == false)
   addr.router = r
+  if walk.mode == "expn" then
+    -- one level, as RFC 5321 3.5.2 has it: who stands on the list
+    for _, c in ipairs(result.children) do
+      walk.members[#walk.members + 1] = c.address or c.file or "|" .. c.pipe
+    end
+    return "done"
+  end
   if walk.mode and (#result.children > 1 or walk.options.success_on_redirect) then
     -- more than one destination cannot be verified as one: having them is enough
     item(walk, "to", addr, r.name)
@@ -125,11 +141,15 @@ local function children(walk, r, addr, result)
       local child = address.new(walk, text, addr)
       address.inherit(child, addr)
       child.one_time, child.start = one_time or child.one_time, start
+      child.hide_child = hide_child or addr.hide_child
       walk_address(walk, child)
     else
       local child = address.new(walk, addr.address, addr)
       address.inherit(child, addr)
       child.file, child.pipe, child.transport = c.file, c.pipe, c.transport
+      child.hide_child = hide_child or addr.hide_child
+      leave_taking(r, child, ev.m)
+      child.log_local = nil             -- it is shown as the file or the pipe it is
       child.local_uid, child.local_gid, child.home = addr.local_uid, addr.local_gid, addr.home
       child.address = c.file or "|" .. c.pipe
       if not transports.by_name[c.transport] then
@@ -145,7 +165,7 @@ end
 local function rerouted(walk, r, addr, result)
   local child = address.new(walk, addr.local_part_as_is .. "@" .. result.domain, addr)
   address.inherit(child, addr)
-  child.self_hostname = result.self_hostname
+  child.self_hostname, child.widened = result.self_hostname, result.widened
   addr.router = r
   walk_address(walk, child)
   return "done"
@@ -194,6 +214,12 @@ end
 
 -- ---- the walk of one address
 
+-- A message to somebody about what was found on the way (syntax_errors_to).
+local function note(walk, addr, r, about)
+  local it = item(walk, "note", addr, r.name, about.text)
+  it.address, it.transport = about.to, nil
+end
+
 -- One router: "next" and the index to go on at, or "done".
 local function try_router(walk, r, addr)
   local ev = addr.ev
@@ -201,9 +227,9 @@ local function try_router(walk, r, addr)
   -- only a router that may say unseen can need the whole address back
   local before = (r.fn or r.cells.unseen) and copy(addr)
     or { transport = addr.transport, errors_to = addr.errors_to, edits = addr.edits }
-  local yes, why = conditions.apply(r, addr, ev, walk)
+  local yes, why, at = conditions.apply(r, addr, ev, walk)
   if not yes then
-    explain(walk, addr, r, "passed over, " .. why)
+    explain.passed_over(walk, addr, r, why, at)
     return "next", r.index + 1
   end
   local text = r.cells and not r.fn and routers.option(r, "cannot_route_message", ev.m)
@@ -211,10 +237,8 @@ local function try_router(walk, r, addr)
   address.prepare(r, addr, ev)
 
   local result = r.fn and answers.run(r, addr, ev) or drivers[r.driver](r, addr, ev)
-  if walk.lines then
-    explain(walk, addr, r, result.what .. (result.text and result.text ~= "" and ", " .. tostring(result.text) or "")
-      .. (result.what == "accept" and " " .. tostring(result.transport or addr.transport) or ""))
-  end
+  explain.said(walk, addr, r, result)
+  if result.note and not walk.mode then note(walk, addr, r, result.note) end
   if result.what == "decline" or result.what == "pass" then
     addr.self_hostname = result.self_hostname or addr.self_hostname
     if result.what == "decline" and r.cells and not r.fn and words.loosely(routers.option(r, "more", ev.m)) == false then
@@ -239,7 +263,7 @@ end
 
 local function unrouteable(walk, addr, text)
   item(walk, "unrouteable", addr, nil, text or walk.cannot or "Unrouteable address")
-  explain(walk, addr, nil, "unrouteable")
+  explain.unrouteable(walk, addr)
 end
 
 function walk_address(walk, addr)
@@ -266,7 +290,7 @@ function walk_address(walk, addr)
 end
 
 local function walk_new(m, mode, options, lines)
-  return { m = m, mode = mode, options = options or {}, items = {}, seen = {}, count = 0, lines = lines }
+  return { m = m, mode = mode, options = options or {}, items = {}, seen = {}, count = 0, lines = lines, members = {} }
 end
 
 -- A temporary failure while routing is the address's defer, not the walk's end.
@@ -307,6 +331,20 @@ function verify.route(ev, text, mode, options)
   report.enter(before or ev)
   if not ok then error(err, 0) end
   return verdict(walk.items)
+end
+
+-- EXPN: who stands behind an address, one level of it; else the address itself.
+-- The members; or nil, "fail" or "defer", and why.
+function route.expn(ev, text)
+  local walk = walk_new(ev.m, "expn")
+  local before = report.enter(ev)
+  local ok, err = pcall(run, walk, rewrite.address(ev.m, text, "env-to"))
+  report.enter(before or ev)
+  if not ok then error(err, 0) end
+  if #walk.members > 0 then return walk.members end
+  local yes, why = verdict(walk.items)
+  if yes then return { text } end
+  return nil, yes == nil and "defer" or "fail", why
 end
 
 function route.check()

@@ -16,7 +16,10 @@ function pre.mode(r, addr, ev, walk)
   local function on(name) return routers.option(r, name, ev.m) end
   -- perigee route asks what would happen, with routers that are not for asking left out
   if walk.lines and on("address_test") == false then return false, "not for tests (address_test)" end
-  if mode then
+  if mode == "expn" then
+    if on("expn") == false then return false, "not for EXPN (expn)" end
+    if on("verify_only") then return false, "for verifying only" end
+  elseif mode then
     if on("verify") == false or on("verify_" .. mode) == false then return false, "not for verifying" end
   elseif on("verify_only") then
     return false, "for verifying only"
@@ -57,7 +60,7 @@ function pre.affixes(r, addr, ev)
       addr.prefix, addr.prefix_v = addr.local_part_as_is:sub(1, n), wild
       addr.local_part_as_is = addr.local_part_as_is:sub(n + 1)
     elseif not routers.option(r, "local_part_prefix_optional", ev.m) then
-      return false, "no local_part_prefix"
+      return false, "the local part has no local_part_prefix"
     end
   end
   if suffixes then
@@ -67,7 +70,7 @@ function pre.affixes(r, addr, ev)
       addr.suffix, addr.suffix_v = addr.local_part_as_is:sub(-n), wild
       addr.local_part_as_is = addr.local_part_as_is:sub(1, -n - 1)
     elseif not routers.option(r, "local_part_suffix_optional", ev.m) then
-      return false, "no local_part_suffix"
+      return false, "the local part has no local_part_suffix"
     end
   end
   addr.local_part = addr.local_part_as_is:lower()
@@ -80,7 +83,7 @@ local function list_pre(name, subject_of, keep)
     local cell = r.cells[name]
     if not cell then return true end
     local hit, data = routers.listed(r, name, ev, subject_of(addr, ev))
-    if not hit then return false, name .. " does not fit" end
+    if not hit then return false, string.format('%s does not hold for "%s"', name, subject_of(addr, ev)) end
     if keep then addr[keep] = data end
     return true
   end
@@ -95,7 +98,7 @@ function pre.local_user(r, addr, ev)
   if not routers.option(r, "check_local_user", ev.m) then return true end
   local status, user = host.passwd(addr.local_part)
   if status == "again" then error(host.again(user)) end
-  if status ~= "ok" then return false, "no such login" end
+  if status ~= "ok" then return false, string.format('there is no login "%s" (check_local_user)', addr.local_part) end
   addr.local_uid, addr.local_gid, addr.home = user.uid, user.gid, user.home
   return true
 end
@@ -121,12 +124,21 @@ function pre.condition(r, addr, ev)
   if yes == nil and cell.fn == nil then yes = false end
   -- an address, a name: any text a function finds is a "yes" of its own
   if yes == nil then yes = true end
-  return yes, "condition is false"
+  return yes, "condition is false (condition)"
 end
 
 local PRE = { "mode", "affixes", "domains", "local_parts", "local_user", "senders", "hosts", "files", "condition" }
 -- After these the variables of the address have changed and must be shown anew.
 local SHOWN_AFTER = { affixes = true, local_parts = true, local_user = true }
+
+-- Where the condition that did not hold stands: its own line, if there is one.
+local OPTION_OF = { affixes = { "local_part_prefix", "local_part_suffix" }, local_user = { "check_local_user" }, files = { "require_files" } }
+local function place(r, which, why)
+  for _, name in ipairs(OPTION_OF[which] or { why:match("%(([%w_]+)%)$") or which }) do
+    if r.cells[name] and (#(OPTION_OF[which] or {}) < 2 or why:find(name, 1, true)) then return r.cells[name].where end
+  end
+  return r.where
+end
 
 -- This router made this very address from itself, or may see its own children
 -- only when they differ (repeat_use).
@@ -153,7 +165,7 @@ function conditions.apply(r, addr, ev, walk)
   address.show(addr, r.name)
   for i = 1, #PRE do
     local yes, why = pre[PRE[i]](r, addr, ev, walk)
-    if not yes then return false, why end
+    if not yes then return false, why, place(r, PRE[i], why) end
     if SHOWN_AFTER[PRE[i]] then address.show(addr, r.name) end
   end
   return true

@@ -12,6 +12,7 @@ local list_hosts = use "lists_hosts"
 local routers = use "routers"
 local transports = use "transports"
 local site = use "site"
+local srv = use "route_srv"
 local drivers = {}
 
 local function outcome(what, text) return { what = what, text = text } end
@@ -102,18 +103,42 @@ local function dns_again(r, addr, ev, why)
   return outcome("defer", "host lookup did not complete: " .. tostring(why))
 end
 
-function drivers.dnslookup(r, addr, ev)
+-- SRV if the router asks for it, else MX, else the domain itself.
+local function dns_hosts(r, addr, ev)
   local want = dns_want(r, addr, ev)
-  local status, hosts, why = host.hosts(addr.domain, want)
-  if status == "again" then
-    if want.mx and routers.listed(r, "mx_fail_domains", ev, addr.domain) then
-      want.mx, want.mx_required = false, false
-      status, hosts, why = host.hosts(addr.domain, want)
-    end
-    if status == "again" then return dns_again(r, addr, ev, why) end
+  if r.cells.check_srv then
+    local status, hosts, why = srv.find(r, addr, ev, want)
+    if status then return status, hosts, why end
   end
-  if status == "null_mx" then return outcome("fail", "an MX record says that " .. addr.domain .. " takes no mail") end
+  local status, hosts, why = host.hosts(addr.domain, want)
+  if status == "again" and routers.listed(r, "mx_fail_domains", ev, addr.domain) then
+    want.mx, want.mx_required = false, false
+    status, hosts, why = host.hosts(addr.domain, want)
+  end
+  return status, hosts, why
+end
+
+-- A name that is not found may be one of ours written short: the address goes on
+-- with the first longer name that is found.
+local function widened(r, addr, ev)
+  if addr.widened then return nil end
+  for _, suffix in ipairs(words.list(routers.option(r, "widen_domains", ev.m))) do
+    local longer = { domain = addr.domain .. "." .. suffix:gsub("^%.", ""):lower() }
+    local status, _, why = dns_hosts(r, longer, ev)
+    if status == "again" then return dns_again(r, addr, ev, why) end
+    if status == "ok" then return { what = "reroute", domain = longer.domain, widened = true } end
+  end
+end
+
+function drivers.dnslookup(r, addr, ev)
+  local status, hosts, why = dns_hosts(r, addr, ev)
+  if status == "again" then return dns_again(r, addr, ev, why) end
+  if status == "null_mx" then
+    return outcome("fail", why and why:find("SRV", 1, true) and why or "an MX record says that " .. addr.domain .. " takes no mail")
+  end
   if status == "none" then
+    local wide = r.cells.widen_domains and widened(r, addr, ev)
+    if wide then return wide end
     if routers.listed(r, "fail_defer_domains", ev, addr.domain) then
       return outcome("defer", "no mail hosts found for " .. addr.domain)
     end
@@ -247,9 +272,10 @@ end
 local FLAGS = { randomize = true, no_randomize = true, byname = true, bydns = true, ipv4_only = true, ipv4_prefer = true }
 
 -- A colon list of hosts, in which [2001:db8::1] needs no doubled colons.
-local function host_names(text)
+function drivers.host_names(text)
   return words.split((text:gsub("%[[^%]]*%]", function(literal) return (literal:gsub(":", "::")) end)))
 end
+local host_names = drivers.host_names
 
 -- The same, read once for a list that stands in the rules. What cannot be read stays
 -- text, so that it is complained of when it is needed.

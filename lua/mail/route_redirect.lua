@@ -6,11 +6,14 @@
 -- `children`, each { address = } or { file = } or { pipe = }.
 
 local host, use = ...
+local words = use "words"
 local routers = use "routers"
+local file = use "route_file"
 local redirect = {}
 
 local INCLUDES = 20             -- files that one redirection may read
 local CHILDREN = 10000
+local SKIPPED_SHOWN = 100
 
 local function outcome(what, text) return { what = what, text = text } end
 
@@ -58,8 +61,16 @@ local function allowed(r, ev, option, what)
   end
 end
 
+-- With one_time the addresses take the place of the one that was redirected; a file
+-- or a pipe cannot.
+local function once(state, what)
+  if state.r.cells and limits(state.r, "one_time", state.ev) then
+    return outcome("error", string.format("router.%s: %s is not allowed with one_time", state.r.name, what))
+  end
+end
+
 local function file_item(state, path)
-  local wrong = allowed(state.r, state.ev, "forbid_file", "a file")
+  local wrong = once(state, "a file") or allowed(state.r, state.ev, "forbid_file", "a file")
   if wrong then return wrong end
   if path:find("/%.%.?/") or path:find("/%.%.?$") or path:find("//", 1, true) or path:find("%c") then
     return outcome("error", string.format('"%s" is no safe path', path))
@@ -73,7 +84,7 @@ local function file_item(state, path)
 end
 
 local function pipe_item(state, command)
-  local wrong = allowed(state.r, state.ev, "forbid_pipe", "a pipe")
+  local wrong = once(state, "a pipe") or allowed(state.r, state.ev, "forbid_pipe", "a pipe")
   if wrong then return wrong end
   local transport = state.r.cells and limits(state.r, "pipe_transport", state.ev)
   if not transport then
@@ -99,7 +110,10 @@ local function address_item(state, item)
     local bare = qualified(state, text)
     local_part, domain = host.address_parse(bare)       -- nil and the reason if it is none
     if not local_part then
-      if state.r.cells and limits(state.r, "skip_syntax_errors", state.ev) then return end
+      if state.r.cells and limits(state.r, "skip_syntax_errors", state.ev) then
+        state.skipped[#state.skipped + 1] = text .. ": " .. tostring(domain)
+        return
+      end
       return outcome("error", string.format('router.%s: "%s" is no address: %s', state.r.name, text, tostring(domain)))
     end
   end
@@ -163,7 +177,9 @@ local function one(state, item)
   local word = item:match("^:%s*(%a+)%s*:")
   if word then
     local fn = WORDS[word]
-    if not fn then return outcome("error", string.format('router.%s: ":%s:" is not known', state.r.name, word)) end
+    if not fn then
+      return outcome("error", string.format('router.%s: ":%s:" is not known%s', state.r.name, word, words.meant(word, WORDS)))
+    end
     return fn(state, item)
   end
   local inner = item:match('^"(.*)"$')
@@ -186,9 +202,24 @@ function take(state, list)
   end
 end
 
+-- Who is told of items that were skipped, and what (syntax_errors_to).
+local function note(state)
+  local to = #state.skipped > 0 and state.r.cells and limits(state.r, "syntax_errors_to", state.ev)
+  if not to or to == "" then return nil end
+  local lines = { limits(state.r, "syntax_errors_text", state.ev) or "These items of a redirection are no addresses and were passed over:" }
+  lines[#lines + 1] = ""
+  for i, item in ipairs(state.skipped) do
+    if i > SKIPPED_SHOWN then break end
+    lines[#lines + 1] = "  " .. item:gsub("%c", "?")
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "The address that was redirected: " .. state.addr.address
+  return { to = to, text = table.concat(lines, "\n") }
+end
+
 -- What data makes of an address. r is a redirect router, or one made by a function.
 function redirect.expand(r, addr, ev, data, qualify)
-  local state = { r = r, addr = addr, ev = ev, children = {}, qualify = qualify }
+  local state = { r = r, addr = addr, ev = ev, children = {}, skipped = {}, qualify = qualify }
   local list = data
   if type(data) == "string" then list = items(data) end
   if type(list) ~= "table" then
@@ -198,25 +229,12 @@ function redirect.expand(r, addr, ev, data, qualify)
   if ended then return ended end
   if #state.children == 0 then
     if state.blackhole then return outcome("discard", ":blackhole:") end
-    return outcome("decline", "no addresses")
+    return { what = "decline", text = "no addresses", note = note(state) }
   end
-  return { what = "redirect", children = state.children }
+  return { what = "redirect", children = state.children, note = note(state) }
 end
 
 -- ---- the driver
-
--- Whoever can write an alias file decides where mail goes: a file that others
--- may write is not read (modemask), nor one of a stranger (owners).
-local function file_wrong(r, ev, path, info)
-  local mask = limits(r, "modemask", ev) or 18                  -- 022
-  if host.bits_and(info.mode, mask) ~= 0 then return path .. " may be written by others (modemask)" end
-  local owners = r.cells.owners and r.cells.owners.value
-  if not owners then return nil end
-  for _, owner in ipairs(owners) do
-    if owner == info.owner or owner == tostring(info.uid) then return nil end
-  end
-  return path .. " belongs to " .. tostring(info.owner or info.uid) .. ", not to one of owners"
-end
 
 function redirect.driver(r, addr, ev)
   if r.cells.data then
@@ -226,20 +244,8 @@ function redirect.driver(r, addr, ev)
     if data == nil or data == "" then return outcome("decline", "no data") end
     return redirect.expand(r, addr, ev, data)
   end
-  local path = limits(r, "file", ev)
-  if path == nil or path == "" then return outcome("decline", "no file") end
-  local status, text, info = host.file_read(path)
-  if status == "none" then return outcome("decline", path .. " is not there") end
-  if status == "again" then
-    if limits(r, "ignore_eacces", ev) and info == "EACCES" then return outcome("decline", text) end
-    if limits(r, "ignore_enotdir", ev) and info == "ENOTDIR" then return outcome("decline", text) end
-    return outcome("defer", text)
-  end
-  local wrong = file_wrong(r, ev, path, info)
-  if wrong then return outcome("defer", wrong) end
-  if text:find("^#%s*Exim filter") or text:find("^#%s*[Ss]ieve filter") then
-    return outcome("error", path .. " is a filter; filters come with the policy surface")
-  end
+  local text, ended = file.read(r, addr, ev)
+  if not text then return ended end
   return redirect.expand(r, addr, ev, text)
 end
 

@@ -14,8 +14,8 @@ local routers = {}
 routers.list = {}               -- in the order of trial
 routers.by_name = {}
 
-routers.drivers = { accept = true, dnslookup = true, ipliteral = true, manualroute = true, redirect = true }
-local UNBUILT = { queryprogram = "the policy surface", iplookup = "the policy surface" }
+routers.drivers = { accept = true, dnslookup = true, ipliteral = true, manualroute = true, queryprogram = true, redirect = true }
+local NEVER = { iplookup = "a function router asks any server with socket.*" }
 
 -- The row of an option this driver takes, and all names it takes.
 local function row_of(driver, name)
@@ -54,8 +54,8 @@ local function check_driver(r, spec)
   local driver = spec.driver
   if type(driver) ~= "string" then
     report.problem(r.where, "router.%s needs a driver: %s", r.name, words.join(routers.drivers))
-  elseif UNBUILT[driver] then
-    report.problem(report.key(r.where, "driver"), 'router.%s: the driver "%s" comes with %s', r.name, driver, UNBUILT[driver])
+  elseif NEVER[driver] then
+    report.problem(report.key(r.where, "driver"), 'router.%s: the driver "%s" does not apply: %s', r.name, driver, NEVER[driver])
   elseif not routers.drivers[driver] then
     report.problem(report.key(r.where, "driver"), 'router.%s: there is no router driver "%s"%s', r.name, driver,
       words.meant(driver, routers.drivers))
@@ -133,13 +133,31 @@ function CHECKS.redirect(r)
   if (r.cells.data == nil) == (r.cells.file == nil) then
     report.problem(r.where, "router." .. r.name .. ": redirect needs data or file, one of them")
   end
+  local one_time = r.cells.one_time
+  for _, name in ipairs { "file_transport", "pipe_transport", "directory_transport" } do
+    if one_time and one_time.value and r.cells[name] then
+      report.problem(r.cells[name].where, "router.%s: %s: with one_time there are addresses only, neither files nor pipes", r.name, name)
+    end
+  end
+end
+
+function CHECKS.queryprogram(r)
+  local command = r.cells.command
+  if not command then
+    report.problem(r.where, "router." .. r.name .. ": queryprogram needs a command")
+  elseif command.value and (command.value[1] or ""):sub(1, 1) ~= "/" then
+    report.problem(command.where, 'router.%s: command "%s" must begin with /', r.name, command.value[1] or "")
+  end
 end
 
 local SELF = { freeze = true, defer = true, pass = true, fail = true, send = true }
 
 local function check_words(r, name, allowed)
   local cell = r.cells[name]
-  if cell and not allowed[cell.value] and not (name == "self" and cell.value:find("^reroute%s*:%s*%S")) then
+  if cell and name == "self" and cell.value:find("^reroute%s*:%s*rewrite%s*:") then
+    report.problem(cell.where, 'router.%s: self = "%s": headers stay as they are; write reroute: DOMAIN, and headers_rewrite in '
+      .. "the transport if they must change", r.name, cell.value)
+  elseif cell and not allowed[cell.value] and not (name == "self" and cell.value:find("^reroute%s*:%s*%S")) then
     report.problem(cell.where, 'router.%s: %s = "%s" is none of %s', r.name, name, cell.value, words.join(allowed))
   end
 end

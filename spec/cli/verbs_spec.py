@@ -176,7 +176,7 @@ def hermetic():
     same(twice("verify", "b@there.example")[0], 0)
     same(twice("verify", "x@nowhere.example")[:2], (1, "x@nowhere.example failed to verify: Unrouteable address\n"))
     walk = json.loads(twice("route", "--json", "c@example.org")[1])
-    same((walk["transport"], walk["why"]), ("box", ["c@example.org: here: accept box"]))
+    same((walk["transport"], walk["why"]), ("box", ["c@example.org: here: accept, transport box"]))
     code, out, err = twice("filter", "--sender", "a@there.example", "--rcpt", "b@example.org", "--client", "203.0.113.9",
                            input="Subject: x\n\ntext\n")
     same((code, err), (0, ""))

@@ -61,7 +61,14 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("acl.rcpt { accept { verify = 'certificate' } }", "comes with TLS")
     says("authenticator.plain { driver = 'plaintext' }", "authenticator.plain comes with SMTP authentication")
     says("transport.t { driver = 'autoreply' }", "comes with the policy surface")
-    says("router.r { driver = 'queryprogram' }", "comes with the policy surface")
+    says("router.r { driver = 'queryprogram' }", "queryprogram needs a command")
+    says("router.r { driver = 'queryprogram', command = 'prog' }", 'command "prog" must begin with /')
+    says("router.r { driver = 'iplookup' }", "does not apply: a function router asks any server")
+    says("router.r { driver = 'redirect', data = 'x', allow_filter = true }", "does not apply: an alias or forward file")
+    says("router.r { driver = 'redirect', data = 'x', one_time = true, file_transport = 'f' } transport.f { driver = 'appendfile' }",
+      "with one_time there are addresses only")
+    says("router.r { driver = 'ipliteral', transport = 'x', self = 'reroute: rewrite: y.test' } transport.x { driver = 'smtp' }",
+      "headers stay as they are")
     says("event.on('tls:cert', function() end)", 'event "tls:cert" comes with TLS')
     says("local x = srs.encode", "srs.encode comes with sender authentication")
   end)

@@ -280,15 +280,23 @@ describe("routing: what happens next", function()
     assert.equal(26, item.fallback[2].port)
   end)
 
-  it("explains each router in one line", function()
+  it("explains each router in one record, with the line that decided", function()
     local w = load [[router.own { driver = "accept", domains = "own.test", transport = "box" }
       router.alias { driver = "redirect", data = "bob@two.test", domains = "ex.test" }
       router.dns { driver = "dnslookup", transport = "remote" }]]
     local lines = {}
     w:route("ann@ex.test", nil, lines)
-    assert.same({ "ann@ex.test: own: passed over, domains does not fit", "ann@ex.test: alias: redirect",
-      "  bob@two.test: own: passed over, domains does not fit", "  bob@two.test: alias: passed over, domains does not fit",
-      "  bob@two.test: dns: accept remote" }, lines)
+    local short = {}
+    for i, line in ipairs(lines) do
+      short[i] = ("%s%s: %s: %s, %s (%s)"):format(("  "):rep(tonumber(line:match('"depth":(%d+)'))), line:match('"address":"(.-)",'),
+        line:match('"router":"(.-)",'), line:match('"outcome":"(.-)",'), line:match('"text":"(.-)","where'):gsub("\\", ""),
+        line:match('"where":"(.-)"'))
+    end
+    assert.same({ 'ann@ex.test: own: passed over, domains does not hold for "ex.test" (10.lua:7)',
+      "ann@ex.test: alias: redirect, bob@two.test (10.lua:8)",
+      '  bob@two.test: own: passed over, domains does not hold for "two.test" (10.lua:7)',
+      '  bob@two.test: alias: passed over, domains does not hold for "two.test" (10.lua:8)',
+      "  bob@two.test: dns: accept, transport remote (10.lua:9)" }, short)
   end)
 
   it("says in which file a function went wrong", function()

@@ -340,6 +340,14 @@ local function host_of(w)
   function host.digest(name, text) return name .. ":" .. text end
   function host.hmac(name, key, text) return name .. ":" .. key .. ":" .. text end
   function host.same(a, b) return a == b end
+  -- a flat record, enough for what the library encodes itself
+  function host.json_encode(record)
+    local names, out = {}, {}
+    for name in pairs(record) do names[#names + 1] = name end
+    table.sort(names)
+    for i, name in ipairs(names) do out[i] = ("%q:%s"):format(name, type(record[name]) == "string" and ("%q"):format(record[name]) or tostring(record[name])) end
+    return "{" .. table.concat(out, ",") .. "}"
+  end
   function host.json_null() return null end
   function host.bits_and(a, b)
     local out, bit = 0, 1

@@ -13,12 +13,18 @@ option { kind = "router", name = "check_local_user", type = "boolean", default =
   doc = [[Local part must be a login; sets home and ids.]] }
 option { kind = "router", name = "condition", type = "string", func = "route", section = "generic",
   doc = [[Last general precondition; repeated ones are ANDed.]] }
+option { kind = "router", name = "debug_print", type = "string", func = "route", section = "generic",
+  doc = [[Text that `perigee route --explain` shows when the router's conditions hold.]] }
+option { kind = "router", name = "disable_logging", type = "boolean", default = false, section = "generic",
+  doc = [[No log lines about the deliveries and failures this router leads to.]] }
 option { kind = "router", name = "dnssec_require_domains", type = "domainlist", func = "route", section = "generic",
   doc = [[Domains whose answers must be DNSSEC secure.]] }
 option { kind = "router", name = "domains", type = "domainlist", func = "route", section = "generic",
   doc = [[Domains the router handles.]] }
 option { kind = "router", name = "errors_to", type = "string", func = "route", section = "generic",
   doc = [[Envelope sender for resulting deliveries.]] }
+option { kind = "router", name = "expn", type = "boolean", default = true, section = "generic",
+  doc = [[Router takes part in EXPN.]] }
 option { kind = "router", name = "fail_verify", type = "boolean", default = false, section = "generic",
   doc = [[Sets both fail_verify_ options.]] }
 option { kind = "router", name = "fail_verify_recipient", type = "boolean", default = false, section = "generic",
@@ -37,6 +43,8 @@ option { kind = "router", name = "hosts", type = "hostlist", func = "route", sec
   doc = [[Clients that sent the message and whose mail this router handles.]] }
 option { kind = "router", name = "ignore_target_hosts", type = "hostlist", func = "route", section = "generic",
   doc = [[Addresses dropped from host lists.]] }
+option { kind = "router", name = "initgroups", type = "boolean", default = false, section = "generic",
+  doc = [[A delivery as a user has all groups of that user, not only the one it is made with.]] }
 option { kind = "router", name = "local_part_prefix", type = "list", section = "generic",
   doc = [[Prefixes to strip.]] }
 option { kind = "router", name = "local_part_prefix_optional", type = "boolean", default = false, section = "generic",
@@ -47,6 +55,9 @@ option { kind = "router", name = "local_part_suffix_optional", type = "boolean",
   doc = [[Suffix may be absent.]] }
 option { kind = "router", name = "local_parts", type = "localpartlist", func = "route", section = "generic",
   doc = [[Local parts the router handles.]] }
+option { kind = "router", name = "log_as_local", type = "boolean", section = "generic",
+  doc = [[Deliveries are logged as local ones: the local part, then the address in <>. Unset: for the accept driver, and
+where a function routes to a local transport.]] }
 option { kind = "router", name = "more", type = "boolean", default = true, func = "route", section = "generic",
   doc = [[Whether declining passes on to later routers.]] }
 option { kind = "router", name = "pass_on_timeout", type = "boolean", default = false, section = "generic",
@@ -67,6 +78,8 @@ option { kind = "router", name = "set", type = "table", func = "route", section 
   doc = [[r_ variables for the address: set = { r_name = value }; a value may be a function.]] }
 option { kind = "router", name = "transport", type = "string", func = "route", section = "generic",
   doc = [[Transport to use.]] }
+option { kind = "router", name = "transport_current_directory", type = "string", func = "route", section = "generic",
+  doc = [[Where the program of a pipe transport starts, unless the transport says so itself.]] }
 option { kind = "router", name = "transport_home_directory", type = "string", func = "route", section = "generic",
   doc = [[home value for the transport.]] }
 option { kind = "router", name = "unseen", type = "boolean", default = false, func = "route", section = "generic",
@@ -86,6 +99,9 @@ option { kind = "router", name = "verify_sender", type = "boolean", default = tr
 option { kind = "router", drivers = { "dnslookup" }, name = "check_secondary_mx", type = "boolean", default = false,
   section = "dnslookup",
   doc = [[Decline unless this host is among the MXs.]] }
+option { kind = "router", drivers = { "dnslookup" }, name = "check_srv", type = "list", func = "route",
+  section = "dnslookup",
+  doc = [[Services whose SRV records are looked up before MX, first one found counts: "smtp" asks for _smtp._tcp.DOMAIN.]] }
 option { kind = "router", drivers = { "dnslookup" }, name = "fail_defer_domains", type = "domainlist", func = "route",
   section = "dnslookup",
   doc = [[Domains where no record defers.]] }
@@ -101,6 +117,11 @@ option { kind = "router", drivers = { "dnslookup" }, name = "mx_domains", type =
 option { kind = "router", drivers = { "dnslookup" }, name = "mx_fail_domains", type = "domainlist", func = "route",
   section = "dnslookup",
   doc = [[Domains where MX lookup errors count as no MX.]] }
+option { kind = "router", drivers = { "dnslookup" }, name = "srv_fail_domains", type = "domainlist",
+  func = "route", section = "dnslookup",
+  doc = [[Domains where an SRV question that fails counts as no SRV.]] }
+option { kind = "router", drivers = { "dnslookup" }, name = "widen_domains", type = "list", section = "dnslookup",
+  doc = [[Domains put behind a name that is not found; the address goes on with the first that is.]] }
 
 -- manualroute
 option { kind = "router", drivers = { "manualroute" }, name = "host_all_ignored", type = "string", default = "defer",
@@ -118,6 +139,25 @@ option { kind = "router", drivers = { "manualroute" }, name = "route_data", type
 option { kind = "router", drivers = { "manualroute" }, name = "route_list", type = "list", section = "manualroute",
   doc = [[Rules: pattern, hosts, options; semicolon list.]] }
 
+-- queryprogram
+option { kind = "router", drivers = { "queryprogram" }, name = "command", type = "string", func = "route",
+  section = "queryprogram",
+  doc = [[The program and its arguments; a function gives a table { "/path", argument ... }. No shell, nothing is
+expanded. What it prints decides: accept, decline, pass, fail, defer, freeze or redirect
+(docs/guide/routing.md).]] }
+option { kind = "router", drivers = { "queryprogram" }, name = "command_group", type = "string",
+  section = "queryprogram",
+  doc = [[Must be the group the engine runs as.]] }
+option { kind = "router", drivers = { "queryprogram" }, name = "command_user", type = "string",
+  section = "queryprogram",
+  doc = [[Must be the user the engine runs as: programs that routers start have no other rights.]] }
+option { kind = "router", drivers = { "queryprogram" }, name = "current_directory", type = "string", default = "/",
+  section = "queryprogram",
+  doc = [[Where the program starts.]] }
+option { kind = "router", drivers = { "queryprogram" }, name = "timeout", type = "time", default = 3600,
+  section = "queryprogram",
+  doc = [[How long the program may take; at most ten minutes count.]] }
+
 -- redirect
 option { kind = "router", drivers = { "redirect" }, name = "allow_defer", type = "boolean", default = false,
   section = "redirect",
@@ -128,6 +168,12 @@ option { kind = "router", drivers = { "redirect" }, name = "allow_fail", type = 
 option { kind = "router", drivers = { "redirect" }, name = "check_ancestor", type = "boolean", default = false,
   section = "redirect",
   doc = [[Treat address equal to an ancestor as handled.]] }
+option { kind = "router", drivers = { "redirect" }, name = "check_group", type = "boolean", section = "redirect",
+  doc = [[The file's group must be the user's (check_local_user) or one of owngroups. Unset: when check_local_user is set
+and modemask lets the group write.]] }
+option { kind = "router", drivers = { "redirect" }, name = "check_owner", type = "boolean", section = "redirect",
+  doc = [[The file's owner must be the user (check_local_user) or one of owners. Unset: when check_local_user or owners is
+set.]] }
 option { kind = "router", drivers = { "redirect" }, name = "data", type = "table", func = "route", section = "redirect",
   doc = [[The new addresses: a text as in an aliases file, or a table of items.]] }
 option { kind = "router", drivers = { "redirect" }, name = "directory_transport", type = "string", func = "route",
@@ -153,6 +199,9 @@ option { kind = "router", drivers = { "redirect" }, name = "forbid_pipe", type =
 option { kind = "router", drivers = { "redirect" }, name = "forbid_smtp_code", type = "boolean", default = false,
   section = "redirect",
   doc = [[Ignore SMTP codes in :fail: and :defer:.]] }
+option { kind = "router", drivers = { "redirect" }, name = "hide_child_in_errmsg", type = "boolean",
+  default = false, section = "redirect",
+  doc = [[Bounces show the address that was redirected, not what it became.]] }
 option { kind = "router", drivers = { "redirect" }, name = "ignore_eacces", type = "boolean", default = false,
   section = "redirect",
   doc = [[Unreadable file means decline.]] }
@@ -168,6 +217,8 @@ option { kind = "router", drivers = { "redirect" }, name = "one_time", type = "b
   doc = [[Replace address by its children on the queue.]] }
 option { kind = "router", drivers = { "redirect" }, name = "owners", type = "list", section = "redirect",
   doc = [[Allowed file owners.]] }
+option { kind = "router", drivers = { "redirect" }, name = "owngroups", type = "list", section = "redirect",
+  doc = [[Groups, by name or number, that the file may have.]] }
 option { kind = "router", drivers = { "redirect" }, name = "pipe_transport", type = "string", func = "route",
   section = "redirect",
   doc = [[Transport for pipes.]] }
@@ -185,143 +236,16 @@ option { kind = "router", drivers = { "redirect" }, name = "rewrite", type = "bo
 option { kind = "router", drivers = { "redirect" }, name = "skip_syntax_errors", type = "boolean", default = false,
   section = "redirect",
   doc = [[Skip bad items instead of failing.]] }
+option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_text", type = "string", func = "route",
+  section = "redirect",
+  doc = [[Text at the beginning of that mail.]] }
+option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_to", type = "string", func = "route",
+  section = "redirect",
+  doc = [[Who gets mail about items that skip_syntax_errors skipped, once a message.]] }
 
 -- of later features
-option { kind = "router", drivers = { "redirect" }, name = "allow_filter", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Permit filter files.]] }
-option { kind = "router", drivers = { "redirect" }, name = "allow_freeze", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Permit filter freeze.]] }
-option { kind = "router", name = "bmi_deliver_alternate", type = "string", feature = "Brightmail",
-  section = "of later features",
-  doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "bmi_deliver_default", type = "string", feature = "Brightmail",
-  section = "of later features",
-  doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "bmi_dont_deliver", type = "string", feature = "Brightmail",
-  section = "of later features",
-  doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "bmi_rule", type = "string", feature = "Brightmail", section = "of later features",
-  doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", drivers = { "redirect" }, name = "check_group", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Check group of the file.]] }
-option { kind = "router", drivers = { "redirect" }, name = "check_owner", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Check owner of the file.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "check_srv", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[SRV service name(s) looked up first.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "command", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Program to run, answer decides routing.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "command_group", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Group for it.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "command_user", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[User for it.]] }
-option { kind = "router", drivers = { "queryprogram" }, name = "current_directory", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Directory for it.]] }
-option { kind = "router", name = "debug_print", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Text shown when debugging or -bt.]] }
-option { kind = "router", name = "disable_logging", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[No log lines for its errors and deliveries.]] }
-option { kind = "router", name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Domains looked up with DNSSEC asked for.]] }
 option { kind = "router", name = "dsn_lasthop", type = "boolean", feature = "DSN", section = "of later features",
   doc = [[Treat next hop as lacking DSN; send success DSN here.]] }
-option { kind = "router", name = "expn", type = "boolean", feature = "the policy surface", section = "of later features",
-  doc = [[Router takes part in EXPN.]] }
-option { kind = "router", drivers = { "redirect" }, name = "filter_prepend_home", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Relative filter saves start at home.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_exim_filter", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Refuse Exim filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_dlfunc", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No dlfunc in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_existstest", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No exists/stat in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_logwrite", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No logging in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_lookup", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No lookups in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readfile", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No readfile in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readsocket", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No readsocket in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_reply", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No mail/vacation in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_run", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[No run in filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "forbid_sieve_filter", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Refuse Sieve filters.]] }
-option { kind = "router", drivers = { "redirect" }, name = "hide_child_in_errmsg", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Bounces do not show child addresses.]] }
-option { kind = "router", name = "initgroups", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Call initgroups for the router's user.]] }
-option { kind = "router", name = "log_as_local", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Log deliveries in local style.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "optional", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[No answer passes to the next router.]] }
-option { kind = "router", drivers = { "redirect" }, name = "owngroups", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Allowed file groups.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "port", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Server port.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "protocol", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[udp or tcp.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "query", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Query text.]] }
-option { kind = "router", drivers = { "redirect" }, name = "reply_transport", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Transport for filter replies.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "reroute", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[New address built from the answer.]] }
-option { kind = "router", drivers = { "iplookup" }, name = "response_pattern", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Regex the answer must match.]] }
-option { kind = "router", name = "retry_use_local_part", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Keep routing retry data per full address.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_enotify_mailto_owner", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Owner address for Sieve enotify mailto.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_inbox", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Mailbox meant by Sieve keep.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_subaddress", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Sieve :detail value.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_useraddress", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Sieve :user value.]] }
-option { kind = "router", drivers = { "redirect" }, name = "sieve_vacation_directory", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[State directory enabling Sieve vacation.]] }
 option { kind = "router", drivers = { "redirect" }, name = "srs", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt direction: forward, reverse, reverseandforward.]] }
@@ -337,35 +261,94 @@ option { kind = "router", drivers = { "redirect" }, name = "srs_dbinsert", type 
 option { kind = "router", drivers = { "redirect" }, name = "srs_dbselect", type = "string",
   feature = "sender authentication", section = "of later features",
   doc = [[libsrs_alt expansion reading from a database.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "srv_fail_domains", type = "domainlist",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Domains where SRV errors count as no SRV.]] }
-option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_text", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Text sent about bad items.]] }
-option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_to", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Who is told about bad items.]] }
-option { kind = "router", drivers = { "iplookup", "queryprogram" }, name = "timeout", type = "time",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Answer timeout.]] }
-option { kind = "router", name = "transport_current_directory", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Current directory for the transport.]] }
-option { kind = "router", drivers = { "dnslookup" }, name = "widen_domains", type = "list",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Suffixes appended when lookup fails.]] }
 
 -- not here
+option { kind = "router", drivers = { "redirect" }, name = "allow_filter", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Permit filter files.]] }
+option { kind = "router", drivers = { "redirect" }, name = "allow_freeze", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Permit filter freeze.]] }
+option { kind = "router", name = "bmi_deliver_alternate", type = "string", never = "Brightmail is no more",
+  section = "not here",
+  doc = [[Present in 4.96, gone in HEAD.]] }
+option { kind = "router", name = "bmi_deliver_default", type = "string", never = "Brightmail is no more",
+  section = "not here",
+  doc = [[Present in 4.96, gone in HEAD.]] }
+option { kind = "router", name = "bmi_dont_deliver", type = "string", never = "Brightmail is no more",
+  section = "not here",
+  doc = [[Present in 4.96, gone in HEAD.]] }
+option { kind = "router", name = "bmi_rule", type = "string", never = "Brightmail is no more", section = "not here",
+  doc = [[Present in 4.96, gone in HEAD.]] }
+option { kind = "router", name = "dnssec_request_domains", type = "domainlist",
+  never = "every question asks for DNSSEC; dnssec_require_domains says where the answer must be secure", section = "not here",
+  doc = [[Domains looked up with DNSSEC asked for.]] }
 option { kind = "router", name = "dsn_process", type = "boolean", never = "it was the switch of an early patch",
   section = "not here",
   doc = [[Early DSN patch switch, dropped.]] }
+option { kind = "router", drivers = { "redirect" }, name = "filter_prepend_home", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Relative filter saves start at home.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_exim_filter", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Refuse Exim filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_dlfunc", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No dlfunc in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_existstest", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No exists/stat in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_logwrite", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No logging in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_lookup", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No lookups in filters.]] }
 option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_perl", type = "boolean",
   never = "there is no Perl", section = "not here",
   doc = [[No perl in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readfile", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No readfile in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_readsocket", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No readsocket in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_reply", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No mail/vacation in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_filter_run", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[No run in filters.]] }
+option { kind = "router", drivers = { "redirect" }, name = "forbid_sieve_filter", type = "boolean",
+  never = "an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Refuse Sieve filters.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "optional", type = "boolean",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[No answer passes to the next router.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "port", type = "integer",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[Server port.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "protocol", type = "string",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[udp or tcp.]] }
 option { kind = "router", drivers = { "dnslookup" }, name = "qualify_single", type = "boolean",
   never = "names are never completed", section = "not here",
   doc = [[Resolver completes single-label names.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "query", type = "string",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[Query text.]] }
+option { kind = "router", drivers = { "redirect" }, name = "reply_transport", type = "string",
+  never = "there are no filter files that reply; a function router sends to an autoreply transport", section = "not here",
+  doc = [[Transport for filter replies.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "reroute", type = "string",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[New address built from the answer.]] }
+option { kind = "router", drivers = { "iplookup" }, name = "response_pattern", type = "string",
+  never = "a function router asks any server with socket.*", section = "not here",
+  doc = [[Regex the answer must match.]] }
+option { kind = "router", name = "retry_use_local_part", type = "boolean",
+  never = "each recipient keeps retry times of its own", section = "not here",
+  doc = [[Keep routing retry data per full address.]] }
 option { kind = "router", drivers = { "dnslookup" }, name = "rewrite_headers", type = "boolean",
   never = "names are never completed, so headers stay as they are", section = "not here",
   doc = [[Put completed domain into headers.]] }
@@ -375,6 +358,21 @@ option { kind = "router", drivers = { "dnslookup", "manualroute" }, name = "same
 option { kind = "router", drivers = { "dnslookup" }, name = "search_parents", type = "boolean",
   never = "names are never completed", section = "not here",
   doc = [[Resolver searches parent domains.]] }
+option { kind = "router", drivers = { "redirect" }, name = "sieve_enotify_mailto_owner", type = "string",
+  never = "there are no Sieve filters; an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Owner address for Sieve enotify mailto.]] }
+option { kind = "router", drivers = { "redirect" }, name = "sieve_inbox", type = "string",
+  never = "there are no Sieve filters; an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Mailbox meant by Sieve keep.]] }
+option { kind = "router", drivers = { "redirect" }, name = "sieve_subaddress", type = "string",
+  never = "there are no Sieve filters; an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Sieve :detail value.]] }
+option { kind = "router", drivers = { "redirect" }, name = "sieve_useraddress", type = "string",
+  never = "there are no Sieve filters; an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[Sieve :user value.]] }
+option { kind = "router", drivers = { "redirect" }, name = "sieve_vacation_directory", type = "string",
+  never = "there are no Sieve filters; an alias or forward file is a list of addresses; what a filter would decide is decided in Lua", section = "not here",
+  doc = [[State directory enabling Sieve vacation.]] }
 option { kind = "router", name = "translate_ip_address", type = "string",
   never = "it was for networks that no longer exist", section = "not here",
   doc = [[Rewrites routed addresses (special build).]] }
