@@ -26,8 +26,8 @@ local EVERY_FILE = { partial = true, affix = true, default = true, ret = true, t
 local EVERY_QUERY = { ret = true, timeout = true }
 
 -- Known, and not there: with a feature to come, or never.
-local LATER = { redis = "the database lookups", pgsql = "the database lookups", mysql = "the database lookups",
-                ldap = "the database lookups", http = "the database lookups", spf = "sender authentication" }
+local LATER = { redis = "the lookups of servers", pgsql = "the lookups of servers", mysql = "the lookups of servers",
+                ldap = "the lookups of servers", http = "the lookups of servers", spf = "sender authentication" }
 local NEVER = {
   dbm = "the file has no one format, and its library trusts it; make a cdb of the same text (cdb -c, tinycdb) and use lookup.cdb",
   dbmnz = "the file has no one format, and its library trusts it; make a cdb of the same text (cdb -c, tinycdb) and use lookup.cdb",
@@ -83,6 +83,20 @@ local function once(id, fn)
   return status, value
 end
 lookups.once = once
+
+-- ---- slow ones
+
+-- fn(...), and a line in the log if it took longer than slow_lookup_log.
+local function timed(kind, key, fn)
+  local most = use("site").value("slow_lookup_log") or 0
+  if most <= 0 then return fn() end
+  local from = host.now_us()
+  local ok, status, value = pcall(fn)
+  local took, m = math.floor((host.now_us() - from) / 1000), host.current()
+  if took > most and m then host.logwrite(m, "main", string.format("Long %s lookup for '%s': %d msec", kind, key, took)) end
+  if not ok then error(status, 0) end
+  return status, value
+end
 
 -- ---- keys
 
@@ -154,7 +168,7 @@ end
 function lookups.file(kind, file, key, o)
   local id = table.concat({ kind, file, key, tostring(o.partial), tostring(o.affix), tostring(o.default), tostring(o.ret),
                             tostring(o.filter) }, "\0")
-  return once(id, function() return look_file(kind, file, key, o) end)
+  return once(id, function() return timed(kind, key, function() return look_file(kind, file, key, o) end) end)
 end
 
 local function marked(params)
@@ -174,8 +188,10 @@ function lookups.sqlite(file, query, params, o)
   local function ask()
     local status, value = scripted("sqlite", file, type(params[1]) == "string" and params[1] or query)
     if status then return status, value end
-    return host.look("sqlite", file, keys, { query = query, rows = o.ret == "rows", write = o.write, every = o.every,
-                                             busy = o.busy, timeout = o.timeout })
+    return timed("sqlite", query, function()
+      return host.look("sqlite", file, keys, { query = query, rows = o.ret == "rows", write = o.write, every = o.every,
+                                               busy = o.busy or use("site").value("sqlite_lock_timeout"), timeout = o.timeout })
+    end)
   end
   if not o.write then
     local id = { "sqlite", file, query, tostring(o.ret) }
@@ -190,7 +206,7 @@ end
 function lookups.dnsdb(query, params, o)
   local status, value = scripted("dnsdb", "", params[1] or query)
   if status then return status, value end
-  return dnsdb.ask(query, params, o)
+  return timed("dnsdb", query, function() return dnsdb.ask(query, params, o) end)
 end
 
 function lookups.passwd(name, o)
@@ -279,7 +295,8 @@ function lookups.functions()
     local call = "lookup." .. name
     if name == "sqlite" then
       function functions.sqlite(file, query, params, o)
-        return lookups.sqlite(text(file, "the file", call, 3), text(query, "the query", call, 3), params_of(name, params, 3),
+        file = text(file or use("site").value("sqlite_dbfile"), "the file", call, 3)
+        return lookups.sqlite(file, text(query, "the query", call, 3), params_of(name, params, 3),
           options_of(name, o, 3))
       end
     elseif name == "dnsdb" then
@@ -412,7 +429,9 @@ function lookups.parse(item, where, fail)
     fail(where, string.format('the list item "%s": a query knows no partial keys, no * and no net-', item))
   end
   if name == "sqlite" then
-    if not spec.file then spec.file, rest = rest:match("^(/%S+)%s+(.+)$") end
+    local file, query = rest:match("^(/%S+)%s+(.+)$")
+    if file and not spec.file then spec.file, rest = file, query end
+    spec.file = spec.file or use("site").value("sqlite_dbfile")
     if not spec.file then fail(where, string.format('the list item "%s" is written sqlite;/file select ... where name = ?', item)) end
     spec.query = rest
   elseif kind.query then

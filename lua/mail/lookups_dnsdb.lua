@@ -107,10 +107,13 @@ local function csa_record(rr, direct, o)
   return mark .. (o.field or " ") .. rr.target
 end
 
-local CSA_UP_MAX = 5
-
+-- A deadline that passed is an answer like any other that cannot be found out.
 local function records(type, name, o)
-  return host.dns(RECORD[type], name, o.timeout)
+  local ok, status, found, more = pcall(host.dns, RECORD[type], name, o.timeout)
+  if ok then return status, found, more end
+  local text = host.again_text(status)
+  if not text then error(status, 0) end
+  return "again", nil, text
 end
 
 -- At the name itself; else a domain above it may say that all below must be authorized.
@@ -119,7 +122,7 @@ local function csa(name, o)
   if status ~= "none" then return status, found, more, true end
   local labels = {}
   for label in name:gmatch("[^.]+") do labels[#labels + 1] = label end
-  for n = 2, math.min(#labels - 1, CSA_UP_MAX) do
+  for n = 2, math.min(#labels - 1, use("site").value("dns_csa_search_limit") or 5) do
     local above = table.concat(labels, ".", #labels - n + 1)
     status, found, more = records("csa", "_client._smtp." .. above, o)
     if status == "again" then return status, found, more end
@@ -145,6 +148,9 @@ end
 local function one(type, name, o)
   if type == "ptr" then
     local ip = host.ip_pack(name)
+    if ip then name = host.ip_reverse(ip) end
+  elseif type == "csa" and use("site").value("dns_csa_use_reverse") then
+    local ip = host.ip_pack((name:gsub("^%[I?P?v?6?:?(.-)%]$", "%1")))
     if ip then name = host.ip_reverse(ip) end
   end
   local status, found, more, direct

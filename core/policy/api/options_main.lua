@@ -294,28 +294,28 @@ option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", feat
   doc = [[Names treated as this host in host lists.]] }
 option { kind = "main", name = "hosts_xclient", type = "hostlist", feature = "XCLIENT", section = "of later features",
   doc = [[Hosts that may use XCLIENT.]] }
-option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups",
+option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups of servers",
   section = "of later features",
   doc = [[CA directory for LDAP TLS.]] }
-option { kind = "main", name = "ldap_ca_cert_file", type = "string", feature = "the lookups",
+option { kind = "main", name = "ldap_ca_cert_file", type = "string", feature = "the lookups of servers",
   section = "of later features",
   doc = [[CA file for LDAP TLS.]] }
-option { kind = "main", name = "ldap_cert_file", type = "string", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "ldap_cert_file", type = "string", feature = "the lookups of servers", section = "of later features",
   doc = [[Client certificate for LDAP TLS.]] }
-option { kind = "main", name = "ldap_cert_key", type = "string", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "ldap_cert_key", type = "string", feature = "the lookups of servers", section = "of later features",
   doc = [[Client key for LDAP TLS.]] }
-option { kind = "main", name = "ldap_cipher_suite", type = "string", feature = "the lookups",
+option { kind = "main", name = "ldap_cipher_suite", type = "string", feature = "the lookups of servers",
   section = "of later features",
   doc = [[Ciphers for LDAP TLS.]] }
-option { kind = "main", name = "ldap_default_servers", type = "list", feature = "the lookups",
+option { kind = "main", name = "ldap_default_servers", type = "list", feature = "the lookups of servers",
   section = "of later features",
   doc = [[LDAP servers when the query names none.]] }
-option { kind = "main", name = "ldap_require_cert", type = "string", feature = "the lookups",
+option { kind = "main", name = "ldap_require_cert", type = "string", feature = "the lookups of servers",
   section = "of later features",
   doc = [[LDAP server certificate policy: hard demand allow try never.]] }
-option { kind = "main", name = "ldap_start_tls", type = "boolean", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "ldap_start_tls", type = "boolean", feature = "the lookups of servers", section = "of later features",
   doc = [[Use STARTTLS on plain LDAP.]] }
-option { kind = "main", name = "ldap_version", type = "integer", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "ldap_version", type = "integer", feature = "the lookups of servers", section = "of later features",
   doc = [[Force LDAP protocol version.]] }
 option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feature = "LIMITS",
   section = "of later features",
@@ -334,14 +334,14 @@ option { kind = "main", name = "message_body_newlines", type = "boolean", featur
 option { kind = "main", name = "message_body_visible", type = "integer", feature = "the policy surface",
   section = "of later features",
   doc = [[Bytes of body kept in message_body variables.]] }
-option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[MySQL connection list.]] }
 option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
   doc = [[OpenSSL option flags.]] }
 option { kind = "main", name = "percent_hack_domains", type = "domainlist", feature = "the policy surface",
   section = "of later features",
   doc = [[Domains where user%other is rewritten.]] }
-option { kind = "main", name = "pgsql_servers", type = "list", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "pgsql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[PostgreSQL connection list.]] }
 option { kind = "main", name = "pipelining_connect_advertise_hosts", type = "hostlist", feature = "early pipelining",
   section = "of later features",
@@ -372,14 +372,13 @@ option { kind = "main", name = "queue_smtp_domains", type = "domainlist", featur
 option { kind = "main", name = "receive_timeout", type = "time", feature = "the policy surface",
   section = "of later features",
   doc = [[Time limit reading non-SMTP input; 0 none.]] }
-option { kind = "main", name = "redis_servers", type = "list", feature = "the lookups", section = "of later features",
+option { kind = "main", name = "redis_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[Redis connection list host/db/password.]] }
 option { kind = "main", name = "remote_sort_domains", type = "domainlist", feature = "the policy surface",
   section = "of later features",
   doc = [[Order of remote deliveries.]] }
-option { kind = "main", name = "slow_lookup_log", type = "integer", feature = "the lookups",
-  section = "of later features",
-  doc = [[Milliseconds above which a lookup is logged; 0 off.]] }
+option { kind = "main", name = "slow_lookup_log", type = "integer", default = 0, section = "logs",
+  doc = [[A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.]] }
 option { kind = "main", name = "smtp_accept_keepalive", type = "boolean", feature = "the policy surface",
   section = "of later features",
   doc = [[Keepalive on inbound sockets.]] }
@@ -434,11 +433,10 @@ option { kind = "main", name = "spf_guess", type = "string", feature = "sender a
 option { kind = "main", name = "spf_smtp_comment_template", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[Template for spf_smtp_comment.]] }
-option { kind = "main", name = "sqlite_dbfile", type = "string", feature = "the lookups", section = "of later features",
-  doc = [[Default SQLite database.]] }
-option { kind = "main", name = "sqlite_lock_timeout", type = "time", feature = "the lookups",
-  section = "of later features",
-  doc = [[SQLite lock wait.]] }
+option { kind = "main", name = "sqlite_dbfile", type = "string", section = "lookups",
+  doc = [[The database of lookup.sqlite(nil, query) and of list items that name none.]] }
+option { kind = "main", name = "sqlite_lock_timeout", type = "time", default = 5, section = "lookups",
+  doc = [[How long lookup.sqlite waits for another program's lock, unless its option busy says otherwise; then it cannot say.]] }
 option { kind = "main", name = "srs_config", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt one-line configuration.]] }

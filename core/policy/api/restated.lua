@@ -54,9 +54,9 @@ restated { name = "operator eval10", as = "Lua's arithmetic" }
 restated { name = "item acl", as = 'check.acl("NAME", argument, ...)' }
 restated { name = "condition acl", as = 'check.acl("NAME", argument, ...)' }
 restated { name = "operator listnamed", as = 'a local of the rule file that is given to domainlist.NAME' }
-restated { name = "condition match_domain", as = "domainlist.NAME:has(domain)" }
-restated { name = "condition match_address", as = "addresslist.NAME:has(address)" }
-restated { name = "condition match_local_part", as = "localpartlist.NAME:has(local_part)" }
+restated { name = "condition match_domain", as = "list.match_domain(domain, LIST), domainlist.NAME:has(domain)" }
+restated { name = "condition match_address", as = "list.match_address(address, LIST), addresslist.NAME:has(address)" }
+restated { name = "condition match_local_part", as = "list.match_local_part(local_part, LIST), localpartlist.NAME:has(local_part)" }
 restated { name = "item lookup", as = "lookup.NAME(...)" }
 restated { name = "operator quote_<lookup>", as = "parameters: lookup.NAME(query, { value, ... }) never needs quoting" }
 
