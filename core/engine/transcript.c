@@ -27,7 +27,18 @@ struct play {
     struct world_session *session;
     struct str reply;               /* the last one heard */
     struct buf failure;             /* empty: all went as written */
+    struct buf got;                 /* what came instead, a line each in the transcript's form */
+    bool extra;                     /* it came where nothing was expected */
 };
+
+/* For the diff: text that came, each line of it with its mark before it. */
+static void got(struct play *p, const char *mark, struct str text)
+{
+    struct str line;
+
+    for (text = str_trim(text); str_cut(&text, '\n', &line);)
+        buf_addf(&p->got, "%s%.*s\n", mark, STR_ARG(str_trim(line)));
+}
 
 static bool fail(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static bool fail(struct play *p, const char *fmt, ...)
@@ -187,6 +198,8 @@ static bool end_session(struct play *p)
     if (p->failure.n == 0 && !world_ops.over(p->session) && world_ops.pending(p->session)) {
         world_ops.reply(p->session, &p->arena, &extra);
         fail(p, "nobody expected: %.*s", STR_ARG(extra));
+        got(p, "S: ", extra);
+        p->extra = true;
     }
     world_ops.hang_up(p->session);
     p->session = NULL;
@@ -237,10 +250,14 @@ static bool expect_reply(struct play *p, uint64_t times, struct str want)
     if (!want_session(p))
         return false;
     while (times-- > 0) {
-        if (!hear(p))
+        if (!hear(p)) {
+            got(p, "", world_ops.over(p->session) ? STR("closed") : STR("(no reply)"));
             return fail(p, " where %.*s was expected", STR_ARG(want));
-        if (!reply_says(p->reply, want))
+        }
+        if (!reply_says(p->reply, want)) {
+            got(p, "S: ", p->reply);
             return fail(p, "expected %.*s, heard %.*s", STR_ARG(want), STR_ARG(p->reply));
+        }
     }
     return true;
 }
@@ -249,12 +266,14 @@ static bool expect_also(struct play *p, struct str want, bool claim)
 {
     if (reply_says(p->reply, want) == claim)
         return true;
+    got(p, "S: ", p->reply);
     return fail(p, "expected %s%.*s, heard %.*s", claim ? "" : "no ", STR_ARG(want), STR_ARG(p->reply));
 }
 
 /* ---- expectations */
 
-struct look { struct play *p; struct str text, via; uint64_t n, frozen; bool found; };
+/* seen: what there is, for the diff of an expectation that was not met. */
+struct look { struct play *p; struct str text, via; uint64_t n, frozen; bool found; struct buf seen; };
 
 static void look_log(void *ctx, enum log_file f, struct str line)
 {
@@ -277,6 +296,7 @@ static void look_delivery(void *ctx, const struct world_delivery *d)
     struct look *l = ctx;
 
     l->n++;
+    buf_addf(&l->seen, "expect: delivered %.*s via %.*s\n", STR_ARG(d->recipient), STR_ARG(d->transport));
     if (str_same(d->recipient, l->text) && (l->via.n == 0 || str_same(d->transport, l->via)))
         l->found = true;
 }
@@ -305,6 +325,7 @@ static bool expect_queue(struct play *p, struct str arg, struct look *l)
 
     (void)p;
     world_ops.each_row(p->world, look_row, l);
+    buf_addf(&l->seen, "expect: queue %llu\n", (unsigned long long)l->n);
     return number(arg, &n) && n == l->n;
 }
 
@@ -313,6 +334,7 @@ static bool expect_frozen(struct play *p, struct str arg, struct look *l)
     uint64_t n;
 
     world_ops.each_row(p->world, look_row, l);
+    buf_addf(&l->seen, "expect: frozen %llu\n", (unsigned long long)l->frozen);
     return number(arg, &n) && n == l->frozen;
 }
 
@@ -322,6 +344,8 @@ static bool expect_delivered(struct play *p, struct str arg, struct look *l)
 
     if (number(arg, &n)) {
         world_ops.each_delivery(p->world, look_delivery, l);
+        buf_clear(&l->seen);
+        buf_addf(&l->seen, "expect: delivered %llu\n", (unsigned long long)l->n);
         return n == l->n;
     }
     l->text = word(&arg);
@@ -360,11 +384,13 @@ static bool expect_peer(struct play *p, struct str arg, struct look *l)
     unsigned connections = 0;
     uint64_t n;
 
-    (void)l;
     if (!world_ops.peer_heard(p->world, at, &p->arena, &heard, &connections))
         return fail(p, "there is no peer at %.*s: ", STR_ARG(at));
-    if (str_same(what, STR("connections")))
+    if (str_same(what, STR("connections"))) {
+        buf_addf(&l->seen, "expect: peer %.*s connections %u\n", STR_ARG(at), connections);
         return number(arg, &n) && n == connections;
+    }
+    got(p, "", heard);
     return str_same(what, STR("heard")) && str_find_str(heard, arg) != SIZE_MAX;
 }
 
@@ -377,11 +403,13 @@ static const struct {
     { STR_INIT("message"), expect_message }, { STR_INIT("peer"), expect_peer },
 };
 
+/* As the expectation would have been written that this line meets. */
 static void print_log(void *ctx, enum log_file f, struct str line)
 {
-    static const char *const name[LOG_FILES] = { "main", "reject", "panic", "json" };
+    static const char *const name[LOG_FILES] = { "log", "rejectlog", "log", NULL };
 
-    buf_addf(ctx, "\n%s: %.*s", name[f], STR_ARG(line));
+    if (name[f])
+        buf_addf(ctx, "expect: %s %.*s\n", name[f], STR_ARG(line));
 }
 
 static bool expect(struct play *p, struct str text)
@@ -397,11 +425,17 @@ static bool expect(struct play *p, struct str text)
     for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++) {
         if (!str_same(kind, expectations[i].name))
             continue;
-        if (expectations[i].fn(p, rest, &l) == claim && p->failure.n == 0)
+        if (expectations[i].fn(p, rest, &l) == claim && p->failure.n == 0) {
+            buf_free(&l.seen);
+            buf_clear(&p->got);
             return true;
-        fail(p, "expected %.*s; the log:", STR_ARG(text));
-        world_ops.each_log(p->world, print_log, &p->failure);
-        return false;
+        }
+        buf_add(&p->got, buf_str(&l.seen));
+        buf_free(&l.seen);
+        world_ops.each_log(p->world, print_log, &p->got);
+        if (p->got.n == 0)
+            buf_add(&p->got, STR("(nothing was logged)"));
+        return fail(p, "expected %.*s", STR_ARG(text));
     }
     return fail(p, "there is no expectation \"%.*s\"", STR_ARG(kind));
 }
@@ -547,7 +581,7 @@ static bool heading(struct play *p, struct str name, struct str arg)
 static bool bare(struct play *p, struct str text)
 {
     if (str_same(text, STR("closed")))
-        return want_session(p) && (world_ops.over(p->session) || fail(p, "the session is still open"));
+        return want_session(p) && (world_ops.over(p->session) || (got(p, "", STR("(still open)")), fail(p, "the session is still open")));
     if (str_same(text, STR("hang up")))
         return end_session(p);
     return fail(p, "neither a heading nor a line of the conversation: %.*s", STR_ARG(text));
@@ -599,18 +633,45 @@ static void play_free(struct play *p)
     buf_free(&p->lua);
     buf_free(&p->zone);
     buf_free(&p->failure);
+    buf_free(&p->got);
     arena_free(&p->arena);
+}
+
+enum { CONTEXT = 6, AFTER = 3 };
+
+/* A unified diff of the conversation as written and as it went: the lines that
+ * went as written, the one that did not, and what is still to come. */
+static void add_diff(struct play *p, struct str text)
+{
+    int from = p->line > CONTEXT ? p->line - CONTEXT : 1, at = 0;
+    struct str line, rest;
+
+    if (p->got.n == 0)
+        return;
+    buf_addf(&p->failure, "\n--- %s, as written\n+++ as it went\n@@ line %d @@", p->path, p->line);
+    while (str_cut(&text, '\n', &line) && ++at <= p->line + AFTER) {
+        if (at < from || (text.n == 0 && line.n == 0))
+            continue;
+        if (at == p->line && p->extra)
+            buf_addf(&p->failure, "\n %.*s", STR_ARG(str_trim(line)));
+        else
+            buf_addf(&p->failure, "\n%c%.*s", at == p->line ? '-' : ' ', STR_ARG(str_trim(line)));
+        for (rest = str_trim(buf_str(&p->got)); at == p->line && str_cut(&rest, '\n', &line);)
+            buf_addf(&p->failure, "\n+%.*s", STR_ARG(line));
+    }
 }
 
 void transcript_play(const char *path, const struct spec_sink *sink)
 {
     struct play p = { .path = path };
-    struct str text;
+    struct str text = { "", 0 };
 
     if (cli_read_file(&p.arena, path, FILE_MAX, &text))
         play_lines(&p, text);
     else
         fail(&p, "cannot be read");
+    if (p.failure.n > 0)
+        add_diff(&p, text);
     if (p.title.n == 0)
         p.title = str_of(path);
     sink->result(sink->ctx, p.failure.n ? SPEC_FAILED : SPEC_PASSED, p.title, str_of(path), p.line, buf_str(&p.failure));

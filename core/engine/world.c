@@ -8,6 +8,12 @@
 /* The world whose clock, log and stamps the process has now: those of base are
  * one a process, so worlds take turns. */
 static struct world *current;
+static struct cover *covered;           /* as many worlds as a process makes: one account */
+
+void world_cover(struct cover *c)
+{
+    covered = c;
+}
 
 /* ---- what happens in it is kept */
 
@@ -113,12 +119,14 @@ bool world_rules(const struct world_config *c, struct snapshot *s, struct buf *w
 
 static struct policy *build(struct world *w, const struct world_config *c, struct buf *why)
 {
+    struct policy_env env = *engine_env(w->engine);
     struct problems problems = { 0 };
     struct policy *p = NULL;
 
     if (!world_rules(c, &w->snapshot, why))
         return NULL;
-    policy_load(engine_env(w->engine), &w->snapshot, ++w->generation, &p, &problems);
+    env.cover = covered;
+    policy_load(&env, &w->snapshot, ++w->generation, &p, &problems);
     for (size_t i = 0; i < problems.n; i++) {
         const struct problem *pr = &problems.v[i];
 

@@ -25,6 +25,9 @@ void world_close(struct world *w);
 struct engine *world_engine(struct world *w);
 struct policy *world_policy(struct world *w);
 
+/* From here on every world of this process counts there what of its rules is run (policy/cover.h); NULL: no more. */
+void world_cover(struct cover *c);
+
 /* Runs what is ready; pretended time stands still. */
 void world_settle(struct world *w);
 /* Runs, and lets time pass as far as needed, until done says so or ms went by. */

@@ -140,7 +140,7 @@ static void collect(lua_State *L, struct slice *s)
         set_limits(s);
     }
     if (!s->over)
-        lua_sethook(L, NULL, 0, 0);
+        cover_hook(s->policy);
     if (s->over)                /* the tick came between the two lines */
         lua_sethook(L, stop_hook, HOOKS, 1);
 }
@@ -234,7 +234,7 @@ void budget_leave(struct slice *s)
     cpu.now = NULL;
     s->grown = grown(s);
     if (lua_gethook(p->L))
-        lua_sethook(p->L, NULL, 0, 0);
+        cover_hook(p);
     p->slice = s->below;
     p->soft = s->outer_soft;
     p->hard = s->outer_hard;

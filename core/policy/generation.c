@@ -174,6 +174,8 @@ static bool build(struct policy *p, const struct snapshot *s, struct problems *o
         return false;
     }
     p->files = s;
+    cover_begin(p, s);
+    cover_hook(p);
     /* What is wrong with the references is worth saying even if a file is wrong too. */
     good = declare(p, s, out);
     p->files = NULL;
@@ -227,6 +229,8 @@ void policy_release(struct policy *p)
     evals_free(p);
     map_free(p->transports);
     map_free(p->events);
+    if (p->covered)
+        map_free(p->covered);
     txn_free(p->nothing);
     conn_free(&p->nobody);
     arena_free(&p->scratch);

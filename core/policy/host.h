@@ -79,6 +79,7 @@ struct policy {
     bool rewrites, rewrites_paths;
     struct str acl_end[PH_ACLS];    /* in words */
     struct map *transports, *events;
+    struct map *covered;            /* with env.cover: chunk name -> its file */
 
     int slots;
     struct eval *idle, *bare, *all; /* with a coroutine ready, without one; all there are */
@@ -158,6 +159,10 @@ void wait_park(struct eval *e);             /* yielded: from here on completion 
 void eval_resume(struct eval *e);           /* by wait.c */
 extern char wait_mark;                      /* its address is what an engine wait yields */
 int wait_take(lua_State *L);                /* results of the finished wait */
+
+/* ---- lib_cover.c */
+void cover_begin(struct policy *p, const struct snapshot *s);
+void cover_hook(struct policy *p);          /* what hook there is while no budget needs one */
 
 /* ---- gate.c */
 struct box {                                /* what Lua holds as m */

@@ -24,6 +24,7 @@
 #include "spool/hints.h"
 
 struct policy;
+struct cover;
 struct eval;
 struct callout;
 struct callout_want;
@@ -74,6 +75,7 @@ struct policy_env {             /* what rules can reach; outlives every generati
     bool hermetic;              /* no sockets, no programs; files below the rule directory only */
     bool check_only;            /* the checker: nothing is asked of the network */
     const char *spool_dir;
+    struct cover *cover;        /* what is run is counted there (cover.h); NULL: it is not */
     /* Whether an option's text is one the engine can read (log_selector, dns_servers): not ST_OK and why. May be NULL. */
     enum status (*check_option)(struct str name, struct str value, struct why *why);
     /* Counters and facts of the engine that variables show; may be NULL. */

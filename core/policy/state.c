@@ -164,6 +164,8 @@ static int open_state(lua_State *L)
     lua_setfield(L, -2, "hermetic");
     lua_pushboolean(L, p->env.check_only);
     lua_setfield(L, -2, "check_only");
+    lua_pushboolean(L, p->env.cover != NULL);
+    lua_setfield(L, -2, "covers");
     push_waits(L);
     lua_newtable(L);
     add_table(L, "string", string_functions);

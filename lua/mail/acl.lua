@@ -10,6 +10,7 @@ local words = use "words"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
 local report = use "report"
+local cover = host.covers and use "cover"
 local acl = {}
 
 modifiers.changed = conditions.forget
@@ -342,6 +343,10 @@ function acl.check()
       compile(d.statement, not d.sub and d.name or nil)
       if not d.sub then check_verb(d.statement, d.name) end
     end
+    if cover then
+      local conds = d.statement.conds
+      cover.place(d.statement, d.statement.fn and "function" or d.statement.verb, conds and #conds == 0)
+    end
   end
   for name, phases in pairs(sub_phases()) do
     for phase in pairs(phases) do
@@ -388,6 +393,7 @@ local function all_hold(s, ev)
 end
 
 local function act(s, ev)
+  ev.acted = s
   local acts = s.acts
   for i = 1, #acts do acts[i](ev) end
 end
@@ -499,7 +505,9 @@ local function walk(list, ev, default)
   for i = 1, #list do
     local s = list[i]
     local answer
+    if cover then cover.asked(s) end
     if s.fn then answer = function_step(s, ev) else answer = step(s, ev) end
+    if cover and (answer or ev.acted == s) then cover.taken(s) end
     if answer then return answer end
   end
   return { verb = default, by_default = true }

@@ -73,7 +73,7 @@ function check_parse.read(text)
 
   -- ---- expressions
 
-  local expression, block
+  local expression, block, statement
 
   local function list()
     local out = { expression() }
@@ -285,7 +285,7 @@ function check_parse.read(text)
     return { k = "assign", t = targets, e = values, l = l }
   end
 
-  local function statement()
+  local function one_statement()
     local l = line[at]
     if accept("local") then return local_statement() end
     if accept("function") then return function_statement() end
@@ -323,6 +323,13 @@ function check_parse.read(text)
       return nil
     end
     return other()
+  end
+
+  function statement()
+    local l = line[at]
+    local s = one_statement()
+    if s then s.l = l end
+    return s
   end
 
   function block()

@@ -140,6 +140,7 @@ end
 
 -- Where rules are only checked their text is read more closely.
 local check = host.check_only and use "check"
+local cover = host.covers and use "cover"
 
 -- The library's tables that answer a wrong name with the right one.
 local function locked()
@@ -157,6 +158,7 @@ local function run(file)
   for _, p in ipairs(scan.paths) do report.warning(file.name .. ":" .. p.line, p.text) end
   local chunk, err = host.compile(file.name, file.bytes)
   if not chunk then return report.caught(advice(err), file.name .. ":1") end
+  if cover then cover.file(file.name, file.bytes) end
   if check then check.file(file.name, file.bytes) else check_names(file, scan.uses) end
   local ok, why = pcall(chunk)
   if not ok then report.caught(why, file.name .. ":1") end

@@ -20,6 +20,7 @@ local answers = use "route_answers"
 local rewrite = use "rewrite"
 local program = use "route_program"
 local explain = use "route_explain"
+local cover = host.covers and use "cover"
 local route = {}
 
 local ANCESTORS = 100           -- an address with more is a loop nobody saw
@@ -221,7 +222,7 @@ local function note(walk, addr, r, about)
 end
 
 -- One router: "next" and the index to go on at, or "done".
-local function try_router(walk, r, addr)
+local function try_once(walk, r, addr)
   local ev = addr.ev
   report.enter(ev)
   -- only a router that may say unseen can need the whole address back
@@ -259,6 +260,14 @@ local function try_router(walk, r, addr)
   end
   OUTCOMES[result.what](walk, r, addr, result)
   return "done"
+end
+
+local function try_router(walk, r, addr)
+  if not cover then return try_once(walk, r, addr) end
+  cover.asked(r)
+  local ended, more = try_once(walk, r, addr)
+  if ended == "done" then cover.taken(r) end
+  return ended, more
 end
 
 local function unrouteable(walk, addr, text)

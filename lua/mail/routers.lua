@@ -9,6 +9,7 @@ local words = use "words"
 local options = use "options"
 local report = use "report"
 local transports = use "transports"
+local cover = host.covers and use "cover"
 local routers = {}
 
 routers.list = {}               -- in the order of trial
@@ -164,6 +165,7 @@ end
 
 function routers.check()
   for _, r in ipairs(routers.list) do
+    if cover then cover.place(r, "router " .. r.name) end
     if not r.fn and check_driver(r, r.spec) then
       r.driver = r.spec.driver
       for name, value in pairs(r.spec) do

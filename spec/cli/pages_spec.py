@@ -134,7 +134,9 @@ def loads(name):
         with open(os.path.join(dir, "blocked"), "w"):
             pass
         r = subprocess.run([PERIGEE, "check", "--rules", dir], capture_output=True, text=True, timeout=30)
-        same((r.returncode, [l for l in r.stdout.splitlines() if re.match(r"\S+:\d+:", l)]), (0, []))
+        # a page may name a file that this machine does not have
+        said = [l for l in r.stdout.splitlines() if re.match(r"\S+:\d+:", l) and not re.search(r"warning: .*No such file", l)]
+        same((r.returncode, said), (0, []))
     finally:
         shutil.rmtree(dir)
 
