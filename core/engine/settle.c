@@ -238,7 +238,7 @@ static void note_reached(struct walk *w, uint32_t rcpt)
     for (struct item *it = w->items; it; it = it->next) {
         struct rcpt *r;
 
-        if (it->rcpt != rcpt || it->same || (it->end != ITEM_DONE && it->end != ITEM_NEVER) || it->at.transport.n == 0)
+        if (it->rcpt != rcpt || (it->end != ITEM_DONE && it->end != ITEM_NEVER) || it->at.transport.n == 0)
             continue;
         r = txn_add_rcpt(w->t, item_key(&w->arena, it));
         r->added = true;

@@ -106,6 +106,16 @@ describe("redirect", function()
     assert.logged(w, "Completed")
   end)
 
+  it("who stands on a list and is a recipient too gets one copy, also when the list is walked again", function()
+    local w = new [[router.list { driver = "redirect", local_parts = "list", data = "ann@example.org, bob@slow.example" }]]
+    w:peer("192.0.2.2", { rcpt = "451 4.2.0 later" })
+    w:send { to = { "ann@example.org", "list@example.org" } }
+    w:peer("192.0.2.2", { rcpt = "250 2.1.5 yes" })
+    w:advance "20m"
+    assert.logged(w, "Completed")
+    assert.equals(1, boxes(w))
+  end)
+
   it("hide_child_in_errmsg: the bounce shows the list and not its member", function()
     local rules = 'router.list { driver = "redirect", domains = "example.org", local_parts = "list", data = "hidden@nowhere.example"%s }\n'
       .. 'router.ann { driver = "accept", domains = "example.org", transport = "mailbox" }\nrouter.out { driver = "dnslookup", domains = "! example.org", transport = "remote" }\n'
