@@ -131,8 +131,10 @@ def loads(name):
                 text = f'{list} = {{ "example.org" }}\n' + text if list.startswith("domain") else f'{list} = {{ "127.0.0.1" }}\n' + text
         with open(os.path.join(dir, "00.lua"), "w") as f:
             f.write(text)
-        with open(os.path.join(dir, "blocked"), "w"):
-            pass
+        # the files of keys that a page takes for granted
+        for named in {"blocked"} | set(re.findall(r'(?:\w;|lookup\.[\w.]+\(?\s*")([a-z][\w.-]*)', text)):
+            with open(os.path.join(dir, named), "w"):
+                pass
         r = subprocess.run([PERIGEE, "check", "--rules", dir], capture_output=True, text=True, timeout=30)
         # a page may name a file that this machine does not have
         said = [l for l in r.stdout.splitlines() if re.match(r"\S+:\d+:", l) and not re.search(r"warning: .*No such file", l)]
