@@ -56,10 +56,22 @@ local function is_filter(text)
   return text:find("^#%s*[Ee]xim [Ff]ilter") or text:find("^#%s*[Ss]ieve [Ff]ilter")
 end
 
+-- "~/.forward" is beneath the user's home, whatever the user made of the names on the
+-- way: the mark tells where the part begins that is opened without following links.
+local function beneath_home(r, addr, path)
+  local rest = path:match("^~/(.+)$")
+  if not rest then return path end
+  if not addr.home then
+    error(string.format('%s: file = "%s": nobody\'s home is known; set check_local_user or router_home_directory', r.cells.file.where, path), 0)
+  end
+  return addr.home .. "/./" .. rest
+end
+
 -- The text of the file, or nil and the outcome that ends the router.
 function file.read(r, addr, ev)
   local path = routers.option(r, "file", ev.m)
   if path == nil or path == "" then return nil, outcome("decline", "no file") end
+  path = beneath_home(r, addr, path)
   local status, text, info = host.file_read(path)
   if status == "none" then return nil, outcome("decline", path .. " is not there") end
   if status == "again" then

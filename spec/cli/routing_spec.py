@@ -143,6 +143,13 @@ def forward_file():
     rule(FORWARD)
     same([(i["address"], i["transport"]) for i in answer(user + "@example.org")[1]],
          [(user + "@example.org", "box"), ("|/usr/bin/vacation -x", "run"), (home + "/saved", "save"), ("ann@example.org", "box")])
+    rule(FORWARD.replace("check_local_user = true", f'check_local_user = true, router_home_directory = "{home}"').replace(path, "~/.forward"))
+    same(answer(user + "@example.org")[1][0]["transport"], "box")
+    os.rename(path, path + ".real")
+    os.symlink(path + ".real", path)
+    same(answer(user + "@example.org")[1][0]["result"], "defer")
+    os.rename(path + ".real", path)
+    rule(FORWARD)
     if os.getuid() == 0:
         os.unlink(path)
         os.symlink("/etc/passwd", path)

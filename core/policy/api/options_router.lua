@@ -180,7 +180,8 @@ option { kind = "router", drivers = { "redirect" }, name = "directory_transport"
   section = "redirect",
   doc = [[Transport for paths ending in slash.]] }
 option { kind = "router", drivers = { "redirect" }, name = "file", type = "string", func = "route", section = "redirect",
-  doc = [[File holding redirection text.]] }
+  doc = [[File holding redirection text. One that begins with ~/ is beneath the home of check_local_user, and no link is
+followed there.]] }
 option { kind = "router", drivers = { "redirect" }, name = "file_transport", type = "string", func = "route",
   section = "redirect",
   doc = [[Transport for file paths.]] }
