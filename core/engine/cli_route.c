@@ -1,5 +1,5 @@
 /*
- * cli_route - where a message would go, and why: route and verify
+ * cli_route - where a message would go, and why
  *
  * The routers say what they did as records (lua/mail/route_explain.lua); here they
  * become lines, or are handed on. With --explain each has its place in the rules,
@@ -277,7 +277,7 @@ static void route_one(struct cli *c, struct world *w, struct hints *hints, const
         r->text = STR("no answer in two minutes");
         buf_add(&r->out, STR("  no answer in two minutes\n"));
     }
-    if (!cli_has(c, CO_JSON) && c->verb->run == cli_run_route) {
+    if (!cli_has(c, CO_JSON)) {
         put_walk(r, &walk, false);
         cli_write(r->address);
         cli_write(STR("\n"));
@@ -287,27 +287,7 @@ static void route_one(struct cli *c, struct world *w, struct hints *hints, const
     buf_free(&r->walk);
 }
 
-static struct str verify_line(struct cli *c, const struct routed *r)
-{
-    const char *word = r->failed ? "failed to verify" : r->deferred ? "cannot be resolved at this time" : "verified";
-    struct buf b = { 0 };
-    struct str out;
-
-    if (cli_has(c, CO_JSON)) {
-        buf_byte(&b, '{');
-        json_member(&b, "address", r->address);
-        json_member(&b, "result", r->failed ? STR("fail") : r->deferred ? STR("defer") : STR("ok"));
-        json_member(&b, "text", r->text);
-        buf_add(&b, STR("}\n"));
-    } else {
-        buf_addf(&b, "%.*s %s%s%.*s\n", STR_ARG(r->address), word, r->text.n ? ": " : "", STR_ARG(r->text));
-    }
-    out = arena_dup(&c->arena, buf_str(&b));
-    buf_free(&b);
-    return out;
-}
-
-static int route_all(struct cli *c, bool verify)
+int cli_run_route(struct cli *c)
 {
     int status = 0;
     struct world *w = cli_world(c, false, &status);
@@ -322,7 +302,7 @@ static int route_all(struct cli *c, bool verify)
     status = cli_facts(c, w, NULL);
     for (int i = 0; i < c->narg && status == 0; i++) {
         route_one(c, w, hints, c->arg[i], &r);
-        cli_write(verify ? verify_line(c, &r) : buf_str(&r.out));
+        cli_write(buf_str(&r.out));
         failed |= r.failed;
         deferred |= r.deferred;
         buf_free(&r.out);
@@ -331,14 +311,4 @@ static int route_all(struct cli *c, bool verify)
         hints_close(hints);
     world_close(w);
     return status ? status : failed ? CLI_NO : deferred ? CLI_AGAIN : CLI_YES;
-}
-
-int cli_run_route(struct cli *c)
-{
-    return route_all(c, false);
-}
-
-int cli_run_verify(struct cli *c)
-{
-    return route_all(c, true);
 }

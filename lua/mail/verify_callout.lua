@@ -140,8 +140,9 @@ function callout.run(m, found, options, mode)
   local driver, values = transports.values(found.transport, view)
   local sender = sender_of(m, c, mode, values)
   local key = sender == "" and found.address or found.address .. "/<" .. sender .. ">"
-  local keep, answer = {}, nil
+  local keep = {}
   if not c.no_cache then
+    local answer
     answer, keep = remembered(found, c, key, sender)
     if answer then return answer end
   end

@@ -4,7 +4,7 @@
 -- about the addresses in Sender, Reply-To and From as about envelope senders, and
 -- one of them that holds is enough.
 
-local host, use = ...
+local host = ...
 local headers = {}
 
 headers.address = nil           -- set by verify.lua: function(m, address, mode, options) -> result

@@ -72,7 +72,7 @@ local function callout_sense(what, c, where)
   if c.use_sender and c.use_postmaster then fail(where, "callout takes use_sender or use_postmaster, not both") end
   if what ~= "recipient" then
     for _, name in ipairs { "use_sender", "use_postmaster", "hold" } do
-      if c[name] then fail(where, "callout=%s is for recipients; what the servers of a %s are asked is whether it takes bounces", name, what) end
+      if c[name] then fail(where, "callout=%s is for recipients; a %s is asked about as bounces would come", name, what) end
     end
   elseif c.mailfrom then
     fail(where, "callout=mailfrom is for senders and header_sender; a recipient takes use_sender or use_postmaster")

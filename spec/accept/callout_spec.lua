@@ -335,3 +335,36 @@ describe("a mistake in a callout's words", function()
     end
   end)
 end)
+
+describe("docs/guide/verify.md", function()
+  local f = assert(io.open "docs/guide/verify.md")
+  local example = {}
+  for block in f:read("*a"):gmatch "```lua\n(.-)```" do example[#example + 1] = block end
+  f:close()
+
+  it("asks about senders and recipients as the first example says", function()
+    local w = new(example[1] .. "acl.rcpt { accept {} }")
+    w:peer("192.0.2.1", { rcpt = "bad@there.example 550 no" })
+    assert.reply(attempt(w), "250")
+    assert.equal(550, attempt(w, "bad@there.example").code)
+    assert.reply(attempt(w, nil, "b@there.example"), "550 5.7.1 relay not permitted")
+    w:peer("192.0.2.1", { rcpt = "other@there.example 451 later" })
+    assert.reply(attempt(w, "other@there.example"), "250")
+  end)
+
+  it("asks in a function as the second says", function()
+    local w = new(example[2] .. "acl.rcpt { accept {} }")
+    w:peer("192.0.2.1", { rcpt = "postmaster@there.example 550 no" })
+    assert.reply(attempt(w), "550 5.1.8 postmaster")
+    w:peer("192.0.2.1", { refuse = true })
+    assert.reply(attempt(w, "x@two.example"), "250")
+    assert.logged(w, "sender not checked: Could not complete sender verify callout")
+  end)
+
+  it("puts off who has no room as the third says", function()
+    local w = world.new { lua = BASE:gsub('driver = "appendfile"', 'driver = "appendfile", quota = "1K", mailbox_size = "2K"')
+      .. example[3] .. "acl.rcpt { accept {} }", zone = ZONE, deliver = false }
+    assert.reply(attempt(w), "452 4.2.2 the mailbox is full")
+    assert.reply(attempt(w, nil, "b@there.example"), "250")
+  end)
+end)

@@ -175,6 +175,11 @@ def hermetic():
     same(twice("route", "x@dead.example")[0], 2)
     same(twice("verify", "b@there.example")[0], 0)
     same(twice("verify", "x@nowhere.example")[:2], (1, "x@nowhere.example failed to verify: Unrouteable address\n"))
+    same(twice("verify", "--as", "sender", "--callout", "", "b@there.example")[:2],
+         (2, "b@there.example cannot be resolved at this time: Could not complete sender verify callout: "
+             "mx.there.example [192.0.2.1] : Connection refused\n"))
+    same(json.loads(twice("verify", "--json", "b@there.example")[1]), {"address": "b@there.example", "result": "ok", "text": ""})
+    same(twice("verify", "--as", "nobody", "b@there.example")[0], 64)
     walk = json.loads(twice("route", "--json", "c@example.org")[1])
     same((walk["transport"], walk["why"]), ("box", ["c@example.org: here: accept, transport box"]))
     code, out, err = twice("filter", "--sender", "a@there.example", "--rcpt", "b@example.org", "--client", "203.0.113.9",

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# Callouts to a real server: Postfix says yes, no and later; one connection is held from RCPT to delivery.
+import os, smtplib, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+from postfix import Postfix
+
+RULES = """
+acl.rcpt {{
+  deny {{ domains = "! +local_domains", not_verify = "recipient/callout=20s,use_sender,hold" }},
+  deny {{ domains = "+local_domains", not_verify = "sender/callout=20s,no_cache" }},
+  accept {{}},
+}}
+"""
+
+
+def site():
+    return SITE[:SITE.index("acl.rcpt")] + RULES + SITE[SITE.index("router.here"):]
+
+
+def answers(e, recipient, sender="a@there.example"):
+    """The reply to RCPT in a session of its own."""
+    with smtplib.SMTP("127.0.0.1", e.port, timeout=60) as s:
+        s.ehlo("spec.example")
+        s.mail(sender)
+        code, text = s.rcpt(recipient)
+        return code, text.decode()
+
+
+def asked():
+    p = Postfix()
+    try:
+        with Engine(site=site(), sink=p.port) as e:
+            same(answers(e, "good@there.example")[0], 250)
+            code, text = answers(e, "refused@there.example")
+            same(code, 550)
+            holds(text, "550 5.1.1")
+            same(answers(e, "busy@there.example")[0], 451)
+            same(answers(e, "me@example.org", "good@there.example")[0], 250)
+            code, text = answers(e, "me@example.org", "refused@there.example")
+            same(code, 550)
+            holds(text, "Sent:     RCPT TO:<refused@there.example>")
+            same(answers(e, "me@example.org", "")[0], 250)
+            same(len(p.mails()), 0)
+            same(until(lambda: "sender verify fail for <refused@there.example>" in e.log()), True)
+            code, out, _ = e.run("verify", "--rules", e.rules, "--callout", "20s", "refused@there.example", "good@there.example")
+            same(code, 1)
+            holds(out, "refused@there.example failed to verify: Callout verification failed:")
+            holds(out, "good@there.example verified\n")
+    finally:
+        p.close()
+
+
+def connections(p):
+    with open(p.dir + "/maillog", errors="replace") as f:
+        text = f.read()
+    return text.count(": connect from"), text
+
+
+def held():
+    p = Postfix()
+    try:
+        with Engine(site=site(), sink=p.port, workers=1) as e:
+            before, _ = connections(p)          # somebody looked whether it listens
+            with smtplib.SMTP("127.0.0.1", e.port, timeout=60) as s:
+                s.sendmail("a@there.example", ["one@there.example", "two@there.example", "three@there.example"],
+                           "Subject: held\r\n\r\ntext\r\n")
+            same(until(lambda: len(p.mails()) == 3), True)
+            same(until(lambda: e.count() == 0), True)
+            after, text = connections(p)
+            if after - before != 1:
+                raise AssertionError(f"{after - before} connections\n{text}")
+            same(until(lambda: e.log().count("there.example R=remote T=remote") == 3), True)
+    finally:
+        p.close()
+
+
+def gone():
+    """The server is not there: nobody is refused for that, and the session is not kept for ever."""
+    with Engine(site=site(), sink=free_port()) as e:
+        same(answers(e, "good@there.example")[0], 451)
+        same(until(lambda: "Could not complete recipient verify callout" in e.log()), True)
+
+
+case("Postfix is asked about recipients and senders, and its yes, no and later are passed on", asked)
+case("three recipients are asked about and delivered over one connection", held)
+case("a server that is not there puts the client off", gone)
+done()
