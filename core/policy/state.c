@@ -13,8 +13,6 @@
 
 #include "policy/shipped.h"
 
-enum { SHIPPED_MAX = 256 };
-
 const struct shipped *shipped_find(struct str name)
 {
     for (const struct shipped *s = shipped; s->name; s++)
@@ -45,10 +43,6 @@ int state_compile(lua_State *L, struct str name, struct str text)
 
 /* ---- chunks of our own */
 
-/* File scope: what this process made of its own text is the same for every
- * state. Only that is ever loaded as code; a rule's text never is (R8.1). */
-static struct buf compiled[SHIPPED_MAX];
-
 static int keep_code(lua_State *L, const void *p, size_t n, void *ctx)
 {
     (void)L;
@@ -56,18 +50,29 @@ static int keep_code(lua_State *L, const void *p, size_t n, void *ctx)
     return 0;
 }
 
+/* Whether our bytecode is good for this LuaJIT: it makes the same of the probe. */
+static bool code_fits(lua_State *L)
+{
+    struct buf made = { 0 };
+    bool fits = luaL_loadbufferx(L, shipped_probe.text, shipped_probe.n, "=probe", "t") == 0 && lua_dump(L, keep_code, &made) == 0
+        && str_same(buf_str(&made), (struct str){ shipped_probe.code, shipped_probe.ncode });
+
+    lua_pop(L, 1);
+    buf_free(&made);
+    return fits;
+}
+
+/* Only what was compiled from our own text when the program was built is ever
+ * loaded as code; a rule's text never is (R8.1). */
 int shipped_load(lua_State *L, const struct shipped *s, const char *chunk)
 {
-    size_t at = (size_t)(s - shipped);
-    struct buf *code = at < SHIPPED_MAX ? &compiled[at] : NULL;
-    int rc;
+    static enum { UNKNOWN, FITS, DIFFERS } code;    /* a fact of the process */
 
-    if (code && code->n > 0)
-        return luaL_loadbufferx(L, buf_str(code).p, code->n, chunk, "b");
-    rc = state_compile(L, str_of(chunk), (struct str){ s->text, s->n });
-    if (rc == 0 && code)
-        lua_dump(L, keep_code, code);
-    return rc;
+    if (code == UNKNOWN)
+        code = code_fits(L) ? FITS : DIFFERS;
+    if (code == FITS)
+        return luaL_loadbufferx(L, s->code, s->ncode, chunk, "b");
+    return state_compile(L, str_of(chunk), (struct str){ s->text, s->n });
 }
 
 static void run_shipped(lua_State *L, const char *name, int nargs)

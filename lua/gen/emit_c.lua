@@ -209,13 +209,37 @@ local function bytes(name, text)
   return ("static const char %s[] = {\n%s};\n"):format(name, table.concat(out))
 end
 
+-- Bytecode is good for one version of LuaJIT only. The program compiles this and
+-- compares: if what it gets is what we got, its LuaJIT is the one that is used here.
+-- It holds most of the kinds of instruction, and no table whose order chance decides.
+local PROBE = [[
+local a, b, c, d = ..., 1, 2.5, "x"
+local t, u, v = {}, { 1, 2, 3 }, { a, b }
+local function f(x, ...)
+  local n, up = x + 1, a
+  n = n - x; n = x * 2; n = n / 3; n = n % 4; n = n ^ 2; n = -n; n = 1 - n; n = 2 * x
+  if x == n or x ~= 1 or x < n or x <= n or x > 2 or not (x >= n) or x == "y" or x == nil or x == true then n = #d end
+  t.x, t[1], t[n], t[x] = n, x, up, nil
+  up = t.x; up = t[1]; up = t[n]; a = up; b = 1; c = nil; d = "z"
+  for i = 1, n do if i > 2 then break end t[i] = function(...) return i, up, ... end end
+  for k, w in pairs(t) do u[k] = w .. k .. "s" end
+  for i, w in ipairs(u) do v[i] = w end
+  while n > 0 do n = n - 1 end
+  repeat n = n + 1 until n == 3
+  g = g or t:m(1, ...)
+  return x and n or f(...), select("#", ...)
+end
+return f, f(1, f(2)), (f(3)), f(4, ...)
+]]
+
 -- lua/mail/lists.lua is "mail/lists"; the rows are "gen/rows".
 local function emit_shipped(input, rows_text)
   local text, list = { HEAD, '#include "policy/shipped.h"\n\n' }, {}
   local function embed(name, content)
     local id = "s_" .. c_name(name)
     table.insert(text, bytes(id, content))
-    table.insert(list, ("    { %s, %s, sizeof %s - 1 },\n"):format(c_string(name), id, id))
+    table.insert(text, bytes("b" .. id, string.dump(assert(loadstring(content, "=" .. name)))))
+    table.insert(list, ("    { %s, %s, sizeof %s - 1, b%s, sizeof b%s - 1 },\n"):format(c_string(name), id, id, id, id))
   end
   for _, path in ipairs(input.lua) do
     local name = path:match "^lua/(%a+/.*)%.lua$"
@@ -228,7 +252,9 @@ local function emit_shipped(input, rows_text)
     end
   end
   embed("gen/rows", rows_text)
-  table.insert(text, "\nconst struct shipped shipped[] = {\n" .. table.concat(list) .. "    { NULL, NULL, 0 }\n};\n")
+  table.insert(text, "\nconst struct shipped shipped[] = {\n" .. table.concat(list) .. "    { NULL, NULL, 0, NULL, 0 }\n};\n")
+  table.insert(text, bytes("s_probe", PROBE) .. bytes("bs_probe", string.dump(assert(loadstring(PROBE, "=probe")))))
+  table.insert(text, "const struct shipped shipped_probe = { \"probe\", s_probe, sizeof s_probe - 1, bs_probe, sizeof bs_probe - 1 };\n")
   return table.concat(text)
 end
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: Perigee beside Postfix on this machine, and a few numbers of Perigee alone.
 
-    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl]
+    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl check test]
 
 Both have durable spools on the same disk. Numbers of one run compare, numbers of two do not: within an hour the same
 configuration drifts by up to two times on a shared machine. So the peers take turns, every ratio is of two numbers of
@@ -22,6 +22,7 @@ import sys
 import time
 
 from peers import HERE, RUN, SIZE, Perigee, Postfix, Sink, down, free_port, load, note, until, up
+import author
 import report
 from report import emit
 
@@ -234,6 +235,9 @@ acl.rcpt {
 """
 
 
+author.ACL = ACL20
+
+
 def recipients(peer, rules, rounds):
     """CPU of one RCPT, all of it: bytes in, rules, reply out."""
     up(peer, "queue", extra=rules)
@@ -265,9 +269,10 @@ def acl(peer, size):
 
 # ---- all of it
 
-WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl}
-ONCE = {"idle", "queue"}        # memory is the same at every turn
-ALONE = {"queue", "acl"}        # nothing of Postfix's to set beside
+WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl,
+        "check": author.check, "test": author.test}
+ONCE = {"idle", "queue", "check", "test"}        # memory is the same at every turn
+ALONE = {"queue", "acl", "check", "test"}        # nothing of Postfix's to set beside
 
 
 def turn(name, size, sink):
