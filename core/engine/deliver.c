@@ -454,12 +454,10 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
     }
 }
 
-static void prepare(struct attempt *a)
+static void ready(struct attempt *a)
 {
     struct walk *w = a->w;
 
-    a->msg.sender = return_path(a);
-    build_header(a);
     if (a->tr.message_size_limit > 0 && w->size > (uint64_t)a->tr.message_size_limit) {
         attempt_all(a, ITEM_NEVER, 0, "*", arena_printf(&w->arena, "message is too big (transport limit = %lld)",
                                                         (long long)a->tr.message_size_limit));
@@ -470,6 +468,36 @@ static void prepare(struct attempt *a)
         it->quiet = it->quiet || a->tr.disable_logging;
     if (a->tr.max_parallel == 0 || turn_take(a))
         attempt_go(a);
+}
+
+/* headers_rewrite: what no rule changes stays byte for byte as it is. */
+static void header_rewritten(void *ctx, enum status st, struct str section, const struct why *why)
+{
+    struct attempt *a = ctx;
+
+    a->eval = NULL;
+    if (st != ST_OK) {
+        option_failed(a, why);
+        return;
+    }
+    if (section.p)
+        a->header = arena_dup(&a->w->arena, section);
+    ready(a);
+}
+
+static void prepare(struct attempt *a)
+{
+    struct eval *eval;
+
+    a->msg.sender = return_path(a);
+    build_header(a);
+    if (!a->tr.headers_rewrite) {
+        ready(a);
+        return;
+    }
+    eval = policy_rewrite_header(a->w->set->policy, a->tr.name, &a->view->t, a->header, header_rewritten, a);
+    if (eval)
+        a->eval = eval;
 }
 
 void attempt_elsewhere(struct attempt *a, struct str transport)

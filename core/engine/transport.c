@@ -110,6 +110,7 @@ static void read_common(struct arena *a, const struct transport_values *tv, stru
     t->user = text(a, tv, TOPT_user, STR(""));
     t->group = text(a, tv, TOPT_group, STR(""));
     t->initgroups = flag(tv, TOPT_initgroups, false);
+    t->headers_rewrite = text(a, tv, TOPT_headers_rewrite, STR("")).n > 0;
     t->home = text(a, tv, TOPT_home_directory, STR(""));
     t->directory = text(a, tv, TOPT_current_directory, STR(""));
     t->shadow = text(a, tv, TOPT_shadow_transport, STR(""));

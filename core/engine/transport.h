@@ -24,6 +24,7 @@ struct transport {
     int64_t message_size_limit;
     struct str user, group;
     bool initgroups;
+    bool headers_rewrite;               /* rules for it are with policy */
     struct str home, directory;                 /* home_directory, current_directory */
     struct str shadow;                          /* shadow_transport */
     bool shadow_wanted;                         /* shadow_condition */

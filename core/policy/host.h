@@ -27,7 +27,7 @@ enum {
 /* What lua/mail must answer: lua/host/README.md. */
 #define ENTRIES(X) \
     X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(option) X(match) \
-    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(answered)
+    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered)
 enum entry {
 #define X(name) ENTRY_##name,
     ENTRIES(X)
@@ -136,7 +136,7 @@ struct eval {
     struct why why;                 /* st AGAIN or NEVER: the reason */
     eval_end *end;
     /* who asked */
-    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; rewrite_done *rewrite; } done;
+    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; rewrite_done *rewrite; header_done *header; } done;
     void *ctx;
     int opt;
     struct str name;

@@ -189,6 +189,10 @@ bool policy_rewrites(const struct policy *p);           /* there are rules for m
 typedef void rewrite_done(void *ctx, enum status st, const struct why *why);
 /* The envelope and header of a message that has been received. ST_OK: t is as the rules want it. */
 struct eval *policy_rewrite(struct policy *p, struct txn *t, rewrite_done *done, void *ctx);
+/* A header section as a transport with headers_rewrite sends it; p NULL: as it is. section lives until done. */
+typedef void header_done(void *ctx, enum status st, struct str section, const struct why *why);
+struct eval *policy_rewrite_header(struct policy *p, struct str transport, struct txn *t, struct str section,
+                                   header_done *done, void *ctx);
 /* What stands between < and > of MAIL or RCPT, under the rules with the flag S. At
  * once: a rule that would wait leaves it as it is. In a, or text itself. */
 struct str policy_rewrite_path(struct policy *p, struct conn *c, bool sender, struct str text, struct arena *a);

@@ -29,6 +29,26 @@ struct eval *policy_rewrite(struct policy *p, struct txn *t, rewrite_done *done,
     return eval_run(e, 1);
 }
 
+static void end_header(struct eval *e, enum status st, int n)
+{
+    struct str text = st == ST_OK && n > 0 ? str_at(e->co, 1) : (struct str){ 0 };
+
+    e->done.header(e->ctx, st, text, st == ST_OK ? NULL : &e->why);
+}
+
+struct eval *policy_rewrite_header(struct policy *p, struct str transport, struct txn *t, struct str section,
+                                   header_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, PH_TRANSPORT, ENTRY_rewrite_header, end_header);
+
+    e->done.header = done;
+    e->ctx = ctx;
+    box_push_own(e);
+    push_str(e->co, transport);
+    push_str(e->co, section);
+    return eval_run(e, 3);
+}
+
 struct path_answer { struct arena *arena; struct str text; };
 
 static void end_path(struct eval *e, enum status st, int n)

@@ -22,6 +22,7 @@
 --   entry.rewrites()              plain: rules for messages? for paths?
 --   entry.rewrite(m)              changes the message by host.rewrite_apply
 --   entry.rewrite_path(m, text)   -> text
+--   entry.rewrite_header(m, transport, section)   -> section | nil
 --   entry.expr(code, m)           -> values...
 --
 -- A problem is { file =, line =, text =, warning = }. "Could not find out" is
@@ -220,6 +221,7 @@ function entry.event(name, m)
   return event.run(name, m, m.transport_name)
 end
 
+entry.rewrite_header = transports.rewrite_header
 entry.rewrites, entry.rewrite, entry.rewrite_path = rewrite.any, rewrite.message, rewrite.path
 
 function entry.expr(code, m)

@@ -7,6 +7,7 @@ local host, use = ...
 local words = use "words"
 local options = use "options"
 local report = use "report"
+local rewrite = use "rewrite"
 local transports = {}
 
 transports.by_name = {}
@@ -44,6 +45,11 @@ local function set_option(t, name, value)
     return report.problem(where, 'transport.%s: "%s" is an option of %s, this is %s', t.name, name, other, t.driver)
   end
   if options.known(row, name, where, "transport option", names_of(t.driver)) then
+    if row.name == "headers_rewrite" then
+      report.attempt(function() t.rewrite = rewrite.compile(value, where) end, where)
+      t.cells.headers_rewrite = { value = "yes", where = where, row = row }
+      return
+    end
     local cell = options.set(row, value, where, "transport option")
     if row.name == "event_action" then t.event_action = cell and cell.fn
     else t.cells[row.name] = cell end
@@ -249,6 +255,11 @@ function transports.port(name)
   local t = transports.by_name[name]
   local cell = t and t.cells.port
   return cell and tonumber(cell.value)
+end
+-- entry.rewrite_header: the header section as it leaves, or nil: as it is.
+function transports.rewrite_header(m, name, section)
+  local t = transports.by_name[name]
+  return t and t.rewrite and rewrite.section(t.rewrite, { m = m }, section) or nil
 end
 function transports.event(name)
   local t = transports.by_name[name]

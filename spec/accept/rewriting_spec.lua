@@ -178,6 +178,44 @@ describe("rewriting elsewhere", function()
   end)
 end)
 
+describe("headers_rewrite of a transport", function()
+  local function through(rules, text)
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[acl.mail { accept {} } acl.rcpt { accept {} }
+      router.all { driver = "accept", transport = "out", headers_add = "Reply-To: back@old.example" }
+      transport.out { driver = "appendfile", maildir_format = true, directory = "/mail/x", headers_add = "Sender: s@old.example",
+        headers_rewrite = ]] .. rules .. " }" }
+    w:send { from = "ann@old.example", to = "bob@old.example", text = text or "From: Ann <ann@old.example>\nTo: bob@old.example\n\nx\n" }
+    return w:deliveries()[1], w
+  end
+
+  it("changes the header as it leaves, added fields too, and nothing of the envelope", function()
+    local d, w = through [[{ { "*@old.example", "$1@new.example" } }]]
+    assert.equals("Ann <ann@new.example>", header(d, "From"))
+    assert.equals("bob@new.example", header(d, "To"))
+    assert.equals("back@new.example", header(d, "Reply%-To"))
+    assert.equals("s@new.example", header(d, "Sender"))
+    assert.equals("bob@old.example", d.recipient)
+    assert.logged(w, "<= ann@old.example")
+  end)
+
+  it("obeys the flags, and takes one rule without the outer braces", function()
+    local d = through [[{ "*@old.example", function(m, a) return m.transport_name .. "@new.example" end, flags = "f" }]]
+    assert.equals("Ann <out@new.example>", header(d, "From"))
+    assert.equals("bob@old.example", header(d, "To"))
+  end)
+
+  it("a function that fails defers the delivery", function()
+    local d, w = through [[{ { "*@old.example", function() error("oh") end } }]]
+    assert.is_nil(d)
+    assert.logged(w, "== bob@old.example")
+  end)
+
+  it("flags of the envelope are refused", function()
+    local _, why = world.load { rules = { "spec/accept/site.lua" }, lua = [[transport.x { driver = "smtp", headers_rewrite = { { "*@a.example", "b@c.example", flags = "F" } } }]] }
+    assert.truthy(why and why:find("is about the envelope", 1, true), tostring(why))
+  end)
+end)
+
 describe("a rewriting rule that makes no sense", function()
   for text, says in pairs {
     ['rewrite.rule { "*@a.example", "$1@b.example", flags = "x" }'] = 'there is no flag "x"',

@@ -19,6 +19,9 @@ option { kind = "transport", name = "headers_only", type = "boolean", default = 
   doc = [[Send only headers.]] }
 option { kind = "transport", name = "headers_remove", type = "list", func = "transport", section = "generic",
   doc = [[Headers to remove.]] }
+option { kind = "transport", name = "headers_rewrite", type = "table", section = "generic",
+  doc = [[Rewriting rules for the address fields of the header as it leaves: { { pattern, replacement, flags = "f" } }.
+Only flags of the header: f t c b r s h, and q Q R w (docs/guide/rewriting.md).]] }
 option { kind = "transport", name = "home_directory", type = "string", func = "transport", section = "generic",
   doc = [[home value for local delivery.]] }
 option { kind = "transport", name = "message_size_limit", type = "size", default = 0, func = "transport",
@@ -413,9 +416,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "s
 option { kind = "transport", drivers = { "autoreply" }, name = "headers", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Further headers.]] }
-option { kind = "transport", name = "headers_rewrite", type = "string", feature = "address rewriting",
-  section = "of later features",
-  doc = [[Rewrite rules applied to headers here.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS",
   section = "of later features",
   doc = [[Extracts real host name from banner for TLS resumption keys.]] }
