@@ -29,11 +29,24 @@ static void answered(void *ctx, const struct verdict *v)
     session_pump(s);
 }
 
+static void parts_answered(void *ctx, const struct verdict *v)
+{
+    struct session *s = ctx;
+
+    s->parts = NULL;
+    s->late = true;
+    answered(s, v);
+}
+
 static void ask_acl(struct session *s, enum phase ph, struct txn *t)
 {
     struct verdict v = { 0 };
     struct eval *eval;
 
+    if (ph == PH_MIME && mimewalk_wanted(s->set->policy, ph, t)) {
+        s->parts = mimewalk_ask(s->e->loop, s->set->policy, ph, t, parts_answered, s);
+        return;
+    }
     if (!policy_has_acl(s->set->policy, ph)) {
         policy_acl_default(ph, &v);
         smtp_server_answer(s->srv, &v);
@@ -42,6 +55,16 @@ static void ask_acl(struct session *s, enum phase ph, struct txn *t)
     eval = policy_acl(s->set->policy, ph, t, answered, s);
     if (eval)
         s->eval = eval;
+}
+
+void check_cancel(struct session *s)
+{
+    if (s->eval)
+        policy_cancel(s->eval);
+    if (s->parts)
+        mimewalk_cancel(s->parts);
+    s->eval = NULL;
+    s->parts = NULL;
 }
 
 /* ---- rewriting: once, before anything is asked about the whole message */

@@ -111,9 +111,15 @@ static ssize_t read_draft(void *ctx, uint64_t offset, char *out, size_t n)
     return (ssize_t)draft_peek(ctx, offset, out, n);
 }
 
+static bool draft_is_ready(void *ctx)
+{
+    return draft_ready(ctx);
+}
+
 void keep_lend_body(struct txn *t, struct draft *d)
 {
     t->body.read = d ? read_draft : NULL;
+    t->body.ready = d ? draft_is_ready : NULL;
     t->body.ctx = d;
 }
 

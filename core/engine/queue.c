@@ -145,7 +145,7 @@ static enum status walk_load(struct walk *w, struct why *why)
         return st == ST_NONE ? ST_NEVER : st;
     w->t->header_text = w->msg.header;
     header_parse(&w->t->arena, w->msg.header, &w->t->header);
-    w->t->body = (struct body_source){ walk_read_body, w };
+    w->t->body = (struct body_source){ .read = walk_read_body, .ctx = w };
     w->size = w->msg.header.n + 2 + w->msg.body_size;
     w->held = arena_array(&w->arena, uint8_t, w->t->nrcpts + 1);
     return ST_OK;

@@ -296,10 +296,7 @@ static void ended(void *ctx, const struct why *why)
         finish(s);
         return;
     }
-    if (s->eval) {
-        policy_cancel(s->eval);
-        s->eval = NULL;
-    }
+    check_cancel(s);
     smtp_server_lost(s->srv);
     if (smtp_server_over(s->srv))
         finish(s);              /* else the notquit rules are still at it */
@@ -348,11 +345,9 @@ void session_free(struct session *s)
 {
     struct engine *e = s->e;
 
-    if (s->eval)
-        policy_cancel(s->eval);
+    check_cancel(s);
     if (s->reverse)
         hosts_cancel(s->reverse);
-    s->eval = NULL;
     if (s->srv)
         smtp_server_free(s->srv);
     drop(s, NULL);
@@ -456,10 +451,7 @@ void session_close(struct session *s)
 {
     if (!s->ending && s->srv) {
         s->lost = true;
-        if (s->eval) {
-            policy_cancel(s->eval);
-            s->eval = NULL;
-        }
+        check_cancel(s);
         s->answering = true;    /* notquit rules may still run; they are not waited for */
         smtp_server_lost(s->srv);
     }

@@ -9,6 +9,7 @@
 #define ENGINE_SESSION_H
 
 #include "engine/keep.h"
+#include "engine/mimewalk.h"
 #include "engine/parts.h"
 #include "net/stream.h"
 #include "smtp/server.h"
@@ -29,6 +30,7 @@ struct session {
     struct hosts_query *reverse;
     /* the open question */
     struct eval *eval;
+    struct mimewalk *parts;
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;
@@ -50,6 +52,7 @@ void session_pump(struct session *s);
 void session_free(struct session *s);
 
 /* ---- check */
+void check_cancel(struct session *s);       /* nobody waits for the answer any more */
 void check_ask(void *ctx, enum phase ph, struct txn *t);
 struct str check_path(void *ctx, bool sender, struct str text, struct arena *a);
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);

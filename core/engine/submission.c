@@ -5,6 +5,7 @@
  * policy, fixups, and the same keep as everybody's mail.
  */
 #include "engine/keep.h"
+#include "engine/mimewalk.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ struct submit {
     struct txn *t;
     struct draft *draft;
     struct eval *eval;
+    struct mimewalk *parts;
     struct keep *keep;
     bool trusted;
     submit_done *done;
@@ -94,13 +96,21 @@ static void answered(void *ctx, const struct verdict *v)
     }
     if (v->verb == V_DISCARD)
         s->t->discard = true;
-    if (s->t->phase == PH_NOT_SMTP_START) {
-        ask(s, PH_NOT_SMTP);
+    if (s->t->phase == PH_NOT_SMTP_START || s->t->phase == PH_NOT_SMTP_MIME) {
+        ask(s, s->t->phase == PH_NOT_SMTP_START ? PH_NOT_SMTP_MIME : PH_NOT_SMTP);
         return;
     }
     w.draft = s->draft;
     s->draft = NULL;
     s->keep = keep_message(&w, kept, s);
+}
+
+static void parts_answered(void *ctx, const struct verdict *v)
+{
+    struct submit *s = ctx;
+
+    s->parts = NULL;
+    answered(s, v);
 }
 
 static void rewritten(void *ctx, enum status st, const struct why *why)
@@ -131,7 +141,11 @@ static void ask(struct submit *s, enum phase ph)
             s->eval = eval;
         return;
     }
-    if (policy_has_acl(s->set->policy, ph)) {
+    if (ph == PH_NOT_SMTP_MIME && mimewalk_wanted(s->set->policy, ph, s->t)) {
+        s->parts = mimewalk_ask(s->e->loop, s->set->policy, ph, s->t, parts_answered, s);
+        return;
+    }
+    if (ph != PH_NOT_SMTP_MIME && policy_has_acl(s->set->policy, ph)) {
         struct eval *eval = policy_acl(s->set->policy, ph, s->t, answered, s);
 
         if (eval)
@@ -195,6 +209,27 @@ static size_t header_length(struct str wire, size_t *body_at)
     return at;
 }
 
+/* What an SMTP session counts while the content comes in (smtp/intake.c). */
+static void count_content(struct txn *t, struct str body)
+{
+    struct str rest = body, line;
+
+    t->body_size = body.n;
+    for (size_t i = 0; i < body.n; i++) {
+        t->body_lines += body.p[i] == '\n';
+        t->body_zeros += body.p[i] == '\0';
+    }
+    t->lines = (int64_t)t->body_lines;
+    while (str_cut(&rest, '\n', &line))
+        if (line.n && line.n - 1 > t->max_line)
+            t->max_line = line.n - 1;           /* without its CR */
+    for (rest = t->header_text; str_cut(&rest, '\n', &line); t->lines += line.n > 0)
+        if (line.n && line.n - 1 > t->max_line)
+            t->max_line = line.n - 1;
+    t->size = t->header_text.n + 2 + body.n;
+    t->received_count = (unsigned)header_count(&t->header, STR("Received"));
+}
+
 static enum status take_content(struct submit *s, struct str message, struct why *why)
 {
     struct buf wire = { 0 };
@@ -213,7 +248,7 @@ static enum status take_content(struct submit *s, struct str message, struct why
     t->header_text = arena_dup(&t->arena, str_head(buf_str(&wire), end));
     header_parse(&t->arena, t->header_text, &t->header);
     st = draft_add(s->draft, str_from(buf_str(&wire), body), why);
-    t->body_size = wire.n - (body < wire.n ? body : wire.n);
+    count_content(t, str_from(buf_str(&wire), body));
     buf_free(&wire);
     return st;
 }
@@ -442,6 +477,8 @@ void submits_free(struct engine *e)
     while ((s = e->submits)) {
         if (s->eval)
             policy_cancel(s->eval);
+        if (s->parts)
+            mimewalk_cancel(s->parts);
         if (s->keep)
             keep_forget(s->keep);
         if (s->job.fn)

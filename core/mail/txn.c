@@ -95,6 +95,7 @@ struct txn *txn_new(struct conn *c)
     t->size_declared = -1;
     t->edits_end = &t->edits;
     t->deliver_first_time = true;
+    t->part_count = -1;
     return t;
 }
 
@@ -102,6 +103,11 @@ void txn_free(struct txn *t)
 {
     if (!t)
         return;
+    if (t->at_end)
+        t->at_end(t);
+    if (t->mime)
+        mime_free(t->mime);
+    free(t->mime);
     arena_free(&t->arena);
     free(t);
 }

@@ -23,6 +23,7 @@
 #include "base/val.h"
 #include "base/why.h"
 #include "mail/header.h"
+#include "mail/mime.h"
 
 /* design 4.2: the one list of phases. Names: phase_name. */
 enum phase {
@@ -173,7 +174,17 @@ struct txn {
     /* Where the body can be read from just now; read NULL: nowhere. As much of n as
      * there is from offset, -1 with errno. Whoever holds the body sets it, and
      * clears it before the body goes. */
-    struct body_source { ssize_t (*read)(void *ctx, uint64_t offset, char *out, size_t n); void *ctx; } body;
+    struct body_source {
+        ssize_t (*read)(void *ctx, uint64_t offset, char *out, size_t n);
+        void *ctx;
+        bool (*ready)(void *ctx);       /* false: read would wait for another thread; NULL: it never does */
+    } body;
+    struct mime *mime;              /* its parts, once they were looked for; owned */
+    const struct mime_part *part;   /* the one an ACL is asked about, in mime and not_smtp_mime; else NULL */
+    int64_t part_count;             /* index of the last one asked about, -1: none was */
+    struct str part_file;           /* where decode put it */
+    void (*at_end)(struct txn *t);  /* before the memory goes: whoever left something outside of it. May be NULL */
+    void *at_end_ctx;
 
     /* acl machinery */
     struct str acl_args[ACL_ARGS]; unsigned acl_nargs;

@@ -201,13 +201,12 @@ static struct user_var **user_list(struct txn *t, struct str name, struct arena 
 
 static int push_view(lua_State *L, int box, const char *kind)
 {
-    lua_createtable(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    /* The view's table keeps its mail object; its metatable says how to read. */
+    view_keep(L, box);
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy_of(L)->view_ref);
     lua_getfield(L, -1, kind);
     lua_remove(L, -2);
-    /* The view's table keeps its mail object; its metatable says how to read. */
-    lua_pushvalue(L, box);
-    lua_rawseti(L, -3, 0);
     lua_setmetatable(L, -2);
     return 1;
 }

@@ -178,6 +178,7 @@ void box_push_own(struct eval *e);          /* the evaluation's own, which host.
 struct box *box_arg(lua_State *L, int arg);
 extern const luaL_Reg gate_functions[];
 /* ---- view.c */
+void view_keep(lua_State *L, int box);      /* into the table on top */
 void views_push(lua_State *L);              /* metatables of m.header and its like, by name */
 void list_metatable_push(lua_State *L);     /* of lists: tostring is Exim's colon list */
 

@@ -3,8 +3,9 @@
  * quadratic. A limit that is hit is an error, never "no match". */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdlib.h>
 
-#include "policy/lua.h"
+#include "policy/regex.h"
 
 enum { PATTERN_MAX = 16384, SUBJECT_MAX = 65536, MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384,
        REPLACED_MAX = 4 * SUBJECT_MAX };
@@ -13,6 +14,7 @@ static const char META[] = "perigee.regex";
 
 struct regex {
     pcre2_code *code;
+    char *text;
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
@@ -24,6 +26,7 @@ static int regex_gc(lua_State *L)
     pcre2_match_data_free(re->data);
     pcre2_match_context_free(re->context);
     pcre2_code_free(re->code);
+    free(re->text);
     memset(re, 0, sizeof *re);
     return 0;
 }
@@ -77,7 +80,8 @@ static int l_regex(lua_State *L)
         return push_error(L, code);
     re->data = pcre2_match_data_create_from_pattern(re->code, NULL);
     re->context = pcre2_match_context_create(NULL);
-    if (!re->data || !re->context)
+    re->text = strndup(pattern.p, pattern.n);
+    if (!re->data || !re->context || !re->text)
         die("out of memory for a regular expression");
     pcre2_set_match_limit(re->context, MATCH_LIMIT);
     pcre2_set_depth_limit(re->context, DEPTH_LIMIT);
@@ -99,6 +103,39 @@ static int push_captures(lua_State *L, struct regex *re, struct str subject, int
         lua_rawseti(L, -2, i);
     }
     return 1;
+}
+
+struct regex *regex_arg(lua_State *L, int arg)
+{
+    struct regex *re = luaL_checkudata(L, arg, META);
+
+    luaL_argcheck(L, re->code, arg, "a compiled expression is needed");
+    return re;
+}
+
+enum status regex_find(struct regex *re, struct str subject, struct str groups[REGEX_GROUPS], struct why *why)
+{
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(re->data);
+    char text[256] = "it takes too long";
+    int n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, re->data, re->context);
+
+    if (n == PCRE2_ERROR_NOMATCH)
+        return ST_NONE;
+    if (n < 0) {
+        pcre2_get_error_message(n, (PCRE2_UCHAR *)text, sizeof text);
+        return why_set(why, ST_NEVER, "the regular expression \"%s\": %s", re->text, text);
+    }
+    for (int i = 0; i < REGEX_GROUPS; i++) {
+        bool took = i < n && at[2 * i] != PCRE2_UNSET && at[2 * i + 1] >= at[2 * i];
+
+        groups[i] = took ? (struct str){ subject.p + at[2 * i], at[2 * i + 1] - at[2 * i] } : (struct str){ 0 };
+    }
+    return ST_OK;
+}
+
+struct str regex_text(const struct regex *re)
+{
+    return str_of(re->text);
 }
 
 /* regex_match(compiled, subject) -> captures | nil | nil, why */

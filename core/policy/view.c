@@ -6,6 +6,23 @@
  */
 #include "policy/host.h"
 
+/* The mail object stands under a key no rule can name: m.regex[0] is a capture. */
+static const char box_key;
+
+void view_keep(lua_State *L, int box)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&box_key);
+    lua_pushvalue(L, box);
+    lua_rawset(L, -3);
+}
+
+static void view_box(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&box_key);
+    lua_rawget(L, 1);
+    lua_replace(L, 1);
+}
+
 enum header_form { FORM_DECODED, FORM_RAW, FORM_LIST };
 
 static struct str form(struct arena *a, const struct field *f, enum header_form how)
@@ -23,8 +40,7 @@ static int push_header(lua_State *L, enum header_form how)
     struct arena *a;
     struct str *list;
 
-    lua_rawgeti(L, 1, 0);
-    lua_replace(L, 1);
+    view_box(L);
     t = arg_txn(L, 1);
     name = arg_str(L, 2, 1000);
     if (name.n && name.p[name.n - 1] == ':')
@@ -68,8 +84,7 @@ static int view_regex(lua_State *L)
     lua_Integer i = lua_isnumber(L, 2) ? lua_tointeger(L, 2) : -1;
     struct txn *t;
 
-    lua_rawgeti(L, 1, 0);
-    lua_replace(L, 1);
+    view_box(L);
     t = arg_txn(L, 1);
     if (i < 0 || i > 9)
         return rule_error(L, "regex captures are numbered 0 to 9");

@@ -317,6 +317,8 @@ static void intake_done(struct smtp_server *s)
     /* Nobody is left to ask about or to deliver to. */
     if (s->t->discard || s->t->nrcpts == 0)
         thrown_away(s, (struct str){ "", 0 });
+    else if (header_field(&s->t->header, STR("Content-Type"), 0))
+        server_ask(s, PH_MIME);
     else
         server_ask(s, PH_DATA);
 }
@@ -348,10 +350,14 @@ size_t intake_input(struct smtp_server *s, struct str bytes)
     return n;
 }
 
-void intake_answered(struct smtp_server *s, const struct verdict *v)
+void intake_answered(struct smtp_server *s, enum phase ph, const struct verdict *v)
 {
     switch (v->verb) {
     case V_ACCEPT:
+        if (ph == PH_MIME) {
+            server_ask(s, PH_DATA);
+            return;
+        }
         s->content->said = arena_dup(&s->t->arena, v->message);
         s->asked = ASKED_KEEP;
         s->ops->keep(s->ctx, s->t);
@@ -362,7 +368,7 @@ void intake_answered(struct smtp_server *s, const struct verdict *v)
         thrown_away(s, v->message);
         break;
     case V_DEFER: case V_DENY: case V_DROP:
-        if (server_refuse(s, PH_DATA, v, "after DATA"))
+        if (server_refuse(s, ph, v, ph == PH_MIME ? "during MIME ACL checks" : "after DATA"))
             server_end_txn(s, NULL);
         break;
     }

@@ -95,7 +95,7 @@ size_t line_input(struct smtp_server *s, struct str bytes);
 void intake_begin(struct smtp_server *s);
 void intake_free(struct intake *m);
 size_t intake_input(struct smtp_server *s, struct str bytes);
-void intake_answered(struct smtp_server *s, const struct verdict *v);
+void intake_answered(struct smtp_server *s, enum phase ph, const struct verdict *v);
 void intake_kept(struct smtp_server *s, enum status st, const struct why *why);
 /* When the content is too slow; intake_late: is it, now? */
 int64_t intake_deadline(const struct smtp_server *s);

@@ -283,3 +283,13 @@ void body_wait(struct bodies *b, struct large *g)
         pthread_cond_wait(&b->done, &b->lock);
     pthread_mutex_unlock(&b->lock);
 }
+
+bool body_written(struct bodies *b, struct large *g)
+{
+    bool all;
+
+    pthread_mutex_lock(&b->lock);
+    all = g->behind == 0;
+    pthread_mutex_unlock(&b->lock);
+    return all;
+}

@@ -31,5 +31,6 @@ enum status body_status(struct bodies *b, struct large *g, struct why *why);
 /* So much waits to be written that nobody should bring more just now. */
 bool body_behind(struct bodies *b);
 void body_wait(struct bodies *b, struct large *g);
+bool body_written(struct bodies *b, struct large *g);    /* nothing of it waits to be written */
 
 #endif

@@ -133,6 +133,13 @@ static size_t draft_peek_disk(struct draft *base, uint64_t offset, char *out, si
     return got + rest.n;
 }
 
+static bool draft_ready_disk(struct draft *base)
+{
+    struct disk_draft *d = draft_of(base);
+
+    return !d->large || body_written(d->sp->bodies, d->large);
+}
+
 static void draft_drop_disk(struct draft *base)
 {
     struct disk_draft *d = draft_of(base);
@@ -145,7 +152,7 @@ static void draft_drop_disk(struct draft *base)
 }
 
 static const struct draft_ops disk_draft_ops = {
-    draft_add_disk, draft_size_disk, draft_peek_disk, draft_drop_disk,
+    draft_add_disk, draft_size_disk, draft_peek_disk, draft_ready_disk, draft_drop_disk,
 };
 
 /* ---- ids */

@@ -266,6 +266,12 @@ static size_t memory_draft_peek(struct draft *d, uint64_t offset, char *out, siz
     return copy_out(&((struct memory_draft *)d)->msg->body, offset, out, n);
 }
 
+static bool memory_draft_ready(struct draft *d)
+{
+    (void)d;
+    return true;
+}
+
 static void memory_draft_drop(struct draft *d)
 {
     kept_drop(((struct memory_draft *)d)->msg);
@@ -273,7 +279,7 @@ static void memory_draft_drop(struct draft *d)
 }
 
 static const struct draft_ops memory_draft_ops = {
-    memory_draft_add, memory_draft_size, memory_draft_peek, memory_draft_drop,
+    memory_draft_add, memory_draft_size, memory_draft_peek, memory_draft_ready, memory_draft_drop,
 };
 
 static enum status memory_draft(struct spool *sp, struct draft **out, struct why *why)

@@ -43,6 +43,7 @@ struct draft_ops {
     enum status (*add)(struct draft *d, struct str bytes, struct why *why);
     uint64_t (*size)(const struct draft *d);
     size_t (*peek)(struct draft *d, uint64_t offset, char *out, size_t n);
+    bool (*ready)(struct draft *d);
     void (*drop)(struct draft *d);
 };
 

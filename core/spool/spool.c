@@ -54,6 +54,11 @@ size_t draft_peek(struct draft *d, uint64_t offset, char *out, size_t n)
     return d->ops->peek(d, offset, out, n);
 }
 
+bool draft_ready(struct draft *d)
+{
+    return d->ops->ready(d);
+}
+
 void draft_drop(struct draft *d)
 {
     if (d)

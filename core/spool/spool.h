@@ -76,6 +76,8 @@ enum status draft_add(struct draft *d, struct str body_bytes, struct why *why);
 uint64_t draft_size(const struct draft *d);
 /* Up to n body bytes from offset, into out; for message_body and filters. */
 size_t draft_peek(struct draft *d, uint64_t offset, char *out, size_t n);
+/* Whether draft_peek would answer without waiting for the thread that writes large bodies. */
+bool draft_ready(struct draft *d);
 void draft_drop(struct draft *d);
 
 /* SPOOL_DAMAGED is set by the spool alone, with SPOOL_FROZEN: the message was

@@ -40,8 +40,8 @@ router.here { driver = "accept", transport = "box", condition = function(m) prob
 transport.box { driver = "appendfile", maildir_format = true, directory = function(m) probe("transport", m) return "/box" end }
 event.on("msg:delivery", function(m) probe("event", m) end)
 ]]
-local HEARD = { "connect", "helo", "mail", "rcpt", "predata", "data", "vrfy", "expn", "quit", "notquit",
-                "not_smtp_start", "not_smtp" }
+local HEARD = { "connect", "helo", "mail", "rcpt", "predata", "mime", "data", "vrfy", "expn", "quit", "notquit",
+                "not_smtp_start", "not_smtp_mime", "not_smtp" }
 
 local function rules()
   local names = {}

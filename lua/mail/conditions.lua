@@ -9,6 +9,7 @@ local words = use "words"
 local lists = use "lists"
 local verify = use "verify"
 local dnslists, ratelimit, seen = use "dnslists", use "ratelimit", use "seen"
+local content = use "content"
 local conditions = {}
 
 -- The order in which the conditions of one statement are tried (design 4.2).
@@ -174,6 +175,7 @@ end
 local BUILT = {
   condition = plain_condition, acl = acl_condition, verify = verify_condition,
   dnslists = dnslists.compile, ratelimit = ratelimit.compile, seen = seen.compile,
+  regex = content.regex, mime_regex = content.mime_regex, decode = content.decode,
 }
 
 -- value -> function(ev). Raises "where: text" for a value that makes no sense, or

@@ -39,9 +39,9 @@ word { kind = "condition", name = "condition", type = "boolean", not_ = true,
 word { kind = "condition", name = "dcc", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Asks dccifd about the message and sets dcc_ variables.]] }
-word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime" },
-  feature = "the policy surface",
-  doc = [[Writes current MIME part decoded to disk; false only on trouble.]] }
+word { kind = "condition", name = "decode", type = "string", not_ = true, phases = during { "mime", "not_smtp_mime" },
+  doc = [[Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory.
+`mime_decoded_filename` says where. It is removed when the transaction ends.]] }
 word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" },
   feature = "DKIM",
   doc = [[True if dkim_cur_signer is in the list.]] }
@@ -70,18 +70,18 @@ word { kind = "condition", name = "local_parts", type = "localpartlist", not_ = 
 word { kind = "condition", name = "malware", type = "string", not_ = true, phases = during { "prdr", "data", "not_smtp" },
   feature = "content scanning",
   doc = [[Scans message with av_scanner; sets malware_name.]] }
-word { kind = "condition", name = "mime_regex", type = "string", not_ = true, phases = during { "mime" },
-  feature = "the policy surface",
-  doc = [[Matches decoded MIME part (first 32K); sets regex variables.]] }
+word { kind = "condition", name = "mime_regex", type = "list", not_ = true, phases = during { "mime", "not_smtp_mime" },
+  doc = [[Matches the first 32 KiB of the decoded part as one text; a text is one expression, an array several. Sets `regex`.]] }
 word { kind = "condition", name = "ratelimit", type = "string", not_ = true,
   doc = [[Is the rate of something at its limit or above? `"LIMIT / PERIOD / options"`, or a table with key, count and unique beside that
 text. The rate is smoothed as Exim's and shared by all workers; it is counted once for a connection, message or command,
 however many ACLs ask. Sets sender_rate, sender_rate_limit and sender_rate_period.]] }
 word { kind = "condition", name = "recipients", type = "addresslist", not_ = true, phases = during { "rcpt" },
   doc = [[Matches recipient address; sets recipient_data on lookup.]] }
-word { kind = "condition", name = "regex", type = "string", not_ = true, phases = during { "mime", "prdr", "data",
-  "not_smtp_mime", "not_smtp" }, feature = "the policy surface",
-  doc = [[Matches message (or raw MIME part) line by line; sets regex variables.]] }
+word { kind = "condition", name = "regex", type = "list", not_ = true, phases = during { "mime", "prdr", "data",
+  "not_smtp_mime", "not_smtp" },
+  doc = [[Matches the message, header and body, line by line, in a mime ACL the part as it is in the message; 32 KiB of a line at once. A text
+is one expression, an array several. Sets `regex`.]] }
 word { kind = "condition", name = "seen", type = "string", not_ = true,
   doc = [[Was this met before? `"1h"`: less than an hour ago; `"-5m"`: first at least five minutes ago. Options `readonly`, `write`,
 `refresh=TIME`; `{ "-5m", key = function(m) ... end }` for something else than the client's address. All workers share what
@@ -189,7 +189,7 @@ word { kind = "control", name = "no_enforce_sync", type = "string", phases = SES
   doc = [[Turns SMTP synchronisation checking off for the connection.]] }
 word { kind = "control", name = "no_mbox_unspool", type = "string", phases = during { "mail", "rcpt", "predata", "mime",
   "data" },
-  doc = [[Keeps content-scan spool copies, for debugging.]] }
+  doc = [[Leaves the files that `decode` wrote where they are.]] }
 word { kind = "control", name = "no_multiline_responses", type = "string", phases = SESSION,
   doc = [[Sends only one line of multi-line refusals.]] }
 word { kind = "control", name = "no_pipelining", type = "string", phases = SESSION,

@@ -81,5 +81,3 @@ restated { name = "condition ldapauth", feature = "the lookups of servers" }
 restated { name = "operator utf8_localpart_to_alabel", feature = "internationalised mail" }
 restated { name = "operator utf8_localpart_from_alabel", feature = "internationalised mail" }
 restated { name = "operator headerwrap", as = "header.add folds what it is given" }
-restated { name = "operator rfc2047", as = "rfc2047.encode(s)" }
-restated { name = "operator rfc2047d", as = "rfc2047.decode(s)" }
