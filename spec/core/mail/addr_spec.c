@@ -239,6 +239,44 @@ static void show(const struct addr_item *v, size_t n, struct buf *out)
     }
 }
 
+/* text, the addr-specs as they stand in it, the whole items; "|" between them */
+static const struct { const char *text, *specs, *wholes; } PLACES[] = {
+    { "a@b.org", "a@b.org", "a@b.org" },
+    { " a@b.org ,c@d.org", "a@b.org|c@d.org", "a@b.org|c@d.org" },
+    { "\"A, b\" <a@b.org>, (x) c@d.org (y)", "a@b.org|c@d.org", "\"A, b\" <a@b.org>|c@d.org (y)" },
+    { "Ann\r\n < a@b.org > (work), \"q@r\"@s.org", "a@b.org|\"q@r\"@s.org", "Ann\r\n < a@b.org > (work)|\"q@r\"@s.org" },
+    { "group: a@b.org, <c@d.org>;, e@f.org", "a@b.org|c@d.org|e@f.org", "a@b.org|<c@d.org>|e@f.org" },
+    { "<@x.org,@y.org:a@b.org>", "a@b.org", "<@x.org,@y.org:a@b.org>" },
+    { "a (c) @ (d) b.org (e)", "a (c) @ (d) b.org", "a (c) @ (d) b.org (e)" },
+    { "u@[192.0.2.1], ann", "u@[192.0.2.1]|ann", "u@[192.0.2.1]|ann" },
+};
+
+static void an_item_knows_where_it_stands(void **state)
+{
+    struct arena m = { 0 };
+    struct buf specs = { 0 }, wholes = { 0 };
+    struct addr_item *v;
+    const char *why = "";
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
+        buf_clear(&specs);
+        buf_clear(&wholes);
+        if (addr_list(&m, z(PLACES[i].text), 100, &v, &n, &why) != ADDR_LIST_OK)
+            fail_msg("%s: %s", PLACES[i].text, why);
+        for (size_t k = 0; k < n; k++) {
+            buf_addf(&specs, "%s%.*s", k ? "|" : "", STR_ARG(v[k].spec));
+            buf_addf(&wholes, "%s%.*s", k ? "|" : "", STR_ARG(v[k].whole));
+        }
+        if (!str_same(buf_str(&specs), z(PLACES[i].specs)) || !str_same(buf_str(&wholes), z(PLACES[i].wholes)))
+            fail_msg("%s: %.*s / %.*s", PLACES[i].text, STR_ARG(buf_str(&specs)), STR_ARG(buf_str(&wholes)));
+    }
+    buf_free(&specs);
+    buf_free(&wholes);
+    arena_free(&m);
+}
+
 static void address_lists_are_read_obsolete_forms_too(void **state)
 {
     struct arena m = { 0 };
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_path_is_read_with_what_follows_it),
         cmocka_unit_test(quotes_come_off_and_go_on),
         cmocka_unit_test(address_lists_are_read_obsolete_forms_too),
+        cmocka_unit_test(an_item_knows_where_it_stands),
         cmocka_unit_test(hostile_nesting_costs_nothing),
         cmocka_unit_test(domains_are_compared_and_made_keys),
         cmocka_unit_test(utf8_is_read_strictly),
