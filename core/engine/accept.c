@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/load.h"
 #include "engine/record.h"
 
 enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000, GIVE_WAY_MS = 2 };
@@ -18,6 +19,7 @@ struct listener {
     struct watch *watch;
     struct timer again;
     int64_t said_ms;            /* when a shortage was last logged; 0: never */
+    int64_t backlog_ms;         /* when a long queue was last logged; 0: never */
     struct listener *next;
     bool insists;               /* gave way a moment ago */
 };
@@ -107,6 +109,26 @@ static void set_bare_recipient(struct session *s, const struct val *v)
         s->cfg.qualify_recipient = s->set->qualify_recipient;
 }
 
+static void set_nonmail(struct session *s, const struct val *v)
+{
+    if (!val_bool(v, true))
+        s->cfg.limits.nonmail_max = UINT32_MAX;
+}
+
+/* Others are turned away before those for whom places are kept. */
+static void set_reserved(struct session *s, const struct val *v)
+{
+    int64_t max = setting_int(s->set, SET_smtp_accept_max, 20000), kept = setting_int(s->set, SET_smtp_accept_reserve, 0);
+    double load = setting_num(s->set, SET_smtp_load_reserve, -1);
+
+    if (val_bool(v, false))
+        return;
+    if (max > 0 && kept > 0 && (int64_t)s->conn.count_at_start > max - kept)
+        refuse_logged(s, "too many connections: the rest is reserved", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
+    else if (load >= 0 && load_average() > load)
+        refuse_logged(s, "load average is too high", "421 4.3.2 Too much load; please try again later.\r\n");
+}
+
 static void set_lookup(struct session *s, const struct val *v);
 
 static const struct step {
@@ -118,6 +140,8 @@ static const struct step {
     { SET_smtp_active_hostname, VALUE, false, set_hostname },
     { SET_smtp_accept_rate_per_host, VALUE, false, set_rate },
     { SET_smtp_accept_max_per_host, VALUE, false, set_per_host },
+    { SET_smtp_reserve_hosts, HOSTS, false, set_reserved },
+    { SET_smtp_accept_max_nonmail_hosts, HOSTS, true, set_nonmail },
     { SET_host_lookup, HOSTS, false, set_lookup },
     { SET_host_reject_connection, HOSTS, false, set_rejected },
     { SET_hosts_connection_nolog, HOSTS, false, set_quiet },
@@ -218,6 +242,10 @@ static void constants(struct session *s)
     l->transactions_max = n > 0 ? (uint32_t)n : UINT32_MAX;     /* Exim's 0: as many as one likes */
     if ((n = setting_int(set, SET_smtp_accept_max_nonmail, 0)) > 0)
         l->nonmail_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_smtp_max_unknown_commands, 0)) > 0)
+        l->unknown_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_header_line_maxsize, 0)) > 0)
+        l->header_line_max = (uint32_t)n;
     if ((n = setting_int(set, SET_header_maxsize, 0)) > 0)
         l->header_max = (uint32_t)n;
     if ((n = setting_time(set, SET_smtp_receive_timeout, 0)) > 0)
@@ -284,6 +312,22 @@ static bool give_way(struct listener *l)
     return true;
 }
 
+/* How many wait in the socket for somebody to take them (smtp_backlog_monitor). */
+static void watch_backlog(struct listener *l)
+{
+    int64_t most = setting_int(l->e->settings, SET_smtp_backlog_monitor, 0), now = clock_mono_ms();
+    struct arena a = { 0 };
+    struct sock_addr at;
+    unsigned waiting;
+
+    if (most <= 0 || !sock_backlog(l->fd, &waiting) || waiting <= most || (l->backlog_ms && now - l->backlog_ms < SAY_AGAIN_MS))
+        return;
+    l->backlog_ms = now;
+    if (sock_local(l->fd, &at))
+        log_line(LOG_MAIN, "listen backlog on %.*s is %u, over %lld", STR_ARG(sock_text(&a, &at)), waiting, (long long)most);
+    arena_free(&a);
+}
+
 static void incoming(void *ctx, int what)
 {
     struct listener *l = ctx;
@@ -291,6 +335,8 @@ static void incoming(void *ctx, int what)
     int fd;
 
     (void)what;
+    if (l->e->settings)
+        watch_backlog(l);
     for (int i = 0; i < AT_A_TIME && !listeners_share(l->e) && !give_way(l); i++) {
         peer = local = (struct sock_addr){ 0 };
         fd = sock_accept(l->fd, &peer, &local);

@@ -578,20 +578,28 @@ static void attempt_start(struct attempt *a)
         a->eval = eval;
 }
 
+/* The first in the order of remote_sort_domains; the newest stand in front. */
+static struct attempt *next_in_line(struct walk *w)
+{
+    struct attempt *best = w->waiting;
+
+    for (struct attempt *a = best->next; a; a = a->next)
+        if (a->items->order <= best->items->order)
+            best = a;
+    return best;
+}
+
 /* At most remote_max_parallel at a time for one message. Attempts that end
  * inside attempt_start come back here: the loop above them goes on. */
 static void start_more(struct walk *w)
 {
     unsigned max = (unsigned)setting_int(w->set, SET_remote_max_parallel, 6);
-    struct attempt *a;
 
     if (w->starting)
         return;
     w->starting = true;
     while (w->waiting && w->nrunning < (max ? max : 1)) {
-        for (a = w->waiting; a->next; a = a->next)
-            ;
-        attempt_start(a);
+        attempt_start(next_in_line(w));
     }
     w->starting = false;
     if (!w->waiting && w->nrunning == 0)

@@ -7,6 +7,7 @@
 #include "engine/fixup.h"
 #include "engine/received.h"
 #include "engine/record.h"
+#include "engine/space.h"
 
 enum { SUMMARY_MAX = 200 };
 
@@ -78,7 +79,7 @@ static void put_summary(struct buf *out, const struct txn *t)
         buf_cut(out, SUMMARY_MAX);
 }
 
-static uint32_t first_flags(struct txn *t, int64_t now)
+static uint32_t first_flags(struct txn *t, bool queues_only, int64_t now)
 {
     uint32_t flags = 0;
 
@@ -88,7 +89,7 @@ static uint32_t first_flags(struct txn *t, int64_t now)
     }
     if (t->frozen)
         flags |= SPOOL_FROZEN;
-    if (t->queue_only || t->queue_first_pass)
+    if (t->queue_only || t->queue_first_pass || queues_only)
         flags |= SPOOL_HELD;
     if (t->queue_name.n)
         flags |= SPOOL_HELD | SPOOL_NAMED;
@@ -132,7 +133,7 @@ static void commit(struct keep *k, struct str header)
     int64_t now = engine_now(e);
 
     entry.received = t->received_us / 1000000;
-    entry.state.flags = first_flags(t, now);
+    entry.state.flags = first_flags(t, engine_queues_only(e, k->w.set, t), now);
     entry.state.next_try = t->frozen ? t->frozen_at : now;
     entry.state.pending = count_pending(t);
     envelope_write(t, &envelope);

@@ -60,6 +60,8 @@ struct engine {
     struct submit *submits;
     struct queue *queue;
     struct runs *runs;
+    bool queue_file;                /* queue_only_file: one was there, when last looked for */
+    int64_t queue_file_ms;
     struct links *links;
     struct events *events;
     struct room *rooms;             /* looks into mailboxes */
@@ -119,6 +121,8 @@ void queue_arrived(struct engine *e, struct msg_id id);
 void queue_run_all(struct engine *e);                           /* queue_only: what came before now goes all the same */
 void queue_try(struct engine *e, struct msg_id id, bool force); /* unless it is on its way */
 bool queue_idle(const struct engine *e);                        /* no message is on its way */
+/* Was a pass over the queue asked for since? Received in wall seconds. */
+bool queue_passed(const struct engine *e, int64_t received);
 size_t queue_on_the_way(const struct engine *e);
 
 /* ---- runs: passes over the queue */

@@ -392,6 +392,11 @@ void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct 
     put_order(e, id, modes[v], by, done, ctx);
 }
 
+bool queue_passed(const struct engine *e, int64_t received)
+{
+    return received <= e->queue->run_before;
+}
+
 void queue_run_all(struct engine *e)
 {
     e->queue->run_before = clock_wall();

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "engine/record.h"
 
-enum { CHILD_MARK = '>' };
+enum { CHILD_MARK = '>', QUEUED_LOOK = 3600 };
 
 /* ">router/transport/where": no address begins so, and no recipient of a
  * message can be taken for it. */
@@ -160,6 +160,21 @@ static void take_note(struct walk *w, const struct route_item *r)
     w->notes = n;
 }
 
+/* Not tried yet, and no pass over the queue was asked for since it came. */
+static bool is_new(const struct walk *w)
+{
+    return !w->force && w->t->rcpts[w->at_rcpt].attempts == 0 && !queue_passed(w->e, w->msg.received);
+}
+
+static void wait_in_queue(struct walk *w, struct item *it)
+{
+    it->end = ITEM_AGAIN;
+    it->not_tried = true;
+    it->next_try = engine_now(w->e) + QUEUED_LOOK;
+    it->error = STR("domain is in queue_smtp_domains");
+    w->held[w->at_rcpt] = 1;
+}
+
 static void take_item(struct walk *w, const struct route_item *r)
 {
     struct item *it;
@@ -179,6 +194,7 @@ static void take_item(struct walk *w, const struct route_item *r)
     it->hide_child = r->hide_child;
     it->style = r->style;
     it->directory = dup(w, r->directory);
+    it->order = r->order;
     it->error = dup(w, r->text);
     copy_edits(w, it, r->edits);
     switch (r->kind) {
@@ -186,6 +202,8 @@ static void take_item(struct walk *w, const struct route_item *r)
         copy_hosts(w, it, r);
         if (was_reached(w, it))
             it->end = ITEM_DONE;
+        else if (r->queue && is_new(w))
+            wait_in_queue(w, it);
         else
             it->same = earlier(w, it);
         break;
@@ -253,33 +271,42 @@ static void matched(void *ctx, enum status st, const struct val *v, const struct
 
     (void)why;
     w->eval = NULL;
-    w->hold_asked = true;
+    w->hold_asked++;
     /* A list that cannot be read holds nothing back: mail is not lost by going. */
     if (st == ST_OK && val_bool(v, false)) {
         w->held[w->at_rcpt++] = 1;
-        w->hold_asked = false;
+        w->hold_asked = 0;
     }
     if (late)
         route_all(w);
 }
 
-/* hold_domains of the options, which may hold lookups. True: the recipient at
- * hand may be routed; false: it is held, or the answer is still to come. */
+/* hold_domains and queue_domains of the options, which may hold lookups. True: the
+ * recipient at hand may be routed; false: it is held, or the answer is still to come. */
 static bool not_held_by_option(struct walk *w, const struct rcpt *r)
 {
-    int all = w->force || w->hold_asked ? 0 : setting_everybody(w->set, SET_hold_domains, false);
-    struct eval *eval;
+    static const enum setting lists[] = { SET_hold_domains, SET_queue_domains };
 
-    if (all == 0)
-        return true;
-    if (all == 1) {
-        w->held[w->at_rcpt++] = 1;
+    while (!w->force && w->hold_asked < (is_new(w) ? 2 : 1)) {
+        enum setting which = lists[w->hold_asked];
+        int all = setting_everybody(w->set, which, false);
+        struct eval *eval;
+
+        if (all == 1) {
+            w->held[w->at_rcpt++] = 1;
+            w->hold_asked = 0;
+            return false;
+        }
+        if (all == 0) {
+            w->hold_asked++;
+            continue;
+        }
+        eval = policy_match(w->set->policy, setting_opt(which), w->t, domain_of(r), matched, w);
+        if (eval)
+            w->eval = eval;
         return false;
     }
-    eval = policy_match(w->set->policy, setting_opt(SET_hold_domains), w->t, domain_of(r), matched, w);
-    if (eval)
-        w->eval = eval;
-    return false;
+    return true;
 }
 
 /* A hold an operator asked for, or a recipient that failed before and is not
@@ -312,7 +339,7 @@ void route_all(struct walk *w)
         }
         if (!not_held_by_option(w, r))
             continue;
-        w->hold_asked = false;
+        w->hold_asked = 0;
         eval = policy_route(w->set->policy, w->t, r->addr, routed, w);
         if (eval)
             w->eval = eval;

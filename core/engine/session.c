@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "engine/callout.h"
 #include "engine/logline.h"
+#include "engine/space.h"
 
 enum { LINGER_MS = 5000, SLOW_MS = 20, SMALL_BODY = 128 << 10 };
 
@@ -17,8 +18,8 @@ static enum status begin(void *ctx, struct txn *t, struct why *why)
     struct session *s = ctx;
     enum status st;
 
-    if (t->size_declared > 0 && !spool_has_room(s->e->spool, (uint64_t)t->size_declared))
-        return why_set(why, ST_AGAIN, "not enough space for %lld bytes in the spool", (long long)t->size_declared);
+    if (!engine_has_room(s->e, s->set, t->size_declared, why))
+        return ST_AGAIN;
     st = spool_draft(s->e->spool, &s->draft, why);
     if (st == ST_OK) {
         t->id = draft_id(s->draft);
@@ -412,6 +413,11 @@ struct session *engine_session(struct engine *e, int fd, const struct sock_addr 
         (void)!write(fd, "421 4.3.2 service not available\r\n", 33);
         close(fd);
         return NULL;
+    }
+    if (peer->ip.v != IP_NONE) {
+        sock_mark(fd, setting_bool(e->settings, SET_smtp_accept_keepalive, true), -1);
+        if (!setting_bool(e->settings, SET_tcp_nodelay, true))
+            sock_nodelay(fd, false);
     }
     s = session_new(e, peer, local);
     s->st = stream_new(e->loop, fd, &stream_ops_user, s);

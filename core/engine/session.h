@@ -34,6 +34,7 @@ struct session {
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;
+    bool reserved;                  /* one of smtp_reserve_hosts */
     bool answering;                 /* inside smtp_server_input, or a call it makes */
     bool lost, ending, quiet;
     bool counted, host_in_table, net_in_table;      /* callers.c: among those of its address */

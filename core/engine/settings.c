@@ -103,6 +103,13 @@ int64_t setting_int(const struct settings *s, enum setting which, int64_t def)
     return val_int(setting_val(s, which), def);
 }
 
+double setting_num(const struct settings *s, enum setting which, double def)
+{
+    const struct val *v = setting_val(s, which);
+
+    return !v ? def : v->type == VAL_NUM ? v->u.d : v->type == VAL_INT ? (double)v->u.i : def;
+}
+
 int64_t setting_time(const struct settings *s, enum setting which, int64_t def)
 {
     return val_time(setting_val(s, which), def);

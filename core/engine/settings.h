@@ -21,12 +21,15 @@
     X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_json) X(log_selector) \
     X(message_id_header_domain) X(message_id_header_text) X(message_size_limit) \
     X(pipelining_advertise_hosts) X(primary_hostname) X(qualify_domain) X(qualify_recipient) \
-    X(queue_only) X(queue_runs) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
+    X(queue_only) X(queue_domains) X(queue_runs) X(received_header_text) X(received_headers_max) X(recipient_unqualified_hosts) \
     X(recipients_max) X(recipients_max_reject) X(remote_max_parallel) X(retry_data_expire) \
     X(retry_interval_max) X(return_path_remove) X(sender_unqualified_hosts) X(smtp_accept_max) \
     X(smtp_accept_max_nonmail) X(smtp_accept_max_per_connection) X(smtp_accept_max_per_host) \
     X(smtp_accept_queue) X(smtp_accept_rate_per_host) X(smtp_active_hostname) X(smtp_banner) X(smtp_enforce_sync) \
-    X(smtp_receive_timeout) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
+    X(smtp_receive_timeout) X(smtp_reserve_hosts) X(smtp_accept_reserve) X(smtp_load_reserve) X(smtp_accept_max_nonmail_hosts) \
+    X(smtp_max_unknown_commands) X(header_line_maxsize) X(check_spool_space) X(smtp_check_spool_space) X(queue_only_file) \
+    X(queue_only_load) X(queue_only_load_latch) X(smtp_accept_queue_per_connection) X(smtp_accept_keepalive) X(tcp_nodelay) \
+    X(smtp_backlog_monitor) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after)
 
 enum setting {
@@ -61,6 +64,7 @@ const struct val *setting_val(const struct settings *s, enum setting which);
 bool setting_is_function(const struct settings *s, enum setting which);
 bool setting_bool(const struct settings *s, enum setting which, bool def);
 int64_t setting_int(const struct settings *s, enum setting which, int64_t def);     /* "50M" too */
+double setting_num(const struct settings *s, enum setting which, double def);
 int64_t setting_time(const struct settings *s, enum setting which, int64_t def);    /* seconds */
 struct str setting_str(const struct settings *s, enum setting which, struct str def);
 /* A host or domain list that needs no evaluation: 1 everybody, 0 nobody, -1: ask policy_match. */

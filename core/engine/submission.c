@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "engine/record.h"
+#include "engine/space.h"
 #include "mail/addr.h"
 #include "mail/domain.h"
 
@@ -445,7 +446,7 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
     t->received_us = clock_wall_us();
     t->size_declared = -1;
 
-    s->st = spool_draft(e->spool, &s->draft, &s->why);
+    s->st = engine_has_room(e, s->set, (int64_t)want->message.n, &s->why) ? spool_draft(e->spool, &s->draft, &s->why) : ST_AGAIN;
     if (s->st != ST_OK) {
         s->draft = NULL;
     } else {

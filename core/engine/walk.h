@@ -33,6 +33,7 @@ struct item {
     struct item *peer;              /* next item of the same attempt */
     enum item_end end;
     bool internal;                  /* ended without a transport */
+    int order;                      /* remote_sort_domains */
     bool not_tried;                 /* AGAIN because no host was due */
     bool reported;                  /* a bounce about it is kept, or not wanted */
     bool expired;
@@ -70,7 +71,7 @@ struct walk {
     struct item *items, **items_end;
     uint32_t nitems;
     uint8_t *held;                  /* by recipient: 1 held, 2 not due yet */
-    bool hold_asked;                /* hold_domains has let this recipient through */
+    unsigned hold_asked;                /* how many of hold_domains and queue_domains have let this recipient through */
     bool freeze; struct str freeze_why;
 
     /* deliver */

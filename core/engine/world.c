@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/load.h"
 #include "base/rnd.h"
 #include "engine/facts.h"
 
@@ -196,6 +197,7 @@ struct world *world_empty(const struct world_config *c, struct buf *why)
     world_own(w);
     if (w->hermetic)
         rnd_seed(c->seed);
+    load_fake(0);
     w->loop = loop_new();
     if (make_engine(w, c, why) != ST_OK) {
         world_close(w);

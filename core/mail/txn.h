@@ -78,7 +78,9 @@ struct conn {
     const char *notquit_reason;     /* reference/acl.tsv, notquit-reason */
     struct user_var *acl_c;
     struct rate_known *rates;       /* per_conn */
-    unsigned transactions, errors, nonmail;
+    unsigned transactions, errors, nonmail, unknown;
+    unsigned kept;                  /* messages kept in this session */
+    bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
     bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
     int8_t sync;                    /* control enforce_sync 1, no_enforce_sync -1 */
 };

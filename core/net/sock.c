@@ -234,6 +234,24 @@ void sock_mark(int fd, bool keepalive, int dscp)
     setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 }
 
+void sock_nodelay(int fd, bool on)
+{
+    int yes = on;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+}
+
+bool sock_backlog(int listen_fd, unsigned *waiting)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+
+    if (getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        return false;
+    *waiting = info.tcpi_unacked;       /* of a listening socket: Linux keeps the queue's length here */
+    return true;
+}
+
 enum status sock_connected(int fd, struct why *why)
 {
     int err = 0;

@@ -24,6 +24,9 @@ enum status sock_listen(const struct sock_addr *at, int backlog, int *fd, struct
 enum status sock_connect(const struct sock_addr *to, const struct sock_addr *from, int *fd, struct why *why);
 /* Dead peers are noticed; the DSCP of what is sent, -1: as it is. */
 void sock_mark(int fd, bool keepalive, int dscp);
+void sock_nodelay(int fd, bool on);
+/* How many connections wait in a listening socket. False: the system does not say. */
+bool sock_backlog(int listen_fd, unsigned *waiting);
 enum status sock_connected(int fd, struct why *why);
 /* -1 with errno; peer and local filled in. */
 int sock_accept(int listen_fd, struct sock_addr *peer, struct sock_addr *local);

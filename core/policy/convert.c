@@ -408,6 +408,8 @@ void route_items(lua_State *L, int at, struct arena *a, struct route_item **item
         it->hide_child = field_bool(L, top, "hide_child");
         it->style = style_of(L, top);
         it->directory = field_str(L, top, "directory", a);
+        it->queue = field_bool(L, top, "queue");
+        it->order = (int)field_int(L, top, "order", 0);
         lua_pop(L, 1);
     }
 }

@@ -107,11 +107,19 @@ static int l_rate_note(lua_State *L)
     return 0;
 }
 
+/* mail_count(m): how many messages this session has begun */
+static int l_mail_count(lua_State *L)
+{
+    lua_pushnumber(L, arg_txn(L, 1)->conn->transactions);
+    return 1;
+}
+
 static const luaL_Reg plain[] = {
     { "rate", l_rate },
     { "seen", l_seen },
     { "rate_known", l_rate_known },
     { "rate_note", l_rate_note },
+    { "mail_count", l_mail_count },
     { NULL, NULL },
 };
 

@@ -161,6 +161,8 @@ struct route_item {
     bool hide_child;            /* hide_child_in_errmsg */
     enum log_style style;
     struct str directory;       /* transport_current_directory */
+    bool queue;                 /* in queue_smtp_domains: it waits for a pass over the queue */
+    int order;                  /* remote_sort_domains: place of its domain, from 1; 0: before all */
 };
 typedef void route_done(void *ctx, struct route_item *items, size_t n);     /* valid in the call only */
 /* Walks the routers for one address of t; several items when it was redirected. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/load.h"
 #include "getters.h"
 #include "policy/host.h"
 
@@ -123,10 +124,8 @@ void get_initial_cwd(const struct vars *v, struct val *out)
 
 void get_load_average(const struct vars *v, struct val *out)
 {
-    double load;
-
     (void)v;
-    val_int(out, getloadavg(&load, 1) == 1 ? (int64_t)(load * 1000) : 0);
+    val_int(out, (int64_t)(load_average() * 1000));
 }
 
 void get_queue_size(const struct vars *v, struct val *out)

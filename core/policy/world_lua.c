@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/load.h"
 
 /* build/gen/spec_lua.h: the two files of lua/spec as string literals. */
 #include "spec_lua.h"
@@ -156,6 +157,13 @@ static int l_check(lua_State *L)
 static int l_close(lua_State *L)
 {
     ops->close(arg_world(L));
+    return 0;
+}
+
+/* The load average that the world pretends. */
+static int l_load(lua_State *L)
+{
+    load_fake(luaL_checknumber(L, 2));
     return 0;
 }
 
@@ -401,7 +409,7 @@ static int l_answer(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "now", l_now },
+    { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "load", l_load }, { "now", l_now },
     { "session", l_session }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
     { "log", l_log }, { "deliveries", l_deliveries }, { "rows", l_rows }, { "message", l_message },
     { "queue", l_queue }, { "submit", l_submit }, { "eval", l_eval }, { "peer", l_peer }, { "heard", l_heard },

@@ -9,7 +9,7 @@
  * of these that holds: which was noticed first depends on how the bytes were cut
  * into reads, the order here does not (R3.2). */
 enum fault {
-    BARE, LONG_LINE, TOO_BIG, HEADER_TOO_BIG, HEADER_FIELDS, HEADER_NUL, HOPS, NOT_STORED, FAULTLESS
+    BARE, LONG_LINE, TOO_BIG, HEADER_TOO_BIG, HEADER_LINE, HEADER_FIELDS, HEADER_NUL, HOPS, NOT_STORED, FAULTLESS
 };
 
 static const struct { int code; const char *mark, *text; } FAULTS[] = {
@@ -17,6 +17,7 @@ static const struct { int code; const char *mark, *text; } FAULTS[] = {
     [LONG_LINE] = { 554, "5.6.0", "the message has a line that is too long" },
     [TOO_BIG] = { 552, "5.3.4", "message too big" },
     [HEADER_TOO_BIG] = { 552, "5.3.4", "header section too big" },
+    [HEADER_LINE] = { 552, "5.3.4", "a header field is too long" },
     [HEADER_FIELDS] = { 552, "5.3.4", "too many header fields" },
     [HEADER_NUL] = { 554, "5.6.0", "the header section has a NUL" },
     [HOPS] = { 554, "5.4.6", "too many Received fields: this looks like a mail loop" },
@@ -29,7 +30,7 @@ struct intake {
     struct data data;
     struct buf header;          /* the section so far */
     size_t line_at;             /* where the line under way begins in it */
-    size_t fields;
+    size_t fields, field_at;    /* how many; where the last one begins */
     bool in_body;
     bool damaged;               /* the section was ended by a line of the body */
     unsigned faults;            /* 1 << enum fault */
@@ -193,6 +194,7 @@ static void header_line_done(struct smtp_server *s)
 
     switch (header_line(line, m->line_at == 0)) {
     case HEADER_FIELD:
+        m->field_at = m->line_at;
         if (++m->fields > s->cfg->limits.header_fields_max)
             fail(m, HEADER_FIELDS);
         break;
@@ -212,6 +214,8 @@ static void header_line_done(struct smtp_server *s)
         return;
     }
     m->line_at = m->header.n;
+    if (m->line_at - m->field_at > s->cfg->limits.header_line_max)
+        fail(m, HEADER_LINE);
 }
 
 static void header_bytes(struct smtp_server *s, struct str run)

@@ -10,8 +10,8 @@ enum { STRESS_MS = 10000, STRESS_ERRORS = 1, TEXT_MAX = 512 };
 
 const struct smtp_limits smtp_limits_default = {
     .line_max = 2048, .auth_line_max = 12288, .header_max = 256 * 1024, .header_fields_max = 2000,
-    .recipients_max = 1000, .transactions_max = 1000, .errors_max = 20, .nonmail_max = 100,
-    .data_line_max = 16 * 1024, .received_max = 50, .message_max = 50 * 1024 * 1024,
+    .recipients_max = 1000, .transactions_max = 1000, .errors_max = 20, .unknown_max = 3, .nonmail_max = 100,
+    .data_line_max = 16 * 1024, .received_max = 50, .header_line_max = UINT32_MAX, .message_max = 50 * 1024 * 1024,
     .greeting_ms = 300 * 1000, .command_ms = 300 * 1000, .data_ms = 180 * 1000, .message_ms = 3600 * 1000,
     .data_rate_min = 500,
 };

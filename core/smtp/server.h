@@ -33,7 +33,8 @@ struct verdict {
 
 struct smtp_limits {            /* R3.7, R3.8; 0 is never "no limit" */
     uint32_t line_max, auth_line_max, header_max, header_fields_max, recipients_max,
-             transactions_max, errors_max, nonmail_max, data_line_max, received_max;
+             transactions_max, errors_max, unknown_max, nonmail_max, data_line_max, received_max,
+             header_line_max;   /* a field with its continuations; header_max is the most it can be */
     uint64_t message_max;       /* from message_size_limit, per session */
     int64_t greeting_ms, command_ms, data_ms, message_ms;
     uint32_t data_rate_min;     /* bytes a second over a minute */

@@ -202,6 +202,19 @@ static bool too_much_junk(struct smtp_server *s, enum command cmd)
     return true;
 }
 
+/* A client that speaks another protocol, or that guesses. */
+static void do_unknown(struct smtp_server *s)
+{
+    if (++s->c->unknown <= s->cfg->limits.unknown_max) {
+        server_error(s, NOTE_SYNTAX, 500, "5.5.2", "unrecognized command");
+        return;
+    }
+    server_reply(s, 500, "5.5.2", "too many unrecognized commands");
+    server_note(s, NOTE_TOO_MANY, STR("500 5.5.2 too many unrecognized commands"), "too many unrecognized commands (last was \"%.*s\")",
+                STR_ARG(s->c->command));
+    server_close(s, "bad-commands");
+}
+
 void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unread)
 {
     enum place at = server_place(s);
@@ -234,7 +247,7 @@ void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unr
     case CMD_QUIT: server_ask(s, PH_QUIT); break;
     case CMD_STARTTLS: case CMD_AUTH: case CMD_BDAT: case CMD_ETRN: case CMD_ATRN: case CMD_TURN: do_not_offered(s, cmd); break;
     case CMD_HTTP: do_http(s); break;
-    case CMD_NONE: server_error(s, NOTE_SYNTAX, 500, "5.5.2", "unrecognized command"); break;
+    case CMD_NONE: do_unknown(s); break;
     }
 }
 

@@ -11,6 +11,7 @@ local conditions = use "conditions"
 local modifiers = use "modifiers"
 local report = use "report"
 local cover = host.covers and use "cover"
+local site = use "site"
 local acl = {}
 
 modifiers.changed = conditions.forget
@@ -402,7 +403,9 @@ local function texts(s, ev)
   local message, log
   if s.log_message then log = s.log_message(ev) end
   if s.message then message = s.message(ev) end
-  return message or ev.text, log or ev.log
+  message, log = message or ev.text, log or ev.log
+  if not message and site.value("smtp_return_error_details") then message = log end
+  return message, log
 end
 
 local function warn_walk(s, ev)

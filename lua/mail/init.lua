@@ -43,6 +43,7 @@ local retry = use "retry"
 local event = use "event"
 local route = use "route"
 local library = use "library"
+local greeting = use "greeting"
 local rewrite = use "rewrite"
 
 -- ---- what rules see
@@ -180,6 +181,7 @@ function entry.check()
   transports.check()
   routers.check()
   route.check()
+  greeting.prepare(acl.phases)
   acl.check()
   site.check()
   for _, u in ipairs(lists.uses) do

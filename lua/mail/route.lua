@@ -21,6 +21,8 @@ local rewrite = use "rewrite"
 local program = use "route_program"
 local explain = use "route_explain"
 local cover = host.covers and use "cover"
+local site = use "site"
+local lists = use "lists"
 local route = {}
 
 local ANCESTORS = 100           -- an address with more is a loop nobody saw
@@ -275,6 +277,16 @@ local function unrouteable(walk, addr, text)
   explain.unrouteable(walk, addr)
 end
 
+-- "user%other@ours" is "user@other" at domains that have always said so.
+local function percent_hack(walk, addr)
+  if not site.cells.percent_hack_domains then return nil end
+  local user, other = addr.local_part_as_is:match("^(.+)%%([^%%]+)$")
+  if not user or not site.match("percent_hack_domains", addr.m, addr.domain) then return nil end
+  local child = address.new(walk, user .. "@" .. other, addr)
+  address.inherit(child, addr)
+  return child
+end
+
 function walk_address(walk, addr)
   walk.count = walk.count + 1
   if walk.count > WALKED then error("routing makes more than " .. WALKED .. " addresses from one", 0) end
@@ -286,6 +298,8 @@ function walk_address(walk, addr)
   if addr.parent and walk.seen[key] and not address.own_ancestor(addr.parent, addr.address) then return end
   walk.seen[key] = true
 
+  local hacked = percent_hack(walk, addr)
+  if hacked then return walk_address(walk, hacked) end
   local index = addr.start
   walk.cannot = nil
   while routers.list[index] do
@@ -296,6 +310,24 @@ function walk_address(walk, addr)
     index = more
   end
   unrouteable(walk, addr)
+end
+
+-- The first item of the list that the domain is in; behind all of them if none.
+local function position(m, domain)
+  local cell = site.cells.remote_sort_domains
+  local items = words.list(site.option("remote_sort_domains", m))
+  for i, item in ipairs(items) do
+    if lists.late("domain", item, cell.where)(domain, { m = m }) then return i end
+  end
+  return #items + 1
+end
+
+-- Which of the site's options this item waits for, or goes by.
+local function place_in_line(it, m)
+  if it.kind ~= "to" then return end
+  if not transports.remote(it.transport) then return end
+  if site.cells.queue_smtp_domains then it.queue = site.match("queue_smtp_domains", m, it.domain) end
+  if site.cells.remote_sort_domains then it.order = position(m, it.domain) end
 end
 
 local function walk_new(m, mode, options, lines)
@@ -317,6 +349,9 @@ end
 function route.run(m, text, lines)
   local walk = walk_new(m, nil, nil, lines)
   run(walk, text)
+  if site.cells.queue_smtp_domains or site.cells.remote_sort_domains then
+    for _, it in ipairs(walk.items) do place_in_line(it, m) end
+  end
   return walk.items
 end
 

@@ -22,6 +22,7 @@ local function outcome(what, text) return { what = what, text = text } end
 -- An address of this machine is "this host" for the port we serve. The mail port
 -- counts as ours always, since something in front may hand it to us.
 local function is_us(h, transport)
+  if site.cells.hosts_treat_as_local and site.match("hosts_treat_as_local", host.current(), h.name) then return true end
   if not list_hosts.is_local(h.ip) then return false end
   local port = h.port ~= 0 and h.port or transports.port(transport)
   if not port or port == 25 then return true end

@@ -126,6 +126,7 @@ function World:send(m)
 end
 
 function World:advance(time) self:check() raw.advance(self.h, seconds(time) * 1000) end
+function World:load(average) self:check() raw.load(self.h, average) end
 function World:now() return raw.now(self.h) / 1e6 end
 -- The log as an array of lines; file is "main" (default), "reject" or "panic".
 function World:log(file) self:check() return raw.log(self.h, file or "main") end

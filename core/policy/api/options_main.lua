@@ -42,6 +42,8 @@ option { kind = "main", name = "qualify_recipient", type = "string", section = "
   doc = [[Domain added to bare recipients.]] }
 option { kind = "main", name = "received_header_text", type = "string", func = "data", section = "names",
   doc = [[Content of added Received: header.]] }
+option { kind = "main", name = "percent_hack_domains", type = "domainlist", func = "route", section = "names",
+  doc = [[Domains of ours where `user%other.example` is `user@other.example`.]] }
 
 -- logs
 option { kind = "main", name = "hosts_connection_nolog", type = "hostlist", func = "connect", section = "logs",
@@ -107,6 +109,24 @@ option { kind = "main", name = "smtp_accept_queue", type = "integer", default = 
 option { kind = "main", name = "spool_directory", type = "string", default = "/var/spool/perigee", restart = true,
   section = "queue and delivery",
   doc = [[Where the spool lies, unless --spool or PERIGEE_SPOOL say so.]] }
+option { kind = "main", name = "check_spool_space", type = "size", default = 0, section = "queue and delivery",
+  doc = [[Space that is to stay free in the spool: MAIL gets 452 if there is less. 0 (Exim: 10M): the spool's own reserve is all, with which it can always make room again.]] }
+option { kind = "main", name = "smtp_check_spool_space", type = "boolean", default = true, section = "queue and delivery",
+  doc = [[Is there space for as much as SIZE= on MAIL says? If not, 452.]] }
+option { kind = "main", name = "queue_only_file", type = "list", section = "queue and delivery",
+  doc = [[Files (whole paths). While one of them is there, mail is only queued; they are looked for once a second.]] }
+option { kind = "main", name = "queue_only_load", type = "fixed", section = "queue and delivery",
+  doc = [[Load average above which mail is only queued, until a pass over the queue is asked for. Unset: load does not matter.]] }
+option { kind = "main", name = "queue_only_load_latch", type = "boolean", default = true, section = "queue and delivery",
+  doc = [[Once a message was queued because of the load, the rest of its session's are too.]] }
+option { kind = "main", name = "smtp_accept_queue_per_connection", type = "integer", default = 0, section = "queue and delivery",
+  doc = [[After so many messages in one session the others are only queued. 0 (Exim: 10): all are delivered at once, which here takes no process each.]] }
+option { kind = "main", name = "queue_domains", type = "domainlist", func = "route", section = "queue and delivery",
+  doc = [[Domains whose recipients are not tried when they come, but in the next pass over the queue (`perigee queue retry`, a queue run), and from then on as others.]] }
+option { kind = "main", name = "queue_smtp_domains", type = "domainlist", func = "route", section = "queue and delivery",
+  doc = [[As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.]] }
+option { kind = "main", name = "remote_sort_domains", type = "domainlist", func = "route", section = "queue and delivery",
+  doc = [[The order in which a message's deliveries to other hosts are begun: domains of the first item first; others last.]] }
 
 -- names of hosts
 option { kind = "main", name = "disable_ipv6", type = "boolean", default = false, section = "names of hosts",
@@ -122,6 +142,8 @@ option { kind = "main", name = "dns_servers", type = "list", section = "names of
   doc = [[Servers to forward questions to, "addr" or "addr#port"; those of resolv.conf if unset.]] }
 option { kind = "main", name = "host_lookup", type = "hostlist", func = "connect", section = "names of hosts",
   doc = [[Clients whose name is always looked up.]] }
+option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", func = "route", section = "names of hosts",
+  doc = [[Names of hosts that are this one wherever a list of hosts ends at ourselves, in MX records above all.]] }
 
 -- SMTP server
 option { kind = "main", name = "accept_8bitmime", type = "boolean", default = true, section = "SMTP server",
@@ -187,6 +209,38 @@ option { kind = "main", name = "strip_excess_angle_brackets", type = "boolean", 
   doc = [[Drop redundant angle brackets.]] }
 option { kind = "main", name = "strip_trailing_dot", type = "boolean", default = false, section = "SMTP server",
   doc = [[Drop a trailing dot of domains.]] }
+option { kind = "main", name = "smtp_reserve_hosts", type = "hostlist", func = "connect", section = "SMTP server",
+  doc = [[Clients for whom smtp_accept_reserve places are kept, and who may come when smtp_load_reserve is passed.]] }
+option { kind = "main", name = "smtp_accept_reserve", type = "integer", default = 0, section = "SMTP server",
+  doc = [[How many of the smtp_accept_max connections are for smtp_reserve_hosts only.]] }
+option { kind = "main", name = "smtp_load_reserve", type = "fixed", section = "SMTP server",
+  doc = [[Load average above which only smtp_reserve_hosts may connect; others get 421. Unset: load does not matter.]] }
+option { kind = "main", name = "smtp_accept_max_nonmail_hosts", type = "hostlist", default = { "*" }, func = "connect", section = "SMTP server",
+  doc = [[Clients that smtp_accept_max_nonmail is for.]] }
+option { kind = "main", name = "smtp_max_unknown_commands", type = "integer", default = 3, section = "SMTP server",
+  doc = [[Unknown commands tolerated in a session; the next one ends it.]] }
+option { kind = "main", name = "header_line_maxsize", type = "size", default = 0, section = "SMTP server",
+  doc = [[Longest header field, its continuations included; a message with a longer one is refused. 0: as long as header_maxsize allows.]] }
+option { kind = "main", name = "smtp_accept_keepalive", type = "boolean", default = true, section = "SMTP server",
+  doc = [[Let the system notice clients that are gone (SO_KEEPALIVE).]] }
+option { kind = "main", name = "tcp_nodelay", type = "boolean", default = true, section = "SMTP server",
+  doc = [[Send replies without waiting for more (TCP_NODELAY).]] }
+option { kind = "main", name = "smtp_backlog_monitor", type = "integer", default = 0, section = "SMTP server",
+  doc = [[Log when more connections than this wait to be accepted, at most once a minute for each address. 0: never.]] }
+option { kind = "main", name = "helo_verify_hosts", type = "hostlist", func = "helo", section = "SMTP server",
+  doc = [[Clients whose HELO name must be theirs (as verify = "helo" finds): others get 550, and 451 if that could not be found out.]] }
+option { kind = "main", name = "helo_try_verify_hosts", type = "hostlist", func = "helo", section = "SMTP server",
+  doc = [[Clients whose HELO name is verified at HELO, so that sender_helo_verified is known; whatever comes of it.]] }
+option { kind = "main", name = "helo_lookup_domains", type = "domainlist", func = "helo", section = "SMTP server",
+  doc = [[HELO names after which the client's name is looked up, for logs and Received. Unset (Exim: "@:@[]"): none.]] }
+option { kind = "main", name = "smtp_ratelimit_hosts", type = "hostlist", func = "mail", section = "SMTP server",
+  doc = [[Clients that smtp_ratelimit_mail and smtp_ratelimit_rcpt slow down.]] }
+option { kind = "main", name = "smtp_ratelimit_mail", type = "string", section = "SMTP server",
+  doc = [[`"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD messages in a session, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).]] }
+option { kind = "main", name = "smtp_ratelimit_rcpt", type = "string", section = "SMTP server",
+  doc = [[`"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD recipients of a message, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).]] }
+option { kind = "main", name = "smtp_return_error_details", type = "boolean", default = false, section = "SMTP server",
+  doc = [[Tell a client the log_message of a refusal that has no message of its own.]] }
 
 -- of later features
 option { kind = "main", name = "allow_mx_to_ip", type = "boolean", feature = "the policy surface",
@@ -221,9 +275,6 @@ option { kind = "main", name = "callout_random_local_part", type = "string", fun
 option { kind = "main", name = "check_rfc2047_length", type = "boolean", feature = "the policy surface",
   section = "of later features",
   doc = [[Insist on RFC2047 encoded-word length limit when decoding.]] }
-option { kind = "main", name = "check_spool_space", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Free spool space needed to accept mail.]] }
 option { kind = "main", name = "chunking_advertise_hosts", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
   doc = [[Clients offered CHUNKING (BDAT).]] }
@@ -272,26 +323,11 @@ option { kind = "main", name = "errors_copy", type = "list", feature = "the poli
 option { kind = "main", name = "freeze_tell", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Who is told when a message freezes.]] }
-option { kind = "main", name = "header_line_maxsize", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Longest single header line allowed; 0 no limit.]] }
-option { kind = "main", name = "helo_lookup_domains", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[HELO domains that trigger a reverse lookup.]] }
-option { kind = "main", name = "helo_try_verify_hosts", type = "hostlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Clients whose HELO is verified without enforcing.]] }
-option { kind = "main", name = "helo_verify_hosts", type = "hostlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Clients whose HELO must verify.]] }
 option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Hosts that speak PROXY protocol to us.]] }
 option { kind = "main", name = "hosts_require_alpn", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients that must negotiate ALPN.]] }
-option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Names treated as this host in host lists.]] }
 option { kind = "main", name = "hosts_xclient", type = "hostlist", feature = "XCLIENT", section = "of later features",
   doc = [[Hosts that may use XCLIENT.]] }
 option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups of servers",
@@ -338,9 +374,6 @@ option { kind = "main", name = "mysql_servers", type = "list", feature = "the lo
   doc = [[MySQL connection list.]] }
 option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
   doc = [[OpenSSL option flags.]] }
-option { kind = "main", name = "percent_hack_domains", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Domains where user%other is rewritten.]] }
 option { kind = "main", name = "pgsql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[PostgreSQL connection list.]] }
 option { kind = "main", name = "pipelining_connect_advertise_hosts", type = "hostlist", feature = "early pipelining",
@@ -354,73 +387,16 @@ option { kind = "main", name = "proxy_protocol_timeout", type = "time", feature 
 option { kind = "main", name = "proxy_required_hosts", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Early name of hosts_proxy.]] }
-option { kind = "main", name = "queue_domains", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Domains queued instead of delivered at once.]] }
-option { kind = "main", name = "queue_only_file", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Files whose presence turns on queueing.]] }
-option { kind = "main", name = "queue_only_load", type = "fixed", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Load above which mail is only queued.]] }
-option { kind = "main", name = "queue_only_load_latch", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Once queued by load, rest of session queues too.]] }
-option { kind = "main", name = "queue_smtp_domains", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Domains whose remote delivery waits for a queue run.]] }
 option { kind = "main", name = "receive_timeout", type = "time", feature = "the policy surface",
   section = "of later features",
   doc = [[Time limit reading non-SMTP input; 0 none.]] }
 option { kind = "main", name = "redis_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[Redis connection list host/db/password.]] }
-option { kind = "main", name = "remote_sort_domains", type = "domainlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Order of remote deliveries.]] }
 option { kind = "main", name = "slow_lookup_log", type = "integer", default = 0, section = "logs",
   doc = [[A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.]] }
-option { kind = "main", name = "smtp_accept_keepalive", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Keepalive on inbound sockets.]] }
-option { kind = "main", name = "smtp_accept_max_nonmail_hosts", type = "hostlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Clients counted for that limit.]] }
-option { kind = "main", name = "smtp_accept_queue_per_connection", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Immediate deliveries per session.]] }
-option { kind = "main", name = "smtp_accept_reserve", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Connections kept for smtp_reserve_hosts.]] }
-option { kind = "main", name = "smtp_backlog_monitor", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Listen backlog above which a log line is written.]] }
-option { kind = "main", name = "smtp_check_spool_space", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Check space against SIZE on MAIL.]] }
 option { kind = "main", name = "smtp_connect_backlog", type = "integer", feature = "the policy surface",
   section = "of later features",
   doc = [[Listen backlog.]] }
-option { kind = "main", name = "smtp_load_reserve", type = "fixed", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Load above which only reserved hosts connect.]] }
-option { kind = "main", name = "smtp_max_unknown_commands", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Unknown commands tolerated.]] }
-option { kind = "main", name = "smtp_ratelimit_hosts", type = "hostlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Clients subject to the MAIL/RCPT delays.]] }
-option { kind = "main", name = "smtp_ratelimit_mail", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[MAIL delay parameters: threshold,initial,factor,max.]] }
-option { kind = "main", name = "smtp_ratelimit_rcpt", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[RCPT delay parameters, same form.]] }
-option { kind = "main", name = "smtp_reserve_hosts", type = "hostlist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Hosts for which connections are reserved.]] }
-option { kind = "main", name = "smtp_return_error_details", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Put details into rejection replies.]] }
 option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", feature = "internationalised mail",
   section = "of later features",
   doc = [[Clients offered SMTPUTF8.]] }
@@ -458,9 +434,6 @@ option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sende
 option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt use timestamp.]] }
-option { kind = "main", name = "tcp_nodelay", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[TCP_NODELAY on listening sockets.]] }
 option { kind = "main", name = "timezone", type = "string", feature = "the policy surface", section = "of later features",
   doc = [[Zone used for all times.]] }
 option { kind = "main", name = "tls_advertise_hosts", type = "hostlist", feature = "TLS", section = "of later features",

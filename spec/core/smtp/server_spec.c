@@ -409,11 +409,29 @@ static void errors_have_a_limit(void **state)
     peer_init(&p);
     peer_start(&p);
     for (int i = 0; i < 20; i++)
+        peer_say(&p, "DATA\r\n");
+    assert_false(smtp_server_over(p.s));
+    buf_clear(&p.said);
+    peer_say(&p, "DATA\r\n");
+    expect_last(&p, "503-5.5.1 HELO or EHLO comes first|503 5.5.1 too many syntax or protocol errors");
+    assert_true(smtp_server_over(p.s));
+    assert_string_equal(p.c.notquit_reason, "bad-commands");
+    peer_free(&p);
+}
+
+static void unknown_commands_have_a_limit_of_their_own(void **state)
+{
+    struct peer p;
+
+    (void)state;
+    peer_init(&p);
+    peer_start(&p);
+    for (int i = 0; i < 3; i++)
         peer_say(&p, "FROB\r\n");
     assert_false(smtp_server_over(p.s));
     buf_clear(&p.said);
     peer_say(&p, "FROB\r\n");
-    expect_last(&p, "500-5.5.2 unrecognized command|500 5.5.2 too many syntax or protocol errors");
+    expect_last(&p, "500 5.5.2 too many unrecognized commands");
     assert_true(smtp_server_over(p.s));
     assert_string_equal(p.c.notquit_reason, "bad-commands");
     peer_free(&p);
@@ -1203,6 +1221,7 @@ int main(void)
         cmocka_unit_test(recipients_max_reject_refuses_the_message),
         cmocka_unit_test(the_same_recipient_twice_is_kept_once),
         cmocka_unit_test(errors_have_a_limit),
+        cmocka_unit_test(unknown_commands_have_a_limit_of_their_own),
         cmocka_unit_test(commands_that_bring_no_mail_have_a_limit),
         cmocka_unit_test(transactions_have_a_limit),
         cmocka_unit_test(a_message_that_is_too_big_is_read_to_its_end_and_refused),
