@@ -68,6 +68,8 @@ struct attempt {
     struct attempt *box_next;
     struct program *program;
     struct filter *filter;
+    struct autoreply *reply;
+    struct pair_job *pair;
     struct content content;
 
     /* turns (max_parallel) */
@@ -101,6 +103,10 @@ ssize_t attempt_read_body(void *attempt, uint64_t offset, char *p, size_t n);
 struct str attempt_from_line(struct attempt *a);            /* of an mbox */
 /* Header and body with the options every file and program has; check and escape are the defaults. */
 void attempt_content(struct attempt *a, struct content *c, struct str check, struct str escape);
+/* A path() carries the mark of its trusted root; for any other string names from
+ * the wire must be ones that cannot leave the directory they are put in (P5). */
+bool path_safe(const struct at_address *at, struct str path);
+bool attempt_safe_path(const struct attempt *a, struct str path);
 /* Whose files they are to be, or who runs the program: -1: the engine itself, -2: there is no such user. */
 int64_t attempt_uid(const struct attempt *a);
 struct str attempt_user(const struct attempt *a, int64_t uid);
@@ -127,6 +133,10 @@ const char *command_find(struct arena *a, const struct transport *t, char **argv
 char **command_environment(struct attempt *a);
 struct local_end;
 void program_end_of(const struct local_end *end, struct program_end *out);
+void autoreply_start(struct attempt *a);
+void autoreply_cancel(struct attempt *a);
+void queuefile_start(struct attempt *a);
+void queuefile_cancel(struct attempt *a);
 /* transport_filter: attempt_filtered or the end of the attempt follows. */
 void filter_start(struct attempt *a);
 void filter_cancel(struct attempt *a);

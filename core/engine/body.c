@@ -86,7 +86,22 @@ void attempt_bsmtp(struct attempt *a, struct content *c)
     buf_free(&b);
 }
 
-/* ---- as whom */
+/* ---- where to, and as whom */
+
+bool path_safe(const struct at_address *at, struct str path)
+{
+    if (str_find_str(path, STR("/./")) != SIZE_MAX)
+        return true;
+    return appendfile_safe(at->local_part) && appendfile_safe(at->domain);
+}
+
+bool attempt_safe_path(const struct attempt *a, struct str path)
+{
+    for (const struct item *it = a->items; it; it = it->peer)
+        if (!path_safe(&it->at, path))
+            return false;
+    return true;
+}
 
 int64_t mailbox_owner(const struct transport *t, const struct at_address *at)
 {

@@ -8,6 +8,7 @@
 #include "engine/cli_load.h"
 #include "engine/cli_queue.h"
 #include "engine/master.h"
+#include "engine/pairfile.h"
 #include "mail/pair.h"
 
 /* queue export and queue import: Exim's -H and -D (mail/pair.h). */
@@ -16,85 +17,23 @@ enum { HEAD_MAX = 16 << 20, BODY_MAX = 1 << 28 };
 
 /* ---- export, into the working directory */
 
-/* Exclusively: an export never writes over a file. */
-static int create(struct cli *c, const char *name)
+static ssize_t spooled(void *ctx, uint64_t offset, char *p, size_t n)
 {
-    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-
-    if (fd < 0)
-        cli_fail(c, 0, "%s: %s", name, strerror(errno));
-    return fd;
+    return spool_body_read(ctx, offset, p, n);
 }
 
-static bool write_all(int fd, struct str s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        s = str_from(s, (size_t)n);
-    }
-    return true;
-}
-
-static bool close_file(struct cli *c, int fd, const char *name, bool ok)
-{
-    ok = ok && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    if (!ok) {
-        cli_fail(c, 0, "%s: %s", name, strerror(errno));
-        unlink(name);
-    }
-    return ok;
-}
-
-/* CRLF lines become LF lines. */
-static bool write_body(int fd, struct spool_body *body, struct msg_id id)
-{
-    struct buf b = { 0 };
-    char part[65536];
-    uint64_t at = 0;
-    ssize_t n;
-    bool ok;
-
-    pair_body_head(id, &b);
-    ok = write_all(fd, buf_str(&b));
-    while (ok && (n = spool_body_read(body, at, part, sizeof part)) != 0) {
-        if (n < 0) {
-            ok = false;
-            break;
-        }
-        buf_clear(&b);
-        for (ssize_t i = 0; i < n; i++)
-            if (part[i] != '\r')    /* our lines hold no CR but before LF (R3.1) */
-                buf_byte(&b, part[i]);
-        ok = write_all(fd, buf_str(&b));
-        at += (uint64_t)n;
-    }
-    buf_free(&b);
-    return ok;
-}
-
-/* -D first: a message is there for Exim once its -H is. */
 static bool write_pair(struct cli *c, struct msg_id id, const struct spool_msg *m, const struct txn *t)
 {
-    const char *d = arena_printf(&c->arena, "%s-D", id.s).p, *h = arena_printf(&c->arena, "%s-H", id.s).p;
+    struct pairfile p = { .dir = AT_FDCWD, .id = id, .read = spooled, .ctx = m->body };
     struct buf b = { 0 };
-    int fd = create(c, d);
+    struct why why = { 0 };
     bool ok;
 
-    if (fd < 0 || !close_file(c, fd, d, write_body(fd, m->body, id)))
-        return false;
-    fd = create(c, h);
-    if (fd < 0) {
-        unlink(d);
-        return false;
-    }
     pair_write(t, id, m->header, m->state.flags & SPOOL_FROZEN, &b);
-    ok = close_file(c, fd, h, write_all(fd, buf_str(&b)));
+    p.head = buf_str(&b);
+    ok = pairfile_write(&p, &why) == ST_OK;
+    if (!ok)
+        cli_fail(c, 0, "%s", why.text);
     buf_free(&b);
     return ok;
 }

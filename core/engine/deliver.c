@@ -548,6 +548,13 @@ void attempt_filtered(struct attempt *a)
     case DRIVER_PIPE:
         command_start(a);
         break;
+    case DRIVER_AUTOREPLY:
+        a->tr.return_limit = (uint64_t)setting_int(a->w->set, SET_bounce_return_size_limit, 100 * 1024);
+        autoreply_start(a);
+        break;
+    case DRIVER_QUEUEFILE:
+        queuefile_start(a);
+        break;
     case DRIVER_OTHER:
         attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&a->w->arena, "transport %.*s: driver %.*s cannot deliver",
                                                          STR_ARG(a->tr.name), STR_ARG(a->tr.driver_name)));
@@ -634,6 +641,8 @@ void deliver_cancel(struct walk *w)
         mailbox_cancel(a);
         command_cancel(a);
         filter_cancel(a);
+        autoreply_cancel(a);
+        queuefile_cancel(a);
         attempt_free(a);
     }
     while (w->waiting)

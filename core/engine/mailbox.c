@@ -26,15 +26,6 @@ static void later(struct attempt *a, const char *text)
 
 /* ---- where to (design P5) */
 
-/* A path() carries the mark of its trusted root; for any other string names
- * from the wire must be ones that cannot leave the directory they are put in. */
-static bool safe_path(const struct at_address *at, struct str path)
-{
-    if (str_find_str(path, STR("/./")) != SIZE_MAX)
-        return true;
-    return appendfile_safe(at->local_part) && appendfile_safe(at->domain);
-}
-
 /* A path a user named in a forwarding file, ending in '/' for a directory. */
 static bool from_address(struct attempt *a, struct str path)
 {
@@ -51,7 +42,7 @@ bool mailbox_where(const struct transport *t, const struct at_address *at, struc
 
     f->directory = t->folder.type != VAL_NIL;
     f->maildir = f->directory && t->maildir;
-    return v->type == VAL_STR && safe_path(at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
+    return v->type == VAL_STR && path_safe(at, v->u.s) && appendfile_split(v->u.s, &f->root, &f->rest);
 }
 
 /* create_file: where something new may be made. */
@@ -383,7 +374,7 @@ void mailbox_start(struct attempt *a)
     int64_t uid;
 
     a->file = arena_new(&a->w->arena, struct appendfile);
-    if (!(it->at.file.n ? from_address(a, it->at.file) : mailbox_where(&a->tr, &it->at, a->file))) {
+    if (!(it->at.file.n ? from_address(a, it->at.file) : (attempt_safe_path(a, STR("")) || a->nitems == 1) && mailbox_where(&a->tr, &it->at, a->file))) {
         later(a, "no safe file or directory for this address");
         return;
     }

@@ -272,6 +272,48 @@ static void read_file(struct arena *a, const struct transport_values *tv, struct
     read_quota(a, tv, t);
 }
 
+static const char *path_or_none(struct arena *a, const struct transport_values *tv, int opt)
+{
+    struct str s = text(a, tv, opt, STR(""));
+
+    return s.n ? arena_z(a, s) : NULL;
+}
+
+static void read_reply(struct arena *a, const struct transport_values *tv, struct transport *t)
+{
+    t->reply_rcpt[0] = text(a, tv, TOPT_to, STR(""));
+    t->reply_rcpt[1] = text(a, tv, TOPT_cc, STR(""));
+    t->reply_rcpt[2] = text(a, tv, TOPT_bcc, STR(""));
+    t->reply_from = text(a, tv, TOPT_from, STR(""));
+    t->reply_to = text(a, tv, TOPT_reply_to, STR(""));
+    t->reply_subject = text(a, tv, TOPT_subject, STR(""));
+    t->reply_text = text(a, tv, TOPT_text, STR(""));
+    t->reply_headers = lines(a, tv, TOPT_headers);
+    t->reply_file = path_or_none(a, tv, TOPT_file);
+    t->reply_log = path_or_none(a, tv, TOPT_log);
+    t->once = path_or_none(a, tv, TOPT_once);
+    t->file_expand = flag(tv, TOPT_file_expand, false);
+    t->file_optional = flag(tv, TOPT_file_optional, false);
+    t->return_message = flag(tv, TOPT_return_message, false);
+    t->once_size = number(tv, TOPT_once_file_size, 0);
+    t->once_repeat = val_time(get(tv, TOPT_once_repeat), 0);
+    t->mode = (mode_t)number(tv, TOPT_mode, 0600);
+    list(a, tv, TOPT_never_mail, &t->never, &t->nnever);
+}
+
+/* F31: a spool pair is what the queue holds, whatever else the transport says.
+ * Addresses that go to one directory share it. */
+static void plain(struct transport *t)
+{
+    t->headers_add = t->headers_remove = t->shadow = STR("");
+    t->return_path = (struct str){ NULL, 0 };
+    t->return_path_add = t->envelope_to_add = t->delivery_date_add = t->disable_logging = false;
+    t->message_size_limit = 0;
+    t->max_parallel = 0;
+    t->filter = (struct val){ .type = VAL_NIL };
+    t->batch_max = UINT32_MAX;
+}
+
 static enum driver driver_of(struct str name)
 {
     if (str_same(name, STR("smtp")))
@@ -280,6 +322,10 @@ static enum driver driver_of(struct str name)
         return DRIVER_LMTP;
     if (str_same(name, STR("appendfile")))
         return DRIVER_APPENDFILE;
+    if (str_same(name, STR("autoreply")))
+        return DRIVER_AUTOREPLY;
+    if (str_same(name, STR("queuefile")))
+        return DRIVER_QUEUEFILE;
     return str_same(name, STR("pipe")) ? DRIVER_PIPE : DRIVER_OTHER;
 }
 
@@ -312,6 +358,13 @@ void transport_read(struct arena *a, const struct transport_values *tv, struct s
         break;
     case DRIVER_APPENDFILE:
         read_file(a, tv, t);
+        break;
+    case DRIVER_AUTOREPLY:
+        read_reply(a, tv, t);
+        break;
+    case DRIVER_QUEUEFILE:
+        t->folder = copy(a, tv, TOPT_directory);
+        plain(t);
         break;
     case DRIVER_OTHER:
         break;

@@ -12,7 +12,7 @@
 #include "base/ip.h"
 #include "policy/policy.h"
 
-enum driver { DRIVER_SMTP, DRIVER_LMTP, DRIVER_APPENDFILE, DRIVER_PIPE, DRIVER_OTHER };
+enum driver { DRIVER_SMTP, DRIVER_LMTP, DRIVER_APPENDFILE, DRIVER_PIPE, DRIVER_AUTOREPLY, DRIVER_QUEUEFILE, DRIVER_OTHER };
 
 struct transport {
     enum driver driver;
@@ -81,6 +81,16 @@ struct transport {
     mode_t mode, directory_mode, lockfile_mode;
     int64_t lock_retries, lock_interval, lock_fcntl_timeout, lock_flock_timeout, lockfile_timeout;
     struct str file_name, tag;
+
+    /* autoreply */
+    struct str reply_rcpt[3];                   /* to, cc, bcc */
+    struct str reply_from, reply_to, reply_subject, reply_text;
+    struct str reply_headers;                   /* one a line */
+    const char *reply_file, *reply_log, *once;  /* NULL: none */
+    bool file_expand, file_optional, return_message;
+    int64_t once_size, once_repeat;
+    const struct str *never; size_t nnever;     /* never_mail: those of its recipients that are in the list */
+    uint64_t return_limit;
 
     /* appendfile and pipe */
     struct val check_string, escape_string, prefix, suffix;     /* VAL_NIL: the default */

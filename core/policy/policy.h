@@ -176,6 +176,9 @@ typedef void transport_done(void *ctx, enum status st, const struct transport_va
 /* t->addr and t->host are set. tv is valid in the call; a transport without
  * functions answers at once and its values live as long as the generation. */
 struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx);
+/* A variable of the mail object as text; empty if it is absent, must be fetched first,
+ * or is not known in t's phase. False: there is no such variable. */
+bool policy_variable(const struct policy *p, const struct txn *t, struct str name, struct arena *a, struct str *out);
 bool policy_has_transport(const struct policy *p, struct str name);
 
 /* ---- retry (design section 6, Exim's F, G, H) */

@@ -102,7 +102,7 @@ end
 local BY_NAME = {
   command = argv, transport_filter = argv, file_format = pairs_of, quota_warn_threshold = function(v)
     return type(v) == "string" and v:find("^%d%d?%d?%%$") and v or words.size(v) and text(v) or nil
-  end, headers_add = fields, route_list = whole, listen = whole,
+  end, headers_add = fields, headers = fields, route_list = whole, listen = whole,
   shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
 }
 local SAID_OF = {
@@ -165,8 +165,8 @@ function options.value(cell, m)
   if result == nil then return nil end
   local read = options.read(cell.row, result)
   -- one text, one field: a line end in it may be the sender's (R4.6)
-  if cell.row.name == "headers_add" and read and #read > (type(result) == "table" and #result or 1) then
-    error(cell.where .. ": the function for headers_add gave a text with a line end; give a table, one field an item", 0)
+  if (cell.row.name == "headers_add" or cell.row.name == "headers") and read and #read > (type(result) == "table" and #result or 1) then
+    error(cell.where .. ": the function for " .. cell.row.name .. " gave a text with a line end; give a table, one field an item", 0)
   end
   if read == nil then
     error(string.format('%s: the function for %s gave %s; it must give %s or nil', cell.where, cell.row.name,

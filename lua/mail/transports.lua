@@ -12,8 +12,7 @@ local transports = {}
 
 transports.by_name = {}
 
-transports.drivers = { appendfile = true, lmtp = true, pipe = true, smtp = true }
-local UNBUILT = { autoreply = "the policy surface", queuefile = "the queuefile transport" }
+transports.drivers = { appendfile = true, autoreply = true, lmtp = true, pipe = true, queuefile = true, smtp = true }
 -- These put mail into files of this machine: names from the wire become paths.
 local FILES = { appendfile = true }
 
@@ -122,6 +121,26 @@ function CHECKS.appendfile(t)
   end
   check_places(t)
 end
+function CHECKS.queuefile(t)
+  local cell = t.cells.directory
+  if not cell then
+    report.problem(t.where, "directory must be set for the " .. t.name .. " transport")
+  elseif cell.value and cell.value:sub(1, 1) ~= "/" then
+    report.problem(cell.where, 'transport.%s: directory "%s" must begin with /', t.name, cell.value)
+  end
+end
+function CHECKS.autoreply(t)
+  if not (t.cells.to or t.cells.cc or t.cells.bcc) then
+    report.problem(t.where, "transport." .. t.name .. ": autoreply writes to nobody: set to, cc or bcc")
+  end
+  for _, name in ipairs { "file", "log", "once" } do
+    local cell = t.cells[name]
+    if cell and cell.value and cell.value:sub(1, 1) ~= "/" then
+      report.problem(cell.where, 'transport.%s: %s "%s" must begin with /', t.name, name, cell.value)
+    end
+  end
+  if t.cells.never_mail then t.varies = true end        -- it is compared with each message's recipients
+end
 function CHECKS.lmtp(t)
   if (t.cells.socket == nil) == (t.cells.command == nil) then
     report.problem(t.where, "transport." .. t.name .. ": lmtp needs socket or command, one of them")
@@ -183,8 +202,6 @@ function transports.check()
     local driver = t.spec.driver
     if type(driver) ~= "string" then
       report.problem(t.where, "transport.%s needs a driver: %s", name, words.join(transports.drivers))
-    elseif UNBUILT[driver] then
-      report.problem(report.key(t.where, "driver"), 'transport.%s: the driver "%s" comes with %s', name, driver, UNBUILT[driver])
     elseif not transports.drivers[driver] then
       report.problem(report.key(t.where, "driver"), 'transport.%s: there is no transport driver "%s"%s', name, driver,
         words.meant(driver, transports.drivers))
@@ -206,6 +223,18 @@ end
 
 -- ---- values
 
+-- Of those an autoreply would write to, the ones in never_mail.
+local function never(t, m, out)
+  local found = {}
+  for _, name in ipairs { "to", "cc", "bcc" } do
+    for _, address in ipairs(out[name] and host.address_list(out[name]) or {}) do
+      if not address:find("@", 1, true) then address = address .. "@" .. m.qualify_domain end
+      if options.matches(t.cells.never_mail, m, address) then found[#found + 1] = address end
+    end
+  end
+  return found
+end
+
 local function values(t, m)
   local out = {}
   for name, row in pairs(host.options.transport) do
@@ -217,6 +246,7 @@ local function values(t, m)
       out[name] = value
     end
   end
+  if t.cells.never_mail then out.never_mail = never(t, m, out) end
   return out
 end
 
@@ -263,7 +293,7 @@ function transports.rewrite_header(m, name, section)
 end
 function transports.event(name)
   local t = transports.by_name[name]
-  return t and t.event_action
+  return t and t.driver ~= "queuefile" and t.event_action or nil
 end
 
 return transports

@@ -60,7 +60,6 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("acl.rcpt { accept { verify = 'sender/callout=hold' } }", "callout=hold is for recipients")
     says("acl.rcpt { accept { verify = 'certificate' } }", "comes with TLS")
     says("authenticator.plain { driver = 'plaintext' }", "authenticator.plain comes with SMTP authentication")
-    says("transport.t { driver = 'autoreply' }", "comes with the policy surface")
     says("router.r { driver = 'queryprogram' }", "queryprogram needs a command")
     says("router.r { driver = 'queryprogram', command = 'prog' }", 'command "prog" must begin with /')
     says("router.r { driver = 'iplookup' }", "does not apply: a function router asks any server")

@@ -349,6 +349,56 @@ option { kind = "transport", drivers = { "pipe" }, name = "force_command", type 
   section = "pipe",
   doc = [[Run command even for an address that names a program of its own; that one is in m.address_pipe.]] }
 
+-- autoreply
+option { kind = "transport", drivers = { "autoreply" }, name = "to", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[Who is written to: addresses as in a To: field, such as m.reply_address. A reply goes out from the null sender.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[Who gets a copy.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[Who gets a copy and is not named.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[From: of the reply; the address that was written to if unset.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[Reply-To: of the reply.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "subject", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[Subject: of the reply, in UTF-8; it is encoded as it must be.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "text", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[The text of the reply, before that of file.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "headers", type = "list", func = "transport",
+  section = "autoreply",
+  doc = [[Further fields: a table of texts, or one text, a field a line.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean", default = false,
+  section = "autoreply",
+  doc = [[Put variables into the text of file: $sender_address, ${local_part}, $h_subject: for a header field, $$ for a dollar sign.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean", default = false,
+  section = "autoreply",
+  doc = [[A file that is not there is an empty one.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[A file to which each reply adds some lines.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist", func = "transport",
+  section = "autoreply",
+  doc = [[Addresses that are never written to; if nobody is left there is no reply.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", func = "transport",
+  section = "autoreply",
+  doc = [[A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer", default = 0,
+  section = "autoreply",
+  doc = [[How big that file may become: the oldest are forgotten. 0: 1 MiB.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time", default = 0, func = "transport",
+  section = "autoreply",
+  doc = [[After how long somebody is answered again; 0: never.]] }
+option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean", default = false,
+  section = "autoreply",
+  doc = [[Put the message behind the text, up to bounce_return_size_limit.]] }
+
 -- of later features
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
@@ -359,12 +409,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender"
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean",
   feature = "SMTP authentication", section = "of later features",
   doc = [[Use it without authenticating.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "bcc", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Bcc recipients.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "cc", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Cc recipients.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
@@ -404,18 +448,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domain
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
   doc = [[Domains whose answers must be secure.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_expand", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Expand that file.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Missing file is fine.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "from", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[From:.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "headers", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Further headers.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS",
   section = "of later features",
   doc = [[Extracts real host name from banner for TLS resumption keys.]] }
@@ -467,36 +499,9 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[No STARTTLS for callouts to these.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[File recording replies.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Recipients never written to.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Database remembering who was answered.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Fixed-size once file instead of a database.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "once_repeat", type = "time",
-  feature = "the policy surface", section = "of later features",
-  doc = [[When to answer again.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "reply_to", type = "string",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Reply-To:.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "return_message", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Append the original.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS",
   section = "of later features",
   doc = [[SOCKS5 proxies with options.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "subject", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Subject:.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "text", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Body text.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[ALPN name to offer.]] }
@@ -536,9 +541,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_certificat
 option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[Verification must succeed.]] }
-option { kind = "transport", drivers = { "autoreply" }, name = "to", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[To:.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer",
   feature = "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }

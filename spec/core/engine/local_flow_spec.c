@@ -103,7 +103,7 @@ static void wait_for(const char *text, unsigned times)
 
 static const char *path_in(const char *name)
 {
-    static char ring[4][128];
+    static char ring[4][512];
     static int i;
 
     i = (i + 1) % 4;
@@ -435,6 +435,99 @@ static void addresses_share_a_delivery_up_to_batch_max(void **state)
     assert_non_null(strstr(text, "\n\nx\n.\n"));
 }
 
+static void a_reply_is_made_of_a_file_and_only_once(void **state)
+{
+    struct val *v = p_transport("away", "autoreply");
+    char *text;
+
+    (void)state;
+    write_program("text", "Dear $sender_address, about \"$h_subject:\": ${sender_address} owes us $$5, $nothing.\n");
+    v[TOPT_to] = v_str("friend@far.example");
+    v[TOPT_file] = v_str(path_in("text"));
+    v[TOPT_file_expand] = v_bool(true);
+    v[TOPT_once] = v_str(path_in("once"));
+    v[TOPT_log] = v_str(path_in("replies"));
+    v[TOPT_subject] = v_str("Away");
+    p_transport("home", "appendfile")[TOPT_file] = v_str(path_in("./mbox"));
+    p_route((struct p_route){ .domain = "away.example", .transport = "away" });
+    p_route((struct p_route){ .domain = "*", .transport = "home" });
+    submit("x@away.example");
+    wait_for("=> >friend@far.example <x@away.example> R=plain T=away", 1);
+    wait_for("=> friend <friend@far.example> R=plain T=home", 1);
+    submit("x@away.example");
+    wait_for("=> (no reply: one was sent before) <x@away.example>", 1);
+    wait_for("Completed", 3);
+    text = slurp(path_in("mbox"));
+    if (!strstr(text, "\n\nDear ann@example.org, about \"hi\": ann@example.org owes us $5, $nothing.\n"))
+        fail_msg("%s", text);
+    assert_non_null(strstr(slurp(path_in("replies")), "\n  To: friend@far.example\n  Subject: Away\n"));
+    assert_non_null(strstr(slurp(path_in("once")), " friend@far.example\n"));
+}
+
+static void a_reply_whose_text_cannot_be_read_waits(void **state)
+{
+    struct val *v = p_transport("away", "autoreply");
+
+    (void)state;
+    v[TOPT_to] = v_str("friend@far.example");
+    v[TOPT_file] = v_str(path_in("none"));
+    p_route((struct p_route){ .domain = "away.example", .transport = "away" });
+    submit("x@away.example");
+    wait_for("defer (2): open ", 1);
+    v[TOPT_file_optional] = v_bool(true);
+    p_transport("home", "appendfile")[TOPT_file] = v_str(path_in("./mbox"));
+    p_route((struct p_route){ .domain = "*", .transport = "home" });
+    submit("x@away.example");
+    wait_for("=> >friend@far.example", 1);
+}
+
+static void the_spool_pair_is_written(void **state)
+{
+    struct val *v = p_transport("pair", "queuefile");
+    char name[200], *text;
+    struct dirent *d;
+    unsigned n = 0;
+    DIR *dir;
+
+    (void)state;
+    mkdir(path_in("out"), 0700);
+    v[TOPT_directory] = v_str(path_in("./out"));
+    v[TOPT_headers_add] = v_str("X-Not: here");
+    v[TOPT_disable_logging] = v_bool(true);
+    v[TOPT_shadow_transport] = v_str("nobody");
+    p_route((struct p_route){ .domain = "*", .transport = "pair" });
+    submit("x@example.org");
+    wait_for("R=plain T=pair", 1);
+    wait_for("Completed", 1);
+    assert_int_equal(spool_count(engine_spool(engine)), 0);
+    dir = opendir(path_in("out"));
+    assert_non_null(dir);
+    while ((d = readdir(dir)))
+        if (d->d_name[0] != '.') {
+            snprintf(name, sizeof name, "out/%.100s", d->d_name);
+            text = slurp(path_in(name));
+            assert_int_equal(strncmp(text, d->d_name, strlen(d->d_name)), 0);
+            assert_null(strstr(text, "X-Not"));
+            if (d->d_name[strlen(d->d_name) - 1] == 'D')
+                assert_string_equal(text + strlen(d->d_name), "\nFrom the start\n.\nend\n");
+            else
+                assert_non_null(strstr(text, "\n1\nx@example.org\n\n"));
+            n++;
+        }
+    closedir(dir);
+    assert_int_equal(n, 2);
+}
+
+static void a_directory_that_is_not_there_gets_no_pair(void **state)
+{
+    (void)state;
+    p_transport("pair", "queuefile")[TOPT_directory] = v_str(path_in("./none"));
+    p_route((struct p_route){ .domain = "*", .transport = "pair" });
+    submit("x@example.org");
+    wait_for("pair transport opening directory: ", 1);
+    assert_int_equal(spool_count(engine_spool(engine)), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +537,10 @@ int main(void)
         T(a_strange_name_never_becomes_a_path),
         T(a_program_gets_the_message_and_its_exit_status_counts),
         T(lmtp_speaks_to_a_program),
+        T(a_reply_is_made_of_a_file_and_only_once),
+        T(a_reply_whose_text_cannot_be_read_waits),
+        { "QF-T1 QF-T2 the spool pair is written, whatever other options say", the_spool_pair_is_written, up, down, NULL },
+        { "QF-T4 a directory that is not there gets no pair, and the message waits", a_directory_that_is_not_there_gets_no_pair, up, down, NULL },
         T(a_filter_makes_what_is_delivered),
         T(a_filter_stands_before_programs_and_hosts_too),
         T(mail_whose_filter_fails_waits),

@@ -139,6 +139,14 @@ void policy_cancel(struct eval *e)
 
 /* ---- the room's interface */
 
+bool policy_variable(const struct policy *p, const struct txn *t, struct str name, struct arena *a, struct str *out)
+{
+    (void)p;
+    (void)a;
+    *out = str_same(name, STR("sender_address")) ? t->sender : STR("");
+    return out->n > 0;
+}
+
 void policy_hold(struct policy *p) { p->refs++; }
 void policy_release(struct policy *p) { if (--p->refs == 0) free(p); }
 uint32_t policy_generation(const struct policy *p) { return p->generation; }

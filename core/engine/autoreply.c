@@ -1,0 +1,590 @@
+/*
+ * autoreply - an attempt that writes a message of its own
+ *
+ * A reply is kept like everybody's mail before the message it is about counts
+ * as delivered. It comes from the null sender and says that it is automatic,
+ * so nothing answers it; and what is automatic itself, or came by a list, or
+ * from nobody, gets no answer (RFC 3834). Files are read and written on a helper
+ * thread, as the engine's user.
+ */
+#include "engine/attempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/letter.h"
+#include "engine/once.h"
+#include "mail/addr.h"
+#include "mail/encoded.h"
+
+enum { FILE_MAX = 1 << 20, RCPTS_MAX = 100, VARIABLE_MAX = 64, REFERENCES_MAX = 1000 };
+
+struct autoreply {
+    struct attempt *a;
+    struct buf file;                /* what lay in `file` */
+    struct buf original;            /* return_message */
+    struct str key;                 /* whom: a once file's name */
+    int64_t seen, now;
+    bool busy;                      /* a helper thread has it */
+    struct str *to; size_t nto;     /* recipients of the reply */
+    struct str head[3];             /* To, Cc, Bcc as they are shown */
+    struct letter *letter;
+    struct buf message;
+    struct str log_line;
+    struct why why;
+    enum status status;
+};
+
+static void reply_free(struct autoreply *r)
+{
+    buf_free(&r->file);
+    buf_free(&r->original);
+    buf_free(&r->message);
+    r->a->reply = NULL;
+    free(r);
+}
+
+static void delivered(struct autoreply *r, struct str shown)
+{
+    struct attempt *a = r->a;
+
+    reply_free(r);
+    attempt_delivered(a, shown);
+}
+
+static void no_reply(struct autoreply *r, const char *why)
+{
+    delivered(r, arena_printf(&r->a->w->arena, "(no reply: %s)", why));
+}
+
+static void later(struct autoreply *r)
+{
+    struct attempt *a = r->a;
+
+    attempt_all(a, ITEM_AGAIN, r->why.err ? r->why.err : -1, "*", str_of(r->why.text));
+    reply_free(r);
+    attempt_end(a);
+}
+
+/* ---- whom */
+
+static void add_recipient(struct autoreply *r, struct str addr)
+{
+    struct arena *ar = &r->a->w->arena;
+
+    for (size_t i = 0; i < r->nto; i++)
+        if (str_same_fold(r->to[i], addr))
+            return;
+    if (r->nto < RCPTS_MAX)
+        r->to[r->nto++] = arena_dup(ar, addr);
+}
+
+static bool never_mail(const struct autoreply *r, struct str addr)
+{
+    const struct transport *t = &r->a->tr;
+
+    for (size_t i = 0; i < t->nnever; i++)
+        if (str_same_fold(t->never[i], addr))
+            return true;
+    return false;
+}
+
+/* The addresses of one field that may be written to; the field is shown as it
+ * without what is no address: most of what stands here was written by a stranger. */
+static struct str recipients_of(struct autoreply *r, struct str text)
+{
+    struct arena *ar = &r->a->w->arena;
+    struct addr_item *items = NULL;
+    struct buf shown = { 0 };
+    const char *reason = NULL;
+    size_t n = 0;
+    struct str s;
+
+    /* never_mail was compared with whole lists only */
+    if (addr_list(ar, text, RCPTS_MAX, &items, &n, &reason) != ADDR_LIST_OK)
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct str addr = items[i].addr;
+        struct addr parts;
+
+        if (str_find(addr, '@') == SIZE_MAX)
+            addr = addr_join(ar, addr, r->a->w->set->qualify_domain);
+        if (!addr_parse(addr, &parts, &reason) || never_mail(r, addr))
+            continue;
+        add_recipient(r, addr);
+        buf_addf(&shown, "%s%.*s", shown.n ? ",\r\n " : "", STR_ARG(addr));
+    }
+    s = arena_dup(ar, buf_str(&shown));
+    buf_free(&shown);
+    return s;
+}
+
+/* ---- whether */
+
+static bool field_says(const struct txn *t, const char *name, const char *word)
+{
+    const struct field *f = header_field(&t->header, str_of(name), 0);
+
+    return f && str_starts_fold(str_trim(f->value), str_of(word));
+}
+
+static bool automatic(const struct txn *t)
+{
+    return header_field(&t->header, STR("Auto-Submitted"), 0) && !field_says(t, "Auto-Submitted", "no");
+}
+
+/* The reply goes back to whoever the message says it is from. */
+static bool to_author(const struct autoreply *r)
+{
+    static const char *const fields[] = { "From", "Reply-To", "Sender", "Return-Path" };
+    const struct txn *t = r->a->w->t;
+    struct arena ar = { 0 };
+    bool found = false;
+
+    for (size_t i = 0; i < r->nto; i++)
+        found = found || str_same_fold(r->to[i], t->sender);
+    for (size_t k = 0; k < sizeof fields / sizeof *fields && !found; k++) {
+        const struct field *f = header_field(&t->header, str_of(fields[k]), 0);
+        struct addr_item *items;
+        const char *reason;
+        size_t n = 0;
+
+        if (f)
+            addr_list(&ar, f->value, RCPTS_MAX, &items, &n, &reason);
+        for (size_t m = 0; m < n; m++)
+            for (size_t i = 0; i < r->nto; i++)
+                found = found || str_same_fold(r->to[i], items[m].addr);
+    }
+    arena_free(&ar);
+    return found;
+}
+
+/* RFC 3834, 2: who must not be answered. */
+static const char *unanswerable(const struct txn *t)
+{
+    static const char *const bulk[] = { "bulk", "list", "junk", "auto_reply" };
+    static const char *const lists[] = { "List-Id", "List-Help", "List-Unsubscribe", "List-Post", "List-Subscribe", "List-Owner" };
+    static const char *const heads[] = { "owner-", "mailer-daemon@", "listserv@", "majordomo@" };
+    size_t at = str_rfind(t->sender, '@');
+
+    if (t->sender.n == 0)
+        return "it is from nobody";
+    for (size_t i = 0; i < sizeof bulk / sizeof *bulk; i++)
+        if (field_says(t, "Precedence", bulk[i]))
+            return "its Precedence says so";
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (header_field(&t->header, str_of(lists[i]), 0))
+            return "it is of a list";
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (str_starts_fold(t->sender, str_of(heads[i])))
+            return "its sender is a program";
+    return at != SIZE_MAX && str_ends_fold(str_head(t->sender, at), STR("-request")) ? "its sender is a program" : NULL;
+}
+
+/* ---- what: a text with variables in it (file_expand) */
+
+/* "$name", "${name}", "$h_subject:", "$$"; anything else stays as it is. */
+static size_t take_variable(struct str s, struct str *name)
+{
+    size_t from = 1, n;
+
+    if (s.n > 1 && s.p[1] == '{')
+        from = 2;
+    for (n = from; n < s.n && n < VARIABLE_MAX && (s.p[n] == '_' || (s.p[n] >= '0' && s.p[n] <= '9') || s.p[n] == '-'
+                                                   || (ascii_lower(s.p[n]) >= 'a' && ascii_lower(s.p[n]) <= 'z')); n++)
+        ;
+    *name = (struct str){ s.p + from, n - from };
+    if (name->n == 0 || (from == 2 && (n == s.n || s.p[n] != '}')))
+        return 0;
+    return from == 2 ? n + 1 : n;
+}
+
+static bool variable(struct autoreply *r, struct str name, struct str *out)
+{
+    struct attempt *a = r->a;
+    struct arena *ar = &a->w->arena;
+    const struct field *f;
+
+    if (!str_starts(name, STR("h_")))
+        return policy_variable(a->w->set->policy, &a->view->t, name, ar, out);
+    f = header_field(&a->w->t->header, str_from(name, 2), 0);
+    *out = f ? header_decode(ar, header_unfold(ar, f->value)) : STR("");
+    return true;
+}
+
+static void put_expanded(struct autoreply *r, struct str s, struct buf *out)
+{
+    struct str name, value;
+    size_t n;
+
+    while (s.n) {
+        size_t at = str_find(s, '$');
+
+        buf_add(out, str_head(s, at));
+        if (at == SIZE_MAX)
+            return;
+        s = str_from(s, at);
+        if (s.n > 1 && s.p[1] == '$') {
+            buf_byte(out, '$');
+            s = str_from(s, 2);
+        } else if ((n = take_variable(s, &name)) && variable(r, name, &value)) {
+            buf_add(out, value);
+            s = str_from(s, n);
+            if (str_starts(name, STR("h_")) && s.n && s.p[0] == ':')
+                s = str_from(s, 1);
+        } else {
+            buf_byte(out, '$');
+            s = str_from(s, 1);
+        }
+    }
+}
+
+/* ---- what: the message */
+
+static void put_field(struct buf *out, const char *name, struct str value)
+{
+    if (value.n)
+        buf_addf(out, "%s: %.*s\r\n", name, STR_ARG(value));
+}
+
+static void put_thread(struct autoreply *r, struct buf *out)
+{
+    struct arena *ar = &r->a->w->arena;
+    const struct txn *t = r->a->w->t;
+    const struct field *id = header_field(&t->header, STR("Message-ID"), 0), *refs = header_field(&t->header, STR("References"), 0);
+    struct str value = id ? encoded_text(ar, header_unfold(ar, id->value)) : STR("");
+    struct str before = refs ? encoded_text(ar, header_unfold(ar, refs->value)) : STR("");
+
+    if (value.n == 0 || value.n > REFERENCES_MAX)
+        return;
+    put_field(out, "In-Reply-To", value);
+    if (before.n && before.n < REFERENCES_MAX)
+        buf_addf(out, "References: %.*s\r\n %.*s\r\n", STR_ARG(before), STR_ARG(value));
+    else
+        put_field(out, "References", value);
+}
+
+/* A line that begins with white space goes on with the one before. */
+static bool cut_field(struct str *rest, struct str *field)
+{
+    size_t n = 0;
+
+    if (rest->n == 0)
+        return false;
+    while (n < rest->n && !(rest->p[n] == '\n' && (n + 1 == rest->n || (rest->p[n + 1] != ' ' && rest->p[n + 1] != '\t'))))
+        n++;
+    *field = str_head(*rest, n);
+    *rest = str_from(*rest, n + 1);
+    return true;
+}
+
+/* Fields of the rules' own; one that is none is left out. */
+static bool put_headers(struct autoreply *r, struct buf *out)
+{
+    struct arena *ar = &r->a->w->arena;
+    struct str rest = r->a->tr.reply_headers, line, wire;
+    const char *reason;
+    bool typed = false;
+
+    while (cut_field(&rest, &line)) {
+        if (str_trim(line).n == 0 || !header_make(ar, str_trim(line), &wire, &reason))
+            continue;
+        typed = typed || str_starts_fold(wire, STR("Content-Type:"));
+        buf_add(out, wire);
+    }
+    return typed;
+}
+
+static bool eight_bit(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return true;
+    return false;
+}
+
+static void put_body(struct autoreply *r, struct buf *out)
+{
+    const struct transport *t = &r->a->tr;
+
+    if (t->reply_text.n) {
+        buf_add(out, t->reply_text);
+        if (!str_ends(t->reply_text, STR("\n")))
+            buf_byte(out, '\n');
+    }
+    if (t->file_expand)
+        put_expanded(r, buf_str(&r->file), out);
+    else
+        buf_add(out, buf_str(&r->file));
+    if (r->original.n) {
+        buf_add(out, STR("\n------ This is a copy of the message, including all the headers.\n\n"));
+        buf_add(out, buf_str(&r->original));
+    }
+}
+
+/* "Ann <a@b>, c@d" with names encoded as they must be; nothing if it is no list. */
+static struct str mailboxes(struct arena *ar, struct str text)
+{
+    struct addr_item *items = NULL;
+    struct buf b = { 0 };
+    const char *reason;
+    size_t n = 0;
+    struct str s;
+
+    if (addr_list(ar, text, RCPTS_MAX, &items, &n, &reason) != ADDR_LIST_OK)
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct str name = encoded_text(ar, items[i].display);
+
+        buf_addf(&b, "%s%.*s", i ? ",\r\n " : "", STR_ARG(name));
+        buf_addf(&b, name.n ? " <%.*s>" : "%.*s", STR_ARG(items[i].addr));
+    }
+    s = arena_dup(ar, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+static struct str from_whom(struct autoreply *r)
+{
+    struct attempt *a = r->a;
+    struct str from = mailboxes(&a->w->arena, a->tr.reply_from);
+
+    return from.n ? from : a->w->t->rcpts[a->items->rcpt].addr;
+}
+
+static void compose(struct autoreply *r)
+{
+    struct arena *ar = &r->a->w->arena;
+    const struct transport *t = &r->a->tr;
+    struct buf body = { 0 };
+    struct buf *out = &r->message;
+
+    put_body(r, &body);
+    put_field(out, "From", from_whom(r));
+    put_field(out, "Reply-To", mailboxes(ar, t->reply_to));
+    put_field(out, "To", r->head[0]);
+    put_field(out, "Cc", r->head[1]);
+    put_field(out, "Subject", encoded_text(ar, t->reply_subject));
+    put_thread(r, out);
+    buf_add(out, STR("Auto-Submitted: auto-replied\r\n"));
+    if (!put_headers(r, out) && eight_bit(buf_str(&body)))
+        buf_add(out, STR("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"));
+    buf_add(out, STR("\r\n"));
+    buf_add(out, buf_str(&body));
+    buf_free(&body);
+    r->log_line = arena_printf(ar, "%.*s\n  From: %.*s\n  To: %.*s\n  Subject: %.*s\n", STR_ARG(clock_rfc5322(ar, r->now)),
+                               STR_ARG(encoded_text(ar, from_whom(r))), STR_ARG(r->key), STR_ARG(encoded_text(ar, t->reply_subject)));
+}
+
+/* ---- on a helper thread: what lies in files */
+
+static struct once once_of(const struct autoreply *r)
+{
+    return (struct once){ .path = r->a->tr.once, .size_max = r->a->tr.once_size, .mode = r->a->tr.mode };
+}
+
+static enum status read_text(struct autoreply *r)
+{
+    const char *path = r->a->tr.reply_file;
+    int fd = FAULT(OPEN) ? -1 : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return errno == ENOENT && r->a->tr.file_optional ? ST_OK : why_errno(&r->why, ST_AGAIN, "open %s", path);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return why_set(&r->why, ST_AGAIN, "%s is no plain file", path);
+    }
+    while (n > 0 && r->file.n <= FILE_MAX)
+        if ((n = read(fd, buf_room(&r->file, 65536), 65536)) > 0)
+            buf_grew(&r->file, (size_t)n);
+    close(fd);
+    if (n < 0)
+        return why_errno(&r->why, ST_AGAIN, "read %s", path);
+    return n == 0 ? ST_OK : why_set(&r->why, ST_AGAIN, "%s is longer than a text for people", path);
+}
+
+/* The message it answers, as far as bounces would give it back. */
+static enum status read_original(struct autoreply *r)
+{
+    struct attempt *a = r->a;
+    uint64_t limit = a->tr.return_limit;
+    struct content c = { .header = a->header, .read = attempt_read_body, .ctx = a, .body_size = attempt_body_size(a) };
+    enum content_end end = CONTENT_MORE;
+
+    while (end == CONTENT_MORE && r->original.n < limit)
+        end = content_next(&c, &r->original);
+    content_free(&c);
+    if (end == CONTENT_ERROR)
+        return why_errno(&r->why, ST_AGAIN, "read the message");
+    if (r->original.n > limit) {
+        buf_cut(&r->original, limit);
+        buf_add(&r->original, STR("\n------ (the rest is left out)\n"));
+    }
+    return ST_OK;
+}
+
+static void prepare(void *ctx)
+{
+    struct autoreply *r = ctx;
+    const struct transport *t = &r->a->tr;
+    struct once o = once_of(r);
+
+    r->status = t->once ? once_look(&o, r->key, &r->seen, &r->why) : ST_OK;
+    if (r->status == ST_OK && t->reply_file)
+        r->status = read_text(r);
+    if (r->status == ST_OK && t->return_message)
+        r->status = read_original(r);
+}
+
+static void append_log(struct autoreply *r)
+{
+    int fd = open(r->a->tr.reply_log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, r->a->tr.mode);
+
+    if (fd < 0)
+        return;
+    (void)!write(fd, r->log_line.p, r->log_line.n);
+    close(fd);
+}
+
+/* The reply is kept; what cannot be noted costs a second one at worst. */
+static void note(void *ctx)
+{
+    struct autoreply *r = ctx;
+    struct once o = once_of(r);
+
+    if (r->a->tr.once)
+        r->status = once_note(&o, r->key, r->now, &r->why);
+    if (r->a->tr.reply_log)
+        append_log(r);
+}
+
+/* ---- on the loop */
+
+static void noted(void *ctx)
+{
+    struct autoreply *r = ctx;
+    struct walk *w = r->a->w;
+    struct arena *ar = &w->arena;
+
+    r->busy = false;
+    if (r->status != ST_OK)
+        log_line(LOG_MAIN, "%s transport %.*s: %s", w->id.s, STR_ARG(r->a->tr.name), r->why.text);
+    delivered(r, arena_printf(ar, ">%.*s", STR_ARG(r->key)));
+    walk_release(w);
+}
+
+static void on_thread(struct autoreply *r, void (*run)(void *), void (*done)(void *))
+{
+    r->busy = true;
+    walk_hold(r->a->w);
+    pool_work(r->a->w->e->pool, run, done, r);
+}
+
+static void sent(void *ctx, enum status st, const struct why *why)
+{
+    struct autoreply *r = ctx;
+
+    r->letter = NULL;
+    if (st != ST_OK) {
+        why_set(&r->why, ST_AGAIN, "the reply could not be kept: %s", why ? why->text : "");
+        later(r);
+        return;
+    }
+    CRASH_POINT("reply.kept");
+    on_thread(r, note, noted);
+}
+
+static bool said_already(const struct autoreply *r)
+{
+    int64_t repeat = r->a->tr.once_repeat;
+
+    return r->seen && (repeat <= 0 || r->now < r->seen + repeat);
+}
+
+static void prepared(void *ctx)
+{
+    struct autoreply *r = ctx;
+    struct walk *w = r->a->w;
+    struct letter_want l = { .e = w->e, .set = w->set, .cause = str_of(w->id.s), .to = r->to, .nto = r->nto };
+    struct letter *letter;
+
+    r->busy = false;
+    if (r->status != ST_OK) {
+        later(r);
+    } else if (said_already(r)) {
+        no_reply(r, "one was sent before");
+    } else {
+        compose(r);
+        l.message = buf_str(&r->message);
+        letter = letter_send(&l, sent, r);
+        if (letter)
+            r->letter = letter;
+    }
+    walk_release(w);
+}
+
+static bool safe(struct autoreply *r)
+{
+    const struct transport *t = &r->a->tr;
+    const char *paths[] = { t->once, t->reply_file, t->reply_log };
+
+    for (size_t i = 0; i < 3; i++)
+        if (paths[i] && !attempt_safe_path(r->a, str_of(paths[i])))
+            return false;
+    return true;
+}
+
+void autoreply_start(struct attempt *a)
+{
+    struct autoreply *r = calloc(1, sizeof *r);
+    const struct txn *t = a->w->t;
+    const char *why = NULL;
+
+    if (!r)
+        die("no memory for a reply");
+    a->reply = r;
+    r->a = a;
+    r->now = engine_now(a->w->e);
+    r->to = arena_array(&a->w->arena, struct str, RCPTS_MAX);
+    r->head[0] = recipients_of(r, a->tr.reply_rcpt[0]);
+    r->head[1] = recipients_of(r, a->tr.reply_rcpt[1]);
+    r->head[2] = recipients_of(r, a->tr.reply_rcpt[2]);
+    r->key = r->nto ? r->to[0] : STR("");
+    if (automatic(t))
+        why = "it is automatic";
+    else if (r->nto == 0)
+        why = "there is nobody to write to";
+    else if (to_author(r))
+        why = unanswerable(t);
+    if (why) {
+        no_reply(r, why);
+    } else if (!safe(r)) {
+        why_set(&r->why, ST_AGAIN, "no safe file for this address");
+        later(r);
+    } else if (a->w->e->cfg.hermetic && (a->tr.once || a->tr.reply_file || a->tr.reply_log)) {
+        why_set(&r->why, ST_AGAIN, "no files in a hermetic world");
+        later(r);
+    } else {
+        on_thread(r, prepare, prepared);
+    }
+}
+
+void autoreply_cancel(struct attempt *a)
+{
+    struct autoreply *r = a->reply;
+
+    if (!r)
+        return;
+    if (r->letter)
+        letter_forget(r->letter);
+    if (r->busy)
+        walk_release(a->w);             /* its thread is gone, and its end will not come */
+    reply_free(r);
+}
