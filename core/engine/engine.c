@@ -12,6 +12,7 @@
 #include "engine/event.h"
 #include "engine/room.h"
 #include "engine/walk.h"
+#include "policy/decode.h"
 
 enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10, CROWD = 16 };
 
@@ -226,6 +227,18 @@ void engine_switch(struct engine *e, struct policy *p)
     queue_kick(e);
 }
 
+/* A directory of a message that came to a shard of ours. */
+static bool id_is_ours(void *ctx, const char *name)
+{
+    struct engine *e = ctx;
+    struct msg_id id;
+
+    if (strlen(name) != MSG_ID_LEN)
+        return false;
+    memcpy(id.s, name, MSG_ID_LEN + 1);
+    return spool_owns(e->spool, id);
+}
+
 void engine_start(struct engine *e)
 {
     if (e->started) {
@@ -233,6 +246,8 @@ void engine_start(struct engine *e)
         return;
     }
     e->started = true;
+    if (e->cfg.spool_dir)
+        decode_sweep(e->cfg.spool_dir, id_is_ours, e, engine_now(e));
     timer_set(e->loop, &e->tick, TICK_MS);
     queue_start(e);
 }

@@ -1,5 +1,6 @@
 /* decode: a MIME part, decoded, in a file below the scan directory of the spool, for programs that want one. It goes
  * with the message; control = no_mbox_unspool leaves it. Names are ours or the rule's, never the message's (R7.3). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "policy/decode.h"
 #include "policy/host.h"
 #include "policy/slices.h"
 
@@ -365,6 +367,49 @@ static int l_mime_decode(lua_State *L)
     else
         begin_reading(d);
     return wait_yield(wait);
+}
+
+/* ---- what a process that died left */
+
+static bool plain_entry(const struct dirent *d)
+{
+    return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+/* The directory NAME of dir with all that is in it, so many levels down; links are not followed. */
+static void sweep(int dir, const char *name, unsigned levels)
+{
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((entry = readdir(d)))
+        if (plain_entry(entry) && unlinkat(fd, entry->d_name, 0) < 0 && levels)
+            sweep(fd, entry->d_name, levels - 1);
+    closedir(d);
+    unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+void decode_sweep(const char *spool_dir, bool (*ours)(void *ctx, const char *name), void *ctx, int64_t before)
+{
+    char root[PATH_ROOM];
+    struct dirent *entry;
+    struct stat st;
+    DIR *d;
+
+    snprintf(root, sizeof root, "%s/scan", spool_dir);
+    d = opendir(root);
+    while (d && (entry = readdir(d)))
+        if (plain_entry(entry) && ours(ctx, entry->d_name) && fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(st.st_mode) && st.st_mtime < before)
+            sweep(dirfd(d), entry->d_name, PARTS_OF_PATH);
+    if (d)
+        closedir(d);
 }
 
 static const luaL_Reg waits[] = { { "mime_decode", l_mime_decode }, { NULL, NULL } };
