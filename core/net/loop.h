@@ -73,5 +73,7 @@ void pool_free(struct pool *p);
 /* run on a helper thread, then done on the loop. With 0 threads run is
  * called on the loop by loop_soon: the hermetic world has no threads. */
 void pool_work(struct pool *p, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx);
+/* The same, and drop is called by pool_free in place of the done that will not come. */
+void pool_work_or(struct pool *p, void (*run)(void *ctx), void (*done)(void *ctx), void (*drop)(void *ctx), void *ctx);
 
 #endif

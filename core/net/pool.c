@@ -9,7 +9,7 @@
 
 struct work {
     struct pool *pool;
-    void (*run)(void *ctx), (*done)(void *ctx);
+    void (*run)(void *ctx), (*done)(void *ctx), (*drop)(void *ctx);
     void *ctx;
     struct job job;             /* brings the end to the loop; with no threads, the run too */
     struct work *next;          /* waiting for a thread */
@@ -126,8 +126,13 @@ void pool_free(struct pool *p)
     for (unsigned i = 0; i < p->threads; i++)
         pthread_join(p->thread[i], NULL);
     while ((w = p->all)) {
+        void (*drop)(void *ctx) = w->drop;
+        void *theirs = w->ctx;
+
         loop_forget(p->loop, &w->job);
         forget(w);
+        if (drop)
+            drop(theirs);
     }
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->more);
@@ -137,11 +142,16 @@ void pool_free(struct pool *p)
 
 void pool_work(struct pool *p, void (*run)(void *ctx), void (*done)(void *ctx), void *ctx)
 {
+    pool_work_or(p, run, done, NULL, ctx);
+}
+
+void pool_work_or(struct pool *p, void (*run)(void *ctx), void (*done)(void *ctx), void (*drop)(void *ctx), void *ctx)
+{
     struct work *w = calloc(1, sizeof *w);
 
     if (!w)
         die("out of memory: work for a pool");
-    *w = (struct work){ .pool = p, .run = run, .done = done, .ctx = ctx, .next_all = p->all };
+    *w = (struct work){ .pool = p, .run = run, .done = done, .drop = drop, .ctx = ctx, .next_all = p->all };
     w->job = (struct job){ .fn = p->threads ? on_done : run_here, .ctx = w };
     if (p->all)
         p->all->prev_all = w;

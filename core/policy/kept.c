@@ -87,8 +87,8 @@ static void make_room(void)
     }
 }
 
-/* Takes the lock off while the file is read. */
-static void *entry_make(const struct kept_kind *kind, int fd, const char *path, const struct stat *st, struct why *why)
+/* Takes the lock off while the file is read. NULL: *why. */
+static struct entry *entry_make(const struct kept_kind *kind, int fd, const char *path, const struct stat *st, struct why *why)
 {
     struct entry *e = calloc(1, sizeof *e);
     void *thing;
@@ -105,11 +105,13 @@ static void *entry_make(const struct kept_kind *kind, int fd, const char *path, 
     pthread_mutex_lock(&lock);
     e->thing = thing;
     e->used = ++clock_used;
-    if (!thing)
+    if (!thing) {
         entry_free(e);
+        e = NULL;
+    }
     pthread_cond_broadcast(&made);
     make_room();
-    return thing;
+    return e;
 }
 
 /* ---- for everybody */
@@ -118,7 +120,7 @@ void *kept_take(const struct kept_kind *kind, int fd, const char *path, struct w
 {
     struct stat st;
     struct entry *e;
-    void *thing;
+    void *thing = NULL;
 
     if (fstat(fd, &st) < 0) {
         why_errno(why, ST_AGAIN, "stat %s", path);
@@ -134,10 +136,11 @@ void *kept_take(const struct kept_kind *kind, int fd, const char *path, struct w
     if (e) {
         e->held++;
         e->used = ++clock_used;
-        thing = e->thing;
     } else {
-        thing = entry_make(kind, fd, path, &st, why);
+        e = entry_make(kind, fd, path, &st, why);
     }
+    if (e)
+        thing = e->thing;
     pthread_mutex_unlock(&lock);
     return thing;
 }

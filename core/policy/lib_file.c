@@ -195,7 +195,8 @@ static void job_cancel(void *ctx)
 {
     struct answer *a = ctx;
 
-    a->job->wait = NULL;
+    if (a->job)
+        a->job->wait = NULL;
 }
 
 static void set_number(lua_State *L, const char *name, double n)
@@ -291,6 +292,16 @@ static void job_done(void *ctx)
     job_free(j);
 }
 
+/* The pool ends, and the answer will not come. */
+static void job_drop(void *ctx)
+{
+    struct file_job *j = ctx;
+
+    if (j->wait)
+        ((struct answer *)wait_ctx(j->wait))->job = NULL;
+    job_free(j);
+}
+
 static void copy_path(lua_State *L, int arg, char *out)
 {
     struct str s = arg_str(L, arg, PATH_ROOM - 1);
@@ -319,7 +330,7 @@ static int start(lua_State *L, enum file_verb verb, const char *what, const char
     snprintf(j->path, sizeof j->path, "%s", path);
     snprintf(j->below, sizeof j->below, "%s", below);
     a->job = j;
-    pool_work(pool, job_run, job_done, j);
+    pool_work_or(pool, job_run, job_done, job_drop, j);
     return wait_yield(w);
 }
 

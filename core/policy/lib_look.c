@@ -38,6 +38,8 @@ static void look_cancel(void *ctx)
 {
     struct looked *k = ctx;
 
+    if (!k->job)
+        return;
     atomic_store(&k->job->gone, true);
     k->job->wait = NULL;
 }
@@ -91,6 +93,12 @@ static void copy_rows(struct arena *a, struct look *to, const struct look *from)
         to->cell[i] = copy(a, from->cell[i]);
 }
 
+static void job_free(struct look_job *j)
+{
+    arena_free(&j->arena);
+    free(j);
+}
+
 static void job_done(void *ctx)
 {
     struct look_job *j = ctx;
@@ -108,8 +116,17 @@ static void job_done(void *ctx)
         k->why = arena_dup(wait_arena(w), str_of(j->why.text));
         wait_done(w, look_push);
     }
-    arena_free(&j->arena);
-    free(j);
+    job_free(j);
+}
+
+/* The pool ends, and the answer will not come. */
+static void job_drop(void *ctx)
+{
+    struct look_job *j = ctx;
+
+    if (j->wait)
+        ((struct looked *)wait_ctx(j->wait))->job = NULL;
+    job_free(j);
 }
 
 /* ---- the question */
@@ -234,7 +251,7 @@ static int l_look(lua_State *L)
     };
     copy_keys(L, j, n);
     k->job = j;
-    pool_work(policy_env(L)->pool, job_run, job_done, j);
+    pool_work_or(policy_env(L)->pool, job_run, job_done, job_drop, j);
     return wait_yield(w);
 }
 

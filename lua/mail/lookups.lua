@@ -266,7 +266,9 @@ local function options_of(name, o, level)
   for _, time in ipairs { "timeout", "busy" } do
     if out[time] ~= nil then
       out[time] = words.seconds(out[time])
-      if not out[time] or out[time] > 600 then error(string.format('%s: %s is a time of at most 10 minutes, such as "5s"', call, time), level + 1) end
+      if not out[time] or out[time] > 600 then
+        error(string.format('%s: %s is a time of at most 10 minutes, such as "5s"', call, time), level + 1)
+      end
     end
   end
   return out
@@ -274,7 +276,9 @@ end
 
 local function params_of(name, params, level)
   if params == nil then return {} end
-  if type(params) ~= "table" then error(string.format("lookup.%s: parameters are a table { ... }, not a %s", name, type(params)), level + 1) end
+  if type(params) ~= "table" then
+    error(string.format("lookup.%s: parameters are a table { ... }, not a %s", name, type(params)), level + 1)
+  end
   local n = params.n or table.maxn(params)
   local out = { n = n }
   for i = 1, n do
@@ -368,7 +372,8 @@ function lookups.tables()
       spec.options = options_of(name, args[at], 2)
       if spec.options.write then error(call .. ": a list does not write", 2) end
       spec.where = host.where(2)
-      local t = setmetatable({}, { __metatable = call, __index = Table, __newindex = function() error(call .. " cannot be changed", 2) end })
+      local t = setmetatable({}, { __metatable = call, __index = Table,
+                                   __newindex = function() error(call .. " cannot be changed", 2) end })
       tables[t] = spec
       return t
     end
