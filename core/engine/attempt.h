@@ -49,6 +49,7 @@ struct attempt {
     size_t resolving;                   /* of tr.hosts */
     struct hosts_query *query;
     int64_t skipped_until;
+    bool young_skipped;                 /* a host was skipped whose schedule is not over */
     struct at_host host;
     bool secure;
     bool hint_seen;                     /* the host has failed before */

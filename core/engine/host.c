@@ -11,12 +11,13 @@ static struct str key_of(struct arena *a, const struct at_host *h, bool with_ip)
 
 static bool parse(struct str value, struct host_hint *out)
 {
-    struct str first;
+    struct str first, next;
     uint64_t a, b;
 
-    if (!str_cut(&value, ' ', &first) || !str_u64(first, INT64_MAX, &a) || !str_u64(value, INT64_MAX, &b))
+    if (!str_cut(&value, ' ', &first) || !str_u64(first, INT64_MAX, &a) || !str_cut(&value, ' ', &next)
+        || !str_u64(next, INT64_MAX, &b))
         return false;
-    *out = (struct host_hint){ (int64_t)a, (int64_t)b };
+    *out = (struct host_hint){ (int64_t)a, (int64_t)b, value.n > 0 };
     return true;
 }
 
@@ -43,11 +44,14 @@ void host_hint_failed(struct engine *e, const struct settings *set, const struct
     int64_t now = engine_now(e);
     struct retry_plan plan;
     struct str value;
+    bool known;
 
-    if (!host_hint_get(e, h, with_ip, &hint) || hint.first > now)
+    if (!(known = host_hint_get(e, h, with_ip, &hint)) || hint.first > now)
         hint.first = now;
     plan = retry_next(r, hint.first, now, setting_time(set, SET_retry_interval_max, 24 * 3600));
-    value = arena_printf(&a, "%lld %lld", (long long)hint.first, (long long)plan.next);
+    /* After a jump of the clock or a long stop a host gets one try more (R2.10). */
+    hint.expired = retry_may_expire(&plan, known, hint.next, now);
+    value = arena_printf(&a, "%lld %lld%s", (long long)hint.first, (long long)plan.next, hint.expired ? " expired" : "");
     hints_put(e->hints, TABLE, key_of(&a, h, with_ip), value, now + setting_time(set, SET_retry_data_expire, 7 * 24 * 3600), NULL);
     arena_free(&a);
 }

@@ -11,7 +11,8 @@
 #include "engine/retry.h"
 #include "mail/txn.h"
 
-struct host_hint { int64_t first, next; };
+/* expired: the schedule is over, and it failed once more. */
+struct host_hint { int64_t first, next; bool expired; };
 
 /* False: nothing is known, the host may be tried. */
 bool host_hint_get(struct engine *e, const struct at_host *h, bool with_ip, struct host_hint *out);

@@ -117,20 +117,21 @@ void remote_start(struct attempt *a)
 static void give_up(struct attempt *a)
 {
     struct engine *e = attempt_engine(a);
-    bool skipped = a->tried == 0 && a->skipped_until;
+    bool skipped = a->tried == 0 && a->skipped_until, hopeless = skipped && !a->young_skipped;
 
     for (struct item *it = a->items; it; it = it->peer) {
         if (it->end != ITEM_OPEN)
             continue;
-        it->end = ITEM_AGAIN;
+        it->end = hopeless ? ITEM_NEVER : ITEM_AGAIN;
         if (it->error.n)
             continue;                   /* a host's word about this recipient */
         it->host = a->host;
         it->err = skipped ? ERR_RETRY : a->failed.err;
         it->kind = a->failed_kind;
-        it->not_tried = skipped;
+        it->not_tried = skipped && !hopeless;
         it->next_try = a->skipped_until;
-        it->error = skipped ? STR("retry time not reached for any host")
+        it->error = hopeless ? STR("retry time not reached for any host after a long failure period")
+                  : skipped ? STR("retry time not reached for any host")
                             : arena_dup(&a->w->arena, str_of(a->failed.text));
     }
     if (!skipped && event_wanted(a->w->set, "msg:defer", a->tr.name)) {
@@ -223,9 +224,10 @@ static void next_host(struct attempt *a)
         a->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : a->tr.port };
         a->secure = h->secure;
         a->hint_seen = host_hint_get(e, &a->host, a->tr.include_ip, &hint);
-        if (a->hint_seen && hint.next > engine_now(e) && !a->w->force) {
+        if (a->hint_seen && hint.next > engine_now(e) && !a->w->force && (!hint.expired || a->tr.delay_after_cutoff)) {
             if (a->skipped_until == 0 || hint.next < a->skipped_until)
                 a->skipped_until = hint.next;
+            a->young_skipped = a->young_skipped || !hint.expired;
             continue;
         }
         a->view->host = a->host;

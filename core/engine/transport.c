@@ -187,6 +187,7 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->hard_max_try = (uint32_t)number(tv, TOPT_hosts_max_try_hardlimit, 50);
     t->keepalive = flag(tv, TOPT_keepalive, true);
     t->ignore_quota = flag(tv, TOPT_lmtp_ignore_quota, false);
+    t->delay_after_cutoff = flag(tv, TOPT_delay_after_cutoff, true);
     t->dscp = read_dscp(text(a, tv, TOPT_dscp, STR("")));
     t->size_addition = number(tv, TOPT_size_addition, 1024);
     /* Not Exim's 998: what came in goes out as it was (R3.7). */
@@ -311,6 +312,7 @@ static void plain(struct transport *t)
     t->message_size_limit = 0;
     t->max_parallel = 0;
     t->filter = (struct val){ .type = VAL_NIL };
+    t->headers_rewrite = false;
     t->batch_max = UINT32_MAX;
 }
 

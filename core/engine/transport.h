@@ -47,7 +47,7 @@ struct transport {
     int64_t line_max;
     struct val serialize, avoid_esmtp, avoid_pipelining;
     uint32_t hard_max_try;
-    bool keepalive, ignore_quota;
+    bool keepalive, ignore_quota, delay_after_cutoff;
     int dscp;                                   /* -1: not set */
 
     /* lmtp */

@@ -113,6 +113,27 @@ acl.rcpt { accept {} }]] }
     assert.falsy(text:find("192.0.2.3", 1, true), text)
   end)
 
+  it("does not try a host beyond its schedule for each message, unless delay_after_cutoff is off", function()
+    for _, row in ipairs { { "", "retry time not reached for any host after a long failure period" },
+                           { ", delay_after_cutoff = false", "Connection refused" } } do
+      local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+router.here { driver = "accept", domains = "+local_domains", transport = "mailbox" }
+router.out { driver = "manualroute", transport = "remote", route_list = { "* 192.0.2.1" } }
+retry.rule { "*", "*", "F,1h,10m" }
+acl.rcpt { accept {} }
+transport.remote { driver = "smtp"]] .. row[1] .. " }" }
+      w:peer("192.0.2.1", { refuse = "" })
+      w:send { from = "bob@example.org", to = "first@far.example" }
+      w:advance "65m"
+      assert.logged(w, "** first@far.example")
+      w:send { from = "bob@example.org", to = "second@far.example" }
+      local line
+      for _, l in ipairs(w:log()) do line = l:find("second@far.example", 1, true) and l:find("R=out", 1, true) and l or line end
+      assert.truthy(line:find(row[2], 1, true), line)
+      assert.equals(row[1] == "", line:find("** second@far.example", 1, true) ~= nil, line)
+    end
+  end)
+
   it("knows the names of DSCP", function()
     local ok, why = world.load { rules = { "spec/accept/site.lua" }, lua = 'transport.a { driver = "smtp", dscp = "af99" }' }
     assert.falsy(ok)

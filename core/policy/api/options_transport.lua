@@ -135,6 +135,9 @@ option { kind = "transport", drivers = { "smtp" }, name = "lmtp_ignore_quota", t
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_max_try_hardlimit", type = "integer", default = 50,
   section = "smtp",
   doc = [[How many addresses are looked at for one delivery, those included whose retry time has not come.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean", default = true,
+  section = "smtp",
+  doc = [[A host that has failed beyond its retry schedule is tried at the times of the schedule only, and mail for nobody but such hosts fails at once in between; with false each message tries it.]] }
 
 -- lmtp
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "command", type = "list", func = "transport",
@@ -412,9 +415,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", type = "boolean",
-  feature = "the policy surface", section = "of later features",
-  doc = [[Only retry at intervals after final cutoff.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string",
   feature = "sender authentication", section = "of later features",
   doc = [[Canonicalisation, default relaxed.]] }
