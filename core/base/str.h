@@ -62,6 +62,14 @@ size_t str_escape(struct str s, char *out, size_t cap);
 
 /* ASCII lower and upper case of one byte, other bytes as they are. */
 static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+/* The byte two hex digits write, or -1: they are none. */
+static inline int ascii_hex(char hi, char lo)
+{
+    const char digits[] = "0123456789abcdef";
+    const char *h = hi ? strchr(digits, ascii_lower(hi)) : NULL, *l = lo ? strchr(digits, ascii_lower(lo)) : NULL;
+
+    return h && l ? (int)((h - digits) * 16 + (l - digits)) : -1;
+}
 static inline char ascii_upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
 
 #endif

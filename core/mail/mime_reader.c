@@ -3,7 +3,7 @@
 
 void mime_reader_begin(struct mime_reader *r, const struct mime *m, uint32_t part, bool decoded)
 {
-    int32_t chain[MIME_ENCODED_MAX + 1], at = (int32_t)part;
+    int32_t chain[MIME_ENCODED_MAX + 1] = { 0 }, at = (int32_t)part;
     unsigned n = 0;
 
     *r = (struct mime_reader){ 0 };

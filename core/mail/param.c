@@ -141,17 +141,13 @@ static size_t read_pieces(struct arena *a, struct str s, size_t at, struct piece
 
 /* ---- values */
 
-static int hex(char c)
-{
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void put_percent(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-            buf_byte(out, (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])));
+        int byte = s.p[i] == '%' && i + 2 < s.n ? ascii_hex(s.p[i + 1], s.p[i + 2]) : -1;
+
+        if (byte >= 0) {
+            buf_byte(out, (char)byte);
             i += 2;
         } else {
             buf_byte(out, s.p[i]);

@@ -28,7 +28,9 @@ void transfer_begin(struct transfer *t, enum transfer_kind kind)
 
 /* ---- base64 */
 
-static const signed char LETTERS[256] = {
+/* 1 + its value; 0: no letter of base64. */
+enum { PAD = 65, BLANK };
+static const unsigned char LETTERS[256] = {
     ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10, ['K'] = 11,
     ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21,
     ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31,
@@ -36,7 +38,7 @@ static const signed char LETTERS[256] = {
     ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51,
     ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61,
     ['9'] = 62, ['+'] = 63, ['/'] = 64,
-    ['='] = -1, ['\r'] = -2, ['\n'] = -2, [' '] = -2, ['\t'] = -2,
+    ['='] = PAD, ['\r'] = BLANK, ['\n'] = BLANK, [' '] = BLANK, ['\t'] = BLANK,
 };
 
 /* The bytes a quantum of so many characters is good for. */
@@ -53,17 +55,17 @@ static void quantum(struct transfer *t, struct buf *out)
 static void base64(struct transfer *t, struct str in, struct buf *out)
 {
     for (size_t i = 0; i < in.n; i++) {
-        int v = LETTERS[(unsigned char)in.p[i]];
+        unsigned v = LETTERS[(unsigned char)in.p[i]];
 
-        if (v > 0) {
+        if (v && v < PAD) {
             /* Data behind the padding: some readers stop at it, some go on. */
             if (t->pads)
                 t->damaged = true;
             t->pads = 0;
-            t->bits = t->bits << 6 | (uint32_t)(v - 1);
+            t->bits = t->bits << 6 | (v - 1);
             if (++t->have == QUANTUM)
                 quantum(t, out);
-        } else if (v == -1) {
+        } else if (v == PAD) {
             if (!t->pads && t->have < 2)
                 t->damaged = true;
             if (!t->pads)
@@ -78,10 +80,9 @@ static void base64(struct transfer *t, struct str in, struct buf *out)
 
 /* ---- quoted-printable */
 
-static int hex(char c)
+static bool is_hex(char c)
 {
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return ascii_hex('0', c) >= 0;
 }
 
 static void let_go(struct transfer *t, struct buf *out)
@@ -93,21 +94,21 @@ static void let_go(struct transfer *t, struct buf *out)
 /* The escape so far is "=", "=X" or "=" and blanks. True: c belongs to it. */
 static bool escape(struct transfer *t, char c, struct buf *out)
 {
-    if (t->nheld == 1 && hex(c) >= 0) {
+    if (t->nheld == 1 && is_hex(c)) {
         t->held[t->nheld++] = c;
         return true;
     }
-    if (t->nheld == 2 && hex(t->held[1]) >= 0 && hex(c) >= 0) {
-        buf_byte(out, (char)(hex(t->held[1]) << 4 | hex(c)));
+    if (t->nheld == 2 && ascii_hex(t->held[1], c) >= 0) {
+        buf_byte(out, (char)ascii_hex(t->held[1], c));
         t->nheld = 0;
         return true;
     }
     /* Blanks that a transport put behind a soft end are no text. */
-    if ((c == ' ' || c == '\t' || c == '\r') && (t->nheld == 1 || hex(t->held[1]) < 0) && t->nheld < TRANSFER_BLANKS) {
+    if ((c == ' ' || c == '\t' || c == '\r') && (t->nheld == 1 || !is_hex(t->held[1])) && t->nheld < TRANSFER_BLANKS) {
         t->held[t->nheld++] = c;
         return true;
     }
-    if (c == '\n' && (t->nheld == 1 || hex(t->held[1]) < 0)) {
+    if (c == '\n' && (t->nheld == 1 || !is_hex(t->held[1]))) {
         t->nheld = 0;
         return true;
     }
@@ -167,7 +168,7 @@ void transfer_end(struct transfer *t, struct buf *out)
     }
     if (t->kind == TRANSFER_QP && t->nheld) {
         /* "=" at the very end is a soft end; an escape that was cut is none. */
-        if (t->held[0] == '=' && t->nheld > 1 && hex(t->held[1]) >= 0) {
+        if (t->held[0] == '=' && t->nheld > 1 && is_hex(t->held[1])) {
             t->damaged = true;
             let_go(t, out);
         }

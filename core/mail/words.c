@@ -35,19 +35,15 @@ static bool word_at(struct str s, struct word *w)
     return true;
 }
 
-static int hex(char c)
-{
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool decode_q(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
+        int byte = s.p[i] == '=' && i + 2 < s.n ? ascii_hex(s.p[i + 1], s.p[i + 2]) : -1;
+
         if (s.p[i] != '=') {
             buf_byte(out, s.p[i] == '_' ? ' ' : s.p[i]);
-        } else if (i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-            buf_byte(out, (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])));
+        } else if (byte >= 0) {
+            buf_byte(out, (char)byte);
             i += 2;
         } else {
             return false;

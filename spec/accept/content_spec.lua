@@ -293,3 +293,23 @@ describe("what is counted of a message", function()
     assert.same({ "2 4 10 3 10 24 0", "2 4 10 3 10 24 0" }, said(w))
   end)
 end)
+
+describe("docs/guide/content.md", function()
+  local f = assert(io.open "docs/guide/content.md")
+  local page, n = f:read "*a", 0
+  f:close()
+  for example in page:gmatch "```lua\n(.-)```" do
+    n = n + 1
+    it("has rules that load and take a plain message, example " .. n, function()
+      local w = new(example)
+      assert.reply(send(w, "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>x</p>\n--b--\n"), "250")
+    end)
+  end
+
+  it("refuses what it says it refuses", function()
+    local w = new((page:match "```lua\n(.-)```"))
+    assert.reply(send(w, LETTER), "550 5.7.1 attachments that are programs")
+    assert.reply(send(w, LETTER:gsub("Content%-Disposition[^\n]*", "X: y"):gsub('name="a.pdf"', "name=a.PDF")), "550 5.7.1 attachments that are programs")
+    assert.reply(send(w, "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n"), "550 5.6.0 this message may be read in more than one way: a multipart has no end")
+  end)
+end)
