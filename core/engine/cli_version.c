@@ -9,12 +9,15 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <sqlite3.h>
 
 #include "policy/world_lua.h"
 
 /* What this program was built to do; a feature is a word, added with its issue. */
 static const char *const features[] = {
     "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "Event",
+    "Lookup_cdb", "Lookup_dnsdb", "Lookup_dsearch", "Lookup_json", "Lookup_lmdb", "Lookup_lsearch", "Lookup_passwd",
+    "Lookup_sqlite",
 #ifdef PERIGEE_FAULTS
     "Fault_injection",
 #endif
@@ -57,6 +60,7 @@ int cli_run_version(struct cli *c)
         { "libunbound", ub_version() },
         { "openssl", OpenSSL_version(OPENSSL_VERSION_STRING) },
         { "libidn2", idn2_check_version(NULL) },
+        { "sqlite", sqlite3_libversion() },
     };
 
     if (cli_has(c, CO_JSON))

@@ -227,6 +227,15 @@ end
 
 local function chain(steps)
   if #steps == 0 then return function() return false end end
+  -- most lists are one set of names
+  if #steps == 1 and not steps[1].no then
+    local try = steps[1].try
+    return function(subject, ev)
+      local hit, data, turn = try(subject, ev)
+      if hit and not turn then return true, data end
+      return false
+    end
+  end
   local decide, at_end = decider(steps), steps[#steps].no
   return function(subject, ev)
     local yes, data = decide(subject, ev)

@@ -253,6 +253,21 @@ def checked():
                 holds(r.stdout + r.stderr, said)
 
 
+def storage_fails():
+    with Files() as f:
+        keys, c = f.write("keys", "ann: one\n"), f.write("x.cdb", cdb([(b"ann", b"one")]))
+        m = f.path("x.mdb")
+        mdb_load(m, [(b"ann", b"one")])
+        for ask in (f'lookup.try.lsearch({lua(keys)}, "ann")', f'lookup.try.cdb({lua(c)}, "ann")', f'lookup.try.lmdb({lua(m)}, "ann")',
+                    f'lookup.try.dsearch({lua(f.temp.name)}, "keys")'):
+            os.environ["PERIGEE_FAULT"] = "read:1+:EIO"
+            try:
+                status, out, why = run(ask)
+            finally:
+                del os.environ["PERIGEE_FAULT"]
+            same((ask, status, '"kind":"again"' in out, f.temp.name in out), (ask, 0, True, True))
+
+
 def changed_files():
     with Files() as f:
         p = f.write("keys", "k: old\n")
@@ -286,4 +301,9 @@ case("lookup.passwd: users of this machine", users)
 case("files of items, networks in files, chained lists of senders", lists_in_files)
 case("what lists name is looked for when rules are checked", checked)
 case("a file that was replaced is read anew", changed_files)
+title = "storage that fails is cannot say, for every kind of file"
+if "Fault_injection" in subprocess.run([PERIGEE, "version"], capture_output=True, text=True).stdout:
+    case(title, storage_fails)
+else:
+    skip(title, "a build without fault injection")
 done()
