@@ -1,38 +1,6 @@
-#include "engine/callout.h"
+#include "engine/callout_inside.h"
 
-#include <stddef.h>
 #include <stdlib.h>
-
-#include "engine/links.h"
-
-/* What is being asked: an address nobody has, the address itself, postmaster
- * with its domain, postmaster alone. */
-enum step { ASK_RANDOM, ASK_ADDRESS, ASK_POSTMASTER, ASK_BARE };
-
-struct callout {
-    struct engine *e;
-    struct settings *set;
-    struct arena arena;
-    struct callout_want w;              /* its texts are in the arena */
-    struct host *hosts;
-    size_t at_host;
-    enum step step;
-    bool again;                         /* this host gets a second connection, without the made-up address */
-    struct transport tr;
-    struct at_host host;
-    struct link_user use;
-    struct client_message msg;
-    struct client_rcpt rcpt;
-    struct timer limit;
-    struct callout_end end;
-    callout_done *done;                 /* NULL: it only holds its connection */
-    void *ctx;
-
-    /* held */
-    uint64_t conn, txn;                 /* the session and the transaction it belongs to */
-    struct str sender;
-    uint32_t nrcpts;                    /* the peer has taken so far */
-};
 
 enum { JOINED_MAX = 1000 };             /* each takes memory until the transaction ends */
 
@@ -43,14 +11,9 @@ static bool may_hold(const struct callout *c, enum status st);
 static void hold(struct callout *c, bool taken);
 static void let_go(struct engine *e, uint64_t conn, bool kept);
 
-static struct callout *callout_of(struct link_user *u)
-{
-    return (struct callout *)(void *)((char *)u - offsetof(struct callout, use));
-}
-
 /* ---- the end */
 
-static void callout_free(struct callout *c)
+void callout_free(struct callout *c)
 {
     timer_clear(c->e->loop, &c->limit);
     link_forget(&c->use);
@@ -111,6 +74,7 @@ static void give_up_host(struct callout *c)
 {
     link_quit(&c->use);
     c->nrcpts = 0;
+    c->taken = NULL;
     c->at_host++;
     next_host(c);
 }
@@ -156,7 +120,7 @@ static void ask_step(struct callout *c)
     }
 }
 
-static void go_on(struct callout *c, enum step next)
+static void go_on(struct callout *c, enum callout_step next)
 {
     c->step = next;
     ask_step(c);
@@ -259,6 +223,7 @@ static void broke(struct callout *c, const struct why *why)
         return;
     if (c->nrcpts) {                    /* what was held has died: as if there had been nothing */
         c->nrcpts = 0;
+        c->taken = NULL;
         next_host(c);
         return;
     }
@@ -361,9 +326,23 @@ static bool may_hold(const struct callout *c, enum status st)
         && !c->tr.lmtp;
 }
 
+static void take(struct callout *c)
+{
+    struct taken *t = arena_new(&c->arena, struct taken);
+    struct at_address *at = &c->w.at;
+
+    *t = (struct taken){ .original = c->w.original, .rcpt = c->w.address, .next = c->taken };
+    t->at = (struct at_address){ .address = arena_dup(&c->arena, at->address), .router = at->router, .transport = c->tr.name };
+    c->taken = t;
+    c->plain = c->w.plain && (c->nrcpts == 0 || c->plain);
+    c->nrcpts++;
+    c->w.t->held_rcpt = arena_dup(&c->w.t->arena, c->w.original);
+}
+
 static void hold(struct callout *c, bool taken)
 {
-    c->nrcpts += taken;
+    if (taken)
+        take(c);
     c->use.resting = true;
     c->conn = c->w.t->conn->serial;
     c->txn = c->w.t->serial;
@@ -389,10 +368,27 @@ void callout_let_go(struct engine *e, const struct conn *conn, bool kept)
     let_go(e, conn->serial, kept);
 }
 
+struct callout *callout_take(struct engine *e, const struct txn *t)
+{
+    struct callout *c = map_get(e->callouts->held, key_of(&t->conn->serial));
+
+    if (!c || !c->use.link || c->txn != t->serial)
+        return NULL;
+    return map_del(e->callouts->held, key_of(&t->conn->serial));
+}
+
 static bool same_host(const struct callout *held, const struct callout_want *w, const struct transport *tr)
 {
     for (size_t i = 0; i < w->nhosts; i++)
         if (ip_same(w->hosts[i].ip, held->host.ip) && (w->hosts[i].port ? w->hosts[i].port : tr->port) == held->host.port)
+            return true;
+    return false;
+}
+
+static bool has_taken(const struct callout *c, struct str original)
+{
+    for (const struct taken *t = c->taken; t; t = t->next)
+        if (str_same(t->original, original))
             return true;
     return false;
 }
@@ -424,6 +420,7 @@ static void copy_want(struct callout *c, const struct callout_want *w)
     c->w = *w;
     c->w.transport = NULL;
     c->w.address = arena_dup(a, w->address);
+    c->w.original = arena_dup(a, w->original);
     c->w.sender = arena_dup(a, w->sender);
     c->w.random = arena_dup(a, w->random);
     c->w.postmaster_sender = arena_dup(a, w->postmaster_sender);
@@ -496,6 +493,13 @@ struct callout *callout_start(void *engine, const struct callout_want *w, callou
     c = callout_new(e, w);
     if (held && joins(held, w, &c->tr)) {
         callout_free(c);
+        if (has_taken(held, w->original)) {     /* the same name again */
+            struct callout_end again = { .st = ST_OK, .domain = CALLOUT_ACCEPT };
+
+            w->t->held_rcpt = arena_dup(&w->t->arena, w->original);
+            done(ctx, &again);
+            return NULL;
+        }
         held->done = done;
         held->ctx = ctx;
         join(held, w);

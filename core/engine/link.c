@@ -596,6 +596,11 @@ static bool at_rest(const struct link *l)
     return l->state == LINK_OPEN && !l->sent && smtp_client_state(l->client) == CLIENT_READY;
 }
 
+bool link_is_open(const struct link_user *u)
+{
+    return u->link && at_rest(u->link) && smtp_client_open(u->link->client);
+}
+
 void link_release(struct link_user *u)
 {
     struct link *l = u->link;

@@ -59,6 +59,8 @@ struct link_user {
 bool link_request(struct link_user *u);
 /* On the link that was given. */
 void link_send(struct link_user *u, struct client_message *m);
+/* The transaction of a probe is open there, and nothing is on its way. */
+bool link_is_open(const struct link_user *u);
 /* More of the message's body can be read now. */
 void link_more(struct link_user *u);
 /* A kept link goes to whoever has use for it; or it ends with QUIT. */

@@ -292,7 +292,7 @@ static void put_times(struct buf *out, log_sel sel, const struct log_delivery *d
 
 void logline_delivered(struct buf *out, log_sel sel, const struct log_delivery *d)
 {
-    buf_add(out, d->further ? STR("-> ") : STR("=> "));
+    buf_add(out, d->cutthrough ? STR(">> ") : d->further ? STR("-> ") : STR("=> "));
     put_who(out, sel, d);
     put_envelope(out, sel, d);
     put_way(out, d);

@@ -72,6 +72,7 @@ struct log_delivery {
     int64_t queue_us, deliver_us;
     bool local;                 /* printed as "ann <ann@example.org>" */
     bool further;               /* same delivery as the line before: "->" */
+    bool cutthrough;            /* while it was received: ">>" */
     bool reused;                /* not the first message on its connection: "[ip]*" */
     bool secure;                /* DNSSEC */
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
+#include "engine/cutthrough.h"
 #include "engine/logline.h"
 #include "engine/space.h"
 
@@ -30,14 +31,29 @@ static enum status begin(void *ctx, struct txn *t, struct why *why)
     return st == ST_OK ? ST_OK : ST_AGAIN;
 }
 
+/* With the header known, once a message. */
+static void try_cutthrough(struct session *s, struct txn *t)
+{
+    if (s->cut_tried || !s->draft || !t->header_text.p)
+        return;
+    s->cut_tried = true;
+    s->cut = cutthrough_begin(s->e, s->set, t, s->draft);
+}
+
 static enum status body(void *ctx, struct txn *t, struct str bytes, struct why *why)
 {
     struct session *s = ctx;
 
-    (void)t;
+    enum status st;
+
     if (!s->draft)
         return why_set(why, ST_AGAIN, "no room in the spool");
-    return draft_add(s->draft, bytes, why);
+    st = draft_add(s->draft, bytes, why);
+    if (st == ST_OK)
+        try_cutthrough(s, t);
+    if (s->cut)
+        cutthrough_more(s->cut);
+    return st;
 }
 
 static void drop(void *ctx, struct txn *t)
@@ -46,6 +62,10 @@ static void drop(void *ctx, struct txn *t)
 
     if (t)
         keep_lend_body(t, NULL);
+    if (s->cut)
+        cutthrough_cancel(s->cut);
+    s->cut = NULL;
+    s->cut_tried = false;
     callout_let_go(s->e, &s->conn, false);
     if (s->keep) {
         keep_forget(s->keep);
@@ -71,9 +91,8 @@ static void kept(void *ctx, enum status st, struct msg_id id, const struct why *
         session_pump(s);
 }
 
-static void keep(void *ctx, struct txn *t)
+static void keep_here(struct session *s, struct txn *t)
 {
-    struct session *s = ctx;
     struct keep_want w = { .e = s->e, .set = s->set, .t = t, .draft = s->draft };
     struct keep *k;
     struct why why;
@@ -88,6 +107,53 @@ static void keep(void *ctx, struct txn *t)
     k = keep_message(&w, kept, s);
     if (k)
         s->keep = k;
+}
+
+/* What the next hop made of a message that was passed on while it came. */
+static void passed_on(void *ctx, enum status st, struct str text)
+{
+    struct session *s = ctx;
+    struct txn *t = smtp_server_txn(s->srv);
+    bool late = !s->keeping, pass = t->cutthrough == CUTTHROUGH_PASS && text.n;
+    struct why why;
+
+    s->cut = NULL;
+    s->cut_tried = false;
+    if (st == ST_AGAIN && !pass) {
+        keep_here(s, t);                /* the ordinary way */
+        if (late && !s->keep)
+            session_pump(s);
+        return;
+    }
+    if (st == ST_OK) {
+        engine_count(s->e, COUNT_recipients_accepted, t->nrcpts);
+        keep_lend_body(t, NULL);
+        draft_drop(s->draft);
+        s->draft = NULL;
+    } else {
+        t->next_hop_said = text;
+        why_set(&why, st, "next hop (cutthrough): %.*s", STR_ARG(text));
+    }
+    if (late && s->st)
+        smtp_server_pending(s->srv, stream_unread(s->st));
+    smtp_server_kept(s->srv, st, st == ST_OK ? NULL : &why);
+    if (late)
+        session_pump(s);
+}
+
+static void keep(void *ctx, struct txn *t)
+{
+    struct session *s = ctx;
+
+    try_cutthrough(s, t);
+    if (!s->cut) {
+        s->cut_tried = false;
+        keep_here(s, t);
+        return;
+    }
+    s->keeping = true;
+    cutthrough_end(s->cut, passed_on, s);
+    s->keeping = false;
 }
 
 static const struct smtp_server_ops server_ops = {

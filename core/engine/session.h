@@ -35,6 +35,8 @@ struct session {
     struct keep *keep;
     struct draft *draft;
     bool reserved;                  /* one of smtp_reserve_hosts */
+    struct cutthrough *cut;         /* the message goes on while it comes */
+    bool cut_tried, keeping;        /* keeping: inside the call that asks to keep it */
     bool answering;                 /* inside smtp_server_input, or a call it makes */
     bool lost, ending, quiet;
     bool counted, host_in_table, net_in_table;      /* callers.c: among those of its address */

@@ -193,6 +193,7 @@ struct txn {
     struct str verify_message, verify_mode;
     struct str sender_verify_failure, recipient_verify_failure;
     struct str callout_address, csa_status;
+    struct str held_rcpt;           /* the last recipient whose callout's transaction is held open */
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
     struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */
@@ -206,6 +207,9 @@ struct txn {
     struct str submission_domain, submission_name;
     struct str fake_reply; int fake_code;       /* fakereject 550, fakedefer 450 */
     bool no_mbox_unspool;
+    enum { CUTTHROUGH_NO, CUTTHROUGH_SPOOL, CUTTHROUGH_PASS } cutthrough;   /* and what a temporary refusal does */
+    bool cutthrough_tptsender;
+    struct str next_hop_said;       /* cutthrough: its refusal, which is ours then */
 
     /* queue */
     bool frozen, manual_thaw, deliver_first_time, local_error;

@@ -22,6 +22,8 @@ struct callout_want {
     size_t nhosts;
     struct at_address at;           /* what events are told it is about */
     struct str address, sender;     /* RCPT TO, MAIL FROM */
+    struct str original;            /* the recipient of our envelope that led to the address */
+    bool plain;                     /* no router on the way edits the header */
     struct str random;              /* asked for before the address; empty: not */
     bool postmaster, full_postmaster;
     struct str postmaster_sender;

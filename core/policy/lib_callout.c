@@ -113,6 +113,8 @@ static void read_want(lua_State *L, struct arena *a, struct callout_want *w, str
     w->hosts = hosts;
     w->address = text_of(L, "rcpt", a);
     w->sender = text_of(L, "sender", a);
+    w->original = w->t->addr ? w->t->addr->address : STR("");
+    w->plain = field_bool(L, 2, "plain");
     w->random = text_of(L, "random", a);
     w->postmaster = field_bool(L, 2, "postmaster");
     w->full_postmaster = field_bool(L, 2, "fullpostmaster");
@@ -147,6 +149,19 @@ static int l_callout(lua_State *L)
     read_want(L, wait_arena(w), &want, &tv);
     k->c = env->callout(env->ctx, &want, ask_done, w);
     return wait_yield(w);
+}
+
+/* cutthrough(m) -> "spool" | "pass" | nil, with the transport's sender, is this recipient in the held transaction */
+static int l_cutthrough(lua_State *L)
+{
+    const struct txn *t = arg_txn(L, 1);
+
+    if (t->cutthrough == CUTTHROUGH_NO)
+        return 0;
+    lua_pushstring(L, t->cutthrough == CUTTHROUGH_PASS ? "pass" : "spool");
+    lua_pushboolean(L, t->cutthrough_tptsender);
+    lua_pushboolean(L, t->addr && t->held_rcpt.n && str_same(t->held_rcpt, t->addr->address));
+    return 3;
 }
 
 /* ---- room in a mailbox */
@@ -211,6 +226,11 @@ static int l_room(lua_State *L)
     return wait_yield(w);
 }
 
+static const luaL_Reg plain[] = {
+    { "cutthrough", l_cutthrough },
+    { NULL, NULL },
+};
+
 static const luaL_Reg waits[] = {
     { "room", l_room },
     { "callout", l_callout },
@@ -218,4 +238,4 @@ static const luaL_Reg waits[] = {
 };
 
 extern const struct lib lib_callout;
-const struct lib lib_callout = { NULL, waits };
+const struct lib lib_callout = { plain, waits };

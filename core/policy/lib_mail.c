@@ -132,6 +132,13 @@ static void set_caseful(struct txn *t, bool on)
         t->addr->local_part = on ? t->addr->local_part_as_is : arena_lower(&t->arena, t->addr->local_part_as_is);
 }
 
+/* The first recipient decides; a later one's wish comes too late (F34). */
+static void set_cutthrough(struct txn *t, bool pass)
+{
+    if (t->rcpt_seen <= 1 || t->cutthrough != CUTTHROUGH_NO)
+        t->cutthrough = pass ? CUTTHROUGH_PASS : CUTTHROUGH_SPOOL;
+}
+
 struct flag { const char *name; size_t offset; };
 static const struct flag txn_flags[] = {
     { "freeze", offsetof(struct txn, freeze) },
@@ -142,6 +149,7 @@ static const struct flag txn_flags[] = {
     { "submission_sender_retain", offsetof(struct txn, submission_sender_retain) },
     { "suppress_fixups", offsetof(struct txn, suppress_fixups) },
     { "no_mbox_unspool", offsetof(struct txn, no_mbox_unspool) },
+    { "cutthrough_tptsender", offsetof(struct txn, cutthrough_tptsender) },
 };
 static const struct flag conn_flags[] = {
     { "no_pipelining", offsetof(struct conn, no_pipelining) },
@@ -182,6 +190,8 @@ static int l_control(lua_State *L)
         set_caseful(t, lua_toboolean(L, 3));
     else if (str_same(name, STR("sync")))
         t->conn->sync = (int8_t)arg_int(L, 3, -1, 1);
+    else if (str_same(name, STR("cutthrough")))
+        set_cutthrough(t, lua_toboolean(L, 3));
     else if (str_same(name, STR("fake_code")))
         t->fake_code = (int)arg_int(L, 3, 400, 599);
     else

@@ -71,6 +71,7 @@ struct client_message {
     void *ctx;
     /* filled in */
     int mail_code;                  /* MAIL was refused with it; 0: it was not */
+    struct str refusal;             /* the last refusal, as it came */
     struct str confirmation;        /* the answer to the final dot, for C= and msg:delivery */
 };
 

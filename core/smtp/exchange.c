@@ -78,8 +78,9 @@ static struct str error_text(const struct exchange *x, const struct reply *r)
 {
     struct arena *a = x->m->arena;
 
+    x->m->refusal = exchange_printable(a, r->line);
     return arena_printf(a, "SMTP error from remote mail server after %.*s: %.*s",
-                        STR_ARG(exchange_command(x, a)), STR_ARG(exchange_printable(a, r->line)));
+                        STR_ARG(exchange_command(x, a)), STR_ARG(x->m->refusal));
 }
 
 /* What a recipient is told of a refusal; of a probe's, what the peer said. */

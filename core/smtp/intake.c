@@ -394,7 +394,13 @@ static void fake(struct smtp_server *s)
 static void not_kept(struct smtp_server *s, enum status st, const struct why *why)
 {
     bool never = st == ST_NEVER;
+    struct str said = s->t->next_hop_said;
 
+    if (said.n) {
+        server_reply_str(s, never ? 550 : 450, never ? "5.0.0" : "4.0.0", said);
+        server_note(s, NOTE_REJECTED, said, "%srejected after DATA: %s", never ? "" : "temporarily ", why ? why->text : "not taken");
+        return;
+    }
     if (never)
         server_reply(s, 554, "5.3.0", "the message cannot be kept here");
     else

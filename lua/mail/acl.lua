@@ -10,6 +10,7 @@ local words = use "words"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
 local report = use "report"
+local verify = use "verify"
 local cover = host.covers and use "cover"
 local site = use "site"
 local acl = {}
@@ -539,6 +540,9 @@ local function placed(err, ev)
   return ev.where .. ": " .. err
 end
 
+-- What else must hold once an ACL has accepted: an answer if it does not.
+acl.accepted = { rcpt = verify.cutthrough }
+
 -- verb, message, log_message, by_default
 function acl.run(phase, m)
   local list = acl.phases[phase]
@@ -548,6 +552,7 @@ function acl.run(phase, m)
   report.enter(ev)
   local ok, answer = pcall(walk, list, ev, default)
   if not ok then error(placed(answer, ev), 0) end
+  if answer.verb == "accept" and acl.accepted[phase] then answer = acl.accepted[phase](m) or answer end
   if host.check_only then acl.answered[phase] = ev.where end
   return answer.verb, answer.message, answer.log_message, answer.by_default or false
 end

@@ -88,6 +88,13 @@ end
 controls.fakereject = fake(550)
 controls.fakedefer = fake(450)
 
+function controls.cutthrough_delivery(m, options)
+  local given = {}
+  for _, option in ipairs(options) do given[option] = true end
+  host.control(m, "cutthrough", given["defer=pass"] or false)
+  host.control(m, "cutthrough_tptsender", given["sender=transport"] or false)
+end
+
 function controls.submission(m, options)
   host.control(m, "submission", true)
   for _, option in ipairs(options) do
@@ -104,6 +111,9 @@ local takes = {
   queue = { "only or first_pass_route", function(o) return o == "only" or o == "first_pass_route" end, most = 1 },
   fakereject = { "a reply's text", function() return true end },
   fakedefer = { "a reply's text", function() return true end },
+  cutthrough_delivery = { "defer=spool, defer=pass, sender=orig and sender=transport", function(o)
+    return o == "defer=spool" or o == "defer=pass" or o == "sender=orig" or o == "sender=transport"
+  end },
   submission = { "sender_retain, domain=NAME and name=TEXT", function(o)
     local domain = o:match("^domain=(.*)$")
     if domain then

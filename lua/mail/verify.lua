@@ -81,6 +81,7 @@ local tests = {}
 function tests.recipient(ev, argument, options)
   local m = ev.m
   local address = argument ~= "" and argument or (m.local_part .. "@" .. m.domain)
+  options.own = argument == ""                  -- only the recipient itself can be held
   local r = address_verified(m, address, "recipient", options)
   if r.ok == nil then error(host.again(r.text)) end
   if r.failure then host.fact(m, "recipient_verify_failure", r.failure) end
@@ -109,6 +110,23 @@ function tests.sender(ev, argument, options)
   ev.log = "Sender verify failed"
   ev.text = options.no_details and ev.log or details(address, r) .. "\n" .. ev.log
   return false
+end
+
+-- control = "cutthrough_delivery": the recipient the rules have accepted must be
+-- taken by its next hop, in a transaction that is held for the message. An answer if
+-- that says otherwise.
+function verify.cutthrough(m)
+  local mode, tptsender, joined = host.cutthrough(m)
+  if not mode or joined then return nil end
+  local options = { own = true, callout = {
+    use_sender = true, use_tptsender = tptsender, hold = true, no_cache = true, answer = 30, connect = 30, maxwait = 120,
+  } }
+  local r = address_verified(m, m.local_part .. "@" .. m.domain, "recipient", options)
+  if r.ok then return nil end
+  if r.ok == false then return { verb = "deny", message = r.user or r.text, log_message = r.text } end
+  -- the ordinary way may do better later
+  if mode ~= "pass" then return nil end
+  return { verb = "defer", message = r.user or r.text, log_message = r.text }
 end
 
 -- ---- tests that say true, false or nil (later), and a text

@@ -151,11 +151,12 @@ function callout.run(m, found, options, mode)
   if #hosts == 0 and not values.hosts then return { ok = true } end     -- nobody to ask: routing has said what it can
   local got = host.callout(m, {
     transport = found.transport, driver = driver, values = values, hosts = hosts, router = found.router,
+    plain = #found.edits == 0,
     address = found.address, rcpt = rcpt_of(found, values), sender = sender,
     random = c.random and not keep.random and random_part(m) or nil,
     postmaster = c.postmaster and not keep.postmaster or false, fullpostmaster = c.fullpostmaster or false,
     postmaster_sender = c.postmaster_mailfrom or "",
-    hold = c.hold or false, recipient = mode == "recipient",
+    hold = c.hold and options.own or false, recipient = mode == "recipient",
     size = mode == "recipient" and c.no_cache and math.max(host.get(m, "message_size") or 0, 0) or 0,
     answer_ms = c.answer * 1000, connect_ms = c.connect * 1000, whole_ms = c.maxwait * 1000,
   })

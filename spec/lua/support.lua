@@ -330,6 +330,7 @@ local function host_of(w)
     local bad = w.boxes[m].facts.bad_header
     return not bad, bad
   end
+  function host.cutthrough() end
   function host.control(m, field, value) w.did.control[field] = value end
   function host.acl_args(m, args)
     local facts = w.boxes[m].facts

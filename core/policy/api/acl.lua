@@ -150,7 +150,7 @@ word { kind = "control", name = "caseful_local_part", type = "string", phases = 
   doc = [[Restores original case in local_part for rest of this ACL.]] }
 word { kind = "control", name = "caselower_local_part", type = "string", phases = during { "rcpt" },
   doc = [[Returns local_part to lower case.]] }
-word { kind = "control", name = "cutthrough_delivery", type = "string", feature = "the policy surface",
+word { kind = "control", name = "cutthrough_delivery", type = "string",
   doc = [[Delivers onward while receiving, first recipient decides; no queueing on definite answer.]] }
 word { kind = "control", name = "debug", type = "string", feature = "the policy surface",
   doc = [[Starts, stops or discards debug logging to a file.]] }
