@@ -28,7 +28,9 @@ local ORDER = rules_of.ORDER
 
 -- For headers_rewrite of a transport: an array of rules as they are written -> a set.
 function rewrite.compile(specs, where)
-  if type(specs) ~= "table" then error(where .. ": headers_rewrite takes a table of rules { { pattern, replacement, flags = \"f\" } }", 0) end
+  if type(specs) ~= "table" then
+    error(where .. ": headers_rewrite takes a table of rules { { pattern, replacement, flags = \"f\" } }", 0)
+  end
   if specs[1] ~= nil and type(specs[1]) ~= "table" then specs = { specs } end
   local set = {}
   for i, spec in ipairs(specs) do set[i] = rules_of.read(spec, where, i, true) end
@@ -89,38 +91,47 @@ local function logged()
   return on
 end
 
+local function told(rule, ev, place, address, new, item, trace)
+  if trace then
+    trace[#trace + 1] = { rule = rule, text = new and "makes it " .. (item or new) or "fits and declines" }
+  elseif new and ev.m and logged() then
+    host.logwrite(ev.m, "main", string.format('"%s" from %s rewritten as "%s" by rule %d', address, place, new, rule.number))
+  end
+end
+
+-- One rule, again and again if it says so (R): the address, the whole item if the
+-- rule made one, and whether the rule fitted.
+local function applied(rule, ev, address, place, trace)
+  local whole, fitted
+  for _ = 1, rule.flags.R and AGAIN or 1 do
+    local captures = rule.match(address, ev)
+    if not captures then break end
+    fitted = true
+    local new, item = made(rule, ev, address, captures)
+    told(rule, ev, place, address, new, item, trace)
+    if not new then break end
+    local same = new == address and not item
+    address, whole = new, item or whole
+    if same then break end
+  end
+  return address, whole, fitted
+end
+
 -- What becomes of an address at a place; the whole item where a rule with w made
 -- it; and whether anything changed. trace, if given, gets what each rule did.
 function rewrite.one(set, ev, address, place, trace)
-  local whole
-  local from = address
+  local from, whole = address, nil
   for _, rule in ipairs(set) do
     if rule.places[place] then
-      local left = rule.flags.R and AGAIN or 1
-      local fitted, stop = false, false
-      while left > 0 do
-        left = left - 1
-        local captures = rule.match(address, ev)
-        if not captures then break end
-        fitted = true
-        if rule.make == "*" then
-          if trace then trace[#trace + 1] = { rule = rule, text = "leaves it alone and ends rewriting" } end
-          return address, whole, address ~= from
-        end
-        local new, item = made(rule, ev, address, captures)
-        if trace then
-          trace[#trace + 1] = { rule = rule, to = new, text = new and "makes it " .. (item or new) or "fits and declines" }
-        end
-        if not new then break end
-        if logged() and ev.m and not trace then
-          host.logwrite(ev.m, "main", string.format('"%s" from %s rewritten as "%s" by rule %d', address, place, new, rule.number))
-        end
-        local same = new == address and not item
-        address, whole = new, item or whole
-        if same then break end
+      if rule.make == "*" and rule.match(address, ev) then
+        if trace then trace[#trace + 1] = { rule = rule, text = "leaves it alone and ends rewriting" } end
+        break
+      elseif rule.make ~= "*" then
+        local item, fitted
+        address, item, fitted = applied(rule, ev, address, place, trace)
+        whole = item or whole
+        if fitted and rule.flags.q then break end
       end
-      stop = fitted and rule.flags.q
-      if stop then break end
     end
   end
   return address, whole, address ~= from or whole ~= nil
@@ -262,6 +273,8 @@ local function address(text, place)
   error(string.format('rewrite.address: there is no place "%s"%s', tostring(place), words.meant(place, names)), 2)
 end
 
-function rewrite.library() return { rule = declare, address = address, explain = function(a) return explain(a, 3) end, text = explain_text } end
+function rewrite.library()
+  return { rule = declare, address = address, explain = function(a) return explain(a, 3) end, text = explain_text }
+end
 
 return rewrite

@@ -51,7 +51,8 @@ local function item(walk, kind, addr, router, text)
     router = router, transport = addr.transport, address_data = addr.address_data, home = addr.home,
     self_hostname = addr.self_hostname, return_path = addr.errors_to, r_vars = addr.r_vars,
     local_uid = addr.local_uid or -1, local_gid = addr.local_gid or -1, file = addr.file, pipe = addr.pipe,
-    directory = addr.directory, initgroups = addr.initgroups or false, quiet = addr.quiet or false, hide_child = addr.hide_child or false, log_local = addr.log_local,
+    directory = addr.directory, initgroups = addr.initgroups or false, quiet = addr.quiet or false,
+    hide_child = addr.hide_child or false, log_local = addr.log_local,
   }
   walk.items[#walk.items + 1] = it
   return it
@@ -237,7 +238,7 @@ local function try_once(walk, r, addr)
   end
   local text = r.cells and not r.fn and routers.option(r, "cannot_route_message", ev.m)
   if text then walk.cannot = text end
-  address.prepare(r, addr, ev)
+  address.prepare(r, addr, ev, walk)
 
   local result = r.fn and answers.run(r, addr, ev) or drivers[r.driver](r, addr, ev)
   explain.said(walk, addr, r, result)

@@ -6,6 +6,7 @@
 local host, use = ...
 local words = use "words"
 local routers = use "routers"
+local verify = use "verify"
 local addresses = {}
 
 -- ---- addresses on their way
@@ -136,8 +137,20 @@ local function take_user(r, addr, ev)
   end
 end
 
+-- Could a bounce get there? One that could not is better sent to the sender (as
+-- Exim). What cannot be found out now counts as yes. Asked once a walk, and not by
+-- a walk that verifies: that might be the one for this very address.
+local function reachable(walk, ev, address)
+  if not walk or walk.mode or address == "" then return true end
+  walk.errors_to = walk.errors_to or {}
+  if walk.errors_to[address] == nil then
+    walk.errors_to[address] = verify.route(ev, address, "recipient") ~= false
+  end
+  return walk.errors_to[address]
+end
+
 -- What a router's options that are no conditions say, before its driver runs.
-function addresses.prepare(r, addr, ev)
+function addresses.prepare(r, addr, ev, walk)
   if not r.cells or r.fn then return end
   set_variables(r, addr, ev)
   local data = routers.option(r, "address_data", ev.m)
@@ -147,7 +160,7 @@ function addresses.prepare(r, addr, ev)
     if errors_to ~= "" and not host.address_parse(errors_to) then
       error(string.format('%s: errors_to: "%s" is no address', r.cells.errors_to.where, errors_to), 0)
     end
-    addr.errors_to = errors_to
+    if reachable(walk, ev, errors_to) then addr.errors_to = errors_to end
   end
   addr.home = routers.option(r, "router_home_directory", ev.m) or addr.home
   take_user(r, addr, ev)

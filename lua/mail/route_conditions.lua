@@ -132,7 +132,9 @@ local PRE = { "mode", "affixes", "domains", "local_parts", "local_user", "sender
 local SHOWN_AFTER = { affixes = true, local_parts = true, local_user = true }
 
 -- Where the condition that did not hold stands: its own line, if there is one.
-local OPTION_OF = { affixes = { "local_part_prefix", "local_part_suffix" }, local_user = { "check_local_user" }, files = { "require_files" } }
+local OPTION_OF = {
+  affixes = { "local_part_prefix", "local_part_suffix" }, local_user = { "check_local_user" }, files = { "require_files" },
+}
 local function place(r, which, why)
   for _, name in ipairs(OPTION_OF[which] or { why:match("%(([%w_]+)%)$") or which }) do
     if r.cells[name] and (#(OPTION_OF[which] or {}) < 2 or why:find(name, 1, true)) then return r.cells[name].where end

@@ -62,7 +62,8 @@ local function beneath_home(r, addr, path)
   local rest = path:match("^~/(.+)$")
   if not rest then return path end
   if not addr.home then
-    error(string.format('%s: file = "%s": nobody\'s home is known; set check_local_user or router_home_directory', r.cells.file.where, path), 0)
+    error(string.format('%s: file = "%s": nobody\'s home is known; set check_local_user or router_home_directory',
+      r.cells.file.where, path), 0)
   end
   return addr.home .. "/./" .. rest
 end
@@ -82,7 +83,8 @@ function file.read(r, addr, ev)
   local why = wrong(r, addr, ev, path, info)
   if why then return nil, outcome("defer", why) end
   if is_filter(text) then
-    return nil, outcome("defer", path .. " is a filter; here such a file is a list of addresses, and what a filter decides is decided in Lua")
+    return nil, outcome("defer", path .. " is a filter; here such a file is a list of addresses, "
+      .. "and what a filter decides is decided in Lua")
   end
   return text
 end

@@ -36,7 +36,7 @@ end
 local function sent(rules, to, more)
   local w = new(rules, more)
   for _, at in ipairs { "192.0.2.1", "192.0.2.10", "192.0.2.20" } do w:peer(at, {}) end
-  w:send { from = "ann@example.org", to = to }
+  w:send { to = to }
   return w
 end
 
@@ -166,6 +166,16 @@ describe("a router", function()
     assert.equals(1, #w:deliveries())
     assert.is_nil(w:logged "=>")
     assert.logged(w, "Completed")
+  end)
+
+  it("errors_to: bounces and the envelope sender follow it, unless it cannot be routed", function()
+    local rules = [[router.list { driver = "redirect", local_parts = "list", data = "bob@remote.example", errors_to = "%s" }]]
+    local w = sent(rules:format "ann@example.org", "list@example.org")
+    assert.truthy(w:heard "192.0.2.1":find("MAIL FROM:<ann@example.org>", 1, true))
+    w = sent(rules:format "ann@nowhere.example", "list@example.org")
+    assert.truthy(w:heard "192.0.2.1":find("MAIL FROM:<a@there.example>", 1, true))
+    w = sent(rules:format "", "list@example.org")
+    assert.truthy(w:heard "192.0.2.1":find("MAIL FROM:<>", 1, true))
   end)
 
   it("log_as_local: as Exim, true for accept; else the whole address", function()

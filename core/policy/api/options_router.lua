@@ -22,7 +22,8 @@ option { kind = "router", name = "dnssec_require_domains", type = "domainlist", 
 option { kind = "router", name = "domains", type = "domainlist", func = "route", section = "generic",
   doc = [[Domains the router handles.]] }
 option { kind = "router", name = "errors_to", type = "string", func = "route", section = "generic",
-  doc = [[Envelope sender for resulting deliveries.]] }
+  doc = [[Envelope sender for resulting deliveries, and so where their bounces go. One that does not verify as a recipient
+is passed over.]] }
 option { kind = "router", name = "expn", type = "boolean", default = true, section = "generic",
   doc = [[Router takes part in EXPN.]] }
 option { kind = "router", name = "fail_verify", type = "boolean", default = false, section = "generic",
