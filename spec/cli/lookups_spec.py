@@ -288,7 +288,7 @@ def changed_files():
             holds(said(), "it is new")
 
 
-case("LMDB-T1 lookup.lmdb: what mdb_load wrote is found, and what is not there is nil", lmdb_values)
+case("LMDB-T1 LMDB-T4 LMDB-T5 lookup.lmdb: what mdb_load wrote is found byte for byte, and what is not there is nil", lmdb_values)
 case("LMDB-T2 lookup.lmdb: a missing file, a directory and another kind of file cannot say", lmdb_missing)
 case("lookup.cdb: keys, partial keys, and a damaged file cannot say", cdb_values)
 case("lookup.sqlite: parameters are bound, rows come as text or tables", sqlite_values)

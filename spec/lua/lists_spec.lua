@@ -4,7 +4,12 @@ local ZONE = {
   ["relay.example"] = { { type = "A", ip = "192.0.2.7" }, { type = "AAAA", ip = "2001:db8::7" } },
   ["slow.example"] = "TIMEOUT",
 }
-local FILES = { ["/etc/friends"] = "example.net: data of net\nann@example.com: hers\n192.0.2.9: nine\n192.0.2.0/24: whole net\n" }
+local FILES = { ["/etc/friends"] = "example.net: data of net\nann@example.com: hers\n192.0.2.9: nine\n192.0.2.0/24: whole net\n",
+  ["/etc/partial"] = "*.example.org: wild org\n.dotted.example: dotted\n*.test: top\n*@at.example: at\n*: default\n",
+  ["/etc/nets"] = "192.0.2.9: a\n192.0.2.0/24: b\n2001.0db8.0000.0000.0000.0000.0000.0001: c\n2001.0db8.0000.0000.0000.0000.0000.0000/32: d\n",
+  ["/etc/items"] = "one.example\n! no.yes.example # not this\n# nothing\n\n*.yes.example\n",
+  ["/etc/people"] = "a#b@x.example\n#c@x.example\n", ["/etc/nested"] = "/etc/items\n",
+  ["/etc/chain"] = "org.example: ann : ! bob : *-list : >more\nmore: zoe : bob\nloop: >loop\n" }
 
 -- The answer of one list: true, false, "again", or the error.
 local function ask(kind, value, subject, facts, before)
@@ -132,6 +137,61 @@ describe("lists", function()
     assert.is_false((ask("domain", "+all", "bad.example", nil, lists)))
     assert.is_true((ask("domain", "! +own : *", "z.example", nil, lists)))
     assert.is_true((ask("address", "+friends", "x@a.example", nil, lists)))
+  end)
+
+  it("read partial keys, defaults and options of lookups", function()
+    for _, row in ipairs {
+      { "domain", "partial-lsearch;/etc/partial", "a.b.example.org", "wild org" }, { "domain", "partial-lsearch;/etc/partial", "example.org", "wild org" },
+      { "domain", "partial3-lsearch;/etc/partial", "b.example.org", nil }, { "domain", "partial0-lsearch;/etc/partial", "x.test", "top" },
+      { "domain", "partial(.)lsearch;/etc/partial", "a.dotted.example", "dotted" }, { "domain", "lsearch*;/etc/partial", "no.example", "default" },
+      { "address", "lsearch*@;/etc/partial", "bob@at.example", "at" }, { "address", "lsearch*@;/etc/partial", "bob@no.example", "default" },
+      { "address", "*@partial-lsearch;/etc/partial", "bob@q.example.org", "wild org" },
+      { "domain", "partial-lsearch,ret=key;/etc/partial", "a.example.org", "a.example.org" }, { "local", "! lsearch;/etc/partial : *", "x", "x" },
+    } do
+      local hit, data = ask(row[1], row[2], row[3])
+      assert.equal(row[4] ~= nil, hit, row[2] .. " / " .. row[3])
+      assert.equal(row[4], data, row[2] .. " / " .. row[3])
+    end
+  end)
+
+  it("ask about addresses of hosts by network, IPv6 in both spellings", function()
+    for _, row in ipairs {
+      { "net-lsearch;/etc/nets", "192.0.2.9", true }, { "net24-lsearch;/etc/nets", "192.0.2.9", true }, { "net16-lsearch;/etc/nets", "192.0.2.9", false },
+      { "net-lsearch;/etc/nets", "2001:db8::1", true }, { "net32-lsearch;/etc/nets", "2001:db8:5::1", true },
+      { "net-lsearch*;/etc/nets", "198.51.100.1", false },
+    } do
+      assert.equal(row[3], (ask("host", { row[1] }, row[2])), row[1] .. " / " .. row[2])
+    end
+  end)
+
+  it("read files of items, where an item with ! decides", function()
+    for _, row in ipairs {
+      { "domain", "/etc/items", "one.example", true }, { "domain", "/etc/items", "no.yes.example", false }, { "domain", "/etc/items", "a.yes.example", true },
+      { "domain", "! /etc/items : *", "one.example", false }, { "domain", "! /etc/items", "no.yes.example", true },
+      { "domain", "! /etc/items", "other.example", true }, { "address", "/etc/people", "a#b@x.example", true }, { "address", "/etc/people", "c@x.example", false },
+      { "domain", "/etc/missing", "x.example", "again" }, { "domain", "/etc/nested", "x.example", "error" },
+    } do
+      local ok, hit = pcall(ask, row[1], row[2], row[3])
+      assert.equal(row[4], ok and hit or not ok and "error", row[2] .. " / " .. row[3])
+    end
+  end)
+
+  it("take the domain's own list of local parts with @@", function()
+    for name, is_in in pairs { ["ann@org.example"] = true, ["bob@org.example"] = false, ["x-list@org.example"] = true, ["zoe@org.example"] = true,
+                               ["eve@org.example"] = false, ["ann@other.example"] = false, ["a@loop"] = "again" } do
+      assert.equal(is_in, (ask("address", { "@@lsearch;/etc/chain" }, name)), name)
+    end
+  end)
+
+  it("ask a named list with lookups once a message, unless a function is in it", function()
+    local w = world.rules([[
+      domainlist.kept = { "lsearch;/etc/friends" }
+      acl.rcpt(function(m) return domainlist.kept:has("example.net") and domainlist.kept:has("example.net") and accept() or deny() end)
+    ]], { files = FILES })
+    assert.equal("accept", (w:acl("rcpt", {})))
+    assert.equal(1, #w.asked)
+    assert.equal("accept", (w:acl("rcpt", {})))
+    assert.equal(2, #w.asked)
   end)
 
   it("are asked in code with :has", function()
