@@ -246,6 +246,8 @@ static void constants(struct session *s)
         l->unknown_max = (uint32_t)n;
     if ((n = setting_int(set, SET_header_line_maxsize, 0)) > 0)
         l->header_line_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_auth_failures_max, 0)) > 0)
+        l->auth_failures_max = (uint32_t)n;
     if ((n = setting_int(set, SET_header_maxsize, 0)) > 0)
         l->header_max = (uint32_t)n;
     if ((n = setting_time(set, SET_smtp_receive_timeout, 0)) > 0)

@@ -7,16 +7,12 @@
 
 enum { HEADER_SHOWN = 8192 };
 
-static void answered(void *ctx, const struct verdict *v)
+void check_answer(struct session *s, const struct verdict *v)
 {
-    struct session *s = ctx;
     bool late = s->eval != NULL || s->late;     /* it had to wait: the server is not in this call */
 
     s->eval = NULL;
     s->late = false;
-    engine_count(s->e, COUNT_rule_evaluations, 1);
-    if (v->error)
-        engine_count(s->e, COUNT_rule_errors, 1);
     if (!late) {
         smtp_server_answer(s->srv, v);
         return;
@@ -27,6 +23,26 @@ static void answered(void *ctx, const struct verdict *v)
         smtp_server_pending(s->srv, s->unread.n);
     smtp_server_answer(s->srv, v);
     session_pump(s);
+}
+
+/* Who may say HELO may be offered AUTH. */
+static bool offers(struct session *s, enum phase ph, struct txn *t, const struct verdict *v)
+{
+    return ph == PH_HELO && (v->verb == V_ACCEPT || v->verb == V_DISCARD) && authenticate_offer(s, t);
+}
+
+static void answered(void *ctx, const struct verdict *v)
+{
+    struct session *s = ctx;
+    struct txn *t = s->asked;
+
+    engine_count(s->e, COUNT_rule_evaluations, 1);
+    if (v->error)
+        engine_count(s->e, COUNT_rule_errors, 1);
+    s->late |= s->eval != NULL;
+    s->eval = NULL;
+    if (!offers(s, t->phase, t, v))
+        check_answer(s, v);
 }
 
 static void parts_answered(void *ctx, const struct verdict *v)
@@ -49,7 +65,8 @@ static void ask_acl(struct session *s, enum phase ph, struct txn *t)
     }
     if (!policy_has_acl(s->set->policy, ph)) {
         policy_acl_default(ph, &v);
-        smtp_server_answer(s->srv, &v);
+        if (!offers(s, ph, t, &v))
+            check_answer(s, &v);
         return;
     }
     eval = policy_acl(s->set->policy, ph, t, answered, s);
@@ -96,6 +113,7 @@ void check_ask(void *ctx, enum phase ph, struct txn *t)
     struct session *s = ctx;
     struct eval *eval;
 
+    s->asked = t;
     if (!rewrites(s, ph, t)) {
         ask_acl(s, ph, t);
         return;

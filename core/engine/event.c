@@ -129,6 +129,8 @@ static void answered(void *ctx, enum status st, struct str text)
     engine_count(r->e, COUNT_events_run, 1);
     if (st != ST_OK)
         log_failed(r, text);
+    if (!r->done && st == ST_OK && text.n && str_same(str_of(r->name), STR("auth:fail")))
+        log_text(LOG_MAIN, STR(""), text);          /* reference/events.tsv: its result is a line */
     finish(r, st == ST_OK ? text : STR(""));
 }
 
@@ -191,4 +193,31 @@ void events_free(struct engine *e)
     while (e->events->runs)
         event_cancel(e->events->runs);
     free(e->events);
+}
+
+/* ---- sessions */
+
+struct gone { struct conn conn; struct txn *t; };
+
+static void gone_free(void *ctx)
+{
+    struct gone *g = ctx;
+
+    txn_free(g->t);
+    conn_free(&g->conn);
+    free(g);
+}
+
+void event_session(struct engine *e, struct settings *set, const char *name, const struct conn *c, struct str data)
+{
+    struct gone *g;
+
+    if (!event_wanted(set, name, STR("")))
+        return;
+    g = calloc(1, sizeof *g);
+    if (!g)
+        die("no memory for an event");
+    conn_copy(&g->conn, c);
+    g->t = txn_new(&g->conn);
+    event_after(e, set, name, event_view(g->t, NULL, NULL, g, gone_free), data, 0);
 }

@@ -31,6 +31,9 @@ bool event_wanted(const struct settings *set, const char *name, struct str trans
 void event_after(struct engine *e, struct settings *set, const char *name, struct event_view *v,
                  struct str data, int defer_errno);
 
+/* About a session that may be over before the event is. */
+void event_session(struct engine *e, struct settings *set, const char *name, const struct conn *c, struct str data);
+
 /* Takes the view. objection is empty where there is none; it is valid in the
  * call only. done may run before this returns; then NULL is returned. */
 struct event_run;

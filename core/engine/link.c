@@ -15,8 +15,6 @@
 
 enum { IDLE_MS = 5000, QUIT_MS = 10000 };
 
-static void step_soon(struct link *l);
-
 /* ---- a link's life */
 
 static void link_arm(struct link *l)
@@ -31,7 +29,7 @@ static void link_arm(struct link *l)
         timer_clear(l->e->loop, &l->timer);
 }
 
-static void link_flush(struct link *l)
+void link_flush(struct link *l)
 {
     struct buf *out;
 
@@ -56,7 +54,7 @@ void link_end(struct link *l)
     smtp_client_quit(l->client);
     link_flush(l);
     l->state = LINK_CLOSED;
-    step_soon(l);
+    link_step_soon(l);
 }
 
 /* The system's words alone, as Exim's readers know them: "Connection refused". */
@@ -75,7 +73,7 @@ static void link_failed(struct link *l, const char *kind)
     l->state = LINK_CLOSED;
     l->kind = kind;
     l->host_error = true;
-    step_soon(l);
+    link_step_soon(l);
 }
 
 static size_t link_input(void *ctx, struct str bytes)
@@ -152,7 +150,7 @@ static void on_banner(void *ctx, struct str text)
 
 static void on_ready(void *ctx)
 {
-    step_soon(ctx);
+    link_step_soon(ctx);
 }
 
 static void on_sent(void *ctx, struct client_message *m)
@@ -161,7 +159,7 @@ static void on_sent(void *ctx, struct client_message *m)
 
     (void)m;
     l->sent = true;
-    step_soon(l);
+    link_step_soon(l);
 }
 
 static void on_closed(void *ctx, const struct why *why, bool host_error)
@@ -172,11 +170,11 @@ static void on_closed(void *ctx, const struct why *why, bool host_error)
         l->why = *why;
     l->host_error = l->host_error || host_error;
     l->state = LINK_CLOSED;
-    step_soon(l);
+    link_step_soon(l);
 }
 
 static const struct smtp_client_ops client_ops = {
-    .banner = on_banner, .ready = on_ready, .sent = on_sent, .closed = on_closed,
+    .banner = on_banner, .ready = on_ready, .auth = link_login_heard, .sent = on_sent, .closed = on_closed,
 };
 
 /* ---- connecting */
@@ -228,6 +226,7 @@ static void link_open(struct link *l, int fd)
         l->host.from_port = local.port;
     }
     l->state = LINK_OPEN;
+    l->may_log_in = true;
     l->client = smtp_client_new(&c, &client_ops, l);
     l->stream = stream_new(l->e->loop, fd, &link_user, l);
     engine_count(l->e, COUNT_outbound_connections, 1);
@@ -417,6 +416,8 @@ void link_free(struct link *l)
 
     if (l->event)
         event_cancel(l->event);
+    link_login_cancel(l);
+    free((void *)(uintptr_t)l->host.auth.p);
     if (l->watch)
         watch_free(l->watch);
     if (l->fd >= 0)
@@ -460,6 +461,7 @@ static void take_back(struct link *l, struct link_user *u)
     u->link = NULL;
     u->host->from_ip = l->host.from_ip;
     u->host->from_port = l->host.from_port;
+    u->host->auth = l->host.auth.n ? arena_dup(u->arena, l->host.auth) : (struct str){ 0 };
 }
 
 static void link_over(struct link *l)
@@ -477,6 +479,7 @@ static void link_over(struct link *l)
         kind = "timeout";
     }
     close_event(l);
+    link_login_cancel(l);
     if (u) {
         take_back(l, u);
         u->kind = kind;
@@ -538,6 +541,16 @@ static void link_done(struct link *l)
     dest_serve(d);
 }
 
+/* A new connection logs in before it is anybody's. */
+static void link_ready(struct link *l)
+{
+    bool first = l->may_log_in;
+
+    l->may_log_in = false;
+    if (!first || !link_login_begin(l))
+        l->user->ops->linked(l->user);
+}
+
 static void link_step(void *ctx)
 {
     struct link *l = ctx;
@@ -547,11 +560,11 @@ static void link_step(void *ctx)
         link_over(l);
     else if (l->sent)
         link_done(l);
-    else if (l->user && !l->user->resting && l->client && smtp_client_state(l->client) == CLIENT_READY)
-        l->user->ops->linked(l->user);
+    else if (l->user && !l->user->resting && !l->login && l->client && smtp_client_state(l->client) == CLIENT_READY)
+        link_ready(l);
 }
 
-static void step_soon(struct link *l)
+void link_step_soon(struct link *l)
 {
     if (l->stepping)
         return;
@@ -570,7 +583,7 @@ void link_give(struct link *l, struct link_user *u)
     u->link = l;
     smtp_client_pace(l->client, tr->command_ms, tr->data_ms, tr->final_ms);
     engine_count(l->e, COUNT_outbound_reused, 1);
-    step_soon(l);
+    link_step_soon(l);
 }
 
 void link_send(struct link_user *u, struct client_message *m)

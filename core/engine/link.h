@@ -23,6 +23,8 @@ struct link {
     struct link_user *user;
     struct stream *stream;
     struct smtp_client *client;
+    struct link_login *login;           /* AUTH is under way */
+    bool may_log_in;                    /* it has not been tried */
     struct program *program;            /* LMTP over a program */
     struct watch *watch;                /* connecting */
     int fd;
@@ -60,6 +62,16 @@ char *name_copy(struct str s);
 void link_open_for(struct dest *d, struct link_user *u);
 /* An idle one gets work. */
 void link_give(struct link *l, struct link_user *u);
+/* Sends what the client has written, and sets its deadline. */
+void link_flush(struct link *l);
+/* What happens next, outside of everybody's callbacks. */
+void link_step_soon(struct link *l);
+
+/* ---- link_auth.c */
+bool link_login_begin(struct link *l);
+void link_login_heard(void *ctx, struct str reply);
+void link_login_cancel(struct link *l);
+
 /* It has nothing to do any more: QUIT. */
 void link_end(struct link *l);
 /* Gives its slot back. */

@@ -276,6 +276,8 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
     }
     if (log_sel_has(sel, LS_dnssec) && d->secure)
         buf_add(out, STR(" DS"));
+    if (d->host->auth.n)
+        put_tag(out, "A", d->host->auth);
 }
 
 static void put_times(struct buf *out, log_sel sel, const struct log_delivery *d, bool queue_too)

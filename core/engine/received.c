@@ -11,9 +11,7 @@ struct str received_protocol(const struct txn *t)
         return t->protocol;
     if (t->conn->protocol.n)
         return t->conn->protocol;
-    if (!t->conn->smtp)
-        return STR("local");
-    return t->conn->esmtp ? STR("esmtp") : STR("smtp");
+    return conn_protocol(t->conn);
 }
 
 /* A comment must not be ended by what stands in it. */

@@ -275,6 +275,14 @@ static struct attempt *attempt_of(struct link_user *u)
     return (struct attempt *)(void *)((char *)u - offsetof(struct attempt, use));
 }
 
+/* Who wrote it, for a server that knows us: what the transport says, else what we believed ourselves. */
+static struct str auth_sender(const struct attempt *a)
+{
+    struct str known = a->w->t->conn->auth_sender;
+
+    return a->tr.auth_sender.p ? a->tr.auth_sender : known.n ? known : (struct str){ NULL, 0 };
+}
+
 static void linked(struct link_user *u)
 {
     struct attempt *a = attempt_of(u);
@@ -294,6 +302,7 @@ static void linked(struct link_user *u)
     a->read_at = 0;
     a->msg = (struct client_message){
         .arena = &w->arena, .sender = a->msg.sender, .rcpts = a->rcpts, .n = n, .body_8bit = a->filtered ? a->filtered_8bit : w->t->body_8bit,
+        .auth_sender = auth_sender(a), .auth_force = a->tr.auth_force,
         .size = a->header.n + 2 + attempt_body_size(a), .header = a->header, .max_line = a->filtered ? a->filtered_max_line : (uint32_t)w->t->max_line,
         .read = read_body, .rewind = rewind_body, .ctx = a,
     };

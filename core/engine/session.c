@@ -158,6 +158,7 @@ static void keep(void *ctx, struct txn *t)
 
 static const struct smtp_server_ops server_ops = {
     .ask = check_ask, .begin = begin, .body = body, .keep = keep, .drop = drop, .note = check_note, .path = check_path,
+    .auth = authenticate_begin, .auth_heard = authenticate_heard,
 };
 
 /* ---- deadline */

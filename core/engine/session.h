@@ -29,6 +29,7 @@ struct session {
     struct txn *setup;              /* what those evaluations read */
     struct hosts_query *reverse;
     /* the open question */
+    struct txn *asked;              /* what it is about */
     struct eval *eval;
     struct mimewalk *parts;
     bool late;                      /* the question before it had to wait */
@@ -59,6 +60,13 @@ void check_cancel(struct session *s);       /* nobody waits for the answer any m
 void check_ask(void *ctx, enum phase ph, struct txn *t);
 struct str check_path(void *ctx, bool sender, struct str text, struct arena *a);
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
+
+void check_answer(struct session *s, const struct verdict *v);
+
+/* ---- authenticate */
+bool authenticate_offer(struct session *s, struct txn *t);
+void authenticate_begin(void *ctx, struct txn *t, struct str mechanism, struct str initial);
+void authenticate_heard(void *ctx, struct str response);
 
 /* ---- callers */
 bool callers_count(struct session *s, int64_t per_host);    /* false: too many at a time */

@@ -195,6 +195,10 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->serialize = copy(a, tv, TOPT_serialize_hosts);
     t->avoid_esmtp = copy(a, tv, TOPT_hosts_avoid_esmtp);
     t->avoid_pipelining = copy(a, tv, TOPT_hosts_avoid_pipelining);
+    t->try_auth = copy(a, tv, TOPT_hosts_try_auth);
+    t->require_auth = copy(a, tv, TOPT_hosts_require_auth);
+    t->auth_sender = text(a, tv, TOPT_authenticated_sender, (struct str){ NULL, 0 });
+    t->auth_force = flag(tv, TOPT_authenticated_sender_force, false);
 }
 
 static void read_program(struct arena *a, const struct transport_values *tv, struct transport *t)

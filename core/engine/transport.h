@@ -45,7 +45,9 @@ struct transport {
     uint32_t max_rcpt, max_messages, max_try;
     int64_t size_addition;
     int64_t line_max;
-    struct val serialize, avoid_esmtp, avoid_pipelining;
+    struct val serialize, avoid_esmtp, avoid_pipelining, try_auth, require_auth;
+    struct str auth_sender;             /* AUTH= of MAIL; p NULL: none */
+    bool auth_force;
     uint32_t hard_max_try;
     bool keepalive, ignore_quota, delay_after_cutoff;
     int dscp;                                   /* -1: not set */

@@ -189,3 +189,42 @@ void txn_at(struct txn *t, struct str address, struct at_address *at)
     at->local_part = arena_lower(a, at->local_part_as_is);
     at->return_path = t->sender;
 }
+
+struct str conn_protocol(const struct conn *c)
+{
+    static const char *const esmtp[] = { "esmtp", "esmtpa", "esmtps", "esmtpsa" };
+
+    if (!c->smtp)
+        return STR("local");
+    return c->esmtp ? str_of(esmtp[(c->auth_name.n > 0) + 2 * c->tls]) : STR("smtp");
+}
+
+void conn_copy(struct conn *out, const struct conn *c)
+{
+    static const size_t texts[] = {
+        offsetof(struct conn, helo), offsetof(struct conn, host_name), offsetof(struct conn, ident), offsetof(struct conn, active_hostname),
+        offsetof(struct conn, auth_id), offsetof(struct conn, auth_name), offsetof(struct conn, auth_fail_id),
+    };
+
+    conn_init(out);
+    out->serial = c->serial;
+    out->smtp = c->smtp;
+    out->client_ip = c->client_ip;
+    out->client_port = c->client_port;
+    out->local_ip = c->local_ip;
+    out->local_port = c->local_port;
+    out->esmtp = c->esmtp;
+    out->tls = c->tls;
+    out->helo_verified = c->helo_verified;
+    out->host_lookup = c->host_lookup;
+    out->since_us = c->since_us;
+    out->uid = c->uid;
+    out->gid = c->gid;
+    out->auth_failed = c->auth_failed;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct str *from = (const struct str *)(const void *)((const char *)c + texts[i]);
+
+        if (from->n > 0)
+            *(struct str *)(void *)((char *)out + texts[i]) = arena_dup(&out->arena, *from);
+    }
+}

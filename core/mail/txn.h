@@ -68,7 +68,7 @@ struct conn {
     int64_t since_us;               /* clock_wall_us at connect */
     uint32_t count_at_start;        /* connections when this one began */
     int32_t uid, gid;               /* of a local submitter, -1: none */
-    struct str auth_id, auth_name, auth_sender, auth_fail_id;   /* none yet: filled by AUTH's issue */
+    struct str auth_id, auth_name, auth_sender, auth_fail_id;   /* auth_name: the authenticator that said yes */
     bool auth_failed;
     bool tls;                       /* likewise */
     struct str command;             /* the line being processed, cut at 512 */
@@ -78,12 +78,18 @@ struct conn {
     const char *notquit_reason;     /* reference/acl.tsv, notquit-reason */
     struct user_var *acl_c;
     struct rate_known *rates;       /* per_conn */
-    unsigned transactions, errors, nonmail, unknown;
+    unsigned transactions, errors, nonmail, unknown, auth_failures;
     unsigned kept;                  /* messages kept in this session */
     bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
     bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
     int8_t sync;                    /* control enforce_sync 1, no_enforce_sync -1 */
 };
+
+/* Who the client is and how it came, for whoever outlives its session; what belongs to a command or a
+ * message is not copied. out is not initialised before. */
+void conn_copy(struct conn *out, const struct conn *c);
+/* How it came: "smtp", "esmtp", "esmtpa", "esmtps", "esmtpsa" (RFC 3848), or "local". */
+struct str conn_protocol(const struct conn *c);
 
 enum { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
 
@@ -129,6 +135,7 @@ struct at_host {
     uint16_t port;
     struct ip from_ip;
     uint16_t from_port;
+    struct str auth;                /* as whom we logged in: "authenticator:id"; empty: we did not */
 };
 
 struct at_event {
@@ -189,6 +196,7 @@ struct txn {
     void *at_end_ctx;
 
     /* acl machinery */
+    struct str auth_given[4];       /* auth1 ...: what an exchange of AUTH brought, in its own transaction */
     struct str acl_args[ACL_ARGS]; unsigned acl_nargs;
     struct str verify_message, verify_mode;
     struct str sender_verify_failure, recipient_verify_failure;

@@ -163,6 +163,17 @@ static bool read_rewrites(struct policy *p, struct problems *out)
     return true;
 }
 
+static bool read_authenticators(struct policy *p, struct problems *out)
+{
+    if (!state_entry(p, ENTRY_has_authenticators))
+        return true;
+    if (!plain(p, ENTRY_has_authenticators, 0, out))
+        return false;
+    p->authenticators = lua_toboolean(p->L, -1);
+    lua_settop(p->L, 0);
+    return true;
+}
+
 static bool build(struct policy *p, const struct snapshot *s, struct problems *out)
 {
     struct why why;
@@ -179,7 +190,8 @@ static bool build(struct policy *p, const struct snapshot *s, struct problems *o
     /* What is wrong with the references is worth saying even if a file is wrong too. */
     good = declare(p, s, out);
     p->files = NULL;
-    return check(p, out) && good && read_site(p, out) && read_acls(p, out) && read_rewrites(p, out);
+    return check(p, out) && good && read_site(p, out) && read_acls(p, out) && read_rewrites(p, out)
+        && read_authenticators(p, out);
 }
 
 enum status policy_load(const struct policy_env *e, const struct snapshot *s, uint32_t generation,

@@ -27,7 +27,8 @@ enum {
 /* What lua/mail must answer: lua/host/README.md. */
 #define ENTRIES(X) \
     X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(option) X(match) \
-    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered)
+    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered) \
+    X(has_authenticators) X(offers) X(authenticate) X(log_in)
 enum entry {
 #define X(name) ENTRY_##name,
     ENTRIES(X)
@@ -76,7 +77,7 @@ struct policy {
     int rows_ref, current_ref, box_ref, again_ref, list_ref, view_ref;
     struct val *opts;
     uint32_t acls;
-    bool rewrites, rewrites_paths;
+    bool rewrites, rewrites_paths, authenticators;
     struct str acl_end[PH_ACLS];    /* in words */
     struct map *transports, *events;
     struct map *covered;            /* with env.cover: chunk name -> its file */
@@ -115,6 +116,7 @@ const char *budget_text(const struct slice *s);             /* NULL: within its 
 
 /* ---- eval.c */
 typedef void eval_end(struct eval *e, enum status st, int results);
+eval_end eval_end_option;              /* policy.c: one value, for done.opt */
 struct eval {
     struct policy *policy;
     lua_State *co;                  /* NULL while in the pool without one */
@@ -136,12 +138,14 @@ struct eval {
     struct why why;                 /* st AGAIN or NEVER: the reason */
     eval_end *end;
     /* who asked */
-    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; rewrite_done *rewrite; header_done *header; } done;
+    union { opt_done *opt; acl_done *acl; route_done *route; transport_done *transport; retry_done *retry; event_done *event; rewrite_done *rewrite; header_done *header; auth_done *auth; } done;
     void *ctx;
     int opt;
     struct str name;
     struct buf *out;
     bool json, explain;
+    auth_say *say;                  /* an exchange of AUTH: what the other side is told */
+    struct wait *hearing;           /* and what waits for its answer */
     int lines_ref;                  /* explain: the table of lines */
     struct header_edit **edits_end; /* an ACL that fails takes its header edits back (R8.6) */
 };

@@ -1,15 +1,13 @@
 /* Encodings for rules: base64, character sets, IDNA. What else encodes is Lua
  * (lua/mail/library_codec.lua); here is what a library does better or faster. */
 #include <idn2.h>
-#include <openssl/evp.h>
 
+#include "base/base64.h"
 #include "mail/domain.h"
 #include "mail/utf8.h"
 #include "policy/lua.h"
 
 enum { TEXT_MAX = 1024 * 1024 };
-
-static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static int refuse(lua_State *L, const char *why)
 {
@@ -18,63 +16,22 @@ static int refuse(lua_State *L, const char *why)
     return 2;
 }
 
-/* ---- base64 (RFC 4648 section 4) */
-
 /* base64_encode(text) -> text on one line */
 static int l_base64_encode(lua_State *L)
 {
-    struct str s = arg_str(L, 1, TEXT_MAX);
-    char *out = arena_alloc(policy_scratch(L), (s.n + 2) / 3 * 4 + 1);
-
-    push_str(L, (struct str){ out, (size_t)EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)s.p, (int)s.n) });
+    push_str(L, base64_encode(policy_scratch(L), arg_str(L, 1, TEXT_MAX)));
     return 1;
-}
-
-/* Line ends and blanks are passed over; anything else that is no base64 is refused:
- * what a filter reads must be what everyone reads. */
-static const char *base64_read(struct str s, char *packed, size_t *n)
-{
-    size_t digits = 0, pads = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
-            continue;
-        if (c == '=')
-            pads++;
-        else if (pads > 0)
-            return "something follows the padding";
-        else if (!memchr(ALPHABET, c, 64))
-            return "a character that is none of base64";
-        packed[digits++] = c;
-    }
-    if (digits % 4 != 0 || pads > 2)
-        return "its length is none of base64";
-    *n = digits;
-    return NULL;
 }
 
 /* base64_decode(text) -> bytes | nil, why */
 static int l_base64_decode(lua_State *L)
 {
-    struct str s = arg_str(L, 1, 2 * TEXT_MAX);
-    struct arena *a = policy_scratch(L);
-    char *packed = arena_alloc(a, s.n + 1), *out;
     const char *fault;
-    size_t n = 0;
-    int got;
+    struct str out;
 
-    fault = base64_read(s, packed, &n);
-    if (fault)
+    if (!base64_decode(policy_scratch(L), arg_str(L, 1, 2 * TEXT_MAX), &out, &fault))
         return refuse(L, fault);
-    out = arena_alloc(a, n / 4 * 3 + 1);
-    got = EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)packed, (int)n);
-    if (got < 0)
-        return refuse(L, "a character that is none of base64");
-    for (size_t i = n; i > 0 && packed[i - 1] == '='; i--)
-        got--;
-    push_str(L, (struct str){ out, (size_t)got });
+    push_str(L, out);
     return 1;
 }
 

@@ -131,13 +131,13 @@ struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done
 
 /* ---- main options */
 
-static void end_option(struct eval *e, enum status st, int n)
+void eval_end_option(struct eval *e, enum status st, int n)
 {
     struct val v = { .type = VAL_NIL };
 
     if (st == ST_OK && n > 0)
         val_of(e->co, 1, &e->arena, &v);
-    if (st == ST_OK && v.type == VAL_NIL)
+    if (st == ST_OK && v.type == VAL_NIL && e->opt >= 0)
         v = option_default(e->opt);
     e->done.opt(e->ctx, st, &v, st == ST_OK ? NULL : &e->why);
 }
@@ -161,7 +161,7 @@ struct eval *policy_option(struct policy *p, int opt, struct txn *t, opt_done *d
         done(ctx, ST_OK, v, NULL);
         return NULL;
     }
-    e = open_option(p, opt, t, ENTRY_option, end_option);
+    e = open_option(p, opt, t, ENTRY_option, eval_end_option);
     e->done.opt = done;
     e->ctx = ctx;
     return eval_run(e, 2);

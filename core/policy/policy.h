@@ -202,6 +202,29 @@ struct eval *policy_rewrite_header(struct policy *p, struct str transport, struc
  * once: a rule that would wait leaves it as it is. In a, or text itself. */
 struct str policy_rewrite_path(struct policy *p, struct conn *c, bool sender, struct str text, struct arena *a);
 
+/* ---- AUTH: one evaluation holds a whole exchange, and waits for the other side */
+struct auth_result {
+    enum { LOGIN_OK, LOGIN_NO, LOGIN_LATER, LOGIN_BAD } end;    /* BAD: given up, or not what the mechanism says */
+    struct str name, id;        /* of the authenticator; who was authenticated, or claimed to be */
+    struct str text;            /* a reason; for the server what the client is told, if not empty */
+    bool fault;                 /* LOGIN_LATER: the rules failed, text is for the log alone */
+};
+/* The other side is to be told this; its answer comes by policy_heard. Called from the loop. */
+typedef void auth_say(void *ctx, struct str text);
+typedef void auth_done(void *ctx, const struct auth_result *r);
+bool policy_has_authenticators(const struct policy *p);
+/* What EHLO offers this client: VAL_STR, mechanisms separated by blanks. With "tls" in front
+ * nothing is offered, but would be to an encrypted connection. */
+struct eval *policy_offers(struct policy *p, struct txn *t, opt_done *done, void *ctx);
+/* As a server. initial.p NULL: none came with the command. say gets challenges, policy_heard responses. */
+struct eval *policy_authenticate(struct policy *p, struct txn *t, struct str mechanism, struct str initial,
+                                 auth_say *say, auth_done *done, void *ctx);
+/* As a client, at t->host: say gets lines to send, without CRLF; policy_heard whole replies ("334 text").
+ * LOGIN_NO with an empty name: no authenticator fits what the server offers. */
+struct eval *policy_log_in(struct policy *p, struct txn *t, struct str offered, auth_say *say, auth_done *done, void *ctx);
+/* The answer to what was said last; p NULL: there will be none. */
+void policy_heard(struct eval *e, struct str text);
+
 /* ---- events */
 bool policy_has_event(const struct policy *p, const char *name, struct str transport);
 /* text: the non-empty result, or an empty str. st ST_AGAIN: time-out or error. */

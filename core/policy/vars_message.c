@@ -127,7 +127,7 @@ void get_received_protocol(const struct vars *v, struct val *out)
     else if (c->protocol.n)
         val_text(out, c->protocol);
     else
-        val_text(out, !c->smtp ? STR("local") : c->esmtp ? STR("esmtp") : STR("smtp"));
+        val_text(out, conn_protocol(c));
 }
 
 void get_received_time(const struct vars *v, struct val *out)

@@ -9,7 +9,7 @@
 enum { MINUTE = 60000, TEXT_MAX = 300 };
 
 /* What the connection waits for. Messages have their own steps (exchange.h). */
-enum step { S_BANNER, S_GO, S_EHLO, S_HELO, S_IDLE, S_MESSAGE, S_OVER };
+enum step { S_BANNER, S_GO, S_EHLO, S_HELO, S_IDLE, S_AUTH, S_MESSAGE, S_OVER };
 
 struct smtp_client {
     struct smtp_client_config config;
@@ -25,8 +25,10 @@ struct smtp_client {
 
     struct client_message *next;    /* given, not begun */
     /* Callbacks that are due; they run when no input is left half looked at. */
-    bool tell_banner, tell_ready, tell_sent, tell_closed;
-    struct str banner;              /* in scratch */
+    bool tell_banner, tell_ready, tell_auth, tell_sent, tell_closed;
+    struct str banner;              /* in scratch; or the answer to a line of AUTH */
+    struct str auth;                /* mechanisms offered, in kept */
+    bool asked;                     /* S_AUTH: a line of it waits for its answer */
     struct why why;
     bool host_error;
     struct arena kept;              /* what refused says */
@@ -70,7 +72,7 @@ static int64_t allowed(const struct smtp_client *c)
 {
     const struct smtp_client_config *f = &c->config;
 
-    if (c->step == S_IDLE || c->step == S_GO || c->step == S_OVER)
+    if (c->step == S_IDLE || c->step == S_GO || c->step == S_OVER || (c->step == S_AUTH && !c->asked))
         return 0;
     if (c->step == S_MESSAGE && c->exchange.stage == X_BODY && c->exchange.starved)
         return 0;                       /* it is not the peer that keeps us waiting */
@@ -101,7 +103,7 @@ static void end(struct smtp_client *c, bool host_error, struct str text)
     }
     c->step = S_OVER;
     c->host_error = host_error;
-    c->tell_banner = c->tell_ready = false;
+    c->tell_banner = c->tell_ready = c->tell_auth = false;
     c->tell_closed = true;
     why_set(&c->why, ST_AGAIN, "%.*s", STR_ARG(text));
 }
@@ -115,6 +117,8 @@ static struct str waited_for(struct smtp_client *c)
         return STR("initial connection");
     case S_EHLO:
         return arena_printf(&c->scratch, "%s %.*s", c->config.lmtp ? "LHLO" : "EHLO", STR_ARG(c->config.helo));
+    case S_AUTH:
+        return STR("AUTH");
     case S_HELO:
         return arena_printf(&c->scratch, "HELO %.*s", STR_ARG(c->config.helo));
     case S_MESSAGE:
@@ -170,6 +174,8 @@ static void read_offer(struct smtp_client *c, struct str text)
             c->offer.pipelining = !c->config.avoid_pipelining;
         else if (str_same_fold(word, STR("8BITMIME")))
             c->offer.eightbit = true;
+        else if (str_same_fold(word, STR("AUTH")) && !c->auth.n)
+            c->auth = exchange_printable(&c->kept, str_trim(line));
         else if (str_same_fold(word, STR("SMTPUTF8")))
             c->offer.utf8 = true;
         else if (str_same_fold(word, STR("IGNOREQUOTA")))
@@ -211,6 +217,42 @@ static void on_banner(struct smtp_client *c, const struct reply *r)
     c->banner = r->line;
 }
 
+/* ---- AUTH (RFC 4954): lines that the caller makes, answers that it reads */
+
+struct str smtp_client_auth(const struct smtp_client *c)
+{
+    return c->auth;
+}
+
+void smtp_client_auth_say(struct smtp_client *c, struct str line)
+{
+    if (c->step != S_IDLE && c->step != S_AUTH)
+        return;
+    c->step = S_AUTH;
+    c->asked = true;
+    buf_add(&c->out, line);
+    buf_add(&c->out, STR("\r\n"));
+    set_deadline(c);
+}
+
+void smtp_client_auth_over(struct smtp_client *c, bool authenticated)
+{
+    if (c->step == S_AUTH)
+        c->step = S_IDLE;
+    c->offer.auth = c->auth.n > 0;
+    c->offer.authenticated = authenticated;
+    set_deadline(c);
+}
+
+static void on_auth(struct smtp_client *c, const struct reply *r)
+{
+    c->asked = false;
+    c->banner = arena_printf(&c->scratch, "%d %.*s", r->code, STR_ARG(r->text));
+    c->tell_auth = true;
+    if (r->code == 421)
+        end_refused(c, r);
+}
+
 /* ---- messages */
 
 static void take_end(struct smtp_client *c, enum exchange_end how)
@@ -246,6 +288,9 @@ static bool tell_one(struct smtp_client *c)
     } else if (c->tell_ready) {
         c->tell_ready = false;
         c->ops->ready(c->ctx);
+    } else if (c->tell_auth) {
+        c->tell_auth = false;
+        c->ops->auth(c->ctx, c->banner);
     } else if (c->tell_sent) {
         struct client_message *m = c->exchange.m;
 
@@ -299,7 +344,7 @@ void smtp_client_send(struct smtp_client *c, struct client_message *m)
 
 void smtp_client_quit(struct smtp_client *c)
 {
-    bool may_say = c->step == S_IDLE || c->step == S_GO;
+    bool may_say = c->step == S_IDLE || c->step == S_GO || (c->step == S_AUTH && !c->asked);
 
     end(c, false, STR("delivery was given up"));
     if (may_say)
@@ -319,6 +364,8 @@ static uint32_t replies_due(const struct smtp_client *c)
     case S_EHLO:
     case S_HELO:
         return 1;
+    case S_AUTH:
+        return c->asked;
     case S_MESSAGE:
         return exchange_due(&c->exchange);
     default:
@@ -332,6 +379,8 @@ static void take_reply(struct smtp_client *c, const struct reply *r)
         on_banner(c, r);
     else if (c->step == S_MESSAGE)
         take_end(c, exchange_reply(&c->exchange, r));
+    else if (c->step == S_AUTH)
+        on_auth(c, r);
     else
         on_hello(c, r);
 }
@@ -368,7 +417,7 @@ size_t smtp_client_input(struct smtp_client *c, struct str bytes)
         struct reply r;
         enum reply_end got;
 
-        if (!c->tell_banner)
+        if (!c->tell_banner && !c->tell_auth)
             arena_reset(&c->scratch);
         got = reply_read(&c->scratch, &rest, &r);
         if (got == REPLY_MORE) {

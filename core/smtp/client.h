@@ -57,6 +57,8 @@ struct client_message {
      * no probe, without RCPT: its recipients are those the peer has taken. */
     bool resume;
     struct str sender;
+    struct str auth_sender;         /* AUTH= of MAIL, where the peer offers AUTH; p NULL: none */
+    bool auth_force;                /* ... though we have not authenticated */
     struct client_rcpt *rcpts;
     size_t n;
     bool body_8bit;
@@ -95,11 +97,18 @@ struct smtp_client_ops {
      * the failure says something about the host, not about a message. What stands
      * in output (a QUIT) may still be sent. Not called after smtp_client_quit. */
     void (*closed)(void *ctx, const struct why *why, bool host_error);
+    /* A whole answer to a line of AUTH: "334 dGVzdA==". Goes on with smtp_client_auth_say or _over. */
+    void (*auth)(void *ctx, struct str reply);
 };
 
 struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 void smtp_client_go(struct smtp_client *c);                 /* after banner */
+/* What EHLO offered: "PLAIN LOGIN"; empty: no AUTH. */
+struct str smtp_client_auth(const struct smtp_client *c);
+/* READY, or during AUTH: the next line of it, without CRLF. Not READY until it is over. */
+void smtp_client_auth_say(struct smtp_client *c, struct str line);
+void smtp_client_auth_over(struct smtp_client *c, bool authenticated);
 /* Other deadlines from here on: 0 as in the config. */
 void smtp_client_pace(struct smtp_client *c, int64_t command_ms, int64_t data_ms, int64_t final_ms);
 /* READY only; m and its arena live until sent. sent() may be called before this returns. */

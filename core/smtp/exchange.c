@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "mail/xtext.h"
+
 enum { PIECE = 64 * 1024, READ = 16 * 1024, TEXT_MAX = 1024, RCPT_MAX = 100 };
 
 enum command { C_RSET, C_MAIL, C_RCPT, C_DATA };
@@ -217,6 +219,16 @@ enum exchange_end exchange_begin(struct exchange *x, struct client_message *m)
 
 /* ---- out */
 
+/* RFC 4954 section 5 */
+static void put_auth(struct buf *out, struct str sender)
+{
+    struct arena a = { 0 };
+
+    buf_add(out, STR(" AUTH="));
+    buf_add(out, sender.n ? xtext_encode(&a, sender) : STR("<>"));
+    arena_free(&a);
+}
+
 static void put_mail(struct exchange *x, struct buf *out)
 {
     const struct client_message *m = x->m;
@@ -232,6 +244,8 @@ static void put_mail(struct exchange *x, struct buf *out)
     /* Not offered: sent as it is, as every mail system does today. */
     if (x->offer->eightbit && m->body_8bit)
         buf_add(out, STR(" BODY=8BITMIME"));
+    if (m->auth_sender.p && ((x->offer->auth && x->offer->authenticated) || m->auth_force))
+        put_auth(out, m->auth_sender);
     if (utf8)
         buf_add(out, STR(" SMTPUTF8"));
     buf_add(out, STR("\r\n"));

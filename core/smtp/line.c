@@ -29,6 +29,26 @@ static void line_refused(struct smtp_server *s, const char *text)
     server_close(s, "bad-commands");
 }
 
+static size_t word_length(struct str s)
+{
+    size_t n = str_find(s, ' ');
+
+    return n < s.n ? n : s.n;
+}
+
+static bool begins_auth(struct str line)
+{
+    return str_starts_fold(line, STR("AUTH "));
+}
+
+/* A response, and a command that brings one, is longer than others (R3.7). */
+static size_t line_max(const struct smtp_server *s, struct str piece)
+{
+    bool auth = s->state == SERVER_AUTH || begins_auth(s->line.n ? buf_str(&s->line) : piece);
+
+    return auth ? s->cfg->limits.auth_line_max : s->cfg->limits.line_max;
+}
+
 /* A whole line, its LF included. */
 static void take_line(struct smtp_server *s, struct str line, size_t unread)
 {
@@ -42,8 +62,12 @@ static void take_line(struct smtp_server *s, struct str line, size_t unread)
         return;
     }
     line = str_head(line, line.n - 2);
+    if (s->state == SERVER_AUTH) {
+        auth_line(s, line);
+        return;
+    }
     cmd = command_read(line, &name, &arg);
-    remember_command(s, line, arg);
+    remember_command(s, cmd == CMD_AUTH ? str_head(line, (size_t)(arg.p - line.p) + word_length(arg)) : line, arg);
     s->command = (uint8_t)cmd;
     if (name && cmd != CMD_ATRN && cmd != CMD_TURN)
         conn_note_verb(s->c, name);     /* F37 names what may be entered */
@@ -64,6 +88,10 @@ static void remember_start(struct smtp_server *s, struct str piece)
 {
     struct buf start = { 0 };
 
+    if (s->state == SERVER_AUTH || begins_auth(s->line.n ? buf_str(&s->line) : piece)) {
+        remember_command(s, STR("AUTH"), STR(""));
+        return;
+    }
     buf_add(&start, str_head(buf_str(&s->line), TOO_LONG_KEPT));
     buf_add(&start, str_head(piece, TOO_LONG_KEPT - start.n));
     remember_command(s, buf_str(&start), STR(""));
@@ -100,7 +128,7 @@ size_t line_input(struct smtp_server *s, struct str bytes)
         line_refused(s, "TLS does not begin here");
         return bytes.n;
     }
-    if (s->too_long || s->line.n + piece.n > s->cfg->limits.line_max) {
+    if (s->too_long || s->line.n + piece.n > line_max(s, piece)) {
         throw_away(s, piece, whole);
     } else if (!whole) {
         buf_add(&s->line, piece);

@@ -11,7 +11,7 @@ enum { STRESS_MS = 10000, STRESS_ERRORS = 1, TEXT_MAX = 512 };
 const struct smtp_limits smtp_limits_default = {
     .line_max = 2048, .auth_line_max = 12288, .header_max = 256 * 1024, .header_fields_max = 2000,
     .recipients_max = 1000, .transactions_max = 1000, .errors_max = 20, .unknown_max = 3, .nonmail_max = 100,
-    .data_line_max = 16 * 1024, .received_max = 50, .header_line_max = UINT32_MAX, .message_max = 50 * 1024 * 1024,
+    .data_line_max = 16 * 1024, .received_max = 50, .auth_failures_max = 3, .header_line_max = UINT32_MAX, .message_max = 50 * 1024 * 1024,
     .greeting_ms = 300 * 1000, .command_ms = 300 * 1000, .data_ms = 180 * 1000, .message_ms = 3600 * 1000,
     .data_rate_min = 500,
 };
@@ -41,6 +41,8 @@ static void drop_txn(struct smtp_server *s)
     s->begun = s->discarded = s->too_many = false;
     intake_free(s->content);
     s->content = NULL;
+    if (s->t)
+        s->c->auth_sender = s->auth_claimed = (struct str){ NULL, 0 };
     txn_free(s->t);
     s->t = NULL;
 }
@@ -51,6 +53,7 @@ void smtp_server_free(struct smtp_server *s)
         return;
     drop_txn(s);
     txn_free(s->aside);
+    auth_free(s->login);
     s->c->command = s->c->command_argument = s->c->helo = (struct str){ NULL, 0 };
     free(s->text);
     free(s->helo);
@@ -189,7 +192,7 @@ void server_settle(struct smtp_server *s)
 {
     if (s->asked != ASKED_NONE || s->state == SERVER_OVER)
         return;
-    if (s->state == SERVER_COMMAND)
+    if (s->state == SERVER_COMMAND || s->state == SERVER_AUTH)
         wait_for_command(s, s->cfg->limits.command_ms);
     if (!s->lost) {
         farewell(s);
@@ -219,7 +222,7 @@ void smtp_server_answer(struct smtp_server *s, const struct verdict *v)
     int ph = s->asked;
     struct txn *aside = s->aside;
 
-    if (ph == ASKED_NONE || ph == ASKED_KEEP)
+    if (ph == ASKED_NONE || ph >= ASKED_KEEP)
         return;
     s->asked = ASKED_NONE;
     s->aside = NULL;            /* an answer may lead to the next question */
@@ -255,7 +258,7 @@ void smtp_server_start(struct smtp_server *s)
 /* ---- refusing */
 
 static const struct { int deny, defer; const char *mark; } CODES[PH_COUNT] = {
-    [PH_CONNECT] = { 554, 421, "7.1" }, [PH_HELO] = { 550, 451, "7.1" }, [PH_MAIL] = { 550, 451, "7.1" },
+    [PH_CONNECT] = { 554, 421, "7.1" }, [PH_HELO] = { 550, 451, "7.1" }, [PH_AUTH] = { 503, 454, "7.0" }, [PH_MAIL] = { 550, 451, "7.1" },
     [PH_RCPT] = { 550, 451, "7.1" }, [PH_PREDATA] = { 550, 451, "7.1" }, [PH_DATA] = { 550, 451, "7.1" }, [PH_MIME] = { 550, 451, "7.1" },
     /* RFC 5321 3.5.3: a server that will not verify says so with 252. */
     [PH_VRFY] = { 252, 451, "5.2" }, [PH_EXPN] = { 550, 451, "7.1" },
@@ -345,6 +348,8 @@ static void abandon(struct smtp_server *s)
     s->asked = ASKED_NONE;
     txn_free(s->aside);
     s->aside = NULL;
+    auth_free(s->login);
+    s->login = NULL;
 }
 
 void smtp_server_lost(struct smtp_server *s)
@@ -408,7 +413,7 @@ bool smtp_server_waiting(const struct smtp_server *s)
 
 bool smtp_server_idle(const struct smtp_server *s)
 {
-    return !s->t && s->asked == ASKED_NONE;
+    return !s->t && !s->login && s->asked == ASKED_NONE;
 }
 
 struct txn *smtp_server_txn(struct smtp_server *s)

@@ -33,7 +33,7 @@ struct verdict {
 
 struct smtp_limits {            /* R3.7, R3.8; 0 is never "no limit" */
     uint32_t line_max, auth_line_max, header_max, header_fields_max, recipients_max,
-             transactions_max, errors_max, unknown_max, nonmail_max, data_line_max, received_max,
+             transactions_max, errors_max, unknown_max, nonmail_max, data_line_max, received_max, auth_failures_max,
              header_line_max;   /* a field with its continuations; header_max is the most it can be */
     uint64_t message_max;       /* from message_size_limit, per session */
     int64_t greeting_ms, command_ms, data_ms, message_ms;
@@ -55,6 +55,8 @@ struct smtp_config {            /* read at start of session; owned by the engine
     struct str qualify_sender, qualify_recipient;   /* domain to add, or empty: refuse bare addresses */
     struct str postmaster;      /* domain of a bare <postmaster>, who is always taken; empty: hostname */
     bool bare_lf_ok;            /* R3.1: turn a bare LF in content into CRLF; never ends data on it */
+    struct str auth;            /* mechanisms offered now, separated by blanks; empty: none. May change at each EHLO */
+    bool auth_needs_tls;        /* some would be, were the connection encrypted */
     bool max_reject;            /* recipients_max_reject */
     bool stress;                /* shortened deadlines, one error */
 };
@@ -97,6 +99,12 @@ struct smtp_server_ops {
     /* What stands between < and > of MAIL FROM: or RCPT TO:, to be read instead, in
      * a or text itself; it may be no address on either side. May be NULL. */
     struct str (*path)(void *ctx, bool sender, struct str text, struct arena *a);
+    /* The client wants to log in and the ACL of AUTH said yes: smtp_server_challenge, or
+     * smtp_server_authenticated. initial: the response given with the command; p NULL: none. */
+    void (*auth)(void *ctx, struct txn *t, struct str mechanism, struct str initial);
+    /* The response to the last challenge. p NULL: the client gave up, or sent what is no
+     * base64; smtp_server_authenticated(AUTH_BAD) ends it. */
+    void (*auth_heard)(void *ctx, struct str response);
 };
 
 struct smtp_server *smtp_server_new(struct conn *c, const struct smtp_config *cfg,
@@ -114,6 +122,10 @@ size_t smtp_server_input(struct smtp_server *s, struct str bytes);
 /* Answers to ask and keep. id of the message goes into the 250. */
 void smtp_server_answer(struct smtp_server *s, const struct verdict *v);
 void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *why);
+/* During an exchange of AUTH. Who was authenticated is in the conn before AUTH_OK is said. */
+enum auth_end { AUTH_OK, AUTH_NO, AUTH_LATER, AUTH_BAD };
+void smtp_server_challenge(struct smtp_server *s, struct str challenge);
+void smtp_server_authenticated(struct smtp_server *s, enum auth_end end, struct str text);
 /* The peer closed, or the deadline passed: runs PH_NOTQUIT, then is over. Cancel
  * a question of a phase first: its answer is no longer waited for. A message
  * being kept is waited for: the session is over after smtp_server_kept. A call of

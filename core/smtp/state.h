@@ -2,7 +2,7 @@
  * state - what an SMTP session is, for the files that make one up
  *
  * server.c asks questions and ends sessions, line.c takes lines, verb.c is the
- * table of verbs, transaction.c what MAIL, RCPT and DATA do, intake.c takes a
+ * table of verbs, auth.c logs in, transaction.c what MAIL, RCPT and DATA do, intake.c takes a
  * message. Only they include this.
  *
  *     BANNER --accept--> COMMAND --354--> CONTENT --dot, answers--> COMMAND
@@ -20,12 +20,13 @@
 #include "smtp/reply.h"
 #include "smtp/server.h"
 
-enum server_state { SERVER_BANNER, SERVER_COMMAND, SERVER_CONTENT, SERVER_OVER };
+enum server_state { SERVER_BANNER, SERVER_COMMAND, SERVER_AUTH, SERVER_CONTENT, SERVER_OVER };
 enum place { AT_GREETING, AT_READY, AT_SENDER, AT_RECIPIENT };
 
-enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT };    /* else an enum phase */
+enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT, ASKED_AUTH };    /* else an enum phase */
 
 struct intake;
+struct login;
 
 struct smtp_server {
     struct conn *c;
@@ -35,6 +36,7 @@ struct smtp_server {
     struct txn *t;              /* the transaction; NULL: none */
     struct txn *aside;          /* for a question asked outside of one */
     struct intake *content;    /* while in SERVER_CONTENT and until its answer */
+    struct login *login;        /* from AUTH to its end */
     struct buf line, out;
     char *text;                 /* the last command: c->command points into it */
     char *helo;                 /* c->helo points to it */
@@ -49,6 +51,8 @@ struct smtp_server {
     bool discarded;             /* a recipient was accepted and thrown away */
     bool too_many;              /* recipients: logged, and the end of the message with recipients_max_reject */
     bool pipelining;            /* offered in the last EHLO */
+    struct str auth_claimed;    /* AUTH= of MAIL, in the arena of t */
+    bool login_garbled;         /* the last response was no base64 */
     bool lost;                  /* the peer went while its message was being kept */
     char last;                  /* last octet of the over-long line */
 };
@@ -84,9 +88,16 @@ void verb_answered(struct smtp_server *s, enum phase ph, const struct verdict *v
 void transaction_mail(struct smtp_server *s, struct str arg);
 void transaction_rcpt(struct smtp_server *s, struct str arg);
 void transaction_data(struct smtp_server *s);
+void transaction_mailauth_answered(struct smtp_server *s, const struct verdict *v);
 void transaction_mail_answered(struct smtp_server *s, const struct verdict *v);
 void transaction_rcpt_answered(struct smtp_server *s, const struct verdict *v);
 void transaction_data_answered(struct smtp_server *s, const struct verdict *v);
+
+/* ---- auth.c */
+void auth_command(struct smtp_server *s, struct str arg);
+void auth_acl_answered(struct smtp_server *s, const struct verdict *v);
+void auth_line(struct smtp_server *s, struct str line);
+void auth_free(struct login *l);
 
 /* ---- line.c */
 size_t line_input(struct smtp_server *s, struct str bytes);

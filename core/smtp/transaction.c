@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "mail/utf8.h"
+#include "mail/xtext.h"
 #include "smtp/state.h"
 
 /* ---- addresses of MAIL and RCPT */
@@ -113,6 +114,25 @@ static const char *take_body(struct txn *t, struct str value, bool *seen)
     return NULL;
 }
 
+/* AUTH=<mailbox> (RFC 4954 section 5), in xtext. What it says is believed only of who
+ * authenticated, and if the ACL of mailauth agrees. */
+static const char *take_auth(struct smtp_server *s, struct txn *t, struct str value)
+{
+    struct addr addr;
+    struct str plain;
+
+    if (s->auth_claimed.p)
+        return "AUTH is given once";
+    if (str_same(value, STR("<>"))) {
+        s->auth_claimed = STR("");
+        return NULL;
+    }
+    if (!xtext_decode(&t->arena, value, &plain) || !addr_parse(plain, &addr, NULL))
+        return "AUTH is <> or a mailbox in xtext";
+    s->auth_claimed = plain;
+    return NULL;
+}
+
 static bool mail_params(struct smtp_server *s, struct txn *t, struct str rest)
 {
     struct str key, value;
@@ -125,6 +145,8 @@ static bool mail_params(struct smtp_server *s, struct txn *t, struct str rest)
             fault = take_size(t, value);
         else if (s->cfg->offer_8bitmime && str_same_fold(key, STR("BODY")))
             fault = take_body(t, value, &body);
+        else if ((s->cfg->auth.n || s->c->auth_name.n) && str_same_fold(key, STR("AUTH")))
+            fault = take_auth(s, t, value);
         else
             return bad_path(s, 555, "5.5.4", "parameter not known or not offered");
         if (fault)
@@ -150,15 +172,24 @@ void transaction_mail(struct smtp_server *s, struct str arg)
         return;
     }
     t = txn_new(s->c);
+    s->auth_claimed = (struct str){ NULL, 0 };
     if (!read_path(s, &t->arena, arg, true, &path) || !mail_params(s, t, path.params)) {
         txn_free(t);
         return;
     }
     t->sender = path.text;
     t->received_us = clock_wall_us();
-    t->protocol = s->c->protocol.p ? s->c->protocol : s->c->esmtp ? STR("esmtp") : STR("smtp");
+    t->protocol = s->c->protocol.p ? s->c->protocol : conn_protocol(s->c);
     s->c->transactions++;
     s->t = t;
+    server_ask(s, s->auth_claimed.n && s->c->auth_name.n ? PH_MAILAUTH : PH_MAIL);
+}
+
+/* A claim that is not believed is "<>" (RFC 4954 section 5), not a refusal. */
+void transaction_mailauth_answered(struct smtp_server *s, const struct verdict *v)
+{
+    if (v->verb == V_ACCEPT || v->verb == V_DISCARD)
+        s->c->auth_sender = s->auth_claimed;
     server_ask(s, PH_MAIL);
 }
 

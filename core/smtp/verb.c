@@ -53,6 +53,8 @@ static void greet(struct smtp_server *s)
             buf_addf(&text, "\nSIZE %llu", (unsigned long long)s->cfg->limits.message_max);
         buf_addf(&text, "%s%s%s%s\nENHANCEDSTATUSCODES\nHELP", s->cfg->offer_8bitmime ? "\n8BITMIME" : "",
                  s->pipelining ? "\nPIPELINING" : "", s->cfg->offer_vrfy ? "\nVRFY" : "", s->cfg->offer_expn ? "\nEXPN" : "");
+        if (s->cfg->auth.n)
+            buf_addf(&text, "\nAUTH %.*s", STR_ARG(s->cfg->auth));
     }
     reply_put(&s->out, 250, NULL, buf_str(&text));
     buf_free(&text);
@@ -164,7 +166,7 @@ static const struct row {
     [CMD_HELP] = { ANY, JUNK, NULL },
     [CMD_QUIT] = { ANY, 0, NULL },
     [CMD_STARTTLS] = { ANY, LAST | JUNK, NULL },
-    [CMD_AUTH] = { ANY, JUNK, NULL },
+    [CMD_AUTH] = { R | S | T, LAST | JUNK, NULL },
     [CMD_BDAT] = { ANY, 0, NULL },
     [CMD_ETRN] = { ANY, LAST | JUNK, NULL },
     [CMD_ATRN] = { ANY, LAST | JUNK, NULL },
@@ -243,9 +245,10 @@ void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unr
     case CMD_RSET: server_end_txn(s, "RSET"); server_reply(s, 250, "2.0.0", "Reset OK"); break;
     case CMD_NOOP: server_reply(s, 250, "2.0.0", "OK"); break;
     case CMD_VRFY: case CMD_EXPN: do_vrfy(s, arg); break;
-    case CMD_HELP: server_reply(s, 214, "2.0.0", "Commands supported:\nHELO EHLO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT"); break;
+    case CMD_HELP: server_reply(s, 214, "2.0.0", "Commands supported:\nHELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT"); break;
     case CMD_QUIT: server_ask(s, PH_QUIT); break;
-    case CMD_STARTTLS: case CMD_AUTH: case CMD_BDAT: case CMD_ETRN: case CMD_ATRN: case CMD_TURN: do_not_offered(s, cmd); break;
+    case CMD_AUTH: auth_command(s, arg); break;
+    case CMD_STARTTLS: case CMD_BDAT: case CMD_ETRN: case CMD_ATRN: case CMD_TURN: do_not_offered(s, cmd); break;
     case CMD_HTTP: do_http(s); break;
     case CMD_NONE: do_unknown(s); break;
     }
@@ -259,6 +262,8 @@ void verb_answered(struct smtp_server *s, enum phase ph, const struct verdict *v
     }
     switch (ph) {
     case PH_HELO: answered_helo(s, v); break;
+    case PH_AUTH: auth_acl_answered(s, v); break;
+    case PH_MAILAUTH: transaction_mailauth_answered(s, v); break;
     case PH_MAIL: transaction_mail_answered(s, v); break;
     case PH_RCPT: transaction_rcpt_answered(s, v); break;
     case PH_PREDATA: transaction_data_answered(s, v); break;

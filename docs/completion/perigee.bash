@@ -20,8 +20,8 @@ _perigee()
     'stop') opts='--help --rules --spool --drain' ;;
     'reopen') opts='--help --rules --spool' ;;
     'config') opts='--help --json --rules' ;;
-    'queue list') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
-    'queue count') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
+    'queue list') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;
+    'queue count') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;
     'queue show') opts='--help --json --rules --spool' ;;
     'queue retry') opts='--help --rules --spool' ;;
     'queue freeze') opts='--help --rules --spool' ;;
@@ -33,14 +33,14 @@ _perigee()
     'queue run') opts='--help --rules --spool' ;;
     'hold') opts='--help --rules --spool' ;;
     'release') opts='--help --rules --spool' ;;
-    'route') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'route') opts='--help --json --rules --spool --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
     'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --rules --spool --dns --now --seed --dry-run --client' ;;
     'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase' ;;
     'send') opts='--help --spool' ;;
-    'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --frozen' ;;
+    'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;
     'newaliases') opts='--help' ;;
     'test') opts='--help --tap --junit --filter' ;;
     'help') opts='--help --man --completion --guide' ;;

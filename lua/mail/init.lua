@@ -23,6 +23,10 @@
 --   entry.rewrite(m)              changes the message by host.rewrite_apply
 --   entry.rewrite_path(m, text)   -> text
 --   entry.rewrite_header(m, transport, section)   -> section | nil
+--   entry.has_authenticators()    plain: is there one that is a server?
+--   entry.offers(m)               -> "PLAIN LOGIN", "" or "tls": nothing unless encrypted
+--   entry.authenticate(m, mechanism, initial), entry.log_in(m, offered)
+--                                 -> "ok" | "no" | "again" | "bad", authenticator, id, text
 --   entry.expr(code, m)           -> values...
 --
 -- A problem is { file =, line =, text =, warning = }. "Could not find out" is
@@ -44,6 +48,7 @@ local event = use "event"
 local route = use "route"
 local library = use "library"
 local greeting = use "greeting"
+local authenticators = use "authenticators"
 local rewrite = use "rewrite"
 
 -- ---- what rules see
@@ -75,6 +80,7 @@ env.site = site.declare
 env.acl = acl.library()
 env.router = routers.library()
 env.transport = transports.library()
+env.authenticator = authenticators.library()
 env.retry = library.locked("retry", retry.library())
 env.event = library.locked("event", event.library())
 do
@@ -88,7 +94,6 @@ for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "file", "soc
   env[name] = library[name]
 end
 env.rewrite = library.locked("rewrite", rewrite.library())
-env.authenticator = later("authenticator", "SMTP authentication")
 env.srs = later("srs", "sender authentication")
 env.prvs = later("prvs", "sender authentication")
 env.authresults = later("authresults", "sender authentication")
@@ -184,6 +189,7 @@ function entry.check()
   greeting.prepare(acl.phases)
   acl.check()
   site.check()
+  authenticators.check()
   for _, u in ipairs(lists.uses) do
     if not lists.named[u.kind][u.name] then report.problem(u.where, lists.missing(u)) end
   end
@@ -194,10 +200,15 @@ function entry.check()
 end
 
 function entry.site() return site.values() end
-function entry.acls() return acl.ends() end
+function entry.acls()
+  local ends = acl.ends()
+  -- the authenticators' own conditions are part of this phase
+  if not ends.mailauth and authenticators.has_mail_conditions() then ends.mailauth = "accept" end
+  return ends
+end
 function entry.answered(phase) return acl.answered[phase] end
 
-entry.acl = use("expn").around(acl.run)
+entry.acl = authenticators.around(use("expn").around(acl.run))
 entry.route = route.run
 entry.transport_constant = transports.constant
 
@@ -224,6 +235,9 @@ function entry.event(name, m)
 end
 
 entry.rewrite_header = transports.rewrite_header
+entry.has_authenticators = authenticators.has_servers
+entry.offers, entry.authenticate, entry.log_in = authenticators.offers, authenticators.authenticate, authenticators.log_in
+
 entry.rewrites, entry.rewrite, entry.rewrite_path = rewrite.any, rewrite.message, rewrite.path
 
 function entry.expr(code, m)

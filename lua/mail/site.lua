@@ -35,6 +35,7 @@ end
 local POSITIVE = {
   "recipients_max", "smtp_accept_max", "message_size_limit", "header_maxsize", "received_headers_max",
   "smtp_accept_max_nonmail", "smtp_max_synprot_errors", "smtp_max_unknown_commands", "smtp_accept_max_per_connection",
+  "auth_failures_max",
 }
 
 -- What the engine alone can judge, text by text.

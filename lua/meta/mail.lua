@@ -67,7 +67,7 @@
 -- mail to data, not_smtp_start, not_smtp_mime, not_smtp
 ---@class mail.known2
 ---@field acl_verify_message string? Why the last `verify` condition did not hold.
----@field callout_address string? Where the last callout connected to. Nil while there was none.
+---@field callout_address string? The address the last callout connected to. Nil while there was none.
 ---@field headers_added string? The header fields rules have added so far, one a line.
 ---@field sender_address_data string? The `address_data` of the router that accepted the sender when it was verified.
 ---@field sender_verify_failure string? Why the sender could not be verified.
@@ -119,10 +119,10 @@
 
 -- auth
 ---@class mail.known8
----@field auth1 string? Datum 1 of the exchange that authenticates the client.
----@field auth2 string? Datum 2 of the exchange that authenticates the client.
----@field auth3 string? Datum 3 of the exchange that authenticates the client.
----@field auth4 string? Datum 4 of the exchange that authenticates the client.
+---@field auth1 string? The first thing the client gave: for PLAIN whom it wants to be, for LOGIN, CRAM-MD5 and SCRAM the user. Known only while the client authenticates.
+---@field auth2 string? The second: for PLAIN the user, for LOGIN the password, for SCRAM whom it wants to be. Known only while the client authenticates.
+---@field auth3 string? The third: for PLAIN the password. Known only while the client authenticates.
+---@field auth4 string? The fourth. Known only while the client authenticates.
 
 -- auth to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
 ---@class mail.known9
@@ -179,7 +179,7 @@
 
 -- mail to data
 ---@class mail.known15
----@field csa_status string? Result of Client SMTP Authorization. Nil while nobody asked for it.
+---@field csa_status string? What the last `verify = "csa"` (Client SMTP Authorization) found. Nil while nobody asked for it.
 
 -- prdr, data, not_smtp
 ---@class mail.known16

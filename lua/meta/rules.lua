@@ -7,7 +7,10 @@
 ---@field allow_domain_literals? boolean Permit user@[address] forms.
 ---@field allow_mx_to_ip? boolean Tolerate MX records that point at an IP address.
 ---@field allow_utf8_domains? boolean Accept raw UTF-8 in domain names.
----@field auth_advertise_hosts? string|string[] Clients to whom AUTH is offered.
+---@field auth_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered AUTH, if their connection is encrypted.
+---@field auth_cleartext_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered AUTH without encryption, whose passwords anybody on the way may read. `perigee check` and the log say so whenever it is set.
+---@field auth_failures_max? integer|string After so many failed attempts to authenticate a session is ended.
+---@field auth_failures_per_host? string After so many failures in that time an address is told to come later; "0" counts nothing.
 ---@field auto_thaw? integer|string Age after which a frozen non-bounce message is retried.
 ---@field av_scanner? string Virus scanner type and connection data.
 ---@field bmi_config_file? string Brightmail library configuration file.
@@ -18,11 +21,11 @@
 ---@field bounce_return_message? boolean Include the original message in bounces.
 ---@field bounce_return_size_limit? integer|string Size cap of the returned original.
 ---@field bounce_sender_authentication? string AUTH= address sent with generated bounces.
----@field callout_domain_negative_expire? integer|string Cache life of negative per-domain callout data.
----@field callout_domain_positive_expire? integer|string Cache life of positive per-domain callout data.
----@field callout_negative_expire? integer|string Cache life of a failed address callout.
----@field callout_positive_expire? integer|string Cache life of a good address callout.
----@field callout_random_local_part? string Local part used for random callout tests.
+---@field callout_domain_negative_expire? integer|string How long it is remembered that a domain's server refuses us, bounces, postmaster or made-up addresses.
+---@field callout_domain_positive_expire? integer|string How long it is remembered that a domain's server talks to us, takes postmaster or takes made-up addresses.
+---@field callout_negative_expire? integer|string How long a callout's no to an address is remembered.
+---@field callout_positive_expire? integer|string How long a callout's yes to an address is remembered.
+---@field callout_random_local_part? string|fun(m: mail.mail): any The local part nobody has, for `callout=random`. Unset: the host's name, the time and `testing`, joined by hyphens.
 ---@field check_rfc2047_length? boolean Insist on RFC2047 encoded-word length limit when decoding.
 ---@field check_spool_space? integer|string Free spool space needed to accept mail.
 ---@field chunking_advertise_hosts? string|string[] Clients offered CHUNKING (BDAT).
@@ -42,8 +45,8 @@
 ---@field dmarc_history_file? string File collecting DMARC results for opendmarc tools.
 ---@field dmarc_tld_file? string Public suffix list; unset disables DMARC.
 ---@field dns_again_means_nonexist? string|string[]|fun(m: mail.route): any Domains where try-again is treated as no such domain.
----@field dns_csa_search_limit? integer|string Depth of parent search for CSA records.
----@field dns_csa_use_reverse? boolean Look up CSA for addresses in reverse DNS.
+---@field dns_csa_search_limit? integer|string How many parents of a name `verify = "csa"` looks at.
+---@field dns_csa_use_reverse? boolean Whether `verify = "csa"` asks in the reverse DNS when the client names itself by an address.
 ---@field dns_ipv4_lookup? string|string[]|fun(m: mail.route): any Domains for which AAAA is not looked up.
 ---@field dns_recurse? boolean Ask the authorities of each domain, no forwarder.
 ---@field dns_servers? string|string[] Servers to forward questions to, "addr" or "addr#port"; those of resolv.conf if unset.
@@ -84,6 +87,7 @@
 ---@field ldap_version? integer|string Force LDAP protocol version.
 ---@field limits_advertise_hosts? string|string[] Clients offered the LIMITS extension.
 ---@field listen? string|string[] Addresses and ports to listen on: "192.0.2.1:25" or "[2001:db8::1]:25".
+---@field local_delivery_programs? string|string[] Programs, or directories of programs, that a pipe transport or a transport_filter may run as other users. Unset: none.
 ---@field local_delivery_roots? string|string[] Directories below which mailboxes of other users may be written.
 ---@field local_from_check? boolean Check From: of local submissions, add Sender: if wrong.
 ---@field local_from_prefix? string Prefixes ignored by that check.
@@ -101,6 +105,7 @@
 ---@field message_size_limit? integer|string|fun(m: mail.mail): any Largest message accepted.
 ---@field mysql_servers? string|string[] MySQL connection list.
 ---@field never_users? string|string[]|fun(m: mail.option): any Users that deliveries must not run as.
+---@field open_relay? boolean The site means to relay for everyone: a trap, a test bed. `perigee check` and reload then warn where they would refuse.
 ---@field openssl_options? string|string[] OpenSSL option flags.
 ---@field percent_hack_domains? string|string[] Domains where user%other is rewritten.
 ---@field pgsql_servers? string|string[] PostgreSQL connection list.
@@ -117,6 +122,7 @@
 ---@field queue_only_file? string|string[] Files whose presence turns on queueing.
 ---@field queue_only_load? number|string Load above which mail is only queued.
 ---@field queue_only_load_latch? boolean Once queued by load, rest of session queues too.
+---@field queue_runs? string|string[] Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue; without one, only `perigee queue run NAME` delivers from it.
 ---@field queue_smtp_domains? string|string[] Domains whose remote delivery waits for a queue run.
 ---@field receive_timeout? integer|string Time limit reading non-SMTP input; 0 none.
 ---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
@@ -132,7 +138,7 @@
 ---@field retry_interval_max? integer|string Longest retry interval.
 ---@field return_path_remove? boolean Strip Return-path: from incoming mail.
 ---@field sender_unqualified_hosts? string|string[]|fun(m: mail.mail): any Clients allowed bare senders.
----@field slow_lookup_log? integer|string Milliseconds above which a lookup is logged; 0 off.
+---@field slow_lookup_log? integer|string A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.
 ---@field smtp_accept_keepalive? boolean Keepalive on inbound sockets.
 ---@field smtp_accept_max? integer|string Most simultaneous inbound connections.
 ---@field smtp_accept_max_nonmail? integer|string Non-mail commands allowed per session.
@@ -163,8 +169,8 @@
 ---@field spf_guess? string Best-guess SPF record.
 ---@field spf_smtp_comment_template? string Template for spf_smtp_comment.
 ---@field spool_directory? string Where the spool lies, unless --spool or PERIGEE_SPOOL say so.
----@field sqlite_dbfile? string Default SQLite database.
----@field sqlite_lock_timeout? integer|string SQLite lock wait.
+---@field sqlite_dbfile? string The database of lookup.sqlite(nil, query) and of list items that name none.
+---@field sqlite_lock_timeout? integer|string How long lookup.sqlite waits for another program's lock, unless its option busy says otherwise; then it cannot say.
 ---@field srs_config? string libsrs_alt one-line configuration.
 ---@field srs_hashlength? integer|string libsrs_alt hash length.
 ---@field srs_hashmin? integer|string libsrs_alt shortest accepted hash.
@@ -208,30 +214,23 @@
 ---@field address_test? boolean Router takes part in -bt tests.
 ---@field allow_defer? boolean Permit :defer:.
 ---@field allow_fail? boolean Permit :fail:.
----@field allow_filter? boolean Permit filter files.
----@field allow_freeze? boolean Permit filter freeze.
----@field bmi_deliver_alternate? string Present in 4.96, gone in HEAD.
----@field bmi_deliver_default? string Present in 4.96, gone in HEAD.
----@field bmi_dont_deliver? string Present in 4.96, gone in HEAD.
----@field bmi_rule? string Present in 4.96, gone in HEAD.
 ---@field cannot_route_message? string|fun(m: mail.route): any Text when no router handles the address.
 ---@field caseful_local_part? boolean Keep local part case.
 ---@field check_ancestor? boolean Treat address equal to an ancestor as handled.
----@field check_group? boolean Check group of the file.
+---@field check_group? boolean The file's group must be the user's (check_local_user) or one of owngroups. Unset: when check_local_user is set and modemask lets the group write.
 ---@field check_local_user? boolean Local part must be a login; sets home and ids.
----@field check_owner? boolean Check owner of the file.
+---@field check_owner? boolean The file's owner must be the user (check_local_user) or one of owners. Unset: when check_local_user or owners is set.
 ---@field check_secondary_mx? boolean Decline unless this host is among the MXs.
----@field check_srv? string|string[] SRV service name(s) looked up first.
----@field command? string Program to run, answer decides routing.
----@field command_group? string Group for it.
----@field command_user? string User for it.
+---@field check_srv? string|string[]|fun(m: mail.route): any Services whose SRV records are looked up before MX, first one found counts: "smtp" asks for _smtp._tcp.DOMAIN.
+---@field command? string|fun(m: mail.route): any The program and its arguments; a function gives a table { "/path", argument ... }. No shell, nothing is expanded. What it prints decides: accept, decline, pass, fail, defer, freeze or redirect (docs/guide/routing.md).
+---@field command_group? string Must be the group the engine runs as.
+---@field command_user? string Must be the user the engine runs as: programs that routers start have no other rights.
 ---@field condition? string|fun(m: mail.route): any Last general precondition; repeated ones are ANDed.
----@field current_directory? string Directory for it.
+---@field current_directory? string Where the program starts.
 ---@field data? table|fun(m: mail.route): any The new addresses: a text as in an aliases file, or a table of items.
----@field debug_print? string Text shown when debugging or -bt.
+---@field debug_print? string|fun(m: mail.route): any Text that `perigee route --explain` shows when the router's conditions hold.
 ---@field directory_transport? string|fun(m: mail.route): any Transport for paths ending in slash.
----@field disable_logging? boolean No log lines for its errors and deliveries.
----@field dnssec_request_domains? string|string[] Domains looked up with DNSSEC asked for.
+---@field disable_logging? boolean No log lines about the deliveries and failures this router leads to.
 ---@field dnssec_require_domains? string|string[]|fun(m: mail.route): any Domains whose answers must be DNSSEC secure.
 ---@field domains? string|string[]|fun(m: mail.route): any Domains the router handles.
 ---@field dsn_lasthop? boolean Treat next hop as lacking DSN; send success DSN here.
@@ -244,26 +243,15 @@
 ---@field fallback_hosts? string|string[]|fun(m: mail.route): any Hosts tried after the normal ones fail.
 ---@field file? string|fun(m: mail.route): any File holding redirection text.
 ---@field file_transport? string|fun(m: mail.route): any Transport for file paths.
----@field filter_prepend_home? boolean Relative filter saves start at home.
 ---@field forbid_blackhole? boolean Refuse :blackhole:.
----@field forbid_exim_filter? boolean Refuse Exim filters.
 ---@field forbid_file? boolean Refuse files and directories.
----@field forbid_filter_dlfunc? boolean No dlfunc in filters.
----@field forbid_filter_existstest? boolean No exists/stat in filters.
----@field forbid_filter_logwrite? boolean No logging in filters.
----@field forbid_filter_lookup? boolean No lookups in filters.
----@field forbid_filter_readfile? boolean No readfile in filters.
----@field forbid_filter_readsocket? boolean No readsocket in filters.
----@field forbid_filter_reply? boolean No mail/vacation in filters.
----@field forbid_filter_run? boolean No run in filters.
 ---@field forbid_include? boolean Refuse :include:.
 ---@field forbid_pipe? boolean Refuse pipes.
----@field forbid_sieve_filter? boolean Refuse Sieve filters.
 ---@field forbid_smtp_code? boolean Ignore SMTP codes in :fail: and :defer:.
 ---@field group? string|fun(m: mail.route): any Group for local delivery.
 ---@field headers_add? string|string[]|fun(m: mail.route): any Headers added at delivery; repeated ones accumulate.
 ---@field headers_remove? string|string[]|fun(m: mail.route): any Headers removed at delivery; repeated ones accumulate.
----@field hide_child_in_errmsg? boolean Bounces do not show child addresses.
+---@field hide_child_in_errmsg? boolean Bounces show the address that was redirected, not what it became.
 ---@field host_all_ignored? string Action if all hosts are ignored: defer decline fail freeze pass.
 ---@field host_find_failed? string Action if a host has no address: decline defer fail freeze ignore pass.
 ---@field hosts? string|string[]|fun(m: mail.route): any Clients that sent the message and whose mail this router handles.
@@ -272,7 +260,7 @@
 ---@field ignore_enotdir? boolean Missing directory means decline.
 ---@field ignore_target_hosts? string|string[]|fun(m: mail.route): any Addresses dropped from host lists.
 ---@field include_directory? string Where :include: files must lie.
----@field initgroups? boolean Call initgroups for the router's user.
+---@field initgroups? boolean A delivery as a user has all groups of that user, not only the one it is made with.
 ---@field ipv4_only? string|fun(m: mail.route): any Condition: use only A records.
 ---@field ipv4_prefer? string|fun(m: mail.route): any Condition: put A records first.
 ---@field local_part_prefix? string|string[] Prefixes to strip.
@@ -280,30 +268,22 @@
 ---@field local_part_suffix? string|string[] Suffixes to strip.
 ---@field local_part_suffix_optional? boolean Suffix may be absent.
 ---@field local_parts? string|string[]|fun(m: mail.route): any Local parts the router handles.
----@field log_as_local? boolean Log deliveries in local style.
+---@field log_as_local? boolean Deliveries are logged as local ones: the local part, then the address in <>. Unset: for the accept driver, and where a function routes to a local transport.
 ---@field modemask? integer|string File mode bits that are not allowed.
 ---@field more? boolean|fun(m: mail.route): any Whether declining passes on to later routers.
 ---@field mx_domains? string|string[]|fun(m: mail.route): any Domains that must have MX or SRV.
 ---@field mx_fail_domains? string|string[]|fun(m: mail.route): any Domains where MX lookup errors count as no MX.
 ---@field one_time? boolean Replace address by its children on the queue.
----@field optional? boolean No answer passes to the next router.
 ---@field owners? string|string[] Allowed file owners.
----@field owngroups? string|string[] Allowed file groups.
+---@field owngroups? string|string[] Groups, by name or number, that the file may have.
 ---@field pass_on_timeout? boolean On host lookup timeout go to next router.
 ---@field pass_router? string Router used when passing.
 ---@field pipe_transport? string|fun(m: mail.route): any Transport for pipes.
----@field port? integer|string Server port.
----@field protocol? string udp or tcp.
 ---@field qualify_domain? string|fun(m: mail.route): any Domain for bare children.
 ---@field qualify_preserve_domain? boolean Bare children keep incoming domain.
----@field query? string Query text.
 ---@field redirect_router? string Router where generated addresses start.
 ---@field repeat_use? boolean Router may see its own descendants.
----@field reply_transport? string Transport for filter replies.
 ---@field require_files? string|string[]|fun(m: mail.route): any Files that must (or must not) exist.
----@field reroute? string New address built from the answer.
----@field response_pattern? string Regex the answer must match.
----@field retry_use_local_part? boolean Keep routing retry data per full address.
 ---@field rewrite? boolean The new addresses pass through the rewriting rules for envelope recipients.
 ---@field route_data? string|fun(m: mail.route): any One rule given by expansion.
 ---@field route_list? string|string[] Rules: pattern, hosts, options; semicolon list.
@@ -311,23 +291,18 @@
 ---@field self? string What to do when the first host is this one: freeze, defer, pass, fail, send, or reroute: DOMAIN.
 ---@field senders? string|string[]|fun(m: mail.route): any Senders the router handles.
 ---@field set? table|fun(m: mail.route): any r_ variables for the address: set = { r_name = value }; a value may be a function.
----@field sieve_enotify_mailto_owner? string Owner address for Sieve enotify mailto.
----@field sieve_inbox? string Mailbox meant by Sieve keep.
----@field sieve_subaddress? string Sieve :detail value.
----@field sieve_useraddress? string Sieve :user value.
----@field sieve_vacation_directory? string State directory enabling Sieve vacation.
 ---@field skip_syntax_errors? boolean Skip bad items instead of failing.
 ---@field srs? string libsrs_alt direction: forward, reverse, reverseandforward.
 ---@field srs_alias? string libsrs_alt domain used in rewritten sender.
 ---@field srs_condition? string libsrs_alt when to act.
 ---@field srs_dbinsert? string libsrs_alt expansion storing to a database.
 ---@field srs_dbselect? string libsrs_alt expansion reading from a database.
----@field srv_fail_domains? string|string[] Domains where SRV errors count as no SRV.
----@field syntax_errors_text? string Text sent about bad items.
----@field syntax_errors_to? string Who is told about bad items.
----@field timeout? integer|string Answer timeout.
+---@field srv_fail_domains? string|string[]|fun(m: mail.route): any Domains where an SRV question that fails counts as no SRV.
+---@field syntax_errors_text? string|fun(m: mail.route): any Text at the beginning of that mail.
+---@field syntax_errors_to? string|fun(m: mail.route): any Who gets mail about items that skip_syntax_errors skipped, once a message.
+---@field timeout? integer|string How long the program may take; at most ten minutes count.
 ---@field transport? string|fun(m: mail.route): any Transport to use.
----@field transport_current_directory? string Current directory for the transport.
+---@field transport_current_directory? string|fun(m: mail.route): any Where the program of a pipe transport starts, unless the transport says so itself.
 ---@field transport_home_directory? string|fun(m: mail.route): any home value for the transport.
 ---@field unseen? boolean|fun(m: mail.route): any Also pass a copy to following routers.
 ---@field user? string|fun(m: mail.route): any User for local delivery.
@@ -335,18 +310,18 @@
 ---@field verify_only? boolean Used only while verifying.
 ---@field verify_recipient? boolean Used when verifying recipients.
 ---@field verify_sender? boolean Used when verifying senders.
----@field widen_domains? string|string[] Suffixes appended when lookup fails.
+---@field widen_domains? string|string[] Domains put behind a name that is not found; the address goes on with the first that is.
 
 ---@class transport.options
----@field allow_commands? string|string[] Commands permitted.
----@field allow_fifo? boolean Allow named pipes.
+---@field allow_commands? string|string[]|fun(m: mail.transport): any Commands that may be run, as they are written in a redirection or in command; others may not, unless restrict_to_path lets them.
+---@field allow_fifo? boolean Deliver into a named pipe that somebody reads.
 ---@field allow_localhost? boolean Permit delivery to this host.
----@field allow_symlink? boolean Allow symbolic links.
+---@field allow_symlink? boolean Follow a link in place of the mailbox file, if root or the owner of the mailbox made it. Links on the way to it are never followed.
 ---@field arc_sign? string ARC signing: admd : selector : key [: timestamps,expire].
----@field authenticated_sender? string AUTH= value on MAIL.
----@field authenticated_sender_force? boolean Use it without authenticating.
----@field batch_id? string Key joining addresses into a batch.
----@field batch_max? integer|string Addresses per delivery.
+---@field authenticated_sender? string|fun(m: mail.transport): any AUTH= parameter of MAIL when we have authenticated; a function of the mail object, or a text. Nil: none; "": <>.
+---@field authenticated_sender_force? boolean Send it without having authenticated, where the server offers AUTH.
+---@field batch_id? string|fun(m: mail.transport): any Addresses with the same value share a delivery; unset: those for which all options have the same values.
+---@field batch_max? integer|string How many addresses one delivery may be for.
 ---@field bcc? string Bcc recipients.
 ---@field body_only? boolean Send only the body.
 ---@field cc? string Cc recipients.
@@ -358,7 +333,7 @@
 ---@field connect_timeout? integer|string TCP connect timeout.
 ---@field connection_max_messages? integer|string Messages per connection.
 ---@field create_directory? boolean Create missing directories.
----@field create_file? string Where creation is allowed: anywhere belowhome inhome or path.
+---@field create_file? string|fun(m: mail.transport): any Where a new file or directory may be made: anywhere, belowhome, inhome, or below the path given.
 ---@field current_directory? string|fun(m: mail.transport): any Current directory for local delivery.
 ---@field dane_require_tls_ciphers? string Ciphers when DANE applies.
 ---@field data_timeout? integer|string Timeout sending data.
@@ -387,11 +362,11 @@
 ---@field fallback_hosts? string|string[]|fun(m: mail.transport): any Hosts tried last.
 ---@field file? string|fun(m: mail.transport): any Mailbox file; path(ROOT, part, ...) makes it safely.
 ---@field file_expand? boolean Expand that file.
----@field file_format? string Recognise existing file formats and transports.
+---@field file_format? string|string[] Pairs of how a mailbox begins and the transport that writes such ones: { "From ", "unix", "\1\1\1\1\n", "mmdf" }. An empty or new file is written by this transport.
 ---@field file_must_exist? boolean Do not create the file.
 ---@field file_optional? boolean Missing file is fine.
 ---@field final_timeout? integer|string Timeout after final dot.
----@field force_command? boolean Use command even for address pipes.
+---@field force_command? boolean Run command even for an address that names a program of its own; that one is in m.address_pipe.
 ---@field freeze_exec_fail? boolean Freeze when the program cannot start.
 ---@field freeze_signal? boolean Freeze when killed by a signal.
 ---@field from? string From:.
@@ -417,11 +392,11 @@
 ---@field hosts_randomize? boolean|fun(m: mail.transport): any Shuffle hosts.
 ---@field hosts_request_ocsp? string|string[] Ask these for OCSP staples.
 ---@field hosts_require_alpn? string|string[] ALPN must be negotiated.
----@field hosts_require_auth? string|string[] Authentication must succeed.
+---@field hosts_require_auth? string|string[]|fun(m: mail.transport): any Hosts that get mail only after we have authenticated.
 ---@field hosts_require_dane? string|string[] DANE must succeed.
 ---@field hosts_require_ocsp? string|string[] A good OCSP staple is needed.
 ---@field hosts_require_tls? string|string[] TLS is needed.
----@field hosts_try_auth? string|string[] Try authentication.
+---@field hosts_try_auth? string|string[]|fun(m: mail.transport): any Hosts at which we authenticate if they offer it.
 ---@field hosts_try_chunking? string|string[] Use BDAT if offered.
 ---@field hosts_try_dane? string|string[] Use DANE if TLSA found.
 ---@field hosts_try_fastopen? string|string[] Use TCP Fast Open.
@@ -429,12 +404,12 @@
 ---@field hosts_verify_avoid_tls? string|string[] No STARTTLS for callouts to these.
 ---@field ignore_quota? boolean Send IGNOREQUOTA with each recipient, if the server offers it.
 ---@field ignore_status? boolean Ignore exit status.
----@field initgroups? boolean Call initgroups.
+---@field initgroups? boolean Take all groups of the user too, not its own alone.
 ---@field interface? string|string[]|fun(m: mail.transport): any Local address to use.
 ---@field keepalive? boolean Ask the system to notice dead peers.
 ---@field lmtp_ignore_quota? boolean With protocol = "lmtp": send IGNOREQUOTA with each recipient, if the server offers it.
 ---@field lock_fcntl_timeout? integer|string Blocking fcntl lock wait.
----@field lock_flock_timeout? integer|string Blocking flock lock wait.
+---@field lock_flock_timeout? integer|string How long one try for the flock lock waits.
 ---@field lock_interval? integer|string Pause between lock tries.
 ---@field lock_retries? integer|string Lock tries.
 ---@field lockfile_mode? integer|string Mode of the lock file.
@@ -443,21 +418,20 @@
 ---@field log_defer_output? boolean Log first output line on deferral.
 ---@field log_fail_output? boolean Log first output line on failure.
 ---@field log_output? boolean Log first output line always.
----@field mailbox_filecount? string Current file count supplied by expansion.
----@field mailbox_size? string Current size supplied by expansion.
+---@field mailbox_filecount? integer|string|fun(m: mail.transport): any How many files the mailbox holds, if that is known without measuring.
+---@field mailbox_size? integer|string|fun(m: mail.transport): any How big the mailbox is, if that is known without measuring.
 ---@field maildir_format? boolean Deliver to Maildir.
----@field maildir_quota_directory_regex? string Directories counted for maildirsize.
----@field maildir_retries? integer|string Tries to write in Maildir.
+---@field maildir_quota_directory_regex? string|fun(m: mail.transport): any Which directories of a Maildir count: cur, new, and folders, unless set.
+---@field maildir_retries? integer|string How many names are tried for a file in a Maildir.
 ---@field maildir_tag? string|fun(m: mail.transport): any Suffix added to Maildir names.
----@field maildir_use_size_file? boolean Maintain maildirsize.
----@field maildirfolder_create_regex? string When to create a maildirfolder marker.
----@field mailstore_format? boolean Deliver to mailstore pairs.
----@field mailstore_prefix? string Text at top of the .env file.
----@field mailstore_suffix? string Text at end of the .env file.
+---@field maildir_use_size_file? boolean|fun(m: mail.transport): any Keep the sum of a Maildir in its maildirsize file (Maildir++), and ask that for the quota.
+---@field maildirfolder_create_regex? string|fun(m: mail.transport): any A Maildir whose last component matches is marked as a folder by an empty file maildirfolder.
+---@field mailstore_format? boolean Write each message as two files, NAME.msg and NAME.env with its envelope.
+---@field mailstore_prefix? string|fun(m: mail.transport): any Text at the top of the .env file.
+---@field mailstore_suffix? string|fun(m: mail.transport): any Text at the end of the .env file.
 ---@field max_output? integer|string Output limit.
 ---@field max_parallel? integer|string|fun(m: mail.transport): any How many deliveries of this transport run at once, over all workers; unset or 0: no limit. Others wait their turn.
 ---@field max_rcpt? integer|string|fun(m: mail.transport): any RCPTs per transaction.
----@field mbx_format? boolean Deliver to MBX.
 ---@field message_linelength_limit? integer|string Longest line sent, else bounce.
 ---@field message_prefix? string|fun(m: mail.transport): any Text before each message.
 ---@field message_size_limit? integer|string|fun(m: mail.transport): any Largest message for this transport; 0 none.
@@ -466,23 +440,22 @@
 ---@field mode_fail_narrower? boolean Defer if existing mode is narrower.
 ---@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction.
 ---@field never_mail? string|string[] Recipients never written to.
----@field notify_comsat? boolean Notify comsat.
 ---@field once? string Database remembering who was answered.
 ---@field once_file_size? integer|string Fixed-size once file instead of a database.
 ---@field once_repeat? integer|string When to answer again.
 ---@field path? string|fun(m: mail.transport): any PATH for the command.
 ---@field port? integer|string|fun(m: mail.transport): any Remote port; default by protocol.
 ---@field protocol? string smtp, smtps or lmtp.
----@field quota? string Size limit.
----@field quota_directory? string Directory measured.
----@field quota_filecount? string File count limit.
----@field quota_is_inclusive? boolean Count the new message in the limit.
----@field quota_size_regex? string Take sizes from file names.
----@field quota_warn_message? string Warning text.
----@field quota_warn_threshold? string Size at which to warn, maybe percent.
+---@field quota? integer|string|fun(m: mail.transport): any How big the mailbox may become, such as 50M; unset or 0: no limit. A message for which there is no room waits, and retry rules know it as quota.
+---@field quota_directory? string|fun(m: mail.transport): any The directory that is measured in place of the mailbox.
+---@field quota_filecount? integer|string|fun(m: mail.transport): any How many files a mailbox directory may hold.
+---@field quota_is_inclusive? boolean|fun(m: mail.transport): any The new message counts: with false the last message may go over the limit.
+---@field quota_size_regex? string|fun(m: mail.transport): any A pattern whose first group is a size in a file name, such as ,S=(\d+): files it matches are not looked at.
+---@field quota_warn_message? string|fun(m: mail.transport): any The message, header and body, that is sent when a delivery takes the mailbox over quota_warn_threshold.
+---@field quota_warn_threshold? string|fun(m: mail.transport): any A size, or a percentage of the quota such as 75%.
 ---@field rcpt_include_affixes? boolean Hand the local part over with the prefix and suffix that routers took off.
 ---@field reply_to? string Reply-To:.
----@field restrict_to_path? boolean Commands without slash, found on path.
+---@field restrict_to_path? boolean A command that is not in allow_commands may hold no slash: it is looked for on path.
 ---@field retry_include_ip_address? boolean|fun(m: mail.transport): any Put address into retry keys.
 ---@field return_fail_output? boolean Bounce with output on failure.
 ---@field return_message? boolean Append the original.
@@ -514,15 +487,14 @@
 ---@field tls_verify_certificates? string CA set for servers.
 ---@field tls_verify_hosts? string|string[] Verification must succeed.
 ---@field to? string To:.
----@field transport_filter? string Command the message is piped through.
----@field transport_filter_timeout? integer|string Time limit of that command.
+---@field transport_filter? string|string[]|fun(m: mail.transport): any A program the message goes through on its way out: it gets it on standard input, and what it prints is delivered. If it fails, the message waits.
+---@field transport_filter_timeout? integer|string How long it may take.
 ---@field umask? integer|string umask.
----@field use_bsmtp? boolean Write batched SMTP.
+---@field use_bsmtp? boolean Write batched SMTP: MAIL, RCPT, DATA, the message with its dots doubled, and a dot.
 ---@field use_crlf? boolean Write CRLF lines.
 ---@field use_fcntl_lock? boolean Lock with fcntl.
----@field use_flock_lock? boolean Lock with flock.
+---@field use_flock_lock? boolean Lock with flock too.
 ---@field use_lockfile? boolean Use a lock file.
----@field use_mbx_lock? boolean Use MBX locking.
 ---@field user? string|fun(m: mail.transport): any User to run as.
 ---@field utf8_downconvert? integer|string Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.
 
@@ -549,7 +521,7 @@
 ---@field not_dkim_status? any
 ---@field dmarc_status? any Runs the DMARC check and matches its outcome; spf must have run first.
 ---@field not_dmarc_status? any
----@field dnslists? any True when a DNS list holds the client address or given keys; sets dnslist_ variables.
+---@field dnslists? any Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order; TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without the name, unless `+include_unknown` or `+defer_unknown` stands before it.
 ---@field not_dnslists? any
 ---@field domains? any Matches recipient domain; sets domain_data.
 ---@field not_domains? any
@@ -569,14 +541,14 @@
 ---@field mime_regex? any Matches decoded MIME part (first 32K); sets regex variables.
 ---@field not_mime_regex? any
 ---@field queue? any Selects a named spool queue for the message; empty means default.
----@field ratelimit? any True when smoothed event rate reaches the limit; sets sender_rate variables.
+---@field ratelimit? any Is the rate of something at its limit or above? `"LIMIT / PERIOD / options"`, or a table with key, count and unique beside that text. The rate is smoothed as Exim's and shared by all workers; it is counted once for a connection, message or command, however many ACLs ask. Sets sender_rate, sender_rate_limit and sender_rate_period.
 ---@field not_ratelimit? any
 ---@field recipients? any Matches recipient address; sets recipient_data on lookup.
 ---@field not_recipients? any
 ---@field regex? any Matches message (or raw MIME part) line by line; sets regex variables.
 ---@field not_regex? any
 ---@field remove_header? any Queues header lines for removal.
----@field seen? any Tests a recorded timestamp, e.g. for greylisting; updates hints.
+---@field seen? any Was this met before? `"1h"`: less than an hour ago; `"-5m"`: first at least five minutes ago. Options `readonly`, `write`, `refresh=TIME`; `{ "-5m", key = function(m) ... end }` for something else than the client's address. All workers share what was seen.
 ---@field not_seen? any
 ---@field sender_domains? any Matches sender domain.
 ---@field not_sender_domains? any
@@ -655,6 +627,8 @@ json = {}
 list = {}
 
 lookup = {}
+
+lookup.table = {}
 
 number = {}
 
@@ -1015,6 +989,30 @@ function list.join(list, separator) end
 ---@return any[]
 function list.map(list, change) end
 
+---Is an address in a list, as a condition reads it? The second result is what a lookup said.
+---@param subject string
+---@param list any
+---@return boolean
+function list.match_address(subject, list) end
+
+---Is a domain in a list, as a condition reads it? The second result is what a lookup said.
+---@param subject string
+---@param list any
+---@return boolean
+function list.match_domain(subject, list) end
+
+---Is an address of a host in a list, as a condition reads it? The second result is what a lookup said.
+---@param subject string
+---@param list any
+---@return boolean
+function list.match_host(subject, list) end
+
+---Is a local part in a list, as a condition reads it? The second result is what a lookup said.
+---@param subject string
+---@param list any
+---@return boolean
+function list.match_local_part(subject, list) end
+
 ---The items as a list in Exim's form that reads back as the same items.
 ---@param list any
 ---@param separator? string
@@ -1043,11 +1041,161 @@ function list.split(text) end
 ---@param text string
 function logwrite(text) end
 
+---The value of a key in a constant database, the first of several. Three small reads, however large the file is.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.cdb(file, key, options) end
+
+---As iplsearch, but the longest network that holds the address counts, wherever its line stands.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.cidr(file, key, options) end
+
+---DNS records as one text, in the syntax of Exim's dnsdb: "mx=example.org", ">:,;txt=a.example:b.example". Each ? is a parameter, which is one name whatever it holds. Options: dnssec and defer ("strict", "lax", "never"), separator, field_separator, timeout.
+---@param query string
+---@param params? table
+---@param options? table
+---@return string?
+function lookup.dnsdb(query, params, options) end
+
+---The name of an entry in a directory. The key is one safe component; anything else is not there. ret = "full" gives the path, filter = "file" or "dir" asks for one kind.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.dsearch(file, key, options) end
+
+---The value of the first line whose address or network holds an address. The line `*` holds all.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.iplsearch(file, key, options) end
+
+---A value in a JSON file. The key is a path, "site:hosts:0", items of arrays counted from 0. A text is given as it is, other values as JSON, null as nil.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.json(file, key, options) end
+
+---The value of a key in the unnamed database of an LMDB file (not its directory), read only, keys byte for byte.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.lmdb(file, key, options) end
+
 ---The value of a key in a file of `key: value` lines. A relative path begins in the rule directory. The file has to be there: one that cannot be read is "could not find out".
 ---@param file string
 ---@param key string
+---@param options? table
 ---@return string?
-function lookup.lsearch(file, key) end
+function lookup.lsearch(file, key, options) end
+
+---The same as wildlsearch: nothing in such a file is expanded.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.nwildlsearch(file, key, options) end
+
+---A user of this machine as { name, uid, gid, gecos, home, shell }; ret = "text" gives the line of the passwd file.
+---@param name string
+---@param options? table
+---@return any
+function lookup.passwd(name, options) end
+
+---Asks an SQLite database. Each ? of the query is a parameter, bound, never text of the query. One column is given as it is, several as name=value, rows by line ends; ret = "rows" gives an array of tables. No row is nil. Read only unless write = true, when a statement gives the number of rows it changed. Busy for longer than `busy` (5s) is "could not find out".
+---@param file string
+---@param query string
+---@param params? table
+---@param options? table
+---@return any
+function lookup.sqlite(file, query, params, options) end
+
+---lookup.cdb as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.cdb(file, options) end
+
+---lookup.cidr as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.cidr(file, options) end
+
+---lookup.dnsdb as an item of a list: each ? of the query is the list's subject.
+---@param query string
+---@param options? table
+---@return table
+function lookup.table.dnsdb(query, options) end
+
+---lookup.dsearch as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.dsearch(file, options) end
+
+---lookup.iplsearch as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.iplsearch(file, options) end
+
+---lookup.json as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.json(file, options) end
+
+---lookup.lmdb as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.lmdb(file, options) end
+
+---lookup.lsearch as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.lsearch(file, options) end
+
+---lookup.nwildlsearch as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.nwildlsearch(file, options) end
+
+---lookup.passwd as an item of a list: is the subject a user of this machine?
+---@param options? table
+---@return table
+function lookup.table.passwd(options) end
+
+---lookup.sqlite as an item of a list: each ? of the query is the list's subject.
+---@param file string
+---@param query string
+---@param options? table
+---@return table
+function lookup.table.sqlite(file, query, options) end
+
+---lookup.wildlsearch as an item of a list, asked about the list's subject; with :get(key) in code.
+---@param file string
+---@param options? table
+---@return table
+function lookup.table.wildlsearch(file, options) end
+
+---As lsearch, but a key of the file may be `*tail` or `^regular expression`; the first line that fits counts.
+---@param file string
+---@param key string
+---@param options? table
+---@return string?
+function lookup.wildlsearch(file, key, options) end
 
 ---A number from 1 to `most`, from a source nobody can foretell (unless --seed fixed it).
 ---@param most integer

@@ -27,6 +27,15 @@ local function rows()
   local env = setmetatable({
     option = function(row)
       row.drivers = row.drivers and set(row.drivers)
+      local other = out.options[row.kind][row.name]
+      if other then                     -- several drivers have one of that name
+        local by = other.by or {}
+        for driver in pairs(other.by and {} or other.drivers) do by[driver] = other end
+        for driver in pairs(row.drivers) do by[driver] = row end
+        local all = set {}
+        for driver in pairs(by) do all[driver] = true end
+        row = setmetatable({ by = by, drivers = all }, { __index = other })
+      end
       out.options[row.kind][row.name] = row
       for _, other in ipairs(row.also or {}) do out.options[row.kind][other] = row end
     end,
@@ -36,9 +45,9 @@ local function rows()
     end,
     event = function(row) out.events[row.name] = row end,
     fn = function(row) out.functions[row.name] = row end,
-    during = set,
+    during = set, var = function() end,
   }, { __index = _G })
-  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions", "functions_values", "lookups" } do
+  for _, name in ipairs { "options_main", "options_router", "options_transport", "acl", "events", "functions", "functions_values", "lookups", "authentication" } do
     local chunk = assert(loadfile("core/policy/api/" .. name .. ".lua"))
     setfenv(chunk, env)()
   end
@@ -350,6 +359,7 @@ local function host_of(w)
     return "{" .. table.concat(out, ",") .. "}"
   end
   function host.json_null() return null end
+  function host.sasl_knows(name) return name == "CRAM-MD5" or name:find("^SCRAM%-SHA%-") ~= nil end
   function host.bits_and(a, b)
     local out, bit = 0, 1
     while a > 0 and b > 0 do

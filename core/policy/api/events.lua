@@ -2,7 +2,7 @@
 -- to be done, after events only hear of it.
 
 event { name = "auth:fail", section = "both", before = false, data = "SMTP response text of the failure",
-  result = "result is written to the main log", feature = "SMTP authentication",
+  result = "result is written to the main log",
   doc = [[After a failed AUTH attempt, as server or client.]] }
 
 event { name = "dane:fail", section = "transport", before = false, data = "failure reason word", result = "ignored",

@@ -249,9 +249,15 @@ option { kind = "main", name = "allow_mx_to_ip", type = "boolean", feature = "th
 option { kind = "main", name = "allow_utf8_domains", type = "boolean", feature = "internationalised mail",
   section = "of later features",
   doc = [[Accept raw UTF-8 in domain names.]] }
-option { kind = "main", name = "auth_advertise_hosts", type = "hostlist", feature = "SMTP authentication",
-  section = "of later features",
-  doc = [[Clients to whom AUTH is offered.]] }
+option { kind = "main", name = "auth_advertise_hosts", type = "hostlist", func = "helo", default = { "*" }, section = "authentication",
+  doc = [[Clients that are offered AUTH, if their connection is encrypted.]] }
+option { kind = "main", name = "auth_cleartext_hosts", type = "hostlist", func = "helo", section = "authentication",
+  doc = [[Clients that are offered AUTH without encryption, whose passwords anybody on the way may read. `perigee check` and the
+log say so whenever it is set.]] }
+option { kind = "main", name = "auth_failures_max", type = "integer", default = 3, section = "authentication",
+  doc = [[After so many failed attempts to authenticate a session is ended.]] }
+option { kind = "main", name = "auth_failures_per_host", type = "string", default = "10 / 1h", section = "authentication",
+  doc = [[After so many failures in that time an address is told to come later; "0" counts nothing.]] }
 option { kind = "main", name = "av_scanner", type = "string", feature = "content scanning", section = "of later features",
   doc = [[Virus scanner type and connection data.]] }
 option { kind = "main", name = "bmi_config_file", type = "string", feature = "Brightmail", section = "of later features",

@@ -406,12 +406,10 @@ option { kind = "transport", drivers = { "autoreply" }, name = "return_message",
 option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string",
-  feature = "SMTP authentication", section = "of later features",
-  doc = [[AUTH= value on MAIL.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean",
-  feature = "SMTP authentication", section = "of later features",
-  doc = [[Use it without authenticating.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", func = "transport", section = "authentication",
+  doc = [[AUTH= parameter of MAIL when we have authenticated; a function of the mail object, or a text. Nil: none; "": <>.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", default = false, section = "authentication",
+  doc = [[Send it without having authenticated, where the server offers AUTH.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
@@ -469,9 +467,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_alpn", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[ALPN must be negotiated.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist",
-  feature = "SMTP authentication", section = "of later features",
-  doc = [[Authentication must succeed.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist", func = "transport", section = "authentication",
+  doc = [[Hosts that get mail only after we have authenticated.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_dane", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[DANE must succeed.]] }
@@ -481,9 +478,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_ocsp", 
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_tls", type = "hostlist", feature = "TLS",
   section = "of later features",
   doc = [[TLS is needed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist",
-  feature = "SMTP authentication", section = "of later features",
-  doc = [[Try authentication.]] }
+option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist", func = "transport", section = "authentication",
+  doc = [[Hosts at which we authenticate if they offer it.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_chunking", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
   doc = [[Use BDAT if offered.]] }

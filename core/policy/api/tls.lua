@@ -41,13 +41,6 @@ for _, name in ipairs { "bits", "certificate_verified", "cipher", "peerdn", "sni
     never = ("it says nothing of the direction: use tls_in_%s, or tls_out_%s for what we deliver"):format(name, name) }
 end
 
--- ---- AUTH, ATRN
-
-for i = 1, 4 do
-  var { name = "auth" .. i, type = "string?", phases = during { "auth" }, feature = "SMTP authentication", group = "connection",
-    doc = "Datum " .. i .. " of the exchange that authenticates the client." }
-end
-
 -- ---- PROXY
 
 local proxied = session "connect" + during { "event" }

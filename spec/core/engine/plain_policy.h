@@ -361,6 +361,39 @@ struct eval *policy_event(struct policy *p, const char *name, struct txn *t, str
 }
 
 /* No rewriting here. */
+bool policy_has_authenticators(const struct policy *p)
+{
+    (void)p;
+    return false;
+}
+
+struct eval *policy_offers(struct policy *p, struct txn *t, opt_done *done, void *ctx)
+{
+    (void)p, (void)t, (void)done, (void)ctx;
+    fail_msg("nobody is offered AUTH here");
+    return NULL;
+}
+
+struct eval *policy_authenticate(struct policy *p, struct txn *t, struct str mechanism, struct str initial,
+                                 auth_say *say, auth_done *done, void *ctx)
+{
+    (void)p, (void)t, (void)mechanism, (void)initial, (void)say, (void)done, (void)ctx;
+    fail_msg("nobody logs in here");
+    return NULL;
+}
+
+struct eval *policy_log_in(struct policy *p, struct txn *t, struct str offered, auth_say *say, auth_done *done, void *ctx)
+{
+    (void)p, (void)t, (void)offered, (void)say, (void)done, (void)ctx;
+    fail_msg("we log in nowhere");
+    return NULL;
+}
+
+void policy_heard(struct eval *e, struct str text)
+{
+    (void)e, (void)text;
+}
+
 bool policy_rewrites(const struct policy *p)
 {
     (void)p;

@@ -1,0 +1,119 @@
+/*
+ * authenticate - AUTH as a server: what EHLO offers, the exchange, and the log of it
+ *
+ * The walk is the rules' (lua/mail/authenticators.lua); here it meets the session. An evaluation
+ * lives from the command to the end of the exchange, and no longer.
+ */
+#include "engine/session.h"
+
+#include "engine/event.h"
+#include "engine/logline.h"
+
+/* ---- EHLO */
+
+static void offered(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct session *s = ctx;
+    struct str text = st == ST_OK ? val_str(v, STR("")) : STR("");
+    struct verdict yes = { .verb = V_ACCEPT };
+
+    if (st != ST_OK)
+        log_line(LOG_PANIC, "AUTH is not offered: %s", why->text);
+    s->cfg.auth_needs_tls = str_same(text, STR("tls"));
+    s->cfg.auth = s->cfg.auth_needs_tls || !text.n ? STR("") : arena_dup(&s->conn.arena, text);
+    check_answer(s, &yes);
+}
+
+/* The ACL of HELO has said yes. False: there is nothing to find out. */
+bool authenticate_offer(struct session *s, struct txn *t)
+{
+    struct eval *eval;
+
+    if (!s->conn.esmtp || !policy_has_authenticators(s->set->policy))
+        return false;
+    eval = policy_offers(s->set->policy, t, offered, s);
+    if (eval)
+        s->eval = eval;
+    return true;
+}
+
+/* ---- the exchange */
+
+static void log_failure(struct session *s, const struct auth_result *r)
+{
+    struct buf *line = &s->e->line;
+
+    buf_add(line, r->name.n ? r->name : STR("AUTH"));
+    buf_add(line, STR(" authenticator failed for "));
+    logline_peer(line, s->set->log, &s->conn);
+    buf_add(line, r->end == LOGIN_LATER ? STR(": 454 ") : STR(": 535 "));
+    if (r->text.n)
+        buf_add(line, r->text);
+    else
+        buf_add(line, STR("Incorrect authentication data"));
+    if (r->id.n) {
+        buf_add(line, STR(" (set_id="));
+        buf_add(line, r->id);
+        buf_byte(line, ')');
+    }
+    log_text(LOG_REJECT, STR(""), buf_str(line));
+    engine_log(s->e, LOG_MAIN, STR(""));
+}
+
+/* Whom it was about, for rules and for lines to come. */
+static void remember(struct session *s, const struct auth_result *r)
+{
+    struct conn *c = &s->conn;
+
+    if (r->end == LOGIN_OK) {
+        c->auth_name = arena_dup(&c->arena, r->name);
+        c->auth_id = arena_dup(&c->arena, r->id);
+    } else if (r->id.n) {
+        c->auth_fail_id = arena_dup(&c->arena, r->id);
+    }
+}
+
+static void authenticated(void *ctx, const struct auth_result *r)
+{
+    static const enum auth_end ENDS[] = {
+        [LOGIN_OK] = AUTH_OK, [LOGIN_NO] = AUTH_NO, [LOGIN_LATER] = AUTH_LATER, [LOGIN_BAD] = AUTH_BAD,
+    };
+    struct session *s = ctx;
+    bool late = s->eval != NULL;
+
+    s->eval = NULL;
+    remember(s, r);
+    if (r->end != LOGIN_OK) {
+        log_failure(s, r);
+        event_session(s->e, s->set, "auth:fail", &s->conn, r->end == LOGIN_LATER ? STR("454 temporary authentication failure")
+                                                                                 : STR("535 authentication credentials invalid"));
+    }
+    smtp_server_authenticated(s->srv, ENDS[r->end], r->fault ? STR("") : r->text);
+    if (late)
+        session_pump(s);
+}
+
+static void challenge(void *ctx, struct str text)
+{
+    struct session *s = ctx;
+
+    smtp_server_challenge(s->srv, text);
+    session_pump(s);
+}
+
+void authenticate_begin(void *ctx, struct txn *t, struct str mechanism, struct str initial)
+{
+    struct session *s = ctx;
+    struct eval *eval = policy_authenticate(s->set->policy, t, mechanism, initial, challenge, authenticated, s);
+
+    if (eval)
+        s->eval = eval;
+}
+
+void authenticate_heard(void *ctx, struct str response)
+{
+    struct session *s = ctx;
+
+    if (s->eval)
+        policy_heard(s->eval, response);
+}
