@@ -34,7 +34,7 @@ _perigee()
     'hold') opts='--help --rules --spool' ;;
     'release') opts='--help --rules --spool' ;;
     'route') opts='--help --json --rules --spool --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
-    'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
+    'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --as --callout' ;;
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --rules --spool --dns --now --seed --dry-run --client' ;;
     'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
@@ -42,7 +42,7 @@ _perigee()
     'send') opts='--help --spool' ;;
     'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;
     'newaliases') opts='--help' ;;
-    'test') opts='--help --tap --junit --filter' ;;
+    'test') opts='--help --tap --junit --filter --coverage' ;;
     'help') opts='--help --man --completion --guide' ;;
     'version') opts='--help --json' ;;
     esac

@@ -309,25 +309,26 @@
 
 -- mime, not_smtp_mime
 ---@class mail.known28
----@field mime_anomaly_level integer? How bad the worst is that is wrong with the part; 0: nothing.
----@field mime_anomaly_text string? What is wrong with the part.
+---@field mime_anomaly_level integer How bad the worst is that is wrong with the part: 0 nothing; 1 damaged quoted-printable, 2 damaged base64, both passed over as mail programs do; 3 its structure or header may be read in more than one way.
+---@field mime_anomaly_text string? What is wrong with the part, in words.
 ---@field mime_boundary string? The boundary of a multipart.
 ---@field mime_charset string? The charset parameter, as it is written.
----@field mime_content_description string? The Content-Description of the part, decoded.
+---@field mime_content_description string? The Content-Description of the part, encoded words decoded.
 ---@field mime_content_disposition string? `inline`, `attachment`, in lower case and without parameters.
----@field mime_content_id string? The Content-ID of the part.
----@field mime_content_size integer? Size of the decoded part in kilobytes, rounded up.
+---@field mime_content_id string? The Content-ID of the part, as it is written.
+---@field mime_content_size integer Size of the decoded part in kilobytes, rounded up; known without `decode`. 0 for a multipart.
 ---@field mime_content_transfer_encoding string? How the part is encoded, in lower case: `base64`.
----@field mime_content_type string? Type of the part, in lower case and without parameters: `text/plain`.
+---@field mime_content_type string? Type of the part, in lower case and without parameters: `text/plain`. Nil if it is not said.
 ---@field mime_decoded_filename string? Path of the decoded part, after `decode`.
----@field mime_filename string? The name of the file the part proposes, decoded. The sender chose it: it is no path.
----@field mime_is_coverletter boolean? Whether the part belongs to the text of the message and not to what is attached.
----@field mime_is_multipart boolean? Whether the part is made of parts.
----@field mime_is_rfc822 boolean? Whether the part belongs to an attached message.
+---@field mime_filename string? The name of the file the part proposes, decoded to UTF-8. The sender chose it: it may hold `/` and `..` and is no path.
+---@field mime_filenames string[] Every name a mail program may read there: RFC 2231's form, encoded words, with and without what stands behind a blank, of Content-Disposition and of Content-Type. The likeliest is first and is `mime_filename`. A rule that looks for dangerous names looks at all of them.
+---@field mime_is_coverletter boolean Whether the part belongs to the text of the message and not to what is attached.
+---@field mime_is_multipart boolean Whether the part is made of parts.
+---@field mime_is_rfc822 boolean Whether the part belongs to an attached message.
 
 -- dkim to data, not_smtp_mime, not_smtp
 ---@class mail.known29
----@field mime_part_count integer? Number of the part, from 0; after the last, of that; -1: the message has none.
+---@field mime_part_count integer Number of the part in its message, from 0; the count of an attached message is its own. Later, the number of the message's last part; -1 when no part was asked about: the message has no Content-Type, or there is no mime ACL.
 
 -- rcpt to data, not_smtp_mime
 ---@class mail.known30

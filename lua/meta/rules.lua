@@ -27,7 +27,7 @@
 ---@field callout_positive_expire? integer|string How long a callout's yes to an address is remembered.
 ---@field callout_random_local_part? string|fun(m: mail.mail): any The local part nobody has, for `callout=random`. Unset: the host's name, the time and `testing`, joined by hyphens.
 ---@field check_rfc2047_length? boolean Insist on RFC2047 encoded-word length limit when decoding.
----@field check_spool_space? integer|string Free spool space needed to accept mail.
+---@field check_spool_space? integer|string Space that is to stay free in the spool: MAIL gets 452 if there is less. 0 (Exim: 10M): the spool's own reserve is all, with which it can always make room again.
 ---@field chunking_advertise_hosts? string|string[] Clients offered CHUNKING (BDAT).
 ---@field dcc_direct_add_header? boolean Insert the DCC header directly into the message.
 ---@field dccifd_address? string dccifd socket or host and port.
@@ -59,13 +59,13 @@
 ---@field extra_local_interfaces? string|string[] Addresses treated as local but not listened on.
 ---@field freeze_tell? string|string[] Who is told when a message freezes.
 ---@field group? string The group of that user, if it is not the user's own.
----@field header_line_maxsize? integer|string Longest single header line allowed; 0 no limit.
+---@field header_line_maxsize? integer|string Longest header field, its continuations included; a message with a longer one is refused. 0: as long as header_maxsize allows.
 ---@field header_maxsize? integer|string Largest total header size.
 ---@field helo_accept_junk_hosts? string|string[]|fun(m: mail.connect): any Clients excused from HELO syntax checks.
 ---@field helo_allow_chars? string Extra characters allowed in HELO names.
----@field helo_lookup_domains? string|string[] HELO domains that trigger a reverse lookup.
----@field helo_try_verify_hosts? string|string[] Clients whose HELO is verified without enforcing.
----@field helo_verify_hosts? string|string[] Clients whose HELO must verify.
+---@field helo_lookup_domains? string|string[]|fun(m: mail.helo): any HELO names after which the client's name is looked up, for logs and Received. Unset (Exim: "@:@[]"): none.
+---@field helo_try_verify_hosts? string|string[]|fun(m: mail.helo): any Clients whose HELO name is verified at HELO, so that sender_helo_verified is known; whatever comes of it.
+---@field helo_verify_hosts? string|string[]|fun(m: mail.helo): any Clients whose HELO name must be theirs (as verify = "helo" finds): others get 550, and 451 if that could not be found out.
 ---@field hold_domains? string|string[]|fun(m: mail.queue): any Domains whose mail stays on the queue.
 ---@field host_lookup? string|string[]|fun(m: mail.connect): any Clients whose name is always looked up.
 ---@field host_reject_connection? string|string[]|fun(m: mail.connect): any Clients refused on connect.
@@ -73,7 +73,7 @@
 ---@field hosts_proxy? string|string[] Hosts that speak PROXY protocol to us.
 ---@field hosts_require_alpn? string|string[] Clients that must negotiate ALPN.
 ---@field hosts_require_helo? string|string[]|fun(m: mail.helo): any Clients that must send HELO before MAIL.
----@field hosts_treat_as_local? string|string[] Names treated as this host in host lists.
+---@field hosts_treat_as_local? string|string[]|fun(m: mail.route): any Names of hosts that are this one wherever a list of hosts ends at ourselves, in MX records above all.
 ---@field hosts_xclient? string|string[] Hosts that may use XCLIENT.
 ---@field ignore_bounce_errors_after? integer|string Age at which undeliverable bounces are dropped.
 ---@field ldap_ca_cert_dir? string CA directory for LDAP TLS.
@@ -107,7 +107,7 @@
 ---@field never_users? string|string[]|fun(m: mail.option): any Users that deliveries must not run as.
 ---@field open_relay? boolean The site means to relay for everyone: a trap, a test bed. `perigee check` and reload then warn where they would refuse.
 ---@field openssl_options? string|string[] OpenSSL option flags.
----@field percent_hack_domains? string|string[] Domains where user%other is rewritten.
+---@field percent_hack_domains? string|string[]|fun(m: mail.route): any Domains of ours where `user%other.example` is `user@other.example`.
 ---@field pgsql_servers? string|string[] PostgreSQL connection list.
 ---@field pipelining_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients offered PIPELINING.
 ---@field pipelining_connect_advertise_hosts? string|string[] Clients offered early pipelining (PIPECONNECT).
@@ -117,13 +117,13 @@
 ---@field proxy_required_hosts? string|string[] Early name of hosts_proxy.
 ---@field qualify_domain? string Domain added to bare senders (and recipients).
 ---@field qualify_recipient? string Domain added to bare recipients.
----@field queue_domains? string|string[] Domains queued instead of delivered at once.
+---@field queue_domains? string|string[]|fun(m: mail.route): any Domains whose recipients are not tried when they come, but in the next pass over the queue (`perigee queue retry`, a queue run), and from then on as others.
 ---@field queue_only? boolean Queue everything, no immediate delivery.
----@field queue_only_file? string|string[] Files whose presence turns on queueing.
----@field queue_only_load? number|string Load above which mail is only queued.
----@field queue_only_load_latch? boolean Once queued by load, rest of session queues too.
+---@field queue_only_file? string|string[] Files (whole paths). While one of them is there, mail is only queued; they are looked for once a second.
+---@field queue_only_load? number|string Load average above which mail is only queued, until a pass over the queue is asked for. Unset: load does not matter.
+---@field queue_only_load_latch? boolean Once a message was queued because of the load, the rest of its session's are too.
 ---@field queue_runs? string|string[] Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue; without one, only `perigee queue run NAME` delivers from it.
----@field queue_smtp_domains? string|string[] Domains whose remote delivery waits for a queue run.
+---@field queue_smtp_domains? string|string[]|fun(m: mail.route): any As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.
 ---@field receive_timeout? integer|string Time limit reading non-SMTP input; 0 none.
 ---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
 ---@field received_headers_max? integer|string Received: count treated as a loop.
@@ -133,37 +133,37 @@
 ---@field redis_servers? string|string[] Redis connection list host/db/password.
 ---@field reload_on_change? boolean Load the rules anew one second after the last change in their directory.
 ---@field remote_max_parallel? integer|string Parallel remote deliveries per message.
----@field remote_sort_domains? string|string[] Order of remote deliveries.
+---@field remote_sort_domains? string|string[]|fun(m: mail.route): any The order in which a message's deliveries to other hosts are begun: domains of the first item first; others last.
 ---@field retry_data_expire? integer|string Age at which retry hints are ignored.
 ---@field retry_interval_max? integer|string Longest retry interval.
 ---@field return_path_remove? boolean Strip Return-path: from incoming mail.
 ---@field sender_unqualified_hosts? string|string[]|fun(m: mail.mail): any Clients allowed bare senders.
 ---@field slow_lookup_log? integer|string A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.
----@field smtp_accept_keepalive? boolean Keepalive on inbound sockets.
+---@field smtp_accept_keepalive? boolean Let the system notice clients that are gone (SO_KEEPALIVE).
 ---@field smtp_accept_max? integer|string Most simultaneous inbound connections.
 ---@field smtp_accept_max_nonmail? integer|string Non-mail commands allowed per session.
----@field smtp_accept_max_nonmail_hosts? string|string[] Clients counted for that limit.
+---@field smtp_accept_max_nonmail_hosts? string|string[]|fun(m: mail.connect): any Clients that smtp_accept_max_nonmail is for.
 ---@field smtp_accept_max_per_connection? integer|string|fun(m: mail.connect): any MAIL commands allowed per session.
 ---@field smtp_accept_max_per_host? integer|string|fun(m: mail.connect): any Simultaneous connections per client address, over all workers; an IPv6 /64 may have four times as many.
 ---@field smtp_accept_queue? integer|string Connections above which mail is only queued.
----@field smtp_accept_queue_per_connection? integer|string Immediate deliveries per session.
+---@field smtp_accept_queue_per_connection? integer|string After so many messages in one session the others are only queued. 0 (Exim: 10): all are delivered at once, which here takes no process each.
 ---@field smtp_accept_rate_per_host? string|fun(m: mail.connect): any New connections per client address in a time, over all workers: `"60 / 1m"`. So many may come at once, and after that one whenever a sixtieth of the minute has passed; who comes faster gets 421. An IPv6 /64 may have four times as many. The 16384 addresses that came most are remembered. No limit if unset.
----@field smtp_accept_reserve? integer|string Connections kept for smtp_reserve_hosts.
+---@field smtp_accept_reserve? integer|string How many of the smtp_accept_max connections are for smtp_reserve_hosts only.
 ---@field smtp_active_hostname? string|fun(m: mail.connect): any Host name shown to this client.
----@field smtp_backlog_monitor? integer|string Listen backlog above which a log line is written.
+---@field smtp_backlog_monitor? integer|string Log when more connections than this wait to be accepted, at most once a minute for each address. 0: never.
 ---@field smtp_banner? string|fun(m: mail.connect): any Greeting after the code 220. If unset: the active host name, ESMTP and the name of the engine.
----@field smtp_check_spool_space? boolean Check space against SIZE on MAIL.
+---@field smtp_check_spool_space? boolean Is there space for as much as SIZE= on MAIL says? If not, 452.
 ---@field smtp_connect_backlog? integer|string Listen backlog.
 ---@field smtp_enforce_sync? boolean Reject clients that talk too early.
----@field smtp_load_reserve? number|string Load above which only reserved hosts connect.
+---@field smtp_load_reserve? number|string Load average above which only smtp_reserve_hosts may connect; others get 421. Unset: load does not matter.
 ---@field smtp_max_synprot_errors? integer|string Syntax/protocol errors tolerated.
----@field smtp_max_unknown_commands? integer|string Unknown commands tolerated.
----@field smtp_ratelimit_hosts? string|string[] Clients subject to the MAIL/RCPT delays.
----@field smtp_ratelimit_mail? string MAIL delay parameters: threshold,initial,factor,max.
----@field smtp_ratelimit_rcpt? string RCPT delay parameters, same form.
+---@field smtp_max_unknown_commands? integer|string Unknown commands tolerated in a session; the next one ends it.
+---@field smtp_ratelimit_hosts? string|string[]|fun(m: mail.mail): any Clients that smtp_ratelimit_mail and smtp_ratelimit_rcpt slow down.
+---@field smtp_ratelimit_mail? string `"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD messages in a session, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).
+---@field smtp_ratelimit_rcpt? string `"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD recipients of a message, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).
 ---@field smtp_receive_timeout? integer|string|fun(m: mail.connect): any Timeout per input line in SMTP.
----@field smtp_reserve_hosts? string|string[] Hosts for which connections are reserved.
----@field smtp_return_error_details? boolean Put details into rejection replies.
+---@field smtp_reserve_hosts? string|string[]|fun(m: mail.connect): any Clients for whom smtp_accept_reserve places are kept, and who may come when smtp_load_reserve is passed.
+---@field smtp_return_error_details? boolean Tell a client the log_message of a refusal that has no message of its own.
 ---@field smtputf8_advertise_hosts? string|string[] Clients offered SMTPUTF8.
 ---@field spamd_address? string spamd or rspamd servers.
 ---@field spf_guess? string Best-guess SPF record.
@@ -180,7 +180,7 @@
 ---@field srs_usetimestamp? boolean libsrs_alt use timestamp.
 ---@field strip_excess_angle_brackets? boolean Drop redundant angle brackets.
 ---@field strip_trailing_dot? boolean Drop a trailing dot of domains.
----@field tcp_nodelay? boolean TCP_NODELAY on listening sockets.
+---@field tcp_nodelay? boolean Send replies without waiting for more (TCP_NODELAY).
 ---@field timeout_frozen_after? integer|string Age at which frozen messages are cancelled.
 ---@field timezone? string Zone used for all times.
 ---@field tls_advertise_hosts? string|string[] Clients offered STARTTLS.
@@ -241,7 +241,7 @@
 ---@field fail_verify_recipient? boolean Accepting here fails recipient verify.
 ---@field fail_verify_sender? boolean Accepting here fails sender verify.
 ---@field fallback_hosts? string|string[]|fun(m: mail.route): any Hosts tried after the normal ones fail.
----@field file? string|fun(m: mail.route): any File holding redirection text.
+---@field file? string|fun(m: mail.route): any File holding redirection text. One that begins with ~/ is beneath the home of check_local_user, and no link is followed there.
 ---@field file_transport? string|fun(m: mail.route): any Transport for file paths.
 ---@field forbid_blackhole? boolean Refuse :blackhole:.
 ---@field forbid_file? boolean Refuse files and directories.
@@ -322,9 +322,9 @@
 ---@field authenticated_sender_force? boolean Send it without having authenticated, where the server offers AUTH.
 ---@field batch_id? string|fun(m: mail.transport): any Addresses with the same value share a delivery; unset: those for which all options have the same values.
 ---@field batch_max? integer|string How many addresses one delivery may be for.
----@field bcc? string Bcc recipients.
+---@field bcc? string|fun(m: mail.transport): any Who gets a copy and is not named.
 ---@field body_only? boolean Send only the body.
----@field cc? string Cc recipients.
+---@field cc? string|fun(m: mail.transport): any Who gets a copy.
 ---@field check_group? boolean Check file group.
 ---@field check_owner? boolean Check file owner.
 ---@field check_string? string Line start that gets escaped.
@@ -361,21 +361,21 @@
 ---@field event_action? function|fun(m: mail.event): any Called for each event of this transport.
 ---@field fallback_hosts? string|string[]|fun(m: mail.transport): any Hosts tried last.
 ---@field file? string|fun(m: mail.transport): any Mailbox file; path(ROOT, part, ...) makes it safely.
----@field file_expand? boolean Expand that file.
+---@field file_expand? boolean Put variables into the text of file: $sender_address, ${local_part}, $h_subject: for a header field, $$ for a dollar sign.
 ---@field file_format? string|string[] Pairs of how a mailbox begins and the transport that writes such ones: { "From ", "unix", "\1\1\1\1\n", "mmdf" }. An empty or new file is written by this transport.
 ---@field file_must_exist? boolean Do not create the file.
----@field file_optional? boolean Missing file is fine.
+---@field file_optional? boolean A file that is not there is an empty one.
 ---@field final_timeout? integer|string Timeout after final dot.
 ---@field force_command? boolean Run command even for an address that names a program of its own; that one is in m.address_pipe.
 ---@field freeze_exec_fail? boolean Freeze when the program cannot start.
 ---@field freeze_signal? boolean Freeze when killed by a signal.
----@field from? string From:.
+---@field from? string|fun(m: mail.transport): any From: of the reply; the address that was written to if unset.
 ---@field group? string|fun(m: mail.transport): any Group to run as.
----@field headers? string Further headers.
+---@field headers? string|string[]|fun(m: mail.transport): any Further fields: a table of texts, or one text, a field a line.
 ---@field headers_add? string|string[]|fun(m: mail.transport): any Headers to add.
 ---@field headers_only? boolean Send only headers.
 ---@field headers_remove? string|string[]|fun(m: mail.transport): any Headers to remove.
----@field headers_rewrite? string Rewrite rules applied to headers here.
+---@field headers_rewrite? table Rewriting rules for the address fields of the header as it leaves: { { pattern, replacement, flags = "f" } }. Only flags of the header: f t c b r s h, and q Q R w (docs/guide/rewriting.md).
 ---@field helo_data? string|fun(m: mail.transport): any HELO/EHLO name.
 ---@field home_directory? string|fun(m: mail.transport): any home value for local delivery.
 ---@field host_name_extract? string|string[] Extracts real host name from banner for TLS resumption keys.
@@ -414,7 +414,7 @@
 ---@field lock_retries? integer|string Lock tries.
 ---@field lockfile_mode? integer|string Mode of the lock file.
 ---@field lockfile_timeout? integer|string Age at which a lock file is stale.
----@field log? string File recording replies.
+---@field log? string|fun(m: mail.transport): any A file to which each reply adds some lines.
 ---@field log_defer_output? boolean Log first output line on deferral.
 ---@field log_fail_output? boolean Log first output line on failure.
 ---@field log_output? boolean Log first output line always.
@@ -439,10 +439,10 @@
 ---@field mode? integer|string File mode.
 ---@field mode_fail_narrower? boolean Defer if existing mode is narrower.
 ---@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction.
----@field never_mail? string|string[] Recipients never written to.
----@field once? string Database remembering who was answered.
----@field once_file_size? integer|string Fixed-size once file instead of a database.
----@field once_repeat? integer|string When to answer again.
+---@field never_mail? string|string[]|fun(m: mail.transport): any Addresses that are never written to; if nobody is left there is no reply.
+---@field once? string|fun(m: mail.transport): any A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock.
+---@field once_file_size? integer|string How big that file may become: the oldest are forgotten. 0: 1 MiB.
+---@field once_repeat? integer|string|fun(m: mail.transport): any After how long somebody is answered again; 0: never.
 ---@field path? string|fun(m: mail.transport): any PATH for the command.
 ---@field port? integer|string|fun(m: mail.transport): any Remote port; default by protocol.
 ---@field protocol? string smtp, smtps or lmtp.
@@ -454,11 +454,11 @@
 ---@field quota_warn_message? string|fun(m: mail.transport): any The message, header and body, that is sent when a delivery takes the mailbox over quota_warn_threshold.
 ---@field quota_warn_threshold? string|fun(m: mail.transport): any A size, or a percentage of the quota such as 75%.
 ---@field rcpt_include_affixes? boolean Hand the local part over with the prefix and suffix that routers took off.
----@field reply_to? string Reply-To:.
+---@field reply_to? string|fun(m: mail.transport): any Reply-To: of the reply.
 ---@field restrict_to_path? boolean A command that is not in allow_commands may hold no slash: it is looked for on path.
 ---@field retry_include_ip_address? boolean|fun(m: mail.transport): any Put address into retry keys.
 ---@field return_fail_output? boolean Bounce with output on failure.
----@field return_message? boolean Append the original.
+---@field return_message? boolean Put the message behind the text, up to bounce_return_size_limit.
 ---@field return_output? boolean Bounce whenever there is output.
 ---@field return_path? string|fun(m: mail.transport): any Envelope sender to use.
 ---@field return_path_add? boolean Add Return-path:.
@@ -468,9 +468,9 @@
 ---@field size_addition? integer|string Bytes added to SIZE; negative disables.
 ---@field socket? string|fun(m: mail.transport): any Unix socket speaking LMTP.
 ---@field socks_proxy? string SOCKS5 proxies with options.
----@field subject? string Subject:.
+---@field subject? string|fun(m: mail.transport): any Subject: of the reply, in UTF-8; it is encoded as it must be.
 ---@field temp_errors? string|string[] Exit codes meaning retry; default EX_TEMPFAIL and EX_CANTCREAT.
----@field text? string Body text.
+---@field text? string|fun(m: mail.transport): any The text of the reply, before that of file.
 ---@field timeout? integer|string Response timeout.
 ---@field timeout_defer? boolean Timeout defers instead of failing.
 ---@field tls_alpn? string ALPN name to offer.
@@ -486,7 +486,7 @@
 ---@field tls_verify_cert_hostnames? string|string[] Check names in certificate.
 ---@field tls_verify_certificates? string CA set for servers.
 ---@field tls_verify_hosts? string|string[] Verification must succeed.
----@field to? string To:.
+---@field to? string|fun(m: mail.transport): any Who is written to: addresses as in a To: field, such as m.reply_address. A reply goes out from the null sender.
 ---@field transport_filter? string|string[]|fun(m: mail.transport): any A program the message goes through on its way out: it gets it on standard input, and what it prints is delivered. If it fails, the message waits.
 ---@field transport_filter_timeout? integer|string How long it may take.
 ---@field umask? integer|string umask.
@@ -512,7 +512,7 @@
 ---@field control? any Applies one of the control settings.
 ---@field dcc? any Asks dccifd about the message and sets dcc_ variables.
 ---@field not_dcc? any
----@field decode? any Writes current MIME part decoded to disk; false only on trouble.
+---@field decode? any Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory. `mime_decoded_filename` says where. It is removed when the transaction ends.
 ---@field not_decode? any
 ---@field delay? any Sleeps, flushing pending SMTP output first; not imposed under -bh.
 ---@field dkim_signers? any True if dkim_cur_signer is in the list.
@@ -538,14 +538,14 @@
 ---@field malware? any Scans message with av_scanner; sets malware_name.
 ---@field not_malware? any
 ---@field message? any Response text when the ACL ends; expanded then; first code digit must agree.
----@field mime_regex? any Matches decoded MIME part (first 32K); sets regex variables.
+---@field mime_regex? any Matches the first 32 KiB of the decoded part as one text; a text is one expression, an array several. Sets `regex`.
 ---@field not_mime_regex? any
 ---@field queue? any Selects a named spool queue for the message; empty means default.
 ---@field ratelimit? any Is the rate of something at its limit or above? `"LIMIT / PERIOD / options"`, or a table with key, count and unique beside that text. The rate is smoothed as Exim's and shared by all workers; it is counted once for a connection, message or command, however many ACLs ask. Sets sender_rate, sender_rate_limit and sender_rate_period.
 ---@field not_ratelimit? any
 ---@field recipients? any Matches recipient address; sets recipient_data on lookup.
 ---@field not_recipients? any
----@field regex? any Matches message (or raw MIME part) line by line; sets regex variables.
+---@field regex? any Matches the message, header and body, line by line, in a mime ACL the part as it is in the message; 32 KiB of a line at once. A text is one expression, an array several. Sets `regex`.
 ---@field not_regex? any
 ---@field remove_header? any Queues header lines for removal.
 ---@field seen? any Was this met before? `"1h"`: less than an hour ago; `"-5m"`: first at least five minutes ago. Options `readonly`, `write`, `refresh=TIME`; `{ "-5m", key = function(m) ... end }` for something else than the client's address. All workers share what was seen.
@@ -630,11 +630,15 @@ lookup = {}
 
 lookup.table = {}
 
+mime = {}
+
 number = {}
 
 regex = {}
 
 rewrite = {}
+
+rfc2047 = {}
 
 route = {}
 
@@ -1197,6 +1201,16 @@ function lookup.table.wildlsearch(file, options) end
 ---@return string?
 function lookup.wildlsearch(file, key, options) end
 
+---The beginning of a part, decoded: one that `mime.parts` gave, or its number. 32 KiB, or as many bytes as are asked for, at most 64 KiB.
+---@param part any
+---@param size? integer
+---@return string
+function mime.content(part, size) end
+
+---Every part of the message, attached messages included, as tables: number, type, disposition, encoding, id, description, charset, boundary, filename, filenames, size (bytes, decoded), message (0 the message itself, others attached), index (in its message, from 0), parent (a number), is_multipart, is_coverletter, is_rfc822, anomaly_level, anomaly_text: as the variables `mime_...` say it. If a bound was met the second value says which; then there are parts that are not in the list. No mime ACL is needed.
+---@return table[], string?
+function mime.parts() end
+
 ---A number from 1 to `most`, from a source nobody can foretell (unless --seed fixed it).
 ---@param most integer
 ---@return integer
@@ -1258,6 +1272,16 @@ function rewrite.explain(address) end
 ---Declares a rewriting rule: { pattern, replacement, flags = "Fs" }. The pattern is an address item, whose `*` are captured, a regular expression or a function; the replacement a text with $1, $local_part and $domain, "*" to leave the address alone, or function(m, address, captures). docs/guide/rewriting.md has the flags.
 ---@param rule table
 function rewrite.rule(rule) end
+
+---Encoded words as UTF-8. Those that are damaged or of a character set nobody knows stay as they are.
+---@param text string
+---@return string
+function rfc2047.decode(text) end
+
+---The text as encoded words of at most 75 characters with a space between; as it is, if it is printable ASCII. What is no UTF-8 is said to be `unknown-8bit`.
+---@param text string
+---@return string
+function rfc2047.encode(text) end
 
 ---Sends the address to { transport =, host = "name:port" or hosts = {}, ... }.
 ---@param where table
