@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/program.h"
 #include "engine/user.h"
 
 enum { GRACE_MS = 2000 };
@@ -24,7 +26,7 @@ enum { GRACE_MS = 2000 };
 static _Noreturn void become(const struct local_run *r, pid_t parent, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, size = { r->file_max, r->file_max };
-    int err;
+    int err, entered = -1;
 
     setpgid(0, 0);
     if (!user_tie(parent))
@@ -35,12 +37,12 @@ static _Noreturn void become(const struct local_run *r, pid_t parent, int out, i
         setrlimit(RLIMIT_FSIZE, &size);
     umask(r->umask);
     if (lseek(r->input, 0, SEEK_SET) == 0 && dup2(r->input, 0) >= 0 && dup2(r->out_fd >= 0 ? r->out_fd : out, 1) >= 0
-        && dup2(out, 2) >= 0 && chdir(r->directory) == 0 && dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
+        && dup2(out, 2) >= 0 && (entered = chdir(r->directory)) == 0 && dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
         fail = 3;
         syscall(SYS_close_range, 4u, ~0u, 0u);
         execve(r->argv[0], r->argv, r->envp);
     }
-    err = errno;
+    err = entered == 0 ? errno : -errno;       /* negative: not the program's own fault */
     (void)!write(fail, &err, sizeof err);
     _exit(127);
 }
@@ -108,8 +110,9 @@ void local_program_run(const struct local_run *r, struct buf *out, struct local_
         ;
     if (err) {
         waitpid(pid, NULL, 0);
-        errno = err;
-        end->status = why_errno(&end->why, ST_NEVER, "run %s", r->argv[0]);
+        errno = abs(err);
+        end->status = err > 0 && program_never(err) ? ST_NEVER : ST_AGAIN;
+        why_errno(&end->why, end->status, err > 0 ? "run %s" : "prepare to run %s", r->argv[0]);
         return;
     }
     collect(r, pipe_out[0], until, out, end);

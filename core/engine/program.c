@@ -182,13 +182,19 @@ static void report(void *ctx)
         finish(p);
 }
 
+bool program_never(int err)
+{
+    return err == ENOENT || err == EACCES || err == EPERM || err == ENOEXEC || err == ENOTDIR || err == EISDIR || err == ELOOP
+        || err == ENAMETOOLONG || err == E2BIG || err == EINVAL;
+}
+
 /* Between fork and exec only calls that are safe there: the process has
  * threads, and one of them may hold any lock. */
 _Noreturn static void become(const struct program_want *w, pid_t parent, int in, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, memory = { w->memory_max, w->memory_max }, size = { w->file_max, w->file_max };
     sigset_t none;
-    int err;
+    int err, entered = -1;
 
     setpgid(0, 0);
     if (!user_tie(parent))      /* the message will be tried again: not by two at once */
@@ -204,7 +210,7 @@ _Noreturn static void become(const struct program_want *w, pid_t parent, int in,
         setrlimit(RLIMIT_FSIZE, &size);
     umask(w->umask);
     if (dup2(in, 0) >= 0 && dup2(w->out_fd ? w->out_fd : out, 1) >= 0 && dup2(out, 2) >= 0
-        && chdir(w->directory ? w->directory : "/") == 0) {
+        && (entered = chdir(w->directory ? w->directory : "/")) == 0) {
         /* Descriptor `fail` must survive until exec, and tells by closing. */
         if (dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
             fail = 3;
@@ -212,7 +218,7 @@ _Noreturn static void become(const struct program_want *w, pid_t parent, int in,
             execve(w->argv[0], w->argv, w->envp);
         }
     }
-    err = errno;
+    err = entered == 0 ? errno : -errno;       /* negative: not the program's own fault */
     (void)!write(fail, &err, sizeof err);
     _exit(127);
 }
@@ -281,8 +287,9 @@ static enum status start(struct program *p, const struct program_want *w)
     if (err) {
         waitpid(p->pid, NULL, 0);
         p->pid = 0;
-        errno = err;
-        st = why_errno(&p->end.why, ST_NEVER, "run %s", w->argv[0]);
+        errno = abs(err);
+        st = err > 0 && program_never(err) ? ST_NEVER : ST_AGAIN;
+        why_errno(&p->end.why, st, err > 0 ? "run %s" : "prepare to run %s", w->argv[0]);
         goto out;
     }
     p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);

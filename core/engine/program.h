@@ -41,6 +41,10 @@ struct program_end {
     struct why why;
 };
 
+/* Whether exec failing with err says that the program will never run; anything
+ * else, like a directory that cannot be entered, may pass. */
+bool program_never(int err);
+
 typedef void program_done(void *ctx, const struct program_end *end);
 /* done is always called, later, unless the program is cancelled. */
 struct program *program_run(struct loop *l, const struct program_want *w, program_done *done, void *ctx);

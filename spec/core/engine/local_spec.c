@@ -231,10 +231,10 @@ static void rubbish_from_a_worker_ends_nothing(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-static void run_program(const char *user, const char *group, char *const *argv, int64_t timeout_ms)
+static void run_in(const char *home, const char *user, const char *group, char *const *argv, int64_t timeout_ms)
 {
     static char *const env[] = { "PATH=/bin:/usr/bin", "MARK=given", NULL };
-    struct local_program p = { .argv = argv, .envp = env, .directory = STR("/"), .umask = 022, .output_max = 200, .out_fd = -1 };
+    struct local_program p = { .argv = argv, .envp = env, .directory = str_of(home), .umask = 022, .output_max = 200, .out_fd = -1 };
     struct local_want want = { .user = str_of(user), .group = str_of(group), .program = &p, .timeout_ms = timeout_ms };
 
     w.told = false;
@@ -243,6 +243,11 @@ static void run_program(const char *user, const char *group, char *const *argv, 
     for (int i = 0; i < 300 && !w.told; i++)
         loop_turn(w.loop, 100);
     assert_true(w.told);
+}
+
+static void run_program(const char *user, const char *group, char *const *argv, int64_t timeout_ms)
+{
+    run_in("/", user, group, argv, timeout_ms);
 }
 
 static void a_program_runs_as_the_user_with_the_message(void **state)
@@ -278,6 +283,8 @@ static void a_program_has_limits(void **state)
     run_program("nobody", "", none, 10000);
     assert_int_equal(w.st, ST_NEVER);
     assert_non_null(strstr(w.why.text, "run /bin/no-such-program"));
+    run_in("/no/such/home", "nobody", "", killed, 10000);
+    assert_int_equal(w.st, ST_AGAIN);       /* a home may come back */
     run_program("nobody", "", killed, 10000);
     assert_true(w.st == ST_OK && w.end.signal == SIGKILL);
 }

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# Deliveries as another user, for real: mailboxes, programs and filters through the local process. Needs root.
+import glob, os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+from perigee import SITE
+
+RULES = """
+site {{ local_delivery_roots = {{ "{dir}/open" }}, local_delivery_programs = {{ "/bin/sh", "/bin/sed" }} }}
+router.box   {{ driver = "accept", domains = "box.example", transport = "box" }}
+router.prog  {{ driver = "accept", domains = "prog.example", transport = "prog" }}
+router.other {{ driver = "accept", domains = "other.example", transport = "other" }}
+router.quota {{ driver = "accept", domains = "quota.example", transport = "quota" }}
+transport.box   {{ driver = "appendfile", file = "{dir}/open/box", user = "nobody",
+                   transport_filter = {{ "/bin/sed", "1i X-Filter: was here" }} }}
+transport.prog  {{ driver = "pipe", user = "nobody", return_fail_output = true, command = {{ "/bin/sh", "-c",
+                   "id -un; id -Gn; echo $RECIPIENT; cat; exit 1" }} }}
+transport.other {{ driver = "pipe", user = "nobody", command = {{ "/usr/bin/id" }} }}
+transport.quota {{ driver = "appendfile", directory = "{dir}/open/quota", maildir_format = true, maildir_use_size_file = true,
+                   user = "nobody", quota = 1500, quota_warn_threshold = "50%", directory_mode = "0755", mode = "0644" }}
+"""
+
+if os.getuid() != 0:
+    skip("deliveries as another user", "needs root")
+    done()
+
+# the routers of the spec come before the one for everybody else
+e = Engine(site=RULES + SITE.replace("F,1h,1s", "F,1h,10m"), workers=1)
+os.chmod(e.dir, 0o755)
+open_dir = os.path.join(e.dir, "open")
+os.makedirs(open_dir)
+os.chmod(open_dir, 0o1777)
+
+
+def read(name):
+    with open(os.path.join(open_dir, name), errors="replace") as f:
+        return f.read()
+
+
+def logged(text):
+    if not until(lambda: text in e.log()):
+        raise AssertionError(f"no {text!r} in\n{e.log()}\n{e.output()}")
+
+
+def filtered():
+    e.send("x@box.example")
+    logged("=> x <x@box.example> R=box T=box")
+    holds(read("box"), "\nX-Filter: was here\n")
+    same(os.stat(os.path.join(open_dir, "box")).st_uid, 65534)
+
+
+def ran():
+    e.send("x@prog.example", sender="b@example.org")
+    logged("** x@prog.example R=prog T=prog: the program returned exit code 1")
+    until(lambda: e.mails("b"))
+    bounce = e.mails("b")[0]
+    for line in ("      | nobody\n", "      | nogroup\n", "      | x@prog.example\n"):
+        holds(bounce.replace("\r\n", "\n"), line)
+
+
+def refused():
+    e.send("x@other.example")
+    logged("running /usr/bin/id as user nobody is refused: it is not among local_delivery_programs")
+
+
+def full():
+    for i in range(3):
+        e.send("x@quota.example", body="x" * 300)
+    logged("mailbox is full (quota exceeded for quota)")
+    same(len(glob.glob(os.path.join(open_dir, "quota", "new", "*"))) in (1, 2), True)
+    holds(read("quota/maildirsize"), "1500S\n")
+
+
+try:
+    e.start()
+    case("a filter and a mailbox as another user", filtered)
+    case("a program as another user has its rights, its message and nothing of ours; what it prints is in the bounce", ran)
+    case("a program the site has not listed is not run", refused)
+    case("a full mailbox of another user is for later, and its size file is kept", full)
+finally:
+    e.close()
+done()
