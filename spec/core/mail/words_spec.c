@@ -139,7 +139,7 @@ static const struct { const char *text, *encoded; } ENCODED[] = {
     { "Gr\303\274\303\237e", "=?UTF-8?B?R3LDvMOfZQ==?=" },
     { "\346\227\245\346\234\254\350\252\236", "=?UTF-8?B?5pel5pys6Kqe?=" },
     { "looks like =?utf-8?q?a_word?=", "=?UTF-8?B?bG9va3MgbGlrZSA9P3V0Zi04P3E/YV93b3JkPz0=?=" },
-    { "a\nb", "=?UTF-8?Q?a=0Ab?=" },
+    { "a\nb", "=?UTF-8?B?YQpi?=" },
     { "no UTF-8: \377", "=?unknown-8bit?Q?no_UTF-8=3A_=FF?=" },
 };
 
