@@ -224,7 +224,7 @@ done:
 /* A kernel that refuses either has its reasons; mail goes out all the same. */
 void sock_mark(int fd, bool keepalive, int dscp)
 {
-    int on = 1, tos = dscp << 2;
+    int on = 1, tos = dscp * 4;
 
     if (keepalive)
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
