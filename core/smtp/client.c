@@ -464,7 +464,7 @@ void smtp_client_eof(struct smtp_client *c, const struct why *why)
 
 void smtp_client_timeout(struct smtp_client *c)
 {
-    if (c->step != S_IDLE && c->step != S_GO)
+    if (allowed(c))
         end(c, is_host_error(c, true),
             arena_printf(&c->scratch, "SMTP timeout after %.*s", STR_ARG(waited_for(c))));
     run(c);

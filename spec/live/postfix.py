@@ -39,6 +39,7 @@ mynetworks = 127.0.0.0/8
 maillog_file = {self.dir}/maillog
 maillog_file_prefixes = /
 smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ refused@there.example = 550 5.1.1 no such user here }}, {{ busy@there.example = 450 4.2.1 later }} }}, permit_mynetworks, reject
+header_checks = regexp:{{ {{ /^Subject: unwanted/ REJECT unwanted content }} }}
 smtpd_tls_security_level = none
 """)
         with open(etc + "/master.cf", "w") as f:

@@ -75,6 +75,41 @@ def held():
         p.close()
 
 
+CUTTHROUGH = """
+acl.rcpt {{
+  warn {{ domains = "! +local_domains", control = "cutthrough_delivery" }},
+  accept {{}},
+}}
+"""
+
+
+def through():
+    """What Postfix says to the content is the client's answer; a large message arrives whole."""
+    p = Postfix()
+    try:
+        with Engine(site=SITE[:SITE.index("acl.rcpt")] + CUTTHROUGH + SITE[SITE.index("router.here"):], sink=p.port) as e:
+            body = "".join(f"{i:06d} {'x' * 60}\r\n" for i in range(10000))
+            e.send("one@there.example", "two@there.example", subject="wanted", body=body)
+            same(until(lambda: len(p.mails()) == 2), True)
+            holds(p.mails()[0], body.replace("\r\n", "\n"))
+            same(until(lambda: e.log().count(">> ") == 2 and "Completed" in e.log()), True)
+            try:
+                e.send("one@there.example", subject="unwanted")
+                raise AssertionError("it was taken")
+            except smtplib.SMTPDataError as refused:
+                same(refused.smtp_code, 550)
+                holds(refused.smtp_error.decode(), "unwanted content")
+            try:
+                e.send("refused@there.example", subject="wanted")
+                raise AssertionError("it was taken")
+            except smtplib.SMTPRecipientsRefused as refused:
+                same(list(refused.recipients.values())[0][0], 550)
+            same(e.count(), 0)
+            same(e.log().count(" <= "), 1)
+    finally:
+        p.close()
+
+
 def gone():
     """The server is not there: nobody is refused for that, and the session is not kept for ever."""
     with Engine(site=site(), sink=free_port()) as e:
@@ -84,5 +119,6 @@ def gone():
 
 case("Postfix is asked about recipients and senders, and its yes, no and later are passed on", asked)
 case("three recipients are asked about and delivered over one connection", held)
+case("cutthrough: Postfix gets the message while it comes in, and its answer to the content is the client's", through)
 case("a server that is not there puts the client off", gone)
 done()

@@ -32,6 +32,7 @@ struct talk {
     size_t split;                   /* 1: server's bytes come one by one */
     struct str body;
     size_t body_at;
+    size_t body_here;               /* how much of the body can be read; 0: all */
     bool body_fails, no_rewind;
     bool closed, host_error, quit_when_done;
     struct why why;
@@ -40,8 +41,12 @@ struct talk {
 static ssize_t read_body(void *ctx, char *p, size_t n)
 {
     struct talk *t = ctx;
-    size_t left = t->body.n - t->body_at;
+    size_t left = (t->body_here ? t->body_here : t->body.n) - t->body_at;
 
+    if (t->body_here && left == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (t->body_fails && t->body_at > 0) {
         errno = EIO;
         return -1;
@@ -91,7 +96,7 @@ static void on_sent(void *ctx, struct client_message *m)
 
     for (size_t i = 0; i < m->n; i++) {
         assert_true(m->rcpts[i].settled);
-        if (m->rcpts[i].outcome == CLIENT_OK)
+        if (m->rcpts[i].outcome == CLIENT_OK && !m->probe)
             assert_true(m->confirmation.n > 0);
         buf_addf(&t->result, "%s%s ", words[m->rcpts[i].outcome], m->rcpts[i].by_rcpt ? "!" : "");
     }
@@ -185,6 +190,8 @@ static void step(struct talk *t, struct str s, const char *title)
 
 struct setting {
     unsigned rcpts, messages;
+    unsigned probes;                /* the first messages; each asks about one recipient, the next is for all of them */
+    bool resume;                    /* each message after the first */
     bool lmtp, no_pipelining, no_esmtp, eightbit, fail_body, no_rewind, quit;
     uint32_t max_rcpt, line_max, max_line;
     int32_t size_addition;
@@ -211,6 +218,15 @@ static void open_talk(struct talk *t, const struct setting *s, size_t split)
         t->messages[i] = (struct client_message){ .arena = &t->arena, .sender = STR("s@y"), .rcpts = t->rcpts[i],
             .n = s->rcpts ? s->rcpts : 1, .body_8bit = s->eightbit, .size = s->size ? s->size : 100,
             .max_line = s->max_line, .header = STR("Subject: x\r\n"), .read = read_body, .rewind = rewind_body, .ctx = t };
+    }
+    for (unsigned i = 0; i < t->count && s->probes; i++) {
+        struct client_message *m = &t->messages[i];
+
+        m->probe = i < s->probes;
+        m->resume = s->resume && i > 0;
+        m->n = m->probe ? 1 : s->probes;
+        if (m->probe)
+            m->rcpts[0].addr = str_of(addrs[i]);
     }
     t->client = smtp_client_new(&c, &ops, t);
 }
@@ -247,6 +263,29 @@ static const struct dialogue {
     { "PIPELINING not used when told so", { .no_pipelining = true },
       PIPED MAIL "QUIET\nS 250 ok\n" A "S 250 ok\n" DATA GO "S 250 queued\n", "ok | ready", NULL, false },
     { "QUIT at the end", { .quit = true }, PIPED MAIL A DATA "S 250 ok\nS 250 ok\n" GO "S 250 queued\nC QUIT\n", "ok | over", NULL, false },
+
+    /* probes */
+    { "a probe asks for a recipient and sends nothing", { .probes = 1 },
+      PIPED MAIL A "QUIET\nS 250 ok\nS 250 yes\nQUIET\n", "ok! | ready", "250 yes", false },
+    { "a probe's no is told as it came", { .probes = 1 },
+      HELLO MAIL "S 250 ok\n" A "S 550 no such\nQUIET\n", "never! | ready", "550 no such", false },
+    { "a probe whose MAIL is refused", { .probes = 1 }, HELLO MAIL "S 550 no\nQUIET\n", "never | ready", "550 no", false },
+    { "a probe whose MAIL is refused, pipelined", { .probes = 1 }, PIPED MAIL A "S 450 no\nS 503 what\nQUIET\n", "again | ready", "450 no", false },
+    { "a probe is answered even by too many", { .probes = 1 },
+      PIPED MAIL A "S 250 ok\nS 452 too many recipients\nQUIET\n", "again! | ready", NULL, false },
+    { "another probe begins anew", { .probes = 2, .messages = 2 },
+      HELLO MAIL "S 250 ok\n" A "S 250 yes\nC RSET\nS 250 ok\n" MAIL "S 250 ok\n" B "S 550 no\n", "ok! | never! | ready", NULL, false },
+    { "or goes on with the transaction", { .probes = 2, .messages = 2, .resume = true },
+      PIPED MAIL A "S 250 ok\nS 250 yes\n" B "S 250 yes\nQUIET\n", "ok! | ok! | ready", NULL, false },
+    { "which the message for all of them ends", { .probes = 2, .messages = 3, .resume = true },
+      PIPED MAIL A "S 250 ok\nS 250 yes\n" B "S 250 yes\n" DATA GO "S 250 queued\nQUIET\n", "ok! | ok! | ok ok | ready", NULL, false },
+    { "or the host refuses it for all", { .probes = 2, .messages = 3, .resume = true },
+      PIPED MAIL A "S 250 ok\nS 250 yes\n" B "S 250 yes\n" DATA GO "S 554 spam\n", "ok! | ok! | never never | ready", NULL, false },
+    { "a message after a probe begins anew if it is to", { .probes = 1, .messages = 2 },
+      PIPED MAIL A "S 250 ok\nS 250 yes\nC RSET\n" MAIL A DATA "S 250 ok\nS 250 ok\nS 250 ok\n" GO "S 250 queued\n", "ok! | ok | ready",
+      NULL, false },
+    { "a server that goes while a probe's transaction is open", { .probes = 1 },
+      PIPED MAIL A "S 250 ok\nS 250 yes\nS 421 idle\n", "ok! | over", "closed the connection: 421 idle", false },
 
     /* hello */
     { "HELO for a server of old", { 0 }, "S 220 hi\nC EHLO me\nS 502 what\nC HELO me\nS 250 you\n" MAIL "S 250 ok\n",
@@ -585,6 +624,33 @@ static void every_stage_has_its_deadline(void **state)
     close_talk(&t);
 }
 
+/* Cutthrough: the body comes from somewhere that is slower than the peer. */
+static void a_body_that_is_still_to_come_is_waited_for(void **state)
+{
+    struct setting s = { 0 };
+    struct talk t;
+
+    (void)state;
+    open_talk(&t, &s, 0);
+    t.body_here = 6;
+    hear(&t, STR("220 hi\r\n"));
+    hear(&t, STR("250-you\r\n250 PIPELINING\r\n"));
+    hear(&t, STR("250 ok\r\n250 ok\r\n354 go\r\n"));
+    assert_true(str_ends(buf_str(&t.said), STR("\r\n\r\n..dot\r\n")));
+    assert_int_equal(smtp_client_deadline(t.client), 0);        /* the peer is not the one who keeps us waiting */
+    smtp_client_timeout(t.client);
+    collect(&t);
+    assert_false(t.closed);
+    t.body_here = 0;
+    smtp_client_drained(t.client);
+    collect(&t);
+    assert_true(str_ends(buf_str(&t.said), STR("..dot\r\nline\r\n.\r\n")));
+    assert_true(smtp_client_deadline(t.client) > 0);
+    hear(&t, STR("250 queued\r\n"));
+    assert_true(str_same(buf_str(&t.result), STR("ok | ")));
+    close_talk(&t);
+}
+
 static void free_on_sent(void *ctx, struct client_message *m)
 {
     struct talk *t = ctx;
@@ -626,6 +692,7 @@ int main(void)
         { "an address cannot carry a command", addresses_cannot_carry_commands, NULL, NULL, NULL },
         { "a large message comes in bounded pieces", a_large_message_comes_in_pieces, NULL, NULL, NULL },
         { "every stage has its own deadline, and half a reply moves none", every_stage_has_its_deadline, NULL, NULL, NULL },
+        { "a body that is still to come is waited for, without a deadline for the peer", a_body_that_is_still_to_come_is_waited_for, NULL, NULL, NULL },
         { "the client may be freed inside its own callback", it_may_be_freed_in_a_callback, NULL, NULL, NULL },
     };
 
