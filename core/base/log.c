@@ -521,3 +521,13 @@ uint64_t log_dropped(void)
     pthread_mutex_unlock(&lg.lock);
     return n;
 }
+
+bool log_beside(const char *name, struct buf *out)
+{
+    const char *path = lg.open ? lg.file[LOG_MAIN].path : NULL, *slash = path ? strrchr(path, '/') : NULL;
+
+    if (!slash)
+        return false;
+    buf_addf(out, "%.*s/%s%c", (int)(slash - path), path, name, 0);
+    return true;
+}

@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "base/why.h"
 
@@ -51,5 +52,7 @@ void log_to(void (*sink)(void *ctx, enum log_file f, struct str line), void *ctx
 void log_text(enum log_file f, struct str id, struct str text);
 void log_line(enum log_file f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint64_t log_dropped(void);
+/* The name of a file in the main log's directory, ending in NUL. False: there is no file. */
+bool log_beside(const char *name, struct buf *out);
 
 #endif

@@ -3,9 +3,50 @@
  */
 #include "engine/session.h"
 
+#include "engine/debug.h"
+#include "net/sock.h"
+
 #include "engine/record.h"
 
 enum { HEADER_SHOWN = 8192 };
+
+/* What rules asked for that is the engine's to do: controls debug and dscp. */
+static void obey(struct session *s)
+{
+    struct conn *c = &s->conn;
+
+    if (c->dscp >= 0 && s->st)
+        sock_mark(stream_fd(s->st), false, c->dscp);
+    c->dscp = -1;
+    if (c->debug == DEBUG_START && !s->debug) {
+        s->debug = debug_open(s->e, c->debug_tag);
+        logline_peer(&s->e->line, s->set->log, c);
+        debug_text(s->debug, "session", buf_str(&s->e->line));
+        buf_clear(&s->e->line);
+    } else if (c->debug == DEBUG_STOP || c->debug == DEBUG_KILL) {
+        debug_close(s->debug, c->debug == DEBUG_KILL);
+        s->debug = NULL;
+    }
+    c->debug = DEBUG_AS_IT_IS;
+}
+
+static const char *const verb_words[] = { [V_ACCEPT] = "accept", [V_DEFER] = "defer", [V_DENY] = "deny", [V_DISCARD] = "discard", [V_DROP] = "drop" };
+
+/* The command and what the rules say to it. What comes after AUTH is nobody's business. */
+static void debug_verdict(struct session *s, const struct verdict *v)
+{
+    const struct txn *t = smtp_server_txn(s->srv);
+    struct str command = str_starts_fold(s->conn.command, STR("AUTH")) ? STR("AUTH ...") : s->conn.command;
+    struct arena a = { 0 };
+
+    if (!s->debug)
+        return;
+    debug_text(s->debug, "command", command);
+    debug_text(s->debug, "rules", arena_printf(&a, "%s: %s%s%s%.*s%s%.*s", t ? phase_name(t->phase) : "session", verb_words[v->verb],
+                                               v->by_default ? " by default" : "", v->message.n ? ": " : "", STR_ARG(v->message),
+                                               v->log_message.n ? " | " : "", STR_ARG(v->log_message)));
+    arena_free(&a);
+}
 
 void check_answer(struct session *s, const struct verdict *v)
 {
@@ -37,6 +78,8 @@ static void answered(void *ctx, const struct verdict *v)
     struct txn *t = s->asked;
 
     engine_count(s->e, COUNT_rule_evaluations, 1);
+    obey(s);
+    debug_verdict(s, v);
     if (v->error)
         engine_count(s->e, COUNT_rule_errors, 1);
     s->late |= s->eval != NULL;
@@ -188,11 +231,14 @@ static void rejected(struct session *s, const struct txn *t, struct str text, st
 {
     struct str id = t ? str_of(t->id.s) : STR("");
     struct buf *line = &s->e->line;
+    unsigned logs = t && t->reject_logs & REJECT_LOGS_SET ? t->reject_logs : 1u << LOG_MAIN | 1u << LOG_REJECT;
 
     put_who(s, t, line);
     buf_add(line, text);
-    log_text(LOG_REJECT, id, buf_str(line));
-    engine_log(s->e, LOG_MAIN, id);
+    for (unsigned f = LOG_MAIN; f <= LOG_PANIC; f++)
+        if (logs >> f & 1)
+            log_text((enum log_file)f, id, buf_str(line));
+    buf_clear(line);
     refused(s, t, t ? phase_name(t->phase) : NULL, text, reply);
     count_refusal(s, t, text);
     if (t && (t->phase == PH_DATA || t->phase == PH_MIME || t->phase == PH_DKIM || t->phase == PH_PRDR))

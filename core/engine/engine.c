@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
+#include "engine/debug.h"
 #include "engine/event.h"
 #include "engine/room.h"
 #include "engine/walk.h"
@@ -367,6 +368,7 @@ void engine_free(struct engine *e)
     sessions_abort(e);
     submits_free(e);
     pool_free(e->pool);
+    debugs_free(e);
     queue_stop(e);
     spool_close(e->spool);
     queue_free(e);

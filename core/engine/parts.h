@@ -58,6 +58,7 @@ struct engine {
     struct keep *keeps;             /* commits under way */
     struct letter *letters;         /* messages of our own under way */
     struct submit *submits;
+    struct debug *debugs;           /* files of control debug */
     struct queue *queue;
     struct runs *runs;
     bool queue_file;                /* queue_only_file: one was there, when last looked for */

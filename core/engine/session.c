@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "engine/callout.h"
 #include "engine/cutthrough.h"
+#include "engine/debug.h"
 #include "engine/logline.h"
 #include "engine/space.h"
 
@@ -251,6 +252,7 @@ static void send_output(struct session *s)
 
     if (out->n == 0)
         return;
+    debug_text(s->debug, "reply", buf_str(out));
     if (s->st)
         stream_write(s->st, buf_str(out));
     else
@@ -423,6 +425,7 @@ void session_free(struct session *s)
         txn_free(s->setup);
     if (s->st)
         stream_abort(s->st);
+    debug_close(s->debug, false);
     timer_clear(e->loop, &s->deadline);
     timer_clear(e->loop, &s->slow);
     if (s->end.fn)

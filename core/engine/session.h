@@ -35,6 +35,7 @@ struct session {
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;
+    struct debug *debug;            /* control debug */
     bool reserved;                  /* one of smtp_reserve_hosts */
     struct cutthrough *cut;         /* the message goes on while it comes */
     bool cut_tried, keeping;        /* keeping: inside the call that asks to keep it */

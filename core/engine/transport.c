@@ -1,5 +1,7 @@
 #include "engine/transport.h"
 
+#include "net/sock.h"
+
 #include "engine/settings.h"
 #include "options.h"
 
@@ -138,28 +140,6 @@ static uint16_t read_port(struct arena *a, const struct transport_values *tv, bo
     return 25;
 }
 
-/* RFC 2474 and its successors; a number is taken as it is. */
-static int read_dscp(struct str s)
-{
-    static const struct { struct str name; int value; } names[] = {
-        { STR_INIT("le"), 1 }, { STR_INIT("ef"), 46 }, { STR_INIT("lowcost"), 2 }, { STR_INIT("lowdelay"), 4 },
-        { STR_INIT("reliability"), 1 }, { STR_INIT("throughput"), 2 },
-        { STR_INIT("af11"), 10 }, { STR_INIT("af12"), 12 }, { STR_INIT("af13"), 14 }, { STR_INIT("af21"), 18 },
-        { STR_INIT("af22"), 20 }, { STR_INIT("af23"), 22 }, { STR_INIT("af31"), 26 }, { STR_INIT("af32"), 28 },
-        { STR_INIT("af33"), 30 }, { STR_INIT("af41"), 34 }, { STR_INIT("af42"), 36 }, { STR_INIT("af43"), 38 },
-        { STR_INIT("cs0"), 0 }, { STR_INIT("cs1"), 8 }, { STR_INIT("cs2"), 16 }, { STR_INIT("cs3"), 24 },
-        { STR_INIT("cs4"), 32 }, { STR_INIT("cs5"), 40 }, { STR_INIT("cs6"), 48 }, { STR_INIT("cs7"), 56 },
-    };
-    uint64_t n;
-
-    if (str_u64(s, 63, &n))
-        return (int)n;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_same_fold(names[i].name, s))
-            return names[i].value;
-    return -1;
-}
-
 static void read_smtp(struct arena *a, const struct transport_values *tv, struct str hostname, struct transport *t)
 {
     list(a, tv, TOPT_hosts, &t->hosts, &t->nhosts);
@@ -188,7 +168,7 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->keepalive = flag(tv, TOPT_keepalive, true);
     t->ignore_quota = flag(tv, TOPT_lmtp_ignore_quota, false);
     t->delay_after_cutoff = flag(tv, TOPT_delay_after_cutoff, true);
-    t->dscp = read_dscp(text(a, tv, TOPT_dscp, STR("")));
+    t->dscp = sock_dscp(text(a, tv, TOPT_dscp, STR("")));
     t->size_addition = number(tv, TOPT_size_addition, 1024);
     /* Not Exim's 998: what came in goes out as it was (R3.7). */
     t->line_max = number(tv, TOPT_message_linelength_limit, 0);

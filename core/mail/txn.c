@@ -69,7 +69,7 @@ static uint64_t last_serial;
 
 void conn_init(struct conn *c)
 {
-    *c = (struct conn){ .serial = ++last_serial, .since_us = clock_wall_us(), .uid = -1, .gid = -1 };
+    *c = (struct conn){ .serial = ++last_serial, .since_us = clock_wall_us(), .uid = -1, .gid = -1, .dscp = -1 };
 }
 
 void conn_free(struct conn *c)

@@ -50,6 +50,8 @@ const struct val *user_var_get(const struct user_var *list, struct str name);
 /* What was already counted by ratelimit, and the rate it had then. */
 struct rate_known { struct str key; double rate; struct rate_known *next; };
 
+enum debug_control { DEBUG_AS_IT_IS, DEBUG_START, DEBUG_STOP, DEBUG_KILL };
+
 struct conn {
     struct arena arena;
     uint64_t serial;                /* never used twice in a process */
@@ -82,6 +84,9 @@ struct conn {
     unsigned kept;                  /* messages kept in this session */
     bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
     bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
+    int8_t dscp;                    /* control dscp, -1: as it is */
+    uint8_t debug;                  /* control debug: enum debug_control */
+    struct str debug_tag;
     int8_t sync;                    /* control enforce_sync 1, no_enforce_sync -1 */
 };
 
@@ -218,12 +223,15 @@ struct txn {
     enum { CUTTHROUGH_NO, CUTTHROUGH_SPOOL, CUTTHROUGH_PASS } cutthrough;   /* and what a temporary refusal does */
     bool cutthrough_tptsender;
     struct str next_hop_said;       /* cutthrough: its refusal, which is ours then */
+    uint8_t reject_logs;            /* log_reject_target: 1 << enum log_file, and REJECT_LOGS_SET */
 
     /* queue */
     bool frozen, manual_thaw, deliver_first_time, local_error;
     int64_t frozen_at;
     unsigned warnings_sent;
 };
+
+enum { REJECT_LOGS_SET = 0x80 };
 
 struct txn *txn_new(struct conn *c);
 void txn_free(struct txn *t);

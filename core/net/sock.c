@@ -221,6 +221,41 @@ done:
     return st;
 }
 
+/* RFC 2474 and its successors; a number is taken as it is. */
+int sock_dscp(struct str s)
+{
+    static const struct { struct str name; int value; } names[] = {
+        { STR_INIT("le"), 1 }, { STR_INIT("ef"), 46 }, { STR_INIT("lowcost"), 2 }, { STR_INIT("lowdelay"), 4 },
+        { STR_INIT("reliability"), 1 }, { STR_INIT("throughput"), 2 },
+        { STR_INIT("af11"), 10 }, { STR_INIT("af12"), 12 }, { STR_INIT("af13"), 14 }, { STR_INIT("af21"), 18 },
+        { STR_INIT("af22"), 20 }, { STR_INIT("af23"), 22 }, { STR_INIT("af31"), 26 }, { STR_INIT("af32"), 28 },
+        { STR_INIT("af33"), 30 }, { STR_INIT("af41"), 34 }, { STR_INIT("af42"), 36 }, { STR_INIT("af43"), 38 },
+        { STR_INIT("cs0"), 0 }, { STR_INIT("cs1"), 8 }, { STR_INIT("cs2"), 16 }, { STR_INIT("cs3"), 24 },
+        { STR_INIT("cs4"), 32 }, { STR_INIT("cs5"), 40 }, { STR_INIT("cs6"), 48 }, { STR_INIT("cs7"), 56 },
+    };
+    uint64_t n;
+
+    if (str_u64(s, 63, &n))
+        return (int)n;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_same_fold(names[i].name, s))
+            return names[i].value;
+    return -1;
+}
+
+void sock_datagram(const struct sock_addr *to, struct str bytes)
+{
+    union any_addr k;
+    socklen_t n = to_kernel(to, &k);
+    int fd = n == 0 || FAULT(SOCKET) ? -1 : socket(k.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return;
+    if (!FAULT(SEND))
+        (void)!sendto(fd, bytes.p, bytes.n, MSG_NOSIGNAL, &k.sa, n);
+    close(fd);
+}
+
 /* A kernel that refuses either has its reasons; mail goes out all the same. */
 void sock_mark(int fd, bool keepalive, int dscp)
 {

@@ -23,6 +23,10 @@ enum status sock_listen(const struct sock_addr *at, int backlog, int *fd, struct
 /* ST_OK: connection under way; wait for WATCH_WRITE, then sock_connected. */
 enum status sock_connect(const struct sock_addr *to, const struct sock_addr *from, int *fd, struct why *why);
 /* Dead peers are noticed; the DSCP of what is sent, -1: as it is. */
+/* "ef", "af11", "cs3" ... or a number up to 63; -1: none of them. */
+int sock_dscp(struct str name);
+/* One datagram, sent or not. */
+void sock_datagram(const struct sock_addr *to, struct str bytes);
 void sock_mark(int fd, bool keepalive, int dscp);
 void sock_nodelay(int fd, bool on);
 /* How many connections wait in a listening socket. False: the system does not say. */

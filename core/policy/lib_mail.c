@@ -1,6 +1,7 @@
 /* What rules do to a message and say about it: header edits, controls, log lines. */
 #include "base/log.h"
 #include "mail/addr.h"
+#include "net/sock.h"
 #include "policy/lua.h"
 
 enum { HEADER_TEXT_MAX = 65536, HEADER_EDITS_MAX = 2000, LOG_TEXT_MAX = 8192, FIELD_TEXT_MAX = 1024 };
@@ -192,6 +193,14 @@ static int l_control(lua_State *L)
         t->conn->sync = (int8_t)arg_int(L, 3, -1, 1);
     else if (str_same(name, STR("cutthrough")))
         set_cutthrough(t, lua_toboolean(L, 3));
+    else if (str_same(name, STR("dscp")))
+        t->conn->dscp = (int8_t)arg_int(L, 3, 0, 63);
+    else if (str_same(name, STR("debug")))
+        t->conn->debug = (uint8_t)arg_int(L, 3, DEBUG_AS_IT_IS, DEBUG_KILL);
+    else if (str_same(name, STR("debug_tag")))
+        t->conn->debug_tag = arena_dup(&t->conn->arena, arg_str(L, 3, 100));
+    else if (str_same(name, STR("reject_logs")))
+        t->reject_logs = (uint8_t)arg_int(L, 3, 0, 255);
     else if (str_same(name, STR("fake_code")))
         t->fake_code = (int)arg_int(L, 3, 400, 599);
     else
@@ -238,7 +247,32 @@ static int l_logwrite(lua_State *L)
     return 0;
 }
 
+/* dscp(name) -> number | nil */
+static int l_dscp(lua_State *L)
+{
+    int n = sock_dscp(arg_str(L, 1, 64));
+
+    if (n < 0)
+        return 0;
+    lua_pushnumber(L, n);
+    return 1;
+}
+
+/* udp_send(ip, port, text): there is no network in a hermetic world */
+static int l_udp_send(lua_State *L)
+{
+    struct sock_addr to = { .port = (uint16_t)arg_int(L, 2, 1, 65535) };
+    struct str bytes = arg_str(L, 3, 65507);
+
+    luaL_argcheck(L, ip_parse(arg_str(L, 1, 64), &to.ip), 1, "that is no address");
+    if (!policy_env(L)->hermetic && !policy_env(L)->check_only)
+        sock_datagram(&to, bytes);
+    return 0;
+}
+
 static const luaL_Reg plain[] = {
+    { "dscp", l_dscp },
+    { "udp_send", l_udp_send },
     { "header_add", l_header_add },
     { "header_remove", l_header_remove },
     { "header_syntax", l_header_syntax },

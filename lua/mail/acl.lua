@@ -550,6 +550,7 @@ function acl.run(phase, m)
   if not list then return default, nil, nil, true end
   local ev = { m = m }
   report.enter(ev)
+  if modifiers.targets then host.control(m, "reject_logs", 0) end     -- for the rest of one ACL only
   local ok, answer = pcall(walk, list, ev, default)
   if not ok then error(placed(answer, ev), 0) end
   if answer.verb == "accept" and acl.accepted[phase] then answer = acl.accepted[phase](m) or answer end

@@ -419,6 +419,16 @@ function library.logwrite(text)
   modifiers.log(ev.m, text, rule_line(ev))
 end
 
+function library.udpsend(server, port, text)
+  local ev = report.current()
+  modifiers.udpsend(server, port, text, rule_line(ev))
+end
+
+function library.log_reject_target(...)
+  local ev = report.current()
+  modifiers.compile("log_reject_target", { ... }, rule_line(ev))(ev)
+end
+
 function library.sleep(time)
   local seconds = words.seconds(time)
   if not seconds then error(string.format('sleep: "%s" is no time; write 5 or "30s"', tostring(time)), 2) end

@@ -7,7 +7,8 @@ local host, use = ...
 local words = use "words"
 local modifiers = {}
 
-modifiers.ORDER = { "set", "control", "queue", "add_header", "remove_header", "logwrite", "delay", "log_message", "message" }
+modifiers.ORDER = { "set", "control", "queue", "add_header", "remove_header", "logwrite", "udpsend", "delay", "log_reject_target",
+                    "log_message", "message" }
 
 -- A value that is a constant or a function of the mail object.
 local function value_of(value, ev)
@@ -105,10 +106,32 @@ function controls.submission(m, options)
   end
 end
 
+-- Bits of enum debug_control and of the name of the file: core/engine/debug.h.
+local DEBUG = { start = 1, stop = 2, kill = 3 }
+
+function controls.debug(m, options)
+  local what, tag = "start", nil
+  for _, option in ipairs(options) do
+    tag = option:match("^tag=(.*)$") or tag
+    if DEBUG[option] then what = option end
+  end
+  if tag then host.control(m, "debug_tag", tag) end
+  host.control(m, "debug", DEBUG[what])
+end
+
+function controls.dscp(m, options) host.control(m, "dscp", host.dscp(options[1])) end
+
 -- What options a control takes: known at load wherever its text is written out.
 local takes = {
   freeze = { "no_tell", function(o) return o == "no_tell" end, most = 1 },
   queue = { "only or first_pass_route", function(o) return o == "only" or o == "first_pass_route" end, most = 1 },
+  debug = { "tag=NAME, stop and kill", function(o)
+    local tag = o:match("^tag=(.*)$")
+    if tag then return #tag <= 100 and tag:find("^[%w%._%-]+$") ~= nil, "a tag is of letters, digits, . _ and -" end
+    return o == "stop" or o == "kill", o:find("^opts=") and "a debug file has one form"
+      or o:find("trigger") and "begin it where it is wanted" or nil
+  end },
+  dscp = { "a name such as af11, ef or cs1, or a number from 0 to 63", function(o) return host.dscp(o) ~= nil end, most = 1, least = 1 },
   fakereject = { "a reply's text", function() return true end },
   fakedefer = { "a reply's text", function() return true end },
   cutthrough_delivery = { "defer=spool, defer=pass, sender=orig and sender=transport", function(o)
@@ -130,6 +153,7 @@ function modifiers.options_refused(name, options)
   if not row then
     return options[1] and string.format('control %s takes no option "%s"', name, options[1])
   end
+  if row.least and #options < row.least then return string.format("control %s takes %s", name, row[1]) end
   for i, option in ipairs(options) do
     local ok, why = row[2](option)
     if not ok then return string.format('control %s takes %s, not "%s"%s', name, row[1], option, why and ": " .. why or "") end
@@ -328,9 +352,83 @@ local function text(value, where)
   end
 end
 
+-- ---- log_reject_target = "main : reject"
+
+local TARGETS = { main = 1, reject = 2, panic = 4 }
+local CHOSEN = 128              -- REJECT_LOGS_SET
+
+local function log_reject_target(value, where)
+  modifiers.targets = true
+  local bits = CHOSEN
+  for _, name in ipairs(words.list(value)) do
+    local bit = type(name) == "string" and TARGETS[name:match("^(.-)log$") or name]
+    if not bit then
+      error(string.format('%s: log_reject_target: there is no log "%s"; logs are %s', where, tostring(name), words.join(TARGETS)), 0)
+    end
+    if math.floor(bits / bit) % 2 == 0 then bits = bits + bit end
+  end
+  return function(ev) host.control(ev.m, "reject_logs", bits) end
+end
+
+-- ---- udpsend = { server = "192.0.2.1", port = 514, text = ... }
+
+local PAYLOAD_MAX = 8192
+
+-- Whatever happens to it: a statistic is not worth a message.
+local function udp_lost(fn)
+  local ok, err = pcall(fn)
+  if not ok and not host.again_text(err) then error(err, 0) end
+end
+
+function modifiers.udpsend(server, port, text, where)
+  port = tonumber(port)
+  if not port or port < 1 or port > 65535 or port ~= math.floor(port) then
+    error(where .. ": udpsend: a port is a number from 1 to 65535", 0)
+  end
+  if type(server) ~= "string" or type(text) ~= "string" then error(where .. ": udpsend takes a server, a port and a text", 0) end
+  text = text:sub(1, PAYLOAD_MAX)
+  if host.ip_pack(server) then return host.udp_send(server, port, text) end
+  udp_lost(function()
+    local status, found = host.hosts(server, { mx = false })
+    if status == "ok" then host.udp_send(found[1].ip, port, text) end
+  end)
+end
+
+-- "server : port : text": what comes third is the text, colons and all.
+local function udp_parts(text, where)
+  local sep, rest = text:match("^%s*<(%p)(.*)$")
+  sep, rest = sep or ":", rest or text
+  local first = rest:find(sep, 1, true)
+  local second = first and rest:find(sep, first + 1, true)
+  if not second then error(where .. ': udpsend takes "server : port : text"', 0) end
+  return rest:sub(1, first - 1):match("^%s*(.-)%s*$"), rest:sub(first + 1, second - 1):match("^%s*(.-)%s*$"),
+    rest:sub(second + 1):match("^%s*(.-)%s*$")
+end
+
+local function udpsend(value, where)
+  local spec = type(value) == "table" and #value == 0 and value
+  local items = spec and { spec } or each(value)
+  if spec and not (spec.server and spec.port and spec.text) then
+    error(where .. ": udpsend takes { server = ..., port = ..., text = ... }", 0)
+  end
+  return function(ev)
+    for _, item in ipairs(items) do
+      if type(item) == "table" then
+        modifiers.udpsend(value_of(item.server, ev), value_of(item.port, ev), value_of(item.text, ev), where)
+      else
+        local text = value_of(item, ev)
+        if text then
+          local server, port, payload = udp_parts(text, where)
+          modifiers.udpsend(server, port, payload, where)
+        end
+      end
+    end
+  end
+end
+
 local BUILT = {
   set = set, control = control, queue = queue, add_header = add_header, remove_header = remove_header,
-  logwrite = logwrite, delay = delay, log_message = text, message = text,
+  logwrite = logwrite, delay = delay, udpsend = udpsend, log_reject_target = log_reject_target, log_message = text, message = text,
 }
 
 function modifiers.compile(name, value, where) return BUILT[name](value, where) end

@@ -405,3 +405,89 @@ spam.example.rhs.example. A 127.0.0.2]] }
     assert.reply(rcpt(w), "250")
   end)
 end)
+
+-- ---- udpsend, log_reject_target, controls debug and dscp
+
+describe("log_reject_target", function()
+  local function refused_in(target)
+    local w = world.new { lua = 'acl.rcpt { warn { log_reject_target = ' .. target .. ' }, deny { log_message = "that one" } }' }
+    rcpt(w)
+    local found = {}
+    for _, file in ipairs { "main", "reject", "panic" } do if w:logged("that one", file) then found[#found + 1] = file end end
+    return table.concat(found, " ")
+  end
+
+  it("says where refusals are logged", function()
+    assert.equal("main reject", refused_in '"main:reject"')
+    assert.equal("main", refused_in '"main"')
+    assert.equal("reject panic", refused_in '{ "rejectlog", "paniclog" }')
+    assert.equal("", refused_in '""')
+  end)
+
+  it("holds for the rest of its ACL only, and is a function too", function()
+    local w = world.new { lua = [[
+      acl.mail { warn { log_reject_target = "" }, accept {} }
+      acl.rcpt(function(m)
+        if m.local_part == "quiet" then log_reject_target("reject") end
+        return deny { log_message = "no " .. m.local_part }
+      end)]] }
+    rcpt(w, { to = "loud@example.org" })
+    rcpt(w, { to = "quiet@example.org" })
+    assert.truthy(w:logged "no loud")
+    assert.is_nil(w:logged "no quiet")
+    assert.truthy(w:logged("no quiet", "reject"))
+  end)
+
+  it("names logs there are", function()
+    local ok, why = world.load { lua = 'acl.rcpt { deny { log_reject_target = "mian" } }' }
+    assert.is_nil(ok)
+    assert.truthy(why:find('there is no log "mian"', 1, true), why)
+  end)
+end)
+
+describe("control = debug", function()
+  it("writes down a session: commands, what rules say, replies; until it is stopped", function()
+    local w = world.new { lua = [[
+      acl.mail { accept { control = "debug/tag=.ann" } }
+      acl.rcpt { warn { local_parts = "stop", control = "debug/stop" }, deny { local_parts = "bad", message = "550 5.1.1 no" }, accept {} }]] }
+    local s = w:session()
+    s:mail "a@there.example"
+    s:rcpt "bad@example.org"
+    s:rcpt "stop@example.org"
+    s:rcpt "after@example.org"
+    assert.logged(w, "debug: session (client.example) [203.0.113.9]")
+    assert.logged(w, "debug: command RCPT TO:<bad@example.org>")
+    assert.logged(w, "debug: rules rcpt: deny: 550 5.1.1 no")
+    assert.logged(w, "debug: reply 550 5.1.1 no")
+    assert.is_nil(w:logged "after@example.org")
+  end)
+
+  it("takes safe names only, and says what it has no use for", function()
+    for option, text in pairs { ["tag=a b"] = "letters, digits", ["tag=../x"] = "tag=NAME, stop and kill", ["opts=+all"] = "a debug file has one form", ["trigger=now"] = "begin it where it is wanted" } do
+      local ok, why = world.load { lua = 'acl.mail { accept { control = "debug/' .. option .. '" } }' }
+      assert.is_nil(ok)
+      assert.truthy(why:find(text, 1, true), why)
+    end
+  end)
+end)
+
+describe("control = dscp, udpsend", function()
+  it("take what they are meant for", function()
+    assert.truthy(world.load { lua = [[
+      acl.connect { accept { control = "dscp/af11", udpsend = { server = "192.0.2.1", port = 9999, text = function(m) return m.sender_host_address end } } }
+      acl.mail { accept { control = "dscp/46", udpsend = "<; 2001:db8::1 ; 9999 ; a;b" } }
+      acl.rcpt(function(m) control.dscp("cs1") udpsend("collector.example", 9999, "x") return accept() end)]] })
+    for rule, text in pairs { ['control = "dscp/high"'] = "a name such as af11", ['control = "dscp"'] = "a name such as af11",
+                              ['udpsend = { server = "x" }'] = "server = ..., port = ..., text = ..." } do
+      local ok, why = world.load { lua = "acl.mail { accept { " .. rule .. " } }" }
+      assert.is_nil(ok)
+      assert.truthy(why:find(text, 1, true), why)
+    end
+  end)
+
+  it("never hold mail up", function()
+    local w = world.new { zone = "late.example. TIMEOUT", lua = [[
+      acl.rcpt { accept { udpsend = { { server = "late.example", port = 1, text = "x" }, { server = "none.example", port = 1, text = "x" } } } }]] }
+    assert.reply(rcpt(w), "250")
+  end)
+end)

@@ -124,8 +124,9 @@ word { kind = "modifier", name = "endpass", type = "string", feature = "function
   doc = [[Marks where accept/discard condition failure turns into deny; discouraged.]] }
 word { kind = "modifier", name = "log_message", type = "string",
   doc = [[Extra text for reject logs, or the log line of warn (once per message).]] }
-word { kind = "modifier", name = "log_reject_target", type = "string", feature = "the policy surface",
-  doc = [[Chooses logs that record refusals for rest of this ACL.]] }
+word { kind = "modifier", name = "log_reject_target", type = "list",
+  doc = [[The logs that record refusals for the rest of this ACL: `"main : reject"` (the default), any of main, reject and panic, or
+none at all. In a function: `log_reject_target("main")`.]] }
 word { kind = "modifier", name = "logwrite", type = "list",
   doc = [[Writes a log line at once, repeats allowed.]] }
 word { kind = "modifier", name = "message", type = "string",
@@ -139,8 +140,9 @@ word { kind = "modifier", name = "remove_header", type = "list", phases = during
   doc = [[Queues header lines for removal.]] }
 word { kind = "modifier", name = "set", type = "table",
   doc = [[Assigns a user variable.]] }
-word { kind = "modifier", name = "udpsend", type = "string", feature = "the policy surface",
-  doc = [[Sends a UDP datagram, failures ignored.]] }
+word { kind = "modifier", name = "udpsend", type = "table",
+  doc = [[Sends a datagram: `"server : port : text"`, or `{ server =, port =, text = function(m) ... end }`. What becomes of it
+is not asked. In a function: `udpsend(server, port, text)`.]] }
 
 -- controls
 word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" },
@@ -152,8 +154,9 @@ word { kind = "control", name = "caselower_local_part", type = "string", phases 
   doc = [[Returns local_part to lower case.]] }
 word { kind = "control", name = "cutthrough_delivery", type = "string",
   doc = [[Delivers onward while receiving, first recipient decides; no queueing on definite answer.]] }
-word { kind = "control", name = "debug", type = "string", feature = "the policy surface",
-  doc = [[Starts, stops or discards debug logging to a file.]] }
+word { kind = "control", name = "debug", type = "string",
+  doc = [[A file beside the main log with what happens in this session: commands, what the rules say, replies. `debug/tag=.ann`
+begins `debuglog.ann`, `debug/stop` ends it, `debug/kill` removes it too.]] }
 word { kind = "control", name = "dkim_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit",
   "notquit", "route", "transport", "event" }, feature = "DKIM",
@@ -168,7 +171,7 @@ word { kind = "control", name = "dmarc_enable_forensic", type = "string", phases
   doc = [[Allows sending forensic reports when the record asks.]] }
 word { kind = "control", name = "dscp", type = "string", phases = during { "connect", "helo", "starttls", "auth",
   "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
-  "quit", "route", "transport", "event" }, feature = "the policy surface",
+  "quit", "route", "transport", "event" },
   doc = [[Sets DSCP on the inbound socket: name or 0..0x3F.]] }
 word { kind = "control", name = "enforce_sync", type = "string", phases = SESSION,
   doc = [[Turns SMTP synchronisation checking on for the connection.]] }

@@ -63,6 +63,10 @@ fn { name = "header.remove", args = { { "names", "string" } },
   doc = [[Removes fields by name (a colon list, or a table), or by a regular expression that begins with ^.]] }
 fn { name = "logwrite", args = { { "text", "string" } },
   doc = [[Writes a line into the main log, or, with ":main,reject,panic:" before it, into those.]] }
+fn { name = "udpsend", args = { { "server", "string" }, { "port", "integer" }, { "text", "string" } }, waits = true,
+  doc = [[Sends a datagram to an address or a host; what becomes of it is not asked.]] }
+fn { name = "log_reject_target", args = { { "logs", "string" } },
+  doc = [[The logs that record refusals for the rest of this ACL: main, reject, panic, any number of them.]] }
 fn { name = "sleep", args = { { "time", "string" } }, waits = true,
   doc = [[Waits. Other sessions go on.]] }
 
