@@ -165,6 +165,26 @@ describe("a callout about the sender", function()
     assert.is_nil(w:logged "Could not complete")
   end)
 
+  it("counts towards the destination's connections, and those who wait for one get it", function()
+    local w = new(sender_rules "sender/callout=10s,maxwait=1m,no_cache")
+    w:peer("192.0.2.1", { stall = "rcpt" })
+    local waiting = {}
+    for i = 1, 25 do
+      local s = w:session { client = "203.0.113." .. i }
+      s:mail "a@there.example"
+      s:send "RCPT TO:<b@example.org>\r\n"
+      waiting[i] = s
+    end
+    assert.equal(20, select(2, said(w)))
+    w:advance "11s"
+    assert.equal(25, select(2, said(w)))
+    w:advance "11s"
+    for _, s in ipairs(waiting) do
+      assert.reply(s:reply(), "451")
+      s:close()
+    end
+  end)
+
   it("tells the events of its connection that a sender is being verified", function()
     local w = new([[
       event.on("smtp:connect", function(m) logwrite("connected in mode " .. tostring(m.verify_mode) .. " to " .. m.host_address) end)
@@ -361,9 +381,16 @@ describe("docs/guide/verify.md", function()
     assert.logged(w, "sender not checked: Could not complete sender verify callout")
   end)
 
-  it("puts off who has no room as the third says", function()
+  it("passes a message on while it comes as the third says", function()
+    local w = new(example[3]:gsub("inside.example", "there.example") .. "acl.rcpt { accept {} }", { deliver = true })
+    w:peer "192.0.2.1"
+    assert.equal(250, w:send({ to = "b@there.example" }).code)
+    assert.logged(w, ">> b@there.example")
+  end)
+
+  it("puts off who has no room as the fourth says", function()
     local w = world.new { lua = BASE:gsub('driver = "appendfile"', 'driver = "appendfile", quota = "1K", mailbox_size = "2K"')
-      .. example[3] .. "acl.rcpt { accept {} }", zone = ZONE, deliver = false }
+      .. example[4] .. "acl.rcpt { accept {} }", zone = ZONE, deliver = false }
     assert.reply(attempt(w), "452 4.2.2 the mailbox is full")
     assert.reply(attempt(w, nil, "b@there.example"), "250")
   end)
