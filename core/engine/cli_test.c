@@ -67,9 +67,19 @@ static int collect(struct run *r, const char *path, unsigned depth)
 
 /* ---- the verb */
 
-static bool title_wanted(const struct cli *c, const char *path)
+/* The title is the first comment; the file's name will do, too. */
+static bool title_wanted(struct cli *c, const char *path)
 {
-    return !cli_has(c, CO_FILTER) || strstr(path, c->opt[CO_FILTER]);
+    struct str text, line, want = str_of(cli_has(c, CO_FILTER) ? c->opt[CO_FILTER] : "");
+
+    if (want.n == 0 || str_find_str(str_of(path), want) != SIZE_MAX)
+        return true;
+    if (!cli_read_file(&c->arena, path, 1 << 20, &text))
+        return true;            /* whoever plays it says why not */
+    while (str_cut(&text, '\n', &line))
+        if (str_starts(line, STR("--")))
+            return str_find_str(line, want) != SIZE_MAX;
+    return false;
 }
 
 static int play_all(struct run *r)

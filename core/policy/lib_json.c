@@ -91,11 +91,14 @@ static int l_json_encode(lua_State *L)
     struct arena *a = policy_scratch(L);
     struct buf out = { 0 };
     struct str s;
+    bool whole;
 
     luaL_checkany(L, 1);
-    show_json(L, 1, a, &out);
+    whole = show_json(L, 1, a, &out);
     s = arena_dup(a, buf_str(&out));
     buf_free(&out);
+    if (!whole)
+        return luaL_error(L, "json.encode: the value is too large, holds itself or is nested more than 32 deep");
     push_str(L, s);
     return 1;
 }

@@ -5,8 +5,11 @@
 
 #include <lauxlib.h>
 
-/* The same table may stand in itself many times over: what is written has a bound. */
-enum { DEPTH_MAX = 32, OUT_MAX = 8 * 1024 * 1024 };
+/* The same table may stand in itself many times over: what is written has a
+ * bound, counted with every copy that is made of it on the way out. */
+enum { DEPTH_MAX = 32, WORK_MAX = 32 * 1024 * 1024 };
+
+struct showing { struct arena *arena; size_t work; bool cut; };
 
 /* ---- texts */
 
@@ -66,7 +69,13 @@ static void put_number(struct buf *out, double d)
 
 /* ---- tables */
 
-static void put_value(lua_State *L, int at, int depth, struct arena *a, struct buf *out);
+static void put_value(lua_State *L, int at, int depth, struct showing *s, struct buf *out);
+
+static void leave_out(struct showing *s, struct buf *out)
+{
+    put_text(out, STR("..."));
+    s->cut = true;
+}
 
 /* Keys 1..n and no other. */
 static bool is_array(lua_State *L, int at, size_t n)
@@ -84,14 +93,14 @@ static bool is_array(lua_State *L, int at, size_t n)
     return count == n;
 }
 
-static void put_array(lua_State *L, int at, size_t n, int depth, struct arena *a, struct buf *out)
+static void put_array(lua_State *L, int at, size_t n, int depth, struct showing *s, struct buf *out)
 {
     buf_byte(out, '[');
     for (size_t i = 1; i <= n; i++) {
         if (i > 1)
             buf_byte(out, ',');
         lua_rawgeti(L, at, (int)i);
-        put_value(L, lua_gettop(L), depth + 1, a, out);
+        put_value(L, lua_gettop(L), depth + 1, s, out);
         lua_pop(L, 1);
     }
     buf_byte(out, ']');
@@ -132,9 +141,9 @@ static size_t members(lua_State *L, int at)
     return n;
 }
 
-static void put_object(lua_State *L, int at, int depth, struct arena *a, struct buf *out)
+static void put_object(lua_State *L, int at, int depth, struct showing *s, struct buf *out)
 {
-    struct member *m = arena_array(a, struct member, members(L, at) + 1);
+    struct member *m = arena_array(s->arena, struct member, members(L, at) + 1);
     struct buf text = { 0 };
     size_t n = 0;
 
@@ -142,8 +151,8 @@ static void put_object(lua_State *L, int at, int depth, struct arena *a, struct 
         int top = lua_gettop(L);
 
         buf_clear(&text);
-        put_value(L, top, depth + 1, a, &text);
-        m[n++] = (struct member){ key_text(L, top - 1, a), arena_dup(a, buf_str(&text)) };
+        put_value(L, top, depth + 1, s, &text);
+        m[n++] = (struct member){ key_text(L, top - 1, s->arena), arena_dup(s->arena, buf_str(&text)) };
     }
     buf_free(&text);
     qsort(m, n, sizeof *m, by_name);
@@ -158,23 +167,28 @@ static void put_object(lua_State *L, int at, int depth, struct arena *a, struct 
     buf_byte(out, '}');
 }
 
-static void put_table(lua_State *L, int at, int depth, struct arena *a, struct buf *out)
+static void put_table(lua_State *L, int at, int depth, struct showing *s, struct buf *out)
 {
     size_t n = lua_objlen(L, at);
 
-    if (depth >= DEPTH_MAX || out->n > OUT_MAX || !lua_checkstack(L, 8))
-        put_text(out, STR("..."));
+    if (depth >= DEPTH_MAX || !lua_checkstack(L, 8))
+        leave_out(s, out);
     else if (is_array(L, at, n))
-        put_array(L, at, n, depth, a, out);
+        put_array(L, at, n, depth, s, out);
     else
-        put_object(L, at, depth, a, out);
+        put_object(L, at, depth, s, out);
 }
 
-static void put_value(lua_State *L, int at, int depth, struct arena *a, struct buf *out)
+static void put_value(lua_State *L, int at, int depth, struct showing *s, struct buf *out)
 {
-    size_t n;
+    size_t n = lua_type(L, at) == LUA_TSTRING ? lua_objlen(L, at) : 0;
     const char *p;
 
+    s->work += (n + 16) * (size_t)(depth + 1);
+    if (s->work > WORK_MAX) {
+        leave_out(s, out);
+        return;
+    }
     switch (lua_type(L, at)) {
     case LUA_TLIGHTUSERDATA:        /* json.null */
     case LUA_TNIL:
@@ -191,14 +205,17 @@ static void put_value(lua_State *L, int at, int depth, struct arena *a, struct b
         put_text(out, (struct str){ p, n });
         return;
     case LUA_TTABLE:
-        put_table(L, at, depth, a, out);
+        put_table(L, at, depth, s, out);
         return;
     default:
-        put_text(out, arena_printf(a, "%s: %p", luaL_typename(L, at), lua_topointer(L, at)));
+        put_text(out, arena_printf(s->arena, "%s: %p", luaL_typename(L, at), lua_topointer(L, at)));
     }
 }
 
-void show_json(lua_State *L, int at, struct arena *a, struct buf *out)
+bool show_json(lua_State *L, int at, struct arena *a, struct buf *out)
 {
-    put_value(L, at, 0, a, out);
+    struct showing s = { .arena = a };
+
+    put_value(L, at, 0, &s, out);
+    return !s.cut;
 }

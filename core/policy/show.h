@@ -14,7 +14,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* The value at an index, counted from the bottom; the arena is for sorting keys. */
-void show_json(lua_State *L, int at, struct arena *a, struct buf *out);
+/* The value at an index, counted from the bottom; the arena is for sorting keys.
+ * False: "..." stands for what is nested more than 32 deep or makes it too large. */
+bool show_json(lua_State *L, int at, struct arena *a, struct buf *out);
 
 #endif

@@ -56,8 +56,9 @@ busted.subscribe({ "file", "end" }, function()
   return nil, true
 end)
 
-require "busted.modules.filter_loader" (busted, {
-  tags = {}, excludeTags = {}, filter = filter and { filter } or {}, filterOut = {}, list = false, nokeepgoing = false,
+-- the text itself, not a pattern
+require "busted.modules.filter_loader" () (busted, {
+  tags = {}, excludeTags = {}, filter = filter and { (filter:gsub("%p", "%%%0")) } or {}, filterOut = {}, list = false, nokeepgoing = false,
 })
 require "busted.modules.test_file_loader" (busted, { "lua" }) (
   files, { "" }, { excludes = {}, verbose = false, recursive = false })

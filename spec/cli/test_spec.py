@@ -138,6 +138,9 @@ def status():
     same(perigee("test", os.path.join(here.name, "none"))[0], 1)
     same(perigee("test", good)[:2], (0, "1 passed, 0 failed\n"))
     same(perigee("test", os.path.join(here.name, "nothing"))[0], 66)
+    same(perigee("test", "--filter", "passes", spec, good)[:2], (0, "1 passed, 0 failed\n"))
+    same(perigee("test", "--filter", "a good", spec, good, bad)[:2], (0, "1 passed, 0 failed\n"))
+    same(perigee("test", "--filter", "pas.es", spec)[0], 1)
     same(perigee("test", "--junit", "/nonexistent/x.xml", good)[0], 73)
 
 
