@@ -126,6 +126,32 @@ describe("cutthrough_delivery", function()
     assert.equal(1, #w:queue())
   end)
 
+  it("a client that goes away takes the message along: in the content, before it, and while it waits for the answer", function()
+    local w = new(with())
+    w:peer("192.0.2.1", { stall = "dot" })
+    local before = session(w, "x@there.example")
+    before:close()
+    local within = session(w, "x@there.example")
+    within:say "DATA"
+    within:send "Subject: within\r\n\r\nhalf a li"
+    w:advance "1s"
+    within:close()
+    local after = session(w, "x@there.example")
+    after:say "DATA"
+    after:send "Subject: after\r\n\r\ntext\r\n.\r\n"
+    w:advance "1s"
+    after:close()
+    w:advance "10m"
+    assert.equal(1, count(heard(w), "\r\n.\r\n"))
+    assert.equal(0, #w:queue())
+    local again = session(w, "x@there.example")
+    again:rset()
+    again:mail "b@sender.example"
+    assert.reply(again:rcpt "x@there.example", "250")
+    assert.equal(1, count(heard(w), "MAIL FROM:<b@sender.example>"))
+    again:close()
+  end)
+
   it("a recipient the next hop refuses is refused here", function()
     local w = new(with())
     w:peer("192.0.2.1", { rcpt = "y@there.example 550 5.1.1 no such user" })

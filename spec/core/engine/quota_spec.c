@@ -324,6 +324,41 @@ static void a_mailbox_can_be_asked_how_much_it_holds(void **state)
     assert_int_equal(files, 1);
 }
 
+/* verify = "recipient/quota" asks before the message comes. */
+static void who_only_looks_for_room_writes_nothing(void **state)
+{
+    struct appendfile f;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        f = maildir("looked/at");
+        assert_int_equal(deliver(&f), ST_OK);
+    }
+    f = maildir("looked/at");
+    f.only_room = true;
+    f.quota = 50;                           /* 40 are there */
+    deliver(&f);
+    assert_true(f.full);
+    f = maildir("looked/at");
+    f.only_room = true;
+    f.quota = 60;
+    assert_int_equal(deliver(&f), ST_OK);
+    assert_false(f.full);
+    assert_int_equal(count("looked/at/new"), 2);
+
+    f = maildir("not/there");
+    f.only_room = true;
+    f.quota = 19;
+    deliver(&f);
+    assert_true(f.full);
+    f = maildir("not/there");
+    f.only_room = true;
+    f.quota = 20;
+    assert_int_equal(deliver(&f), ST_OK);
+    assert_false(f.full);
+    assert_int_not_equal(access(in("not"), F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_folder_counts_in_the_maildir_it_lies_in),
         cmocka_unit_test(a_link_for_a_maildirsize_file_is_not_followed),
         cmocka_unit_test(a_mailbox_can_be_asked_how_much_it_holds),
+        cmocka_unit_test(who_only_looks_for_room_writes_nothing),
     };
 
     return cmocka_run_group_tests(tests, up, down);
