@@ -55,21 +55,24 @@ static struct str wire_form(struct arena *a, struct str text)
     return out;
 }
 
+static ssize_t read_body(void *ctx, uint64_t offset, char *out, size_t n)
+{
+    const struct str *body = ctx;
+    struct str rest = str_head(str_from(*body, (size_t)offset), n);
+
+    memcpy(out, rest.p, rest.n);
+    return (ssize_t)rest.n;
+}
+
 static void set_message(struct txn *t, struct str text)
 {
-    struct str wire = wire_form(&t->arena, text);
-    size_t end = str_find_str(wire, STR("\r\n\r\n"));
-    struct str body = end == SIZE_MAX ? STR("") : str_from(wire, end + 4);
+    struct str *body = arena_new(&t->arena, struct str), section;
+    bool damaged;
 
-    t->header_text = end == SIZE_MAX ? wire : str_head(wire, end + 2);
-    header_parse(&t->arena, t->header_text, &t->header);
-    t->body_size = body.n;
-    t->size = wire.n;
-    for (size_t i = 0; i < body.n; i++)
-        t->body_lines += body.p[i] == '\n';
-    t->body_start = str_head(body, 500);
-    t->body_end = str_from(body, body.n > 500 ? body.n - 500 : 0);
-    t->body_fetched = true;
+    header_divide(wire_form(&t->arena, text), &section, body, &damaged);
+    txn_set_content(t, section, *body);
+    t->header.damaged |= damaged;
+    t->body = (struct body_source){ .read = read_body, .ctx = body };
 }
 
 static int set_peer(struct cli *c, struct conn *conn, enum phase *ph)

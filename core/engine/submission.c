@@ -175,81 +175,25 @@ static void to_wire(struct str text, struct buf *out)
     }
 }
 
-/* A name of printable bytes, then a colon, white space before it allowed. */
-static bool is_field(struct str line)
-{
-    size_t i = 0, name;
-
-    while (i < line.n && line.p[i] > ' ' && line.p[i] < 127 && line.p[i] != ':')
-        i++;
-    name = i;
-    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
-        i++;
-    return name > 0 && i < line.n && line.p[i] == ':';
-}
-
-/* The border: an empty line, or the first line that can be no field. */
-static size_t header_length(struct str wire, size_t *body_at)
-{
-    size_t at = 0;
-
-    while (at < wire.n) {
-        struct str rest = str_from(wire, at), line = str_head(rest, str_find(rest, '\n'));
-
-        if (line.n && line.p[line.n - 1] == '\r')
-            line.n--;
-        if (line.n == 0) {
-            *body_at = at + 2;
-            return at;
-        }
-        if (!(at > 0 && (line.p[0] == ' ' || line.p[0] == '\t')) && !is_field(line))
-            break;
-        at += line.n + 2;
-    }
-    *body_at = at;
-    return at;
-}
-
-/* What an SMTP session counts while the content comes in (smtp/intake.c). */
-static void count_content(struct txn *t, struct str body)
-{
-    struct str rest = body, line;
-
-    t->body_size = body.n;
-    for (size_t i = 0; i < body.n; i++) {
-        t->body_lines += body.p[i] == '\n';
-        t->body_zeros += body.p[i] == '\0';
-    }
-    t->lines = (int64_t)t->body_lines;
-    while (str_cut(&rest, '\n', &line))
-        if (line.n && line.n - 1 > t->max_line)
-            t->max_line = line.n - 1;           /* without its CR */
-    for (rest = t->header_text; str_cut(&rest, '\n', &line); t->lines += line.n > 0)
-        if (line.n && line.n - 1 > t->max_line)
-            t->max_line = line.n - 1;
-    t->size = t->header_text.n + 2 + body.n;
-    t->received_count = (unsigned)header_count(&t->header, STR("Received"));
-}
-
 static enum status take_content(struct submit *s, struct str message, struct why *why)
 {
     struct buf wire = { 0 };
     struct txn *t = s->t;
+    struct str section, body;
     enum status st;
-    size_t end, body;
+    bool damaged;
 
     if (str_starts(message, STR("From ")))      /* an mbox line, of no meaning here */
         message = str_from(message, str_find(message, '\n') == SIZE_MAX ? message.n : str_find(message, '\n') + 1);
     to_wire(message, &wire);
-    end = header_length(buf_str(&wire), &body);
-    if (end > STACK_HEADER) {
+    header_divide(buf_str(&wire), &section, &body, &damaged);
+    if (section.n > STACK_HEADER) {
         buf_free(&wire);
         return why_set(why, ST_NEVER, "message header is too long");
     }
-    t->header_text = arena_dup(&t->arena, str_head(buf_str(&wire), end));
-    header_parse(&t->arena, t->header_text, &t->header);
-    st = draft_add(s->draft, str_from(buf_str(&wire), body), why);
-    count_content(t, str_from(buf_str(&wire), body));
+    txn_set_content(t, arena_dup(&t->arena, section), body);
+    t->header.damaged |= damaged;
+    st = draft_add(s->draft, body, why);
     buf_free(&wire);
     return st;
 }

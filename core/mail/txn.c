@@ -112,6 +112,38 @@ void txn_free(struct txn *t)
     free(t);
 }
 
+/* Lines are without their CR LF. */
+static void count_lines(struct txn *t, struct str text, uint64_t *lines)
+{
+    struct str line;
+
+    while (str_cut(&text, '\n', &line)) {
+        bool whole = text.p != NULL;
+
+        *lines += whole;
+        line.n -= whole && line.n;
+        if (line.n > t->max_line)
+            t->max_line = line.n;
+    }
+}
+
+void txn_set_content(struct txn *t, struct str section, struct str body)
+{
+    uint64_t lines = 0;
+
+    t->header_text = section;
+    header_parse(&t->arena, section, &t->header);
+    t->received_count = (unsigned)header_count(&t->header, STR("Received"));
+    t->body_size = body.n;
+    t->size = section.n + 2 + body.n;
+    t->body_lines = t->body_zeros = t->max_line = 0;
+    count_lines(t, section, &lines);
+    count_lines(t, body, &t->body_lines);
+    t->lines = (int64_t)(lines + t->body_lines);
+    for (size_t i = 0; i < body.n; i++)
+        t->body_zeros += body.p[i] == '\0';
+}
+
 static struct str lower_domain(struct arena *a, struct str address)
 {
     struct addr ad;

@@ -236,6 +236,9 @@ enum { REJECT_LOGS_SET = 0x80 };
 struct txn *txn_new(struct conn *c);
 void txn_free(struct txn *t);
 struct rcpt *txn_add_rcpt(struct txn *t, struct str addr);     /* in the arena; grows by doubling */
+/* A message that is whole, in wire form: its header section (kept), and what is counted of both
+ * (the body is looked at and not kept). A session counts the same while it comes in (smtp/intake.c). */
+void txn_set_content(struct txn *t, struct str section, struct str body);
 bool txn_has_recipient(const struct txn *t, struct str addr);
 /* Fills local_part, domain and friends of *at from an address. */
 void txn_at(struct txn *t, struct str address, struct at_address *at);
