@@ -139,11 +139,7 @@ def many_large():
             raise AssertionError(f"the worker grew by {grown} KiB")
 
 
-HOP = "a next hop that stands still in a session holds up its own message and no other"
-if SLOW == 1:
-    case(HOP, standing_hop)
-else:
-    skip(HOP, "2 s for a command run out under a sanitizer before MAIL is reached")
+case("a next hop that stands still in a session holds up its own message and no other", standing_hop)
 case("the master is killed: workers end, the port is free, and a new start has all mail", master_gone)
 case("eight messages of 60 MiB at once do not pass through memory", many_large)
 done()
