@@ -3,6 +3,7 @@
  */
 #include "engine/attempt.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -306,6 +307,7 @@ static void shadow_start(struct attempt *a)
 {
     struct item *it = arena_new(&a->w->arena, struct item);
 
+    assert(a->items);                   /* no attempt is for nobody */
     *it = *a->items;
     it->next = it->peer = it->same = NULL;
     it->end = ITEM_OPEN;

@@ -126,7 +126,7 @@ static enum status divide(struct filter *f)
 {
     off_t whole = lseek(f->wire, 0, SEEK_END);
     size_t most = whole < HEADER_MAX ? (size_t)(whole > 0 ? whole : 0) : HEADER_MAX;
-    char *p = malloc(most + 1), *header;
+    char *p = malloc(most + 1);
     struct str section, body;
     bool damaged;
 
@@ -143,8 +143,7 @@ static enum status divide(struct filter *f)
     }
     f->body_at = body.n ? (uint64_t)(body.p - p) : (uint64_t)whole;
     f->size = (uint64_t)whole - f->body_at;
-    header = realloc(p, section.n);
-    f->header = (struct str){ header ? header : p, section.n };
+    f->header = (struct str){ p, section.n };      /* the section begins what was read */
     return ST_OK;
 }
 

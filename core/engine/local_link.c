@@ -284,10 +284,10 @@ static bool send_order(int sock, const struct local_want *w, int fd)
     int fds[2] = { fd, w->program ? w->program->out_fd : -1 };
     bool sent;
 
-    if (w->file)
-        order_file(w->file, &o, text);
-    else
+    if (w->program)
         order_program(w->program, &o, text, &argv, &env);
+    else
+        order_file(w->file, &o, text);
     o.number[LOCAL_N_timeout_ms] = w->timeout_ms;
     sent = send_packet(sock, &o, text, fds, fds[1] >= 0 ? 2 : 1);
     buf_free(&argv);
