@@ -204,6 +204,28 @@ def knows_of_hosts():
         same("failed before" in e.run("route", "bob@away.example")[1], False)
 
 
+def rewrite_shows_rules():
+    rule('rewrite.rule { "*@old.example", "$1@new.example", flags = "Ff" }\nrewrite.rule { "ann@new.example", "*" }')
+    run = lambda *a: subprocess.run([PERIGEE, "rewrite", "--rules", rules, *a], capture_output=True, text=True, timeout=60)
+    r = run("ann@old.example")
+    same((r.returncode, r.stderr), (0, ""))
+    holds(r.stdout, """ann@old.example
+  env-from: ann@new.example
+    rule 1, 10.lua:5: makes it ann@new.example
+    rule 2, 10.lua:6: leaves it alone and ends rewriting
+  env-to: ann@old.example
+  from: ann@new.example
+""")
+    places = {p["place"]: p for p in json.loads(run("--json", "ann@old.example").stdout)[0]}
+    same((places["from"]["result"], places["to"]["result"]), ("ann@new.example", "ann@old.example"))
+    same(places["from"]["steps"][0], {"rule": 1, "where": "10.lua:5", "text": "makes it ann@new.example"})
+    r = run('") os.exit(1) --@old.example')
+    same((r.returncode >= 64, "is no address" in r.stderr), (True, True))
+    rule("")
+    holds(run("ann@old.example").stdout, "there are no rewriting rules")
+
+
+case("rewrite: each place with its result and the rules that acted, text and JSON; an address is never code", rewrite_shows_rules)
 case("queryprogram: every word it may print", program_answers)
 case("queryprogram: arguments keep their places, nothing is expanded, the environment is clean", program_arguments)
 case("queryprogram: a program that fails, dies, says too much or nothing known defers, and says so", program_goes_wrong)

@@ -89,3 +89,5 @@ fn { name = "rewrite.address", args = { { "address", "string" }, { "place", "str
   doc = [[What the rules make of an address at a place: env-to (the default), env-from, from, sender, reply-to, to, cc, bcc.]] }
 fn { name = "rewrite.explain", args = { { "address", "string" } }, returns = "table[]", waits = true,
   doc = [[What each rule does to an address, place by place: { place =, result =, steps = { { rule =, where =, text = } } }.]] }
+fn { name = "rewrite.text", args = { { "address", "string" } }, returns = "string", waits = true,
+  doc = [[The same for people to read, as `perigee rewrite` prints it.]] }
