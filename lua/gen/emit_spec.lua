@@ -105,7 +105,8 @@ describe("every variable in every phase", function()
 
   for _, phase in ipairs(PHASES) do
     local heard = seen[phase]
-    it("gives a value of its type, nil or the refusal in " .. phase .. (heard and ", read by a rule" or ", read by an expression"), function()
+    local by = heard and "a rule" or "an expression"
+    it("gives a value of its type, nil or the refusal in " .. phase .. ", read by " .. by, function()
       local wrong = {}
       local w = not heard and world.new { lua = (RULES:gsub("probe%b()", "")), zone = ZONE }
       for _, row in ipairs(ROWS) do
@@ -131,7 +132,8 @@ describe("every variable in every phase", function()
   it("says why, where a name has no meaning here", function()
     for _, row in ipairs(GONE) do
       local said = seen.rcpt[row.name]
-      assert.truthy(said and said:find("there is no variable " .. row.name .. ": " .. row.text, 1, true), row.name .. ": " .. tostring(said))
+      local want = "there is no variable " .. row.name .. ": " .. row.text
+      assert.truthy(said and said:find(want, 1, true), row.name .. ": " .. tostring(said))
     end
   end)
 

@@ -121,8 +121,8 @@ local function check(kind, row, where)
   if types and not types[(row.type:gsub("%?$", ""))] then bad("there is no type " .. row.type) end
   -- Known by one of three: a getter, the feature that will bring one, or the reason why there is none.
   if kind == "var" then
-    local known = (row.get and 1 or 0) + (row.feature and 1 or 0) + (row.never and 1 or 0)
-    if known ~= 1 then bad("one of get, feature and never is needed") end
+    local ways = (row.get and 1 or 0) + (row.feature and 1 or 0) + (row.never and 1 or 0)
+    if ways ~= 1 then bad("one of get, feature and never is needed") end
     if row.feature and not row.type:find("%?$") then bad("it is nil until its feature comes: " .. row.type .. "?") end
   end
   if kind == "option" and not OPTION_KINDS[row.kind] then bad("there is no kind " .. row.kind) end

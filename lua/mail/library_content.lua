@@ -7,6 +7,14 @@ local content = {}
 
 local SIZE, SIZE_MAX = 32768, 65536
 
+-- The mail object, where the message has been received.
+local function received(name)
+  local m = report.current().m
+  local phase = host.phase(m)
+  if not host.functions[name].phases[phase] then error(name .. " has no message to look at in phase " .. phase, 3) end
+  return m
+end
+
 content.rfc2047 = {
   encode = function(s) return host.rfc2047_encode(args.text(s, "what is encoded", 2)) end,
   decode = function(s) return host.rfc2047_decode(args.text(s, "what is decoded", 2)) end,
@@ -15,7 +23,7 @@ content.rfc2047 = {
 content.mime = {
   -- Every part of the message, and, if it has more than are looked at, why.
   parts = function()
-    local list, limit = host.mime_parts(report.current().m)
+    local list, limit = host.mime_parts(received "mime.parts")
     return list, limit
   end,
   -- The beginning of a decoded part: one that parts() gave, or its number.
@@ -28,7 +36,7 @@ content.mime = {
     if type(size) ~= "number" or size < 1 or size ~= math.floor(size) or size > SIZE_MAX then
       error("mime.content: the size is a whole number up to " .. SIZE_MAX, 2)
     end
-    local text = host.mime_content(report.current().m, number, size)
+    local text = host.mime_content(received "mime.content", number, size)
     return text
   end,
 }

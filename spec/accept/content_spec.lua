@@ -267,6 +267,17 @@ describe("mime.parts and mime.content", function()
     local w = new [[ acl.data(function(m) local part = mime.content(9) end) ]]
     assert.reply(send(w, LETTER), "451")
     assert.logged(w, "mime.content: the message has no such part")
+    w:close()
+    w = new [[ acl.mail(function(m) local parts = mime.parts() end) ]]
+    assert.reply(send(w, LETTER), "451")
+    assert.logged(w, "mime.parts has no message to look at in phase mail")
+  end)
+
+  it("are there for routers, too", function()
+    local w = new [[ router.late { driver = "accept", transport = "box",
+      condition = function(m) logwrite("SAID " .. #mime.parts() .. " " .. mime.content(3, 2)) return true end } ]]
+    assert.reply(send(w, LETTER), "250")
+    w:advance "1m"
   end)
 end)
 
