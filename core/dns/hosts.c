@@ -12,6 +12,7 @@ enum { MX_MAX = 20, ADDRESSES_MAX = 20, PTR_MAX = 10 };
 struct place {
     struct str name;
     int32_t preference;
+    bool literal;                       /* its address is its name */
     struct ask {
         struct hosts_query *hosts;
         struct place *place;
@@ -219,6 +220,8 @@ static void ask_places(struct hosts_query *q)
 
     q->waiting++;
     for (size_t i = 0; i < q->n; i++) {
+        if (q->places[i].literal)
+            continue;
         if (v6)
             ask_address(q, &q->places[i], &q->places[i].v6, DNS_AAAA);
         if (v4)
@@ -245,6 +248,22 @@ static void ask_domain_itself(struct hosts_query *q)
 
 /* ---- MX */
 
+/* "MX 10 192.0.2.1" is against RFC 1035; some sites live with it. */
+static bool add_literal(struct hosts_query *q, struct str target, int32_t preference)
+{
+    struct place *p;
+    struct ip ip;
+
+    if (!q->want.mx_to_ip || !ip_parse(target, &ip) || ip.v != IP_V4)
+        return false;
+    p = &q->places[q->n++];
+    *p = (struct place){ .name = arena_dup(&q->arena, target), .preference = preference, .literal = true };
+    p->v4.found = arena_new(&q->arena, struct host);
+    *p->v4.found = (struct host){ .name = p->name, .ip = ip, .preference = preference };
+    p->v4.n = 1;
+    return true;
+}
+
 static void take_mx(struct hosts_query *q, const struct dns_answer *a)
 {
     struct dns_rr *rr = arena_array(&q->arena, struct dns_rr, a->n);
@@ -255,7 +274,9 @@ static void take_mx(struct hosts_query *q, const struct dns_answer *a)
     for (size_t i = 0; i < a->n && q->n < MX_MAX; i++)
         /* Names that are no host names are of no use and would reach logs and TLS. "." beside
          * others is against RFC 7505 and no host either. */
-        if (domain_valid(rr[i].target, NULL))
+        if (add_literal(q, rr[i].target, rr[i].preference))
+            continue;
+        else if (domain_valid(rr[i].target, NULL))
             add_name(q, rr[i].target, rr[i].preference);
     ask_places(q);
 }

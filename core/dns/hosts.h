@@ -32,6 +32,7 @@ struct hosts_want {
     bool mx_required;           /* no MX: HOSTS_NONE (mx_domains) */
     bool ipv4_only, ipv4_prefer;
     bool dnssec_require;        /* an answer that is not secure is HOSTS_AGAIN */
+    bool mx_to_ip;              /* an MX that points to an address is taken for it (allow_mx_to_ip) */
     bool randomize;             /* mx = false: shuffle addresses */
 };
 

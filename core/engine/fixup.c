@@ -84,6 +84,52 @@ static struct str with_name(struct txn *t, struct str who)
     return out;
 }
 
+/* Without what local_from_prefix and local_from_suffix let stand before and behind
+ * it: "*-" is everything up to the last minus. Lists as of routers' prefixes. */
+static struct str bare_login(const struct settings *set, struct str local)
+{
+    struct str rest = setting_str(set, SET_local_from_prefix, STR("")), item;
+
+    while (str_cut(&rest, ':', &item)) {
+        bool any = str_starts(item = str_trim(item), STR("*"));
+        struct str fixed = str_from(item, any);
+
+        for (size_t i = any ? local.n : 0; fixed.n; i--) {
+            if (str_starts_fold(str_from(local, i), fixed)) {
+                local = str_from(local, i + fixed.n);
+                rest = STR("");
+                break;
+            }
+            if (i == 0)
+                break;
+        }
+    }
+    rest = setting_str(set, SET_local_from_suffix, STR(""));
+    while (str_cut(&rest, ':', &item)) {
+        bool any = (item = str_trim(item)).n > 1 && item.p[item.n - 1] == '*';
+        struct str fixed = str_head(item, item.n - any);
+
+        for (size_t i = 0; fixed.n && i < local.n; i++) {
+            struct str tail = str_from(local, i);
+
+            if (any ? str_starts_fold(tail, fixed) : str_same_fold(tail, fixed))
+                return str_head(local, i);
+        }
+    }
+    return local;
+}
+
+/* Is the From: address the sender's, prefixes and suffixes aside? */
+static bool same_author(const struct settings *set, struct str from, struct str who)
+{
+    size_t at = str_rfind(from, '@'), login = str_rfind(who, '@');
+
+    if (str_same_fold(from, who))
+        return true;
+    return at != SIZE_MAX && login != SIZE_MAX && str_same_fold(str_from(from, at), str_from(who, login))
+        && str_same_fold(bare_login(set, str_head(from, at)), str_head(who, login));
+}
+
 static void fix_sender(const struct settings *set, struct txn *t, bool trusted)
 {
     bool retain = t->submission ? t->submission_sender_retain : setting_bool(set, SET_local_sender_retain, false);
@@ -93,7 +139,7 @@ static void fix_sender(const struct settings *set, struct txn *t, bool trusted)
     if (retain || !check || who.n == 0)
         return;
     remove_all(t, STR("Sender"));
-    if (!str_same_fold(first_from(t), who))
+    if (!same_author(set, first_from(t), who))
         add(t, "Sender", with_name(t, who));
 }
 

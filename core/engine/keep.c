@@ -8,6 +8,7 @@
 #include "engine/received.h"
 #include "engine/record.h"
 #include "engine/space.h"
+#include "engine/tell.h"
 
 enum { SUMMARY_MAX = 200 };
 
@@ -17,6 +18,7 @@ struct keep {
     struct arrival said;        /* made before the txn may go */
     struct msg_id id;
     uint64_t size;
+    bool tell;                  /* it was frozen by a rule */
     bool id_made, forgotten, returned, over;
     keep_done *done;
     void *ctx;
@@ -58,6 +60,8 @@ static void committed(void *ctx, enum status st, const struct why *why)
     record_arrived(str_of(k->id.s), &k->said);
     engine_count(e, COUNT_messages_received, 1);
     engine_count(e, COUNT_bytes_received, (int64_t)k->size);
+    if (k->tell && !k->forgotten)
+        tell_frozen(e, k->w.set, k->w.t, STR("by ACL control"));
     finish(k, ST_OK, NULL);
     if (try_now)
         queue_arrived(e, id);
@@ -134,6 +138,7 @@ static void commit(struct keep *k, struct str header)
 
     entry.received = t->received_us / 1000000;
     entry.state.flags = first_flags(t, engine_queues_only(e, k->w.set, t), now);
+    k->tell = t->freeze && !t->freeze_no_tell;
     entry.state.next_try = t->frozen ? t->frozen_at : now;
     entry.state.pending = count_pending(t);
     envelope_write(t, &envelope);

@@ -253,6 +253,7 @@ struct settings *settings_new(struct policy *p)
     policy_hold(p);
     read_names(s);
     read_warnings(s);
+    trust_read(&s->trust, setting_val(s, SET_trusted_users), setting_val(s, SET_trusted_groups));
     s->log = log_sel_default();
     s->log_json = setting_bool(s, SET_log_json, false);
     v = setting_val(s, SET_log_selector);
@@ -272,6 +273,7 @@ void settings_release(struct settings *s)
     if (!s || --s->refs)
         return;
     policy_release(s->policy);
+    trust_free(&s->trust);
     free(s->warnings);
     free(s);
 }

@@ -14,6 +14,7 @@
 #include "engine/keep.h"
 #include "engine/record.h"
 #include "engine/retry.h"
+#include "engine/tell.h"
 
 enum { WRITE_AGAIN_MS = 30000, NO_BOUNCE_WAIT = 300 };
 
@@ -226,6 +227,8 @@ static void written(void *ctx, enum status st, const struct why *why)
     CRASH_POINT("settle.after");
     if (w->freeze_note.n)
         log_text(LOG_MAIN, str_of(w->id.s), w->freeze_note);
+    if (w->freeze_note.n && w->t->frozen && w->mode == WALK_DELIVER)
+        tell_frozen(w->e, w->set, w->t, w->freeze_why);
     if (w->gone)
         completed(w);
     walk_end(w);

@@ -27,6 +27,7 @@ struct submit {
     struct mimewalk *parts;
     struct keep *keep;
     bool trusted;
+    struct str claimed;             /* a sender that is his own only if untrusted_set_sender says so */
     submit_done *done;
     void *ctx;
     struct job job;
@@ -276,15 +277,22 @@ static void drop_bcc(struct txn *t)
     t->edits_end = &h->next;
 }
 
+static struct str qualified(struct submit *s, struct str sender)
+{
+    if (sender.n && str_find(sender, '@') == SIZE_MAX)
+        return addr_join(&s->t->arena, sender, s->set->qualify_domain);
+    return arena_dup(&s->t->arena, sender);
+}
+
 static enum status take_envelope(struct submit *s, const struct submission *want, struct why *why)
 {
     struct txn *t = s->t;
     struct str own = addr_join(&t->arena, addr_quote(&t->arena, want->login.n ? want->login : STR("nobody")), s->set->qualify_domain);
-    bool may = want->trusted || want->sender.n == 0;
+    bool may = s->trusted || want->sender.n == 0;
 
-    t->sender = want->sender.p && may ? arena_dup(&t->arena, want->sender) : own;
-    if (t->sender.n && str_find(t->sender, '@') == SIZE_MAX)
-        t->sender = addr_join(&t->arena, t->sender, s->set->qualify_domain);
+    t->sender = want->sender.p && may ? qualified(s, want->sender) : own;
+    if (want->sender.p && !may)
+        s->claimed = qualified(s, want->sender);
     t->submission_name = arena_dup(&t->arena, want->name);
     if (want->from_headers) {
         drop_bcc(t);
@@ -297,6 +305,34 @@ static enum status take_envelope(struct submit *s, const struct submission *want
     if (t->nrcpts == 0)
         return why_set(why, ST_NEVER, "no recipients");
     return ST_OK;
+}
+
+static void claim_known(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct submit *s = ctx;
+
+    (void)why;
+    s->eval = NULL;
+    if (st == ST_OK && val_bool(v, false))
+        s->t->sender = s->claimed;
+    ask(s, PH_NOT_SMTP_START);
+}
+
+/* untrusted_set_sender: may anybody say that mail comes from there? */
+static void ask_claim(struct submit *s)
+{
+    int all = setting_everybody(s->set, SET_untrusted_set_sender, false);
+    struct val known = { .type = VAL_BOOL, .u.b = all > 0 };
+    struct eval *eval;
+
+    s->t->phase = PH_NOT_SMTP_START;
+    if (all >= 0) {
+        claim_known(s, ST_OK, &known, NULL);
+        return;
+    }
+    eval = policy_match(s->set->policy, setting_opt(SET_untrusted_set_sender), s->t, s->claimed, claim_known, s);
+    if (eval)
+        s->eval = eval;
 }
 
 /* ---- a message that was accepted before */
@@ -379,7 +415,7 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
         s->next->link = &s->next;
     e->submits = s;
     s->set = settings_hold(e->settings);
-    s->trusted = want->trusted;
+    s->trusted = want->trusted || trust_has(&s->set->trust, want->uid, want->gid);
     s->done = done;
     s->ctx = ctx;
     conn_init(&s->conn);
@@ -411,6 +447,8 @@ void engine_submit(struct engine *e, const struct submission *want, submit_done 
     }
     if (want->envelope.n > 0)
         keep_whole(s);
+    else if (s->claimed.p)
+        ask_claim(s);
     else
         ask(s, PH_NOT_SMTP_START);
 }

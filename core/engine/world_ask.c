@@ -148,12 +148,12 @@ static void submit_end(void *ctx, enum status st, struct msg_id id, const struct
     queue_end(ctx, st, why);
 }
 
-static enum status submit(struct world *w, struct str sender, const struct str *rcpts, size_t n, struct str text,
+static enum status submit(struct world *w, bool trusted, struct str sender, const struct str *rcpts, size_t n, struct str text,
                           struct arena *a, struct str *out)
 {
     struct submission s = {
         .sender = sender, .rcpts = rcpts, .nrcpts = n, .from_headers = n == 0, .message = text,
-        .login = STR("tester"), .uid = 1000, .gid = 1000, .trusted = true,
+        .login = STR("tester"), .uid = 1000, .gid = 1000, .trusted = trusted,
     };
     struct end e = { 0 };
 

@@ -248,6 +248,7 @@ static int l_hosts(lua_State *L)
     want.ipv4_only = field_bool(L, 2, "ipv4_only");
     want.ipv4_prefer = field_bool(L, 2, "ipv4_prefer");
     want.dnssec_require = field_bool(L, 2, "dnssec_require");
+    want.mx_to_ip = field_bool(L, 2, "mx_to_ip");
     want.randomize = field_bool(L, 2, "randomize");
     w = wait_begin(L, "dns.hosts", DNS_WAIT_MS, find_cancel, sizeof *k);
     k = wait_ctx(w);

@@ -54,9 +54,12 @@ void get_message_headers_raw(const struct vars *v, struct val *out)
     val_text(out, newlines(v->arena, v->t->header_text));
 }
 
-/* As Exim shows bodies: one line of text, whatever is in them. */
+/* As Exim shows bodies: one line of text, whatever is in them, unless
+ * message_body_newlines says otherwise. */
 static void body_text(const struct vars *v, struct str bytes, struct val *out)
 {
+    int opt = v->policy ? policy_opt_find(STR("message_body_newlines")) : -1;
+    bool lines = opt >= 0 && policy_opt_bool(v->policy, opt);
     char *p;
     size_t n = 0;
 
@@ -66,7 +69,7 @@ static void body_text(const struct vars *v, struct str bytes, struct val *out)
     for (size_t i = 0; i < bytes.n; i++) {
         if (bytes.p[i] == '\r' && i + 1 < bytes.n && bytes.p[i + 1] == '\n')
             continue;
-        p[n++] = bytes.p[i] == '\n' || bytes.p[i] == '\0' ? ' ' : bytes.p[i];
+        p[n++] = (bytes.p[i] == '\n' && !lines) || bytes.p[i] == '\0' ? ' ' : bytes.p[i];
     }
     val_text(out, (struct str){ p, n });
 }

@@ -361,7 +361,7 @@ static int l_submit(lua_State *L)
             break;
         rcpts[n] = arg_str(L, -1);
     }
-    st = ops->submit(arg_world(L), arg_str(L, 2), rcpts, n, arg_str(L, 4), &a, &text);
+    st = ops->submit(arg_world(L), lua_toboolean(L, 5), arg_str(L, 2), rcpts, n, arg_str(L, 4), &a, &text);
     return push_end(L, st == ST_OK, text, &a);
 }
 

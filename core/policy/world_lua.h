@@ -68,7 +68,7 @@ struct world_ops {
     /* The kept message: header, empty line, body. */
     bool (*message)(struct world *w, struct str id, struct arena *a, struct str *out);
     /* A message from a local program; *text is the id or why not. */
-    enum status (*submit)(struct world *w, struct str sender, const struct str *rcpts, size_t n, struct str message,
+    enum status (*submit)(struct world *w, bool trusted, struct str sender, const struct str *rcpts, size_t n, struct str message,
                           struct arena *a, struct str *text);
     /* An expression in a phase, with the client's and envelope's facts; JSON. */
     enum status (*eval)(struct world *w, struct str phase, struct str client, struct str sender, struct str code,

@@ -90,7 +90,7 @@ local function dns_want(r, addr, ev)
   local prefer = words.loosely(routers.option(r, "ipv4_prefer", m))
   only, prefer = drivers.families(addr.domain, ev, only, prefer)
   return {
-    mx = true,
+    mx = true, mx_to_ip = site.value("allow_mx_to_ip") or false,
     mx_required = routers.listed(r, "mx_domains", ev, addr.domain) or false,
     ipv4_only = only, ipv4_prefer = prefer,
     dnssec_require = routers.listed(r, "dnssec_require_domains", ev, addr.domain) or false,

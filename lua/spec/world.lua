@@ -135,7 +135,7 @@ function World:queue() self:check() return raw.rows(self.h) end
 function World:message(id) return raw.message(self.h, id) end
 function World:command(verb, id) return raw.queue(self.h, verb, id or "") end
 function World:reload(config) return raw.reload(self.h, config) end
-function World:submit(m) return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text) end
+function World:submit(m) return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text, m.trusted ~= false) end
 -- The JSON of an expression, or nil and why.
 function World:eval(code, facts)
   facts = facts or {}

@@ -15,6 +15,12 @@ option { kind = "main", name = "user", type = "string", restart = true, section 
   doc = [[Who the engine becomes when it is started as root.]] }
 option { kind = "main", name = "workers", type = "integer", restart = true, section = "processes",
   doc = [[How many worker processes; the number of cores if unset.]] }
+option { kind = "main", name = "trusted_users", type = "list", section = "processes",
+  doc = [[Users, by name or number, whose local programs may give any sender and keep their Sender: field. root and the engine's own user always may.]] }
+option { kind = "main", name = "trusted_groups", type = "list", section = "processes",
+  doc = [[Groups whose local programs are trusted likewise; the group a program runs with counts.]] }
+option { kind = "main", name = "untrusted_set_sender", type = "addresslist", func = "not_smtp_start", section = "processes",
+  doc = [[Senders that everybody's local programs may give with -f; from others mail comes from their login. The null sender is always allowed.]] }
 
 -- names
 option { kind = "main", name = "allow_domain_literals", type = "boolean", default = false, section = "names",
@@ -44,6 +50,10 @@ option { kind = "main", name = "received_header_text", type = "string", func = "
   doc = [[Content of added Received: header.]] }
 option { kind = "main", name = "percent_hack_domains", type = "domainlist", func = "route", section = "names",
   doc = [[Domains of ours where `user%other.example` is `user@other.example`.]] }
+option { kind = "main", name = "local_from_prefix", type = "string", section = "names",
+  doc = [[What local_from_check lets stand before the login in From:, as a router's local_part_prefix: `"*-"` is everything up to the last minus.]] }
+option { kind = "main", name = "local_from_suffix", type = "string", section = "names",
+  doc = [[What local_from_check lets stand behind the login in From:, as a router's local_part_suffix: `"-*"`.]] }
 
 -- logs
 option { kind = "main", name = "hosts_connection_nolog", type = "hostlist", func = "connect", section = "logs",
@@ -127,6 +137,14 @@ option { kind = "main", name = "queue_smtp_domains", type = "domainlist", func =
   doc = [[As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.]] }
 option { kind = "main", name = "remote_sort_domains", type = "domainlist", func = "route", section = "queue and delivery",
   doc = [[The order in which a message's deliveries to other hosts are begun: domains of the first item first; others last.]] }
+option { kind = "main", name = "freeze_tell", type = "list", section = "queue and delivery",
+  doc = [[Addresses that get a letter when a message freezes; not about reports, and not after `control = "freeze/no_tell"`.]] }
+option { kind = "main", name = "message_body_visible", type = "size", default = 500, section = "queue and delivery",
+  doc = [[Bytes of the body that message_body and message_body_end show; at most 1M.]] }
+option { kind = "main", name = "message_body_newlines", type = "boolean", default = false, section = "queue and delivery",
+  doc = [[Keep line ends in message_body and message_body_end.]] }
+option { kind = "main", name = "receive_timeout", type = "time", never = "a local program hands its message over whole, and the socket it comes by has a deadline of its own", section = "queue and delivery",
+  doc = [[Time limit reading non-SMTP input; 0 none.]] }
 
 -- names of hosts
 option { kind = "main", name = "disable_ipv6", type = "boolean", default = false, section = "names of hosts",
@@ -144,6 +162,8 @@ option { kind = "main", name = "host_lookup", type = "hostlist", func = "connect
   doc = [[Clients whose name is always looked up.]] }
 option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", func = "route", section = "names of hosts",
   doc = [[Names of hosts that are this one wherever a list of hosts ends at ourselves, in MX records above all.]] }
+option { kind = "main", name = "allow_mx_to_ip", type = "boolean", default = false, section = "names of hosts",
+  doc = [[Take an MX record that points to an IPv4 address, against the standard, for that address.]] }
 
 -- SMTP server
 option { kind = "main", name = "accept_8bitmime", type = "boolean", default = true, section = "SMTP server",
@@ -243,9 +263,6 @@ option { kind = "main", name = "smtp_return_error_details", type = "boolean", de
   doc = [[Tell a client the log_message of a refusal that has no message of its own.]] }
 
 -- of later features
-option { kind = "main", name = "allow_mx_to_ip", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Tolerate MX records that point at an IP address.]] }
 option { kind = "main", name = "allow_utf8_domains", type = "boolean", feature = "internationalised mail",
   section = "of later features",
   doc = [[Accept raw UTF-8 in domain names.]] }
@@ -326,9 +343,6 @@ option { kind = "main", name = "dsn_advertise_hosts", type = "hostlist", feature
 option { kind = "main", name = "errors_copy", type = "list", feature = "the policy surface",
   section = "of later features",
   doc = [[Extra copies of bounces, pattern to address.]] }
-option { kind = "main", name = "freeze_tell", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Who is told when a message freezes.]] }
 option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Hosts that speak PROXY protocol to us.]] }
@@ -362,20 +376,8 @@ option { kind = "main", name = "ldap_version", type = "integer", feature = "the 
 option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feature = "LIMITS",
   section = "of later features",
   doc = [[Clients offered the LIMITS extension.]] }
-option { kind = "main", name = "local_from_prefix", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Prefixes ignored by that check.]] }
-option { kind = "main", name = "local_from_suffix", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Suffixes ignored by that check.]] }
 option { kind = "main", name = "log_ports", type = "list", feature = "the policy surface", section = "of later features",
   doc = [[Ports that are logged when port logging is on.]] }
-option { kind = "main", name = "message_body_newlines", type = "boolean", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Keep newlines in message_body variables.]] }
-option { kind = "main", name = "message_body_visible", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Bytes of body kept in message_body variables.]] }
 option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[MySQL connection list.]] }
 option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
@@ -393,9 +395,6 @@ option { kind = "main", name = "proxy_protocol_timeout", type = "time", feature 
 option { kind = "main", name = "proxy_required_hosts", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Early name of hosts_proxy.]] }
-option { kind = "main", name = "receive_timeout", type = "time", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Time limit reading non-SMTP input; 0 none.]] }
 option { kind = "main", name = "redis_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[Redis connection list host/db/password.]] }
 option { kind = "main", name = "slow_lookup_log", type = "integer", default = 0, section = "logs",
@@ -477,15 +476,6 @@ option { kind = "main", name = "tls_verify_certificates", type = "string", featu
   doc = [[CA set for client certificates.]] }
 option { kind = "main", name = "tls_verify_hosts", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients that must show a valid certificate.]] }
-option { kind = "main", name = "trusted_groups", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Groups whose processes are trusted.]] }
-option { kind = "main", name = "trusted_users", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Users whose processes are trusted.]] }
-option { kind = "main", name = "untrusted_set_sender", type = "addresslist", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Senders that untrusted users may set.]] }
 option { kind = "main", name = "warn_message_file", type = "string", feature = "the policy surface",
   section = "of later features",
   doc = [[Template for delay warnings.]] }
