@@ -35,8 +35,8 @@ static void finish(struct callout *c, enum status st)
     c->end.several = c->w.nhosts > 1;
     end = c->end;
     timer_clear(c->e->loop, &c->limit);
-    c->done = NULL;
     if (may_hold(c, st)) {
+        c->done = NULL;
         hold(c, st == ST_OK);
         done(ctx, &end);
         return;
@@ -283,10 +283,10 @@ static struct event_view *view(struct link_user *u, const struct at_host *host, 
 {
     struct callout *c = callout_of(u);
 
-    /* The transaction may be gone when an event of the past is read. */
-    if (after || !c->done)
+    if (!c->done)
         return NULL;
-    return event_view(c->w.t, &c->w.at, host, NULL, NULL);
+    /* The transaction may be gone when an event of the past is read. */
+    return after ? event_view_apart(c->w.t, &c->w.at, host) : event_view(c->w.t, &c->w.at, host, NULL, NULL);
 }
 
 static const struct link_ops ops = { linked, sent, failed, view };
@@ -332,7 +332,11 @@ static void take(struct callout *c)
     struct at_address *at = &c->w.at;
 
     *t = (struct taken){ .original = c->w.original, .rcpt = c->w.address, .next = c->taken };
-    t->at = (struct at_address){ .address = arena_dup(&c->arena, at->address), .router = at->router, .transport = c->tr.name };
+    t->at = (struct at_address){
+        .address = arena_dup(&c->arena, at->address), .local_part = arena_dup(&c->arena, at->local_part),
+        .domain = arena_dup(&c->arena, at->domain), .local_part_as_is = arena_dup(&c->arena, at->local_part_as_is),
+        .router = at->router, .transport = c->tr.name, .return_path = c->w.sender, .local_uid = -1, .local_gid = -1,
+    };
     c->taken = t;
     c->plain = c->w.plain && (c->nrcpts == 0 || c->plain);
     c->nrcpts++;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/callout_inside.h"
+#include "engine/event.h"
 #include "engine/received.h"
 #include "engine/record.h"
 
@@ -131,6 +132,17 @@ static void cutthrough_free(struct cutthrough *c)
     free(c);
 }
 
+static void tell(struct cutthrough *c, const struct taken *k)
+{
+    struct event_view *v;
+
+    if (!event_wanted(c->set, "msg:delivery", k->at.transport))
+        return;
+    v = event_view_apart(c->t, &k->at, &c->at->host);
+    if (v)
+        event_after(c->e, c->set, "msg:delivery", v, c->msg.confirmation, 0);
+}
+
 static void log_delivered(struct cutthrough *c)
 {
     struct callout *at = c->at;
@@ -145,6 +157,7 @@ static void log_delivered(struct cutthrough *c)
 
         record_delivered(c->e, c->set, str_of(c->t->id.s), &d);
         engine_count(c->e, COUNT_deliveries, 1);
+        tell(c, k);
     }
 }
 

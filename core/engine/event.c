@@ -59,6 +59,65 @@ struct event_view *event_view(const struct txn *t, const struct at_address *at, 
     return v;
 }
 
+/* ---- of a transaction that ends */
+
+struct apart { struct conn conn; struct txn *t; };
+
+static void apart_free(void *ctx)
+{
+    struct apart *o = ctx;
+
+    txn_free(o->t);
+    conn_free(&o->conn);
+    free(o);
+}
+
+static bool apart_fill(struct apart *o, const struct txn *t)
+{
+    struct arena *a = &o->t->arena;
+    struct buf b = { 0 };
+    struct why why;
+    enum status st;
+
+    envelope_write(t, &b);
+    st = envelope_read(arena_dup(a, buf_str(&b)), &o->conn, o->t, &why);
+    buf_free(&b);
+    o->t->id = t->id;
+    if (t->header_text.p) {
+        o->t->header_text = arena_dup(a, t->header_text);
+        header_parse(a, o->t->header_text, &o->t->header);
+    }
+    return st == ST_OK;
+}
+
+static struct at_address apart_address(struct arena *a, const struct at_address *at)
+{
+    return (struct at_address){
+        .address = arena_dup(a, at->address), .local_part = arena_dup(a, at->local_part), .domain = arena_dup(a, at->domain),
+        .local_part_as_is = arena_dup(a, at->local_part_as_is), .router = arena_dup(a, at->router),
+        .transport = arena_dup(a, at->transport), .return_path = arena_dup(a, at->return_path), .local_uid = -1, .local_gid = -1,
+    };
+}
+
+struct event_view *event_view_apart(const struct txn *t, const struct at_address *at, const struct at_host *host)
+{
+    struct apart *o = calloc(1, sizeof *o);
+    struct at_address own;
+    struct at_host there = *host;
+
+    if (!o)
+        die("no memory for an event");
+    conn_init(&o->conn);
+    o->t = txn_new(&o->conn);
+    if (!apart_fill(o, t)) {
+        apart_free(o);
+        return NULL;
+    }
+    own = apart_address(&o->t->arena, at);
+    there.name = arena_dup(&o->t->arena, host->name);
+    return event_view(o->t, &own, &there, o, apart_free);
+}
+
 void event_view_free(struct event_view *v)
 {
     arena_free(&v->t.arena);

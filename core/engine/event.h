@@ -22,6 +22,9 @@ struct event_view {
 /* at and host may be NULL. Takes over one reference to owner. */
 struct event_view *event_view(const struct txn *t, const struct at_address *at, const struct at_host *host,
                               void *owner, void (*release)(void *owner));
+/* With a copy of its own, of what the spool would keep of the transaction: for an
+ * "after" event about one that ends now. NULL: it could not be copied. */
+struct event_view *event_view_apart(const struct txn *t, const struct at_address *at, const struct at_host *host);
 void event_view_free(struct event_view *v);
 
 /* Whether anybody listens: ask first, since making a view costs something. */

@@ -641,6 +641,7 @@ void link_quit(struct link_user *u)
         link_forget(u);
         return;
     }
+    close_event(l);
     take_back(l, u);
     link_end(l);
 }

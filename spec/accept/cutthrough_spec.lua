@@ -197,6 +197,24 @@ describe("cutthrough_delivery", function()
     assert.is_nil((w:logged ">> "))
   end)
 
+  it("tells msg:delivery, and a callout tells tcp:close", function()
+    local w = new([[
+      event.on("msg:delivery", function(m) logwrite("event " .. m.local_part .. "@" .. m.domain .. " by " .. m.sender_address
+        .. " to " .. m.host_address .. ": " .. m.event_data .. " about " .. m.header.subject) end)
+    ]] .. with())
+    w:peer "192.0.2.1"
+    local s = session(w, "x@there.example")
+    s:data "Subject: told\n\ntext\n"
+    s:close()
+    assert.logged(w, "event x@there.example by a@sender.example to 192.0.2.1: 250 2.0.0 taken about told")
+    w = new([[event.on("tcp:close", function(m) logwrite("closed " .. tostring(m.host_address)) end)
+      acl.rcpt { accept { verify = "recipient/callout" } }]])
+    w:peer "192.0.2.1"
+    session(w, "x@there.example"):close()
+    w:advance "1s"
+    assert.logged(w, "closed 192.0.2.1")
+  end)
+
   it("large messages go through whole", function()
     local w = new(with())
     w:peer "192.0.2.1"
