@@ -118,24 +118,31 @@ static void keyfile_drop(void *thing)
     free(f);
 }
 
-static void *keyfile_make(int fd, const char *path, const struct stat *st, struct why *why)
+bool keyfile_load(int fd, const char *path, const struct stat *st, const struct keyfile_reader *r, struct why *why)
 {
-    struct keyfile *f;
     struct arena scratch = { 0 };
     char *text;
     size_t n;
 
     if (!kept_read(fd, path, st, &text, &n, why))
-        return NULL;
-    f = calloc(1, sizeof *f);
+        return false;
+    keyfile_lines(&scratch, (struct str){ text, n }, r);
+    arena_free(&scratch);
+    free(text);
+    return true;
+}
+
+static void *keyfile_make(int fd, const char *path, const struct stat *st, struct why *why)
+{
+    struct keyfile *f = calloc(1, sizeof *f);
+
     if (!f)
         die("out of memory: %s", path);
     f->index = map_new();
-    keyfile_lines(&scratch, (struct str){ text, n },
-                  &(struct keyfile_reader){ .take = keyfile_take, .add = entry_add, .ctx = f });
-    arena_free(&scratch);
-    free(text);
-    return f;
+    if (keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = keyfile_take, .add = entry_add, .ctx = f }, why))
+        return f;
+    keyfile_drop(f);
+    return NULL;
 }
 
 static const struct kept_kind kind = { .name = "lsearch", .make = keyfile_make, .drop = keyfile_drop };

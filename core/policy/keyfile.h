@@ -29,6 +29,9 @@ struct keyfile_reader {
     bool (*add)(void *ctx, struct str key, struct str value, unsigned line);
     void *ctx;
 };
+/* The lines of a whole plain file. False: it cannot be read, and *why. */
+struct stat;
+bool keyfile_load(int fd, const char *path, const struct stat *st, const struct keyfile_reader *r, struct why *why);
 void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader *r);
 bool keyfile_take(struct arena *a, struct str *line, struct str *key);
 

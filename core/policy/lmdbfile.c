@@ -323,27 +323,9 @@ enum status lmdbfile_find(const struct lmdbfile *f, struct str key, struct arena
 
 /* ---- of a file */
 
-static bool read_at(void *ctx, uint64_t offset, char *out, size_t n)
-{
-    int fd = *(int *)ctx;
-    ssize_t k;
-
-    while (n > 0) {
-        k = FAULT(READ) ? -1 : pread(fd, out, n, (off_t)offset);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return false;
-        out += k;
-        offset += (uint64_t)k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
 static enum status look_open(struct look *l, int fd, struct why *why)
 {
-    struct lmdbfile f = { .read = read_at, .ctx = &fd, .path = l->path };
+    struct lmdbfile f = { .read = look_read_at, .ctx = &fd, .path = l->path };
     enum status st = ST_NONE;
     struct stat s;
 

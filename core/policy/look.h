@@ -37,6 +37,8 @@ enum { LOOK_ROWS = 1, LOOK_WRITE = 2, LOOK_FULL = 4, LOOK_FILES = 8, LOOK_DIRS =
 
 typedef enum status look_fn(struct look *l, struct why *why);
 struct look_row { const char *name; look_fn *look; };
+/* For readers of files that are not mapped: n bytes at offset of the descriptor ctx points to, all of them. */
+bool look_read_at(void *ctx, uint64_t offset, char *out, size_t n);
 /* NULL: there is none of that name. */
 const struct look_row *look_find(struct str name);
 

@@ -77,25 +77,18 @@ static void drop(void *thing)
 
 static void *make(int fd, const char *path, const struct stat *st, struct why *why)
 {
-    struct wildfile *f;
-    struct arena scratch = { 0 };
-    char *text;
-    size_t n;
+    struct wildfile *f = calloc(1, sizeof *f);
+    bool read;
 
-    if (!kept_read(fd, path, st, &text, &n, why))
-        return NULL;
-    f = calloc(1, sizeof *f);
     if (!f)
         die("out of memory: %s", path);
     f->end = &f->lines;
     f->path = path;
     f->why = why;
-    keyfile_lines(&scratch, (struct str){ text, n }, &(struct keyfile_reader){ .take = keyfile_take, .add = add, .ctx = f });
-    arena_free(&scratch);
-    free(text);
+    read = keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = keyfile_take, .add = add, .ctx = f }, why);
     f->path = NULL;
     f->why = NULL;
-    if (!f->bad)
+    if (read && !f->bad)
         return f;
     drop(f);
     return NULL;
