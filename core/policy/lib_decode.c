@@ -264,11 +264,22 @@ static void did(void *ctx)
         slices_go(d->slices);
 }
 
+/* The pool ends: did will not come. */
+static void dropped(void *ctx)
+{
+    struct writer *w = ctx;
+
+    if (w->wait)
+        ((struct decoding *)wait_ctx(w->wait))->busy = false;
+    else
+        writer_free(w, true);
+}
+
 static void step(struct decoding *d, enum writer_verb verb)
 {
     d->busy = true;
     d->writer->verb = verb;
-    pool_work(d->pool, run, did, d->writer);
+    pool_work_or(d->pool, run, did, dropped, d->writer);
 }
 
 static void cancel(void *ctx)
