@@ -5,7 +5,7 @@
 ---@class site.options
 ---@field accept_8bitmime? boolean Offer 8BITMIME and accept BODY= on MAIL.
 ---@field allow_domain_literals? boolean Permit user@[address] forms.
----@field allow_mx_to_ip? boolean Tolerate MX records that point at an IP address.
+---@field allow_mx_to_ip? boolean Take an MX record that points to an IPv4 address, against the standard, for that address.
 ---@field allow_utf8_domains? boolean Accept raw UTF-8 in domain names.
 ---@field auth_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered AUTH, if their connection is encrypted.
 ---@field auth_cleartext_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered AUTH without encryption, whose passwords anybody on the way may read. `perigee check` and the log say so whenever it is set.
@@ -57,7 +57,7 @@
 ---@field errors_reply_to? string Reply-To: for generated bounces and warnings.
 ---@field event_action? function|fun(m: mail.event): any Called for each event of the main section, as event.on is for one.
 ---@field extra_local_interfaces? string|string[] Addresses treated as local but not listened on.
----@field freeze_tell? string|string[] Who is told when a message freezes.
+---@field freeze_tell? string|string[] Addresses that get a letter when a message freezes; not about reports, and not after `control = "freeze/no_tell"`.
 ---@field group? string The group of that user, if it is not the user's own.
 ---@field header_line_maxsize? integer|string Longest header field, its continuations included; a message with a longer one is refused. 0: as long as header_maxsize allows.
 ---@field header_maxsize? integer|string Largest total header size.
@@ -90,16 +90,16 @@
 ---@field local_delivery_programs? string|string[] Programs, or directories of programs, that a pipe transport or a transport_filter may run as other users. Unset: none.
 ---@field local_delivery_roots? string|string[] Directories below which mailboxes of other users may be written.
 ---@field local_from_check? boolean Check From: of local submissions, add Sender: if wrong.
----@field local_from_prefix? string Prefixes ignored by that check.
----@field local_from_suffix? string Suffixes ignored by that check.
+---@field local_from_prefix? string What local_from_check lets stand before the login in From:, as a router's local_part_prefix: `"*-"` is everything up to the last minus.
+---@field local_from_suffix? string What local_from_check lets stand behind the login in From:, as a router's local_part_suffix: `"-*"`.
 ---@field local_sender_retain? boolean Keep Sender: of local submissions.
 ---@field log_file_path? string Path of the log files with %s for main, reject, panic and json; SPOOL/log/%slog if unset.
 ---@field log_json? boolean Write events of mail as JSON too, one object a line, into a file of their own (`json` for %s of log_file_path).
 ---@field log_ports? string|string[] Ports that are logged when port logging is on.
 ---@field log_selector? string Parts of log lines turned on and off: "+millisec -queue_time".
 ---@field log_timezone? boolean Add zone to log timestamps.
----@field message_body_newlines? boolean Keep newlines in message_body variables.
----@field message_body_visible? integer|string Bytes of body kept in message_body variables.
+---@field message_body_newlines? boolean Keep line ends in message_body and message_body_end.
+---@field message_body_visible? integer|string Bytes of the body that message_body and message_body_end show; at most 1M.
 ---@field message_id_header_domain? string|fun(m: mail.data): any Domain of generated Message-ID:.
 ---@field message_id_header_text? string|fun(m: mail.data): any Extra text of generated Message-ID:.
 ---@field message_size_limit? integer|string|fun(m: mail.mail): any Largest message accepted.
@@ -124,7 +124,6 @@
 ---@field queue_only_load_latch? boolean Once a message was queued because of the load, the rest of its session's are too.
 ---@field queue_runs? string|string[] Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue; without one, only `perigee queue run NAME` delivers from it.
 ---@field queue_smtp_domains? string|string[]|fun(m: mail.route): any As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.
----@field receive_timeout? integer|string Time limit reading non-SMTP input; 0 none.
 ---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
 ---@field received_headers_max? integer|string Received: count treated as a loop.
 ---@field recipient_unqualified_hosts? string|string[]|fun(m: mail.rcpt): any Clients allowed bare recipients.
@@ -200,9 +199,9 @@
 ---@field tls_try_verify_hosts? string|string[] Clients asked for a certificate, failure tolerated.
 ---@field tls_verify_certificates? string CA set for client certificates.
 ---@field tls_verify_hosts? string|string[] Clients that must show a valid certificate.
----@field trusted_groups? string|string[] Groups whose processes are trusted.
----@field trusted_users? string|string[] Users whose processes are trusted.
----@field untrusted_set_sender? string|string[] Senders that untrusted users may set.
+---@field trusted_groups? string|string[] Groups whose local programs are trusted likewise; the group a program runs with counts.
+---@field trusted_users? string|string[] Users, by name or number, whose local programs may give any sender and keep their Sender: field. root and the engine's own user always may.
+---@field untrusted_set_sender? string|string[]|fun(m: mail.not_smtp_start): any Senders that everybody's local programs may give with -f; from others mail comes from their login. The null sender is always allowed.
 ---@field user? string Who the engine becomes when it is started as root.
 ---@field warn_message_file? string Template for delay warnings.
 ---@field wellknown_advertise_hosts? string|string[] Clients offered WELLKNOWN.
@@ -234,7 +233,7 @@
 ---@field dnssec_require_domains? string|string[]|fun(m: mail.route): any Domains whose answers must be DNSSEC secure.
 ---@field domains? string|string[]|fun(m: mail.route): any Domains the router handles.
 ---@field dsn_lasthop? boolean Treat next hop as lacking DSN; send success DSN here.
----@field errors_to? string|fun(m: mail.route): any Envelope sender for resulting deliveries.
+---@field errors_to? string|fun(m: mail.route): any Envelope sender for resulting deliveries, and so where their bounces go. One that does not verify as a recipient is passed over.
 ---@field expn? boolean Router takes part in EXPN.
 ---@field fail_defer_domains? string|string[]|fun(m: mail.route): any Domains where no record defers.
 ---@field fail_verify? boolean Sets both fail_verify_ options.
@@ -337,7 +336,7 @@
 ---@field current_directory? string|fun(m: mail.transport): any Current directory for local delivery.
 ---@field dane_require_tls_ciphers? string Ciphers when DANE applies.
 ---@field data_timeout? integer|string Timeout sending data.
----@field delay_after_cutoff? boolean Only retry at intervals after final cutoff.
+---@field delay_after_cutoff? boolean A host that has failed beyond its retry schedule is tried at the times of the schedule only, and mail for nobody but such hosts fails at once in between; with false each message tries it.
 ---@field delivery_date_add? boolean Add Delivery-date:.
 ---@field directory? string|fun(m: mail.transport): any Directory for one file per message; path(ROOT, part, ...) makes it safely.
 ---@field directory_file? string|fun(m: mail.transport): any Name of such a file.
@@ -533,7 +532,7 @@
 ---@field local_parts? any Matches recipient local part; sets local_part_data.
 ---@field not_local_parts? any
 ---@field log_message? any Extra text for reject logs, or the log line of warn (once per message).
----@field log_reject_target? any Chooses logs that record refusals for rest of this ACL.
+---@field log_reject_target? any The logs that record refusals for the rest of this ACL: `"main : reject"` (the default), any of main, reject and panic, or none at all. In a function: `log_reject_target("main")`.
 ---@field logwrite? any Writes a log line at once, repeats allowed.
 ---@field malware? any Scans message with av_scanner; sets malware_name.
 ---@field not_malware? any
@@ -561,7 +560,7 @@
 ---@field not_spf? any
 ---@field spf_guess? any Same using the best-guess record.
 ---@field not_spf_guess? any
----@field udpsend? any Sends a UDP datagram, failures ignored.
+---@field udpsend? any Sends a datagram: `"server : port : text"`, or `{ server =, port =, text = function(m) ... end }`. What becomes of it is not asked. In a function: `udpsend(server, port, text)`.
 ---@field verify? any Runs one of the verify tests.
 ---@field not_verify? any
 
@@ -1041,6 +1040,10 @@ function list.sort(list, key) end
 ---@return string[]
 function list.split(text) end
 
+---The logs that record refusals for the rest of this ACL: main, reject, panic, any number of them.
+---@param logs string
+function log_reject_target(logs) end
+
 ---Writes a line into the main log, or, with ":main,reject,panic:" before it, into those.
 ---@param text string
 function logwrite(text) end
@@ -1273,6 +1276,11 @@ function rewrite.explain(address) end
 ---@param rule table
 function rewrite.rule(rule) end
 
+---The same for people to read, as `perigee rewrite` prints it.
+---@param address string
+---@return string
+function rewrite.text(address) end
+
 ---Encoded words as UTF-8. Those that are damaged or of a character set nobody knows stay as they are.
 ---@param text string
 ---@return string
@@ -1391,6 +1399,12 @@ function time.now() end
 ---@param text any
 ---@return integer?
 function time.seconds(text) end
+
+---Sends a datagram to an address or a host; what becomes of it is not asked.
+---@param server string
+---@param port integer
+---@param text string
+function udpsend(server, port, text) end
 
 ---The text with "?", or what is given, for each byte that is no part of UTF-8.
 ---@param text string
