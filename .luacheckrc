@@ -2,13 +2,13 @@
 std = "luajit"
 max_line_length = 140
 ignore = { "542" }  -- an empty branch with a comment says that nothing is right there
-local rules = { "site", "acl", "accept", "defer", "deny", "discard", "drop", "warn", "demand", "router", "transport", "retry",
-  "rewrite", "authenticator", "event", "check", "control", "header", "store", "path", "secret", "lookup", "dns", "verify", "route",
-  "redirect", "fail", "pass", "sleep", "log", "var", "option", "since", "during" }
-local lists = { "domainlist", "hostlist", "addresslist", "localpartlist" }
-files["rules/**/*.lua"] = { read_globals = rules, globals = lists }
-files["examples/**/*.lua"] = { read_globals = rules, globals = lists }
-files["modules/**/*.lua"] = { read_globals = rules, globals = lists }
+-- What rules see, by name: made from the tables, so that a name nobody knows is found.
+local words = dofile "lua/meta/luacheck.lua"
+stds.perigee = words
+local rules = { "var", "option", "since", "during", unpack(words.read_globals) }
+local lists = words.globals
+for _, dir in ipairs { "rules", "examples", "modules" } do files[dir .. "/**/*.lua"] = { std = "luajit+perigee" } end
+files["examples/**/spec/*.lua"] = { std = "luajit+busted", ignore = { "143" }, max_line_length = false }
 files["lua/meta/**/*.lua"] = { ignore = { ".*" } }
 files["lua/mail/**/*.lua"] = { globals = rules, allow_defined_top = true, ignore = { "113", "143", "212" } }
 files["lua/gen/**/*.lua"] = { allow_defined_top = true }

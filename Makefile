@@ -149,7 +149,7 @@ part-units: unit-programs
 part-lua:
 	@[ ! -d spec/lua ] || $(BUSTED) -o TAP spec/lua
 part-rules: $(B)/perigee
-	@[ ! -d spec/rules ] || $(PERIGEE) test --tap spec/rules
+	@[ ! -d spec/rules ] || $(PERIGEE) test --tap spec/rules examples
 part-accept: $(B)/perigee
 	@[ ! -d spec/accept ] || $(PERIGEE) test --tap spec/accept $(B)/gen/spec
 part-wire: $(B)/perigee

@@ -5,6 +5,7 @@
 --   lua/meta/mail.lua       the mail object, one class a phase
 --   lua/meta/rules.lua      functions, statements, options
 --   lua/meta/luacheck.lua   a std for luacheck: the globals of rules
+--   rules/.luarc.json examples/.luarc.json      where an editor finds lua/meta
 
 local rows = require "rows"
 
@@ -320,23 +321,43 @@ local function rules_meta(tables)
   return table.concat(p)
 end
 
+-- Named lists are made by assignment; everything else is only read or called.
+local LISTS = { "addresslist", "domainlist", "hostlist", "localpartlist" }
+
 local function luacheck_std(tables)
   local names = { site = true, acl = true, router = true, transport = true, retry = true, event = true, rewrite = true,
-                  authenticator = true, domainlist = true, hostlist = true, addresslist = true, localpartlist = true }
+                  authenticator = true, check = true, control = true }
   for _, row in ipairs(tables.word) do
     if row.kind == "verb" then names[row.name] = true end
   end
   for _, row in ipairs(tables.fn) do names[row.name:match "^[%w_]+"] = true end
+  for _, name in ipairs(LISTS) do names[name] = nil end
   local list = {}
   for name in pairs(names) do table.insert(list, name) end
   table.sort(list)
   local p = page()
   p "-- Made by `make docs` from core/policy/api; do not edit.\n"
-  p "-- The globals of rules, for .luacheckrc:  stds.perigee = dofile \"lua/meta/luacheck.lua\"\n"
-  p "return {\n  read_globals = {\n"
+  p "-- The globals of rules, for .luacheckrc:  stds.perigee = dofile \"lua/meta/luacheck.lua\"  std = \"luajit+perigee\"\n"
+  p "return {\n  globals = {\n"
+  for _, name in ipairs(LISTS) do p("    %q,\n", name) end
+  p "  },\n  read_globals = {\n"
   for _, name in ipairs(list) do p("    %q,\n", name) end
   p "  },\n}\n"
   return table.concat(p)
+end
+
+-- For editors with lua-language-server, in every directory of rules: where lua/meta is, from here in the source tree and
+-- where `make install` puts it. Rules run in a sandbox; what it takes away is marked as unknown.
+local function luarc(up)
+  return ([[
+{
+  "$schema": "https://raw.githubusercontent.com/LuaLS/vscode-lua/master/setting/schema.json",
+  "runtime.version": "LuaJIT",
+  "runtime.builtin": { "io": "disable", "os": "disable", "debug": "disable", "package": "disable", "ffi": "disable", "jit": "disable" },
+  "workspace.library": ["%slua/meta", "/usr/local/share/perigee/meta", "/usr/share/perigee/meta"],
+  "workspace.checkThirdParty": false
+}
+]]):format(up)
 end
 
 -- Fails before it writes half a page: everything is made first.
@@ -346,6 +367,7 @@ return function(tables, root, write)
     { "docs/ref/acl.md", acl_page(tables) }, { "docs/ref/events.md", events_page(tables) },
     { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/exim.md", require "emit_exim"(tables, MADE) }, { "lua/meta/mail.lua", mail_meta(tables) },
     { "lua/meta/rules.lua", rules_meta(tables) }, { "lua/meta/luacheck.lua", luacheck_std(tables) },
+    { "rules/.luarc.json", luarc "../" }, { "examples/.luarc.json", luarc "../" },
   }
   for _, file in ipairs(files) do write(root .. "/" .. file[1], file[2]) end
 end

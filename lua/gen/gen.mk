@@ -16,12 +16,12 @@ $(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c options.h getters.h): $(
 # ---- pages and editor types; committed, and checked to be fresh
 GEN_API   = $(wildcard core/policy/api/*.lua)
 GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md docs/ref/exim.md \
-            lua/meta/mail.lua lua/meta/rules.lua lua/meta/luacheck.lua
+            lua/meta/mail.lua lua/meta/rules.lua lua/meta/luacheck.lua rules/.luarc.json examples/.luarc.json
 
 docs-pages::
 	@mkdir -p docs/ref lua/meta
 	@$(LUAJIT) lua/gen/init.lua docs . $(GEN_API)
 docs-fresh::
-	@mkdir -p $(B)/gen/fresh/docs/ref $(B)/gen/fresh/lua/meta
+	@mkdir -p $(addprefix $(B)/gen/fresh/,docs/ref lua/meta rules examples)
 	@$(LUAJIT) lua/gen/init.lua docs $(B)/gen/fresh $(GEN_API)
 	@for f in $(GEN_PAGES); do spec/fresh $$f cat $(B)/gen/fresh/$$f || exit 1; done
