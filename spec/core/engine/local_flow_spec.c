@@ -528,6 +528,76 @@ static void a_directory_that_is_not_there_gets_no_pair(void **state)
     assert_int_equal(spool_count(engine_spool(engine)), 1);
 }
 
+static void a_mailbox_of_another_form_goes_to_its_transport(void **state)
+{
+    static const struct str formats[] = { STR_INIT("From "), STR_INIT("box"), STR_INIT("BOX "), STR_INIT("other") };
+    static const struct val list = { .type = VAL_LIST, .u.list = { formats, 4 } };
+    static char file[200];
+    struct val *v;
+    char *text;
+
+    (void)state;
+    snprintf(file, sizeof file, "%s", path_in("./mbox"));
+    v = p_transport("box", "appendfile");
+    v[TOPT_file] = v_str(file);
+    v[TOPT_file_format] = list;
+    v = p_transport("other", "appendfile");
+    v[TOPT_file] = v_str(file);
+    v[TOPT_file_format] = list;
+    v[TOPT_message_prefix] = v_str("BOX \n");
+    p_route((struct p_route){ .domain = "*", .transport = "box" });
+    submit("bob@example.org");
+    wait_for("=> bob <bob@example.org> R=plain T=box", 1);
+    write_program("mbox", "BOX \nold\n");
+    chmod(path_in("mbox"), 0600);
+    submit("bob@example.org");
+    wait_for("=> bob <bob@example.org> R=plain T=other", 1);
+    text = slurp(path_in("mbox"));
+    assert_int_equal(strncmp(text, "BOX \nold\nBOX \nReceived: ", 24), 0);
+    write_program("mbox", "neither\n");
+    chmod(path_in("mbox"), 0600);
+    submit("bob@example.org");
+    wait_for("begins like none of file_format", 1);
+}
+
+static void a_full_mailbox_waits_and_its_owner_was_warned(void **state)
+{
+    struct val *v = p_transport("box", "appendfile");
+
+    (void)state;
+    v[TOPT_file] = v_str(path_in("./mbox"));
+    v[TOPT_quota] = v_int(900);
+    v[TOPT_quota_warn_threshold] = v_str("40%");
+    v[TOPT_quota_warn_message] = v_str("To: bob@example.org\nSubject: nearly full\n\nDo read your mail.\n");
+    p_transport("warnings", "appendfile")[TOPT_file] = v_str(path_in("./warnings"));
+    p_route((struct p_route){ .domain = "bob@example.org", .transport = "box" });
+    submit("bob@example.org");
+    wait_for("=> bob <bob@example.org> R=plain T=box", 1);
+    submit("bob@example.org");
+    wait_for("=> bob <bob@example.org> R=plain T=box", 2);
+    submit("bob@example.org");
+    wait_for("defer (-22): mailbox is full (quota exceeded for mbox)", 1);
+    wait_for("<= <> R=", 1);            /* the warning, once: it finds the mailbox full by now */
+    assert_int_equal(spool_count(engine_spool(engine)), 2);
+}
+
+static void no_more_than_max_parallel_run_at_once(void **state)
+{
+    static char take[200];
+    struct val *v = p_transport("one", "pipe");
+
+    (void)state;
+    write_program("take", "#!/bin/sh\ncat >/dev/null\nmkdir \"$0.lock\" || exit 1\nsleep 0.05\nrmdir \"$0.lock\"\n");
+    snprintf(take, sizeof take, "%s", path_in("take"));
+    v[TOPT_command] = v_str(take);
+    v[TOPT_max_parallel] = v_int(1);
+    p_route((struct p_route){ .domain = "*", .transport = "one" });
+    for (int i = 0; i < 6; i++)
+        submit("x@example.org");
+    wait_for("=> x <x@example.org> R=plain T=one", 6);
+    wait_for("Completed", 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,6 +607,9 @@ int main(void)
         T(a_strange_name_never_becomes_a_path),
         T(a_program_gets_the_message_and_its_exit_status_counts),
         T(lmtp_speaks_to_a_program),
+        T(a_mailbox_of_another_form_goes_to_its_transport),
+        T(a_full_mailbox_waits_and_its_owner_was_warned),
+        T(no_more_than_max_parallel_run_at_once),
         T(a_reply_is_made_of_a_file_and_only_once),
         T(a_reply_whose_text_cannot_be_read_waits),
         { "QF-T1 QF-T2 the spool pair is written, whatever other options say", the_spool_pair_is_written, up, down, NULL },
