@@ -393,7 +393,7 @@ void engine_free(struct engine *e)
     buf_free(&e->dns_servers);
     map_free(e->callers);
     map_free(e->holds);
-    map_free(e->boxes);
+    boxes_free(e);
     turns_free(e);
     buf_free(&e->line);
     if (e->own_shared)

@@ -414,3 +414,15 @@ void mailbox_cancel(struct attempt *a)
             return;
         }
 }
+
+void boxes_free(struct engine *e)
+{
+    size_t at = 0;
+    struct str key;
+    void *b;
+
+    while (map_next(e->boxes, &at, &key, &b))
+        free(b);
+    map_free(e->boxes);
+    e->boxes = NULL;
+}

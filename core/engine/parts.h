@@ -156,6 +156,7 @@ size_t links_explore(const struct engine *e);
 void turns_wake(struct engine *e);                              /* one was given back elsewhere */
 void turns_free(struct engine *e);
 
+void boxes_free(struct engine *e);                              /* mailbox.c: those a delivery held to the end */
 void letters_free(struct engine *e);                            /* after keeps_free */
 void keeps_free(struct engine *e);                              /* the spool is closed: nothing calls back */
 void submits_free(struct engine *e);
