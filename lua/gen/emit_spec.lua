@@ -35,12 +35,13 @@ end
 ]]
 
 local RULES = [[
-site { primary_hostname = "mx.example.org", qualify_domain = "example.org" }
+site { primary_hostname = "mx.example.org", qualify_domain = "example.org", auth_cleartext_hosts = "*" }
+authenticator.plain { driver = "plaintext", public_name = "PLAIN", server_condition = function() return true end }
 router.here { driver = "accept", transport = "box", condition = function(m) probe("route", m) return true end }
 transport.box { driver = "appendfile", maildir_format = true, directory = function(m) probe("transport", m) return "/box" end }
 event.on("msg:delivery", function(m) probe("event", m) end)
 ]]
-local HEARD = { "connect", "helo", "mail", "rcpt", "predata", "mime", "data", "vrfy", "expn", "quit", "notquit",
+local HEARD = { "connect", "helo", "auth", "mailauth", "mail", "rcpt", "predata", "mime", "data", "vrfy", "expn", "quit", "notquit",
                 "not_smtp_start", "not_smtp_mime", "not_smtp" }
 
 local function rules()
@@ -69,6 +70,10 @@ local function gather()
   assert.reply(s:data(MESSAGE), "250")
   s:say "VRFY b@example.org"
   s:say "EXPN b@example.org"
+  s:quit()
+  s = w:session { helo = "there.example" }
+  assert.reply(s:say "AUTH PLAIN AGEAYg==", "235")
+  assert.reply(s:mail("a@there.example", "AUTH=c@there.example"), "250")
   s:quit()
   w:session { helo = false }:close()
   w:submit { from = "a@example.org", to = "b@example.org", text = MESSAGE }
