@@ -213,6 +213,7 @@ struct txn {
     struct str rate, rate_limit, rate_period;
     struct rate_known *rates;       /* per_mail and its like */
     struct str regex[10]; struct str regex_match_string;
+    int64_t match_us;               /* of the processor, that expressions matched against the content took */
 
     /* controls */
     bool freeze, freeze_no_tell, queue_only, queue_first_pass, discard, caseful;

@@ -238,6 +238,24 @@ static void conditions_about_content_find_out_or_defer(void **state)
     rig_close(&r);
 }
 
+static void a_message_has_so_much_of_the_processor_and_no_more(void **state)
+{
+    struct source s = { .ready = true };
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "");
+    part(&r, &s, BODY);
+    ask(&r, "check.regex('nothing')");
+    assert_true(r.st == ST_OK && r.txn->match_us > 0);
+    r.txn->match_us = 10000000;
+    ask(&r, "check.regex('nothing')");
+    assert_true(r.st == ST_NEVER && strstr(r.text, "take more than 10 s for this message"));
+    ask(&r, "check.mime_regex('nothing')");
+    assert_true(r.st == ST_NEVER && strstr(r.text, "take more than 10 s for this message"));
+    rig_close(&r);
+}
+
 static void an_asker_that_goes_away_leaves_nothing(void **state)
 {
     static const char *const codes[] = {
@@ -351,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_not_written_yet_is_waited_for_a_minute_at_most, fake_time),
         cmocka_unit_test_setup(a_taker_may_hold_and_cancel, fake_time),
         cmocka_unit_test_setup(conditions_about_content_find_out_or_defer, fake_time),
+        cmocka_unit_test_setup(a_message_has_so_much_of_the_processor_and_no_more, fake_time),
         cmocka_unit_test_setup(an_asker_that_goes_away_leaves_nothing, fake_time),
         cmocka_unit_test_setup(a_decoded_part_is_a_file_until_the_transaction_ends, fake_time),
         cmocka_unit_test_setup(a_disk_that_takes_nothing_defers, fake_time),
