@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Callouts to a real server: Postfix says yes, no and later; one connection is held from RCPT to delivery.
+# Verifying for real: Postfix says yes, no and later; one connection is held from RCPT to delivery; Maildirs with a quota.
 import os, smtplib, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
@@ -110,6 +110,26 @@ def through():
         p.close()
 
 
+def room():
+    """Real Maildirs: who has no room is told at RCPT; others are not."""
+    rules = SITE[:SITE.index("acl.rcpt")] + """
+acl.rcpt {{ defer {{ not_verify = "recipient/quota=no_cache", message = "452 4.2.2 the mailbox is full" }}, accept {{}} }}
+""" + SITE[SITE.index("router.here"):].replace("maildir_format = true,", 'maildir_format = true, quota = "3K",')
+    with Engine(site=rules) as e:
+        same(answers(e, "ann@example.org")[0], 250)
+        e.send("ann@example.org", body="x" * 900 + "\r\n" + "y" * 900)
+        e.send("ann@example.org", body="x" * 900)
+        same(until(lambda: len(e.mails("ann")) == 2), True)
+        with smtplib.SMTP("127.0.0.1", e.port, timeout=60) as s:
+            s.ehlo("spec.example")
+            s.mail("a@there.example", ["SIZE=2000"])
+            code, text = s.rcpt("ann@example.org")
+            same(code, 452)
+            holds(text.decode(), "the mailbox is full")
+            same(s.rcpt("bob@example.org")[0], 250)
+        same(until(lambda: "mailbox is full" in e.log()), True)
+
+
 def gone():
     """The server is not there: nobody is refused for that, and the session is not kept for ever."""
     with Engine(site=site(), sink=free_port()) as e:
@@ -120,5 +140,6 @@ def gone():
 case("Postfix is asked about recipients and senders, and its yes, no and later are passed on", asked)
 case("three recipients are asked about and delivered over one connection", held)
 case("cutthrough: Postfix gets the message while it comes in, and its answer to the content is the client's", through)
+case("a recipient whose Maildir is full is refused before the message comes", room)
 case("a server that is not there puts the client off", gone)
 done()
