@@ -3,10 +3,12 @@
  */
 #include "engine/session.h"
 
-#include "engine/debug.h"
-#include "net/sock.h"
+#include <stdio.h>
 
+#include "engine/debug.h"
+#include "engine/explain.h"
 #include "engine/record.h"
+#include "net/sock.h"
 
 enum { HEADER_SHOWN = 8192 };
 
@@ -48,6 +50,48 @@ static void debug_verdict(struct session *s, const struct verdict *v)
     arena_free(&a);
 }
 
+/* "H=host [ip] F=<sender> " in front of what the server says. */
+static void put_who(struct session *s, const struct txn *t, struct buf *line)
+{
+    logline_client(line, s->set->log, &s->conn);
+    if (t && t->sender.p) {
+        buf_add(line, STR(" F=<"));
+        buf_add(line, t->sender);
+        buf_byte(line, '>');
+    }
+    buf_byte(line, ' ');
+}
+
+/* What is accepted has no line of its own; where somebody wants to ask why, it gets one. */
+static void log_accepted(struct session *s, const struct verdict *v)
+{
+    const struct txn *t = smtp_server_txn(s->srv);
+
+    put_who(s, t, &s->e->line);
+    buf_addf(&s->e->line, "accepted by the %s ACL", phase_name(t ? t->phase : PH_CONNECT));
+    if (t && t->addr)
+        buf_addf(&s->e->line, " <%.*s>", STR_ARG(t->addr->address));
+    explain_put(&s->e->line, v->explain);
+    engine_log(s->e, LOG_MAIN, t ? str_of(t->id.s) : STR(""));
+}
+
+/* The lines that tell of this answer carry its name: what refuses at once, and a
+ * discard at the end of its message. */
+static void note_explain(struct session *s, const struct verdict *v)
+{
+    snprintf(s->explain, sizeof s->explain, "%.*s", STR_ARG(v->explain));
+    if (v->explain.n && v->verb == V_ACCEPT)
+        log_accepted(s, v);
+}
+
+static void answer(struct session *s, const struct verdict *v)
+{
+    note_explain(s, v);
+    smtp_server_answer(s->srv, v);
+    if (v->verb != V_DISCARD)
+        s->explain[0] = '\0';
+}
+
 void check_answer(struct session *s, const struct verdict *v)
 {
     bool late = s->eval != NULL || s->late;     /* it had to wait: the server is not in this call */
@@ -55,14 +99,14 @@ void check_answer(struct session *s, const struct verdict *v)
     s->eval = NULL;
     s->late = false;
     if (!late) {
-        smtp_server_answer(s->srv, v);
+        answer(s, v);
         return;
     }
     if (s->st)
         smtp_server_pending(s->srv, stream_unread(s->st));
     else
         smtp_server_pending(s->srv, s->unread.n);
-    smtp_server_answer(s->srv, v);
+    answer(s, v);
     session_pump(s);
 }
 
@@ -174,18 +218,6 @@ struct str check_path(void *ctx, bool sender, struct str text, struct arena *a)
     return policy_rewrite_path(s->set->policy, &s->conn, sender, text, a);
 }
 
-/* "H=host [ip] F=<sender> " in front of what the server says. */
-static void put_who(struct session *s, const struct txn *t, struct buf *line)
-{
-    logline_client(line, s->set->log, &s->conn);
-    if (t && t->sender.p) {
-        buf_add(line, STR(" F=<"));
-        buf_add(line, t->sender);
-        buf_byte(line, '>');
-    }
-    buf_byte(line, ' ');
-}
-
 static void count_refusal(struct session *s, const struct txn *t, struct str text)
 {
     bool later = str_starts(text, STR("temporarily"));
@@ -222,6 +254,7 @@ static void refused(struct session *s, const struct txn *t, const char *phase, s
 {
     struct log_refusal r = {
         .conn = &s->conn, .t = t, .phase = phase, .error = text, .reply = reply, .temporary = str_starts(reply, STR("4")),
+        .explain = str_of(s->explain),
     };
 
     record_refused(s->set, &r);
@@ -235,6 +268,7 @@ static void rejected(struct session *s, const struct txn *t, struct str text, st
 
     put_who(s, t, line);
     buf_add(line, text);
+    explain_put(line, str_of(s->explain));
     for (unsigned f = LOG_MAIN; f <= LOG_PANIC; f++)
         if (logs >> f & 1)
             log_text((enum log_file)f, id, buf_str(line));
@@ -278,6 +312,7 @@ static void discarded(struct session *s, const struct txn *t, struct str text)
 {
     put_who(s, t, &s->e->line);
     buf_add(&s->e->line, text);
+    explain_put(&s->e->line, str_of(s->explain));
     engine_log(s->e, LOG_MAIN, t ? str_of(t->id.s) : STR(""));
 }
 

@@ -30,7 +30,7 @@ enum cli_opt {
     CO_DNS, CO_NOW, CO_SEED, CO_DRY_RUN,
     CO_CLIENT, CO_HELO, CO_RCPT, CO_MESSAGE,
     CO_AS, CO_CALLOUT,
-    CO_PHASE, CO_EXPLAIN, CO_TAP, CO_JUNIT, CO_FILTER, CO_COVERAGE,
+    CO_PHASE, CO_EXPLAIN, CO_WATCH, CO_TAP, CO_JUNIT, CO_FILTER, CO_COVERAGE,
     CO_MAN, CO_COMPLETION, CO_GUIDE,
     CO_COUNT
 };
@@ -129,6 +129,8 @@ int cli_run_route(struct cli *c);           /* cli_route.c */
 int cli_run_verify(struct cli *c);
 int cli_run_eval(struct cli *c);            /* cli_ask.c */
 int cli_run_rewrite(struct cli *c);
+int cli_run_explain(struct cli *c);         /* cli_explain.c */
+int cli_run_top(struct cli *c);
 int cli_run_filter(struct cli *c);          /* cli_filter.c */
 int cli_run_smtp(struct cli *c);            /* cli_smtp.c */
 int cli_run_send(struct cli *c);            /* cli_send.c */

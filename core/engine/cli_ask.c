@@ -142,15 +142,29 @@ static bool answered_yet(void *ctx)
     return ((struct answer *)ctx)->done;
 }
 
+static void show_tree(struct cli *c, struct buf *tree)
+{
+    struct buf object = { 0 }, out = { 0 };
+
+    if (tree->n == 0)
+        return;
+    buf_addf(&object, "{%.*s}", STR_ARG(buf_str(tree)));
+    cli_explain_show(c, STR(""), buf_str(&object), &out);
+    cli_write(buf_str(&out));
+    buf_free(&object);
+    buf_free(&out);
+    buf_free(tree);
+}
+
 static int eval_in(struct cli *c, struct world *w, enum phase ph, struct str code)
 {
     struct txn *t = world_txn(w);
     struct answer a = { 0 };
-    struct buf out = { 0 };
+    struct buf out = { 0 }, tree = { 0 };
     struct eval *e;
 
     t->phase = ph;
-    e = policy_expr(world_policy(w), t, ph, code, cli_has(c, CO_JSON), &out, answered, &a);
+    e = policy_expr_explain(world_policy(w), t, ph, code, cli_has(c, CO_JSON), &out, cli_has(c, CO_EXPLAIN) ? &tree : NULL, answered, &a);
     if (!world_until(w, answered_yet, &a, ANSWER_MS)) {
         policy_cancel(e);
         a.st = why_set(&a.why, ST_AGAIN, "no answer in two minutes");
@@ -163,6 +177,7 @@ static int eval_in(struct cli *c, struct world *w, enum phase ph, struct str cod
         cli_fail(c, 0, "%s", a.why.text);
     }
     buf_free(&out);
+    show_tree(c, &tree);
     /* An expression that does not compile, or raises, is bad input and no answer. */
     return a.st == ST_OK || a.st == ST_AGAIN ? cli_status(a.st) : EX_DATAERR;
 }

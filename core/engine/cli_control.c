@@ -99,6 +99,34 @@ int cli_control_id(struct cli *c, const char *verb, const char *id, bool *absent
     return control(c, request(c, verb, "id", id, 0), CONTROL_MS, absent, NULL);
 }
 
+/* A question whose answer its verb shows itself: the last object, in a. */
+static void take_last(void *ctx, struct str object)
+{
+    struct buf *last = ctx;
+
+    buf_clear(last);
+    buf_add(last, object);
+}
+
+int cli_control_ask(struct cli *c, const char *verb, struct arena *a, struct str *reply)
+{
+    const char *dir = cli_spool_dir(c);
+    struct buf last = { 0 };
+    struct why why = { 0 };
+    int status = CLI_YES;
+    enum status st = control_call(dir, request(c, verb, NULL, NULL, 0), CONTROL_MS, take_last, &last, &status, &why);
+
+    *reply = arena_dup(a, buf_str(&last));
+    buf_free(&last);
+    if (st == ST_NONE)
+        return cli_fail(c, EX_UNAVAILABLE, "no engine runs on the spool %s (%s)", dir, why.text);
+    if (st != ST_OK)
+        return cli_fail(c, why.err == EACCES || why.err == EPERM ? EX_NOPERM : CLI_AGAIN, "%s", why.text);
+    if (status != CLI_YES)
+        show_text(c, *reply, status);
+    return status;
+}
+
 /* ---- reload */
 
 /* Which rules are in use now, and what of them is not in effect yet. */

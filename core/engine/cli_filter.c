@@ -17,6 +17,7 @@ struct filter {
     struct str last;
     const char *step;           /* where the last reply came */
     struct str id;              /* of the kept message; empty: none */
+    struct buf trees;           /* --explain: what each ACL tried, as print_text or print_json takes it */
     struct str log[2];          /* main and reject lines, each ended by LF */
     unsigned accepted;          /* recipients */
 };
@@ -145,12 +146,25 @@ static void json_log(void *ctx, enum log_file f, struct str line)
     json_text(b, line);
 }
 
+static void take_tree(void *ctx, struct str id, struct str object)
+{
+    struct filter *f = ctx;
+
+    if (cli_has(f->cli, CO_JSON)) {
+        buf_add(&f->trees, f->trees.n ? STR(",") : STR(""));
+        buf_add(&f->trees, object);
+    } else {
+        cli_explain_show(f->cli, id, object, &f->trees);
+    }
+}
+
 static void print_text(struct filter *f, const char *v, struct str kept)
 {
     struct buf b = { 0 };
 
     buf_addf(&b, "verdict: %s\n%.*s", v, STR_ARG(buf_str(&f->replies)));
     world_ops.each_log(f->world, text_log, &b);
+    buf_add(&b, buf_str(&f->trees));
     if (kept.n > 0) {
         buf_byte(&b, '\n');
         buf_add(&b, kept);
@@ -171,6 +185,10 @@ static void print_json(struct filter *f, const char *v, struct str kept)
     buf_byte(&b, '[');
     world_ops.each_log(f->world, json_log, &b);
     buf_byte(&b, ']');
+    if (cli_has(f->cli, CO_EXPLAIN)) {
+        json_name(&b, "explain");
+        buf_addf(&b, "[%.*s]", STR_ARG(buf_str(&f->trees)));
+    }
     if (kept.n > 0)
         json_member(&b, "message", kept);
     buf_add(&b, STR("}\n"));
@@ -184,6 +202,10 @@ static int filter(struct cli *c, struct world *w, struct str text)
     struct str kept = { 0 };
     const char *v;
 
+    if (cli_has(c, CO_EXPLAIN)) {
+        engine_on_explain(world_engine(w), take_tree, &f);
+        policy_explain_all(world_policy(w));
+    }
     f.session = world_ops.session(w, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
     if (!f.session)
         return cli_fail(c, EX_USAGE, "--client %s is no address", c->opt[CO_CLIENT]);
@@ -197,7 +219,9 @@ static int filter(struct cli *c, struct world *w, struct str text)
     else
         print_text(&f, v, kept);
     world_ops.hang_up(f.session);
+    engine_on_explain(world_engine(w), NULL, NULL);
     buf_free(&f.replies);
+    buf_free(&f.trees);
     return exit_status(v);
 }
 

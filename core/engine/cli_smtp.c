@@ -173,6 +173,17 @@ static int converse(struct pipe *p)
     return n < 0 ? EX_IOERR : CLI_YES;
 }
 
+/* Beside the conversation, which is the client's. */
+static void show_tree(void *ctx, struct str id, struct str object)
+{
+    struct pipe *p = ctx;
+    struct buf out = { 0 };
+
+    cli_explain_show(p->cli, id, object, &out);
+    fwrite(buf_str(&out).p, 1, out.n, stderr);
+    buf_free(&out);
+}
+
 int cli_run_smtp(struct cli *c)
 {
     int status = 0;
@@ -181,6 +192,10 @@ int cli_run_smtp(struct cli *c)
     p.world = cli_world(c, false, &status);
     if (!p.world)
         return status;
+    if (cli_has(c, CO_EXPLAIN)) {
+        engine_on_explain(world_engine(p.world), show_tree, &p);
+        policy_explain_all(world_policy(p.world));
+    }
     p.session = world_ops.session(p.world, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
     if (p.session) {
         status = converse(&p);

@@ -39,7 +39,7 @@ struct relay {
     struct caller *caller;      /* NULL: gone */
     int64_t token;
     uint64_t waiting;
-    bool status_verb;
+    bool status_verb, top_verb;     /* their answers are put beside each other */
     int status;                 /* the one to answer: a yes beats "again" beats "none" */
     bool somebody;              /* a worker said something else than "none" */
     struct buf parts;           /* status: their objects */
@@ -195,11 +195,12 @@ static void relay_end(struct relay *r)
         ;
     *at = r->next;
     timer_clear(r->control->house->loop, &r->limit);
-    if (c && r->status_verb) {
+    if (c && (r->status_verb || r->top_verb)) {
         struct buf out = { 0 };
 
         begin_end(&out, 0);
-        put_house(r->control->house, &out);
+        if (r->status_verb)
+            put_house(r->control->house, &out);
         json_name(&out, "workers");
         buf_byte(&out, '[');
         buf_add(&out, buf_str(&r->parts));
@@ -236,6 +237,7 @@ static void relay(struct caller *c, struct str verb, struct str request)
 
     r->limit = (struct timer){ .fn = on_limit, .ctx = r };
     r->status_verb = str_same(verb, STR("status"));
+    r->top_verb = str_same(verb, STR("top"));
     /* Ours stands first: whoever reads takes that one and no other. */
     buf_byte(&text, '{');
     json_member(&text, "by", str_of(c->by));
@@ -250,7 +252,7 @@ static void relay(struct caller *c, struct str verb, struct str request)
     buf_free(&text);
     timer_set(h->loop, &r->limit, RELAY_MS);
     if (r->waiting == 0) {
-        if (!r->status_verb) {
+        if (!r->status_verb && !r->top_verb) {
             r->somebody = true;
             r->status = 2;
             snprintf(r->text, sizeof r->text, "no worker is up");
@@ -271,7 +273,7 @@ void control_answer(struct staff *s, int64_t token, int status, struct str objec
     if (!r || !(r->waiting >> s->number & 1))
         return;
     r->waiting &= ~(UINT64_C(1) << s->number);
-    if (r->status_verb) {
+    if (r->status_verb || r->top_verb) {
         buf_add(&r->parts, r->parts.n ? STR(",") : STR(""));
         buf_add(&r->parts, object);
     } else {
@@ -308,7 +310,7 @@ void control_lost(struct staff *s)
 
 static bool is_relayed(struct str verb)
 {
-    static const char *const verbs[] = { "status", "retry", "freeze", "thaw", "remove", "bounce", "hold", "release", "run" };
+    static const char *const verbs[] = { "status", "top", "retry", "freeze", "thaw", "remove", "bounce", "hold", "release", "run" };
 
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (str_same(verb, str_of(verbs[i])))

@@ -11,6 +11,7 @@
 #include "engine/callout.h"
 #include "engine/debug.h"
 #include "engine/event.h"
+#include "engine/explain.h"
 #include "engine/room.h"
 #include "engine/walk.h"
 #include "policy/decode.h"
@@ -58,6 +59,11 @@ static uint64_t queue_size(void *ctx)
     struct engine *e = ctx;
 
     return spool_count(e->spool);
+}
+
+static void overran(void *ctx)
+{
+    engine_count(ctx, COUNT_rule_overruns, 1);
 }
 
 /* A worker that dies leaves its notes in the shared page for the next owner of
@@ -118,8 +124,9 @@ static void make_parts(struct engine *e)
         .check_option = settings_check, .program_run = asked_run, .program_cancel = asked_cancel,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
         .callout = callout_start, .callout_cancel = callout_cancel,
-        .room = room_ask, .room_cancel = room_cancel,
+        .room = room_ask, .room_cancel = room_cancel, .overran = overran,
     };
+    explain_new(e);
 }
 
 enum status engine_new(struct loop *l, const struct engine_config *c, struct engine **out, struct why *why)
@@ -212,6 +219,7 @@ void engine_switch(struct engine *e, struct policy *p)
     e->settings = settings_new(p);
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
     switch_dns(e);
+    explain_switch(e);
     policy_use_dns(p, e->dns);      /* it was built before its options could be read */
     if (old) {
         e->past = realloc(e->past, (e->npast + 1) * sizeof *e->past);
@@ -369,6 +377,7 @@ void engine_free(struct engine *e)
     submits_free(e);
     pool_free(e->pool);
     debugs_free(e);
+    explain_free(e);
     queue_stop(e);
     spool_close(e->spool);
     queue_free(e);
@@ -415,6 +424,12 @@ void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_
     e->on_connect_ctx = ctx;
 }
 
+void engine_on_explain(struct engine *e, void (*fn)(void *ctx, struct str id, struct str object), void *ctx)
+{
+    e->on_explain = fn;
+    e->on_explain_ctx = ctx;
+}
+
 void engine_on_lookup(struct engine *e, bool (*fn)(void *ctx, struct str kind, struct str file, struct str key, enum status *st,
                                                    struct str *value), void *ctx)
 {
@@ -428,6 +443,16 @@ static void put_number(struct buf *out, bool *first, const char *name, uint64_t 
 {
     buf_addf(out, "%s\"%s\":%llu", *first ? "" : ",", name, (unsigned long long)n);
     *first = false;
+}
+
+void engine_costs(struct engine *e, struct buf *out)
+{
+    enum { MOST = 200 };
+
+    if (e->settings)
+        policy_costs(e->settings->policy, MOST, out);
+    else
+        buf_add(out, STR("[]"));
 }
 
 void engine_status(struct engine *e, struct buf *out)

@@ -102,6 +102,8 @@ void engine_reopen_logs(struct engine *e);
 /* ---- the end: 421 to idle sessions, transactions and attempts finish; done when none is left or ms passed. */
 void engine_drain(struct engine *e, int64_t ms, void (*done)(void *ctx), void *ctx);
 
+/* What the rules of the generation in use cost, as policy_costs. */
+void engine_costs(struct engine *e, struct buf *out);
 /* JSON object of this worker's numbers, for status. */
 void engine_status(struct engine *e, struct buf *out);
 
@@ -110,6 +112,8 @@ struct delivery_seen { struct str id, recipient, transport, host, file; struct s
 void engine_on_delivery(struct engine *e, void (*fn)(void *ctx, const struct delivery_seen *d), void *ctx);
 /* A scripted peer: when the engine connects there it gets this end of a socketpair. ret -1: refused; -2: never answers. */
 void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_addr *to), void *ctx);
+/* Who is told why an ACL ended as it did, in place of a ring: a JSON object. With policy_explain_all: every end. */
+void engine_on_explain(struct engine *e, void (*fn)(void *ctx, struct str id, struct str object), void *ctx);
 /* What specs answer in place of lookups; before rules are loaded. See struct policy_env. */
 void engine_on_lookup(struct engine *e, bool (*fn)(void *ctx, struct str kind, struct str file, struct str key, enum status *st,
                                                    struct str *value), void *ctx);

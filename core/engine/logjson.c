@@ -155,6 +155,7 @@ void logjson_refused(struct buf *out, const struct log_refusal *r)
     json_member_bool(out, "temporary", r->temporary);
     put_long(out, "error", r->error);
     put_long(out, "reply", r->reply);
+    put(out, "explain", r->explain);
 }
 
 void logjson_time(struct buf *out, int64_t wall_us)

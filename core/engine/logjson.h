@@ -26,6 +26,7 @@ struct log_refusal {
     struct str error;           /* as in the text line */
     struct str reply;           /* what the client was told; may be empty */
     bool temporary;
+    struct str explain;         /* for perigee explain; empty: nothing is kept */
 };
 void logjson_refused(struct buf *out, const struct log_refusal *r);
 

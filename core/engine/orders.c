@@ -86,6 +86,20 @@ static void status_order(struct orders *o, int64_t token)
     buf_free(&out);
 }
 
+static void costs_order(struct orders *o, int64_t token)
+{
+    struct buf out = { 0 };
+
+    buf_byte(&out, '{');
+    json_member_int(&out, "worker", o->number);
+    json_member_int(&out, "generation", o->generation);
+    json_name(&out, "rules");
+    engine_costs(o->engine, &out);
+    buf_byte(&out, '}');
+    o->answer(o->ctx, token, 0, buf_str(&out));
+    buf_free(&out);
+}
+
 void orders_take(struct orders *o, int64_t token, struct str request)
 {
     struct arena a = { 0 };
@@ -98,6 +112,8 @@ void orders_take(struct orders *o, int64_t token, struct str request)
     json_get(&a, request, "queue", &queue);
     if (str_same(verb, STR("status"))) {
         status_order(o, token);
+    } else if (str_same(verb, STR("top"))) {
+        costs_order(o, token);
     } else if (!queue_order(o, token, verb, id, by)) {
         bool known = true;
 

@@ -22,6 +22,7 @@ struct links;
 struct events;
 struct callouts;
 struct room;
+struct explain;
 
 struct engine {
     struct loop *loop;
@@ -67,6 +68,7 @@ struct engine {
     struct events *events;
     struct room *rooms;             /* looks into mailboxes */
     struct callouts *callouts;      /* connections held after one */
+    struct explain *explain;        /* why mail was refused */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */
     struct map *boxes;              /* mailbox files being written, with who waits for them */
@@ -76,6 +78,8 @@ struct engine {
     void *on_delivery_ctx;
     int (*on_connect)(void *ctx, const struct sock_addr *to);
     void *on_connect_ctx;
+    void (*on_explain)(void *ctx, struct str id, struct str object);
+    void *on_explain_ctx;
 
     /* drain */
     struct timer drain_limit;

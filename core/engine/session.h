@@ -32,6 +32,7 @@ struct session {
     struct txn *asked;              /* what it is about */
     struct eval *eval;
     struct mimewalk *parts;
+    char explain[EXPLAIN_ID];       /* what the last answer can be asked under, while it is being told */
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;

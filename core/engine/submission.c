@@ -4,6 +4,7 @@
  * From a local program, over the submit socket or in process: two questions to
  * policy, fixups, and the same keep as everybody's mail.
  */
+#include "engine/explain.h"
 #include "engine/keep.h"
 #include "engine/mimewalk.h"
 
@@ -74,11 +75,12 @@ static void refuse(struct submit *s, const struct verdict *v)
 
     buf_addf(&s->e->line, "U=%.*s F=<%.*s> %srejected by non-SMTP ACL: %.*s", STR_ARG(s->conn.ident), STR_ARG(s->t->sender),
              later ? "temporarily " : "", STR_ARG(v->log_message.n ? v->log_message : text));
+    explain_put(&s->e->line, v->explain);
     log_text(LOG_REJECT, str_of(s->t->id.s), buf_str(&s->e->line));
     engine_log(s->e, LOG_MAIN, str_of(s->t->id.s));
     record_refused(s->set, &(struct log_refusal){
         .conn = &s->conn, .t = s->t, .phase = phase_name(s->t->phase), .reply = text, .temporary = later,
-        .error = v->log_message.n ? v->log_message : text,
+        .error = v->log_message.n ? v->log_message : text, .explain = v->explain,
     });
     why_set(&s->why, later ? ST_AGAIN : ST_NEVER, "%.*s", STR_ARG(text));
     finish(s, later ? ST_AGAIN : ST_NEVER, s->t->id, &s->why);

@@ -83,7 +83,7 @@ struct conn {
     unsigned transactions, errors, nonmail, unknown, auth_failures;
     unsigned kept;                  /* messages kept in this session */
     bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
-    bool no_pipelining, no_sync, no_delay_flush, no_multiline;  /* controls */
+    bool no_pipelining, no_sync, no_delay_flush, no_multiline, explain;  /* controls */
     int8_t dscp;                    /* control dscp, -1: as it is */
     uint8_t debug;                  /* control debug: enum debug_control */
     struct str debug_tag;
@@ -225,6 +225,7 @@ struct txn {
     bool cutthrough_tptsender;
     struct str next_hop_said;       /* cutthrough: its refusal, which is ours then */
     uint8_t reject_logs;            /* log_reject_target: 1 << enum log_file, and REJECT_LOGS_SET */
+    bool explain;                   /* what accepts it is explained too */
 
     /* queue */
     bool frozen, manual_thaw, deliver_first_time, local_error;

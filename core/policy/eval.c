@@ -7,7 +7,7 @@
  * and the coroutine is given back after the asker's callback: so texts on the
  * stack live as long as the callback.
  */
-#include "policy/host.h"
+#include "policy/trace.h"
 
 #include <stdlib.h>
 
@@ -57,9 +57,11 @@ static void give_back(struct eval *e, bool reusable)
     struct policy *p = e->policy;
 
     wait_drop(e);
+    trace_end(e);
     if (e->explain)
         luaL_unref(p->L, LUA_REGISTRYINDEX, e->lines_ref);
     e->explain = false;
+    e->tree = NULL;
     e->serial++;
     e->open = false;
     e->txn = NULL;
@@ -84,6 +86,7 @@ void evals_free(struct policy *p)
 
         p->all = e->next;
         arena_free(&e->arena);
+        trace_free(e);
         free(e);
     }
 }
@@ -162,6 +165,7 @@ struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entr
     e->why.text[0] = '\0';
     e->end = end;
     p->stats.evals++;
+    trace_begin(e, which == ENTRY_acl && p->explain);
     lua_rawgeti(e->co, LUA_REGISTRYINDEX, p->entry[which]);
     return e;
 }
@@ -189,14 +193,18 @@ static enum status failed(struct eval *e, int rc, const struct slice *s)
         lua_pop(co, 2);
     }
     p->stats.errors++;
-    if (budget_text(s))
+    if (budget_text(s)) {
         p->stats.overruns++;
+        if (p->env.overran)
+            p->env.overran(p->env.ctx);
+    }
     if (s->said[0])
         why_set(&e->why, ST_NEVER, "%s", s->said);
     else if (rc == LUA_ERRMEM)
         why_set(&e->why, ST_NEVER, "%s%s", s->near, s->memory ? budget_text(s) : "not enough memory");   /* Lua names no place */
     else
         error_text(co, -1, &e->why);
+    trace_failed(e, budget_text(s) != NULL);
     log_line(LOG_PANIC, "rule error in %s: %s", phase_name(e->phase), e->why.text);
     return ST_NEVER;
 }
@@ -247,6 +255,7 @@ static bool step(struct eval *e, int nargs)
     if (rc == LUA_YIELD && e->wait && !e->cancelled && lua_touserdata(e->co, -1) == &wait_mark) {
         lua_settop(e->co, lua_gettop(e->co) - 1);
         wait_park(e);
+        trace_parked(e);
         return false;
     }
     if (rc == LUA_YIELD && !e->cancelled)
@@ -262,6 +271,7 @@ struct eval *eval_run(struct eval *e, int nargs)
 
 void eval_resume(struct eval *e)
 {
+    trace_resumed(e);
     step(e, 0);
 }
 

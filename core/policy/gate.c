@@ -6,7 +6,7 @@
  * instead of old memory. Every name is a row (core/policy/api); nil means
  * absent, and never "too early" or "misspelt": those are errors.
  */
-#include "policy/host.h"
+#include "policy/trace.h"
 
 enum { USER_VALUE_MAX = 64 << 10, USER_MEMORY_MAX = 16 << 20 };
 
@@ -231,6 +231,8 @@ static int get_family(lua_State *L, const struct box *b, struct str name)
         push_val(L, v);
     else
         lua_pushnil(L);
+    if (b->eval->trace && b->eval->trace->on)
+        trace_read(L, b->eval, 2);
     return 1;
 }
 
@@ -271,6 +273,8 @@ static int gate_get(lua_State *L)
     if (!in_phase(row->phases, b->phase))
         return too_early(L, row->name, row->phases, b->phase);
     read_row(L, b, row);
+    if (b->eval->trace && b->eval->trace->on)
+        trace_read(L, b->eval, 2);
     return 1;
 }
 

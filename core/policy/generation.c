@@ -1,7 +1,7 @@
 /*
  * generation - a state made from a snapshot, and its end
  */
-#include "policy/host.h"
+#include "policy/trace.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -221,6 +221,7 @@ enum status policy_load(const struct policy_env *e, const struct snapshot *s, ui
     }
     if (!p->env.hermetic)               /* a pretended world is gone before it matters */
         lua_gc(p->L, LUA_GCCOLLECT, 0);
+    costs_ready(p);
     p->loaded = true;
     *out = p;
     return ST_OK;
@@ -239,6 +240,7 @@ void policy_release(struct policy *p)
         return;
     state_close(p);
     evals_free(p);
+    places_free(p);
     map_free(p->transports);
     map_free(p->events);
     if (p->covered)

@@ -54,6 +54,11 @@ struct slice {
     char near[80];              /* the place of the last big allocation */
 };
 
+/* What evaluations tried, and what rules cost: trace.h. */
+struct trace;
+struct place;
+struct places { struct place *v; unsigned n, room; struct str secret[256]; size_t nsecrets; };
+
 struct transport_row { struct str driver; struct val *v; };     /* v NULL: ask each time */
 
 struct policy {
@@ -91,6 +96,8 @@ struct policy {
     struct { uint64_t conn, txn; unsigned ticks; } heavy[16];   /* transactions that were seen running */
     unsigned nheavy, heavy_at;
     struct policy_stats stats;
+    struct places places;
+    bool explain, explain_accepted; /* what is not accepted is explained; what is, too */
 };
 
 /* ---- state.c */
@@ -147,6 +154,8 @@ struct eval {
     auth_say *say;                  /* an exchange of AUTH: what the other side is told */
     struct wait *hearing;           /* and what waits for its answer */
     int lines_ref;                  /* explain: the table of lines */
+    struct trace *trace;            /* NULL: it never ran an ACL; used again by the next evaluation */
+    struct buf *tree;               /* expressions: what was tried; NULL: nobody asked */
     struct header_edit **edits_end; /* an ACL that fails takes its header edits back (R8.6) */
 };
 
@@ -167,6 +176,10 @@ int wait_take(lua_State *L);                /* results of the finished wait */
 /* ---- lib_cover.c */
 void cover_begin(struct policy *p, const struct snapshot *s);
 void cover_hook(struct policy *p);          /* what hook there is while no budget needs one */
+
+/* ---- costs.c: what is told of an evaluation, and what rules cost */
+void costs_ready(struct policy *p);           /* its options are known */
+void explained_acl(struct eval *e, struct verdict *v);    /* the end of an ACL: gives it an id where it is to be explained */
 
 /* ---- gate.c */
 struct box {                                /* what Lua holds as m */

@@ -13,7 +13,7 @@
 
 #include "base/fault.h"
 #include "policy/beneath.h"
-#include "policy/host.h"
+#include "policy/trace.h"
 
 enum { FILE_WAIT_MS = 30000, PATH_ROOM = FILE_PATH_ROOM, READ_MAX = 4 << 20, SECRET_MAX = 65536 };
 
@@ -462,6 +462,7 @@ static int l_secret_file(lua_State *L)
         lua_pushstring(L, why.text);
         return 2;
     }
+    trace_secret(policy_of(L), (struct str){ text, (size_t)n });
     lua_pushlstring(L, text, (size_t)n);
     explicit_bzero(text, SECRET_MAX);
     return 1;

@@ -151,11 +151,13 @@ static const struct flag txn_flags[] = {
     { "suppress_fixups", offsetof(struct txn, suppress_fixups) },
     { "no_mbox_unspool", offsetof(struct txn, no_mbox_unspool) },
     { "cutthrough_tptsender", offsetof(struct txn, cutthrough_tptsender) },
+    { "explain", offsetof(struct txn, explain) },
 };
 static const struct flag conn_flags[] = {
     { "no_pipelining", offsetof(struct conn, no_pipelining) },
     { "no_delay_flush", offsetof(struct conn, no_delay_flush) },
     { "no_multiline", offsetof(struct conn, no_multiline) },
+    { "explain_session", offsetof(struct conn, explain) },
 };
 static const struct flag txn_texts[] = {
     { "submission_domain", offsetof(struct txn, submission_domain) },

@@ -7,6 +7,7 @@
  */
 #include "policy/host.h"
 #include "policy/show.h"
+#include "policy/trace.h"
 
 
 static const char LATER[] = "451 4.3.0 temporary local problem, please try again later";
@@ -106,6 +107,7 @@ static void end_acl(struct eval *e, enum status st, int n)
         v.message = str_of(LATER);
         v.log_message = str_of(e->why.text);
     }
+    explained_acl(e, &v);
     e->done.acl(e->ctx, &v);
 }
 
@@ -529,11 +531,19 @@ static void end_expr(struct eval *e, enum status st, int n)
         if (n > 0)
             val_of(e->co, 1, &e->arena, &v);
     }
+    if (e->tree)
+        trace_render(e, &(struct ending){ .verdict = st == ST_OK ? "value" : "error", .error = str_of(e->why.text) }, e->tree);
     e->done.opt(e->ctx, st, &v, st == ST_OK ? NULL : &e->why);
 }
 
 struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
                          struct buf *out, opt_done *done, void *ctx)
+{
+    return policy_expr_explain(p, t, ph, code, json, out, NULL, done, ctx);
+}
+
+struct eval *policy_expr_explain(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
+                                 struct buf *out, struct buf *tree, opt_done *done, void *ctx)
 {
     struct eval *e = eval_open(p, t, ph, ENTRY_expr, end_expr);
 
@@ -541,6 +551,9 @@ struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct 
     e->ctx = ctx;
     e->out = out;
     e->json = json;
+    e->tree = tree;
+    if (tree)
+        trace_begin(e, true);
     push_str(e->co, code);
     box_push_own(e);
     return eval_run(e, 2);

@@ -67,6 +67,8 @@ struct policy_program_end {
 typedef void policy_program_done(void *ctx, const struct policy_program_end *end);
 
 /* ---- loading */
+enum { EXPLAIN_ID = 32 };
+
 struct policy_env {             /* what rules can reach; outlives every generation */
     struct loop *loop;
     struct dns *dns;
@@ -93,6 +95,10 @@ struct policy_env {             /* what rules can reach; outlives every generati
     struct room *(*room)(void *ctx, const struct room_want *w,
                          void (*done)(void *done_ctx, enum status st, struct str text), void *done_ctx);
     void (*room_cancel)(struct room *r);
+    void (*overran)(void *ctx);         /* an evaluation went over its budget; may be NULL */
+    /* Keeps why an ACL ended as it did (the members of a JSON object) under a name that is written to id, or says that it
+     * keeps nothing. NULL: nobody asks why. */
+    bool (*explained)(void *ctx, struct str members, char id[EXPLAIN_ID]);
     void *ctx;
     /* Specs write what lookups answer (kind, file, key); false: nothing is written for it. May be NULL. */
     bool (*scripted)(void *ctx, struct str kind, struct str file, struct str key, enum status *st, struct str *value);
@@ -235,6 +241,16 @@ struct eval *policy_event(struct policy *p, const char *name, struct txn *t, str
 /* ---- an expression (perigee eval): JSON array or one value a line in out */
 struct eval *policy_expr(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
                          struct buf *out, opt_done *done, void *ctx);
+
+/* The same, and what it read and asked as members of a JSON object in tree. */
+struct eval *policy_expr_explain(struct policy *p, struct txn *t, enum phase ph, struct str code, bool json,
+                                 struct buf *out, struct buf *tree, opt_done *done, void *ctx);
+
+/* ---- what rules cost */
+void policy_explain_all(struct policy *p);              /* from here on accepted mail is explained too */
+/* JSON array of this generation's statements, functions, handlers and routers that ran, the costliest first, at most most:
+ * {"where","what","count","us","waited_us","max_us","errors","overruns","slots":[..]}; slot i: how often it took less than 2^i ns. */
+void policy_costs(const struct policy *p, size_t most, struct buf *out);
 
 void policy_cancel(struct eval *e);
 /* Rule errors, overruns, evaluations, counted; and events dropped for want of a place. */

@@ -12,6 +12,7 @@ local modifiers = use "modifiers"
 local report = use "report"
 local verify = use "verify"
 local cover = host.covers and use "cover"
+local explain = use "explain"
 local site = use "site"
 local acl = {}
 
@@ -148,6 +149,7 @@ end
 -- Compiles the words of s.spec into s.conds and s.acts; the order is fixed.
 local function compile(s, phase)
   s.conds, s.acts = {}, {}
+  explain.statement(s, s.verb)
   if s.spec == nil then return end
   if type(s.spec) ~= "table" then
     report.attempt(function() s.message = modifiers.compile("message", s.spec, s.where) end)
@@ -174,6 +176,7 @@ local function compile(s, phase)
       report.attempt(function()
         local fn = conditions.compile(name, w.value, w.where, phase)
         s.conds[#s.conds + 1] = w.no and negated(fn) or fn
+        explain.condition(s, name, w.no, w.value, w.where)
       end)
     end
   end
@@ -344,6 +347,8 @@ function acl.check()
     if not d.statement.fn then
       compile(d.statement, not d.sub and d.name or nil)
       if not d.sub then check_verb(d.statement, d.name) end
+    else
+      explain.statement(d.statement, "function")
     end
     if cover then
       local conds = d.statement.conds
@@ -385,10 +390,13 @@ local function warning(ev, text)
   host.logwrite(m, "main", (from and "H=" .. from .. " " or "") .. "Warning: " .. text)
 end
 
+local mark = explain.mark
+
 local function all_hold(s, ev)
-  local conds = s.conds
+  local conds, marks = s.conds, s.marks
   for i = 1, #conds do
     local yes, answer = conds[i](ev)
+    mark(marks[i], yes and not answer)
     if not yes or answer then return false, answer end
   end
   return true
@@ -415,6 +423,7 @@ local function warn_walk(s, ev)
   if not yes then return end
   act(s, ev)
   if s.log_message then warning(ev, s.log_message(ev)) end
+  mark(s.place, true)
 end
 
 -- A warn that cannot find out is noted and passed over (reference/acl.tsv); a
@@ -424,23 +433,28 @@ local function warn(s, ev)
   if ok then return result end
   local text = host.again_text(result)
   if not text then error(result, 0) end
+  mark(s.place, nil)
   warning(ev, "warn statement at " .. s.where .. " skipped: " .. text)
 end
 
 -- One statement: nothing, or { verb, message, log_message }.
 local function step(s, ev)
-  ev.text, ev.log, ev.where = nil, nil, s.where
+  ev.text, ev.log, ev.where, ev.at = nil, nil, s.where, s
   if s.verb == "warn" then return warn(s, ev) end
   local yes, answer = all_hold(s, ev)
   if answer then return answer end
   if s.verb == "demand" then
-    if yes then return act(s, ev) end
+    if yes then
+      act(s, ev)
+      return mark(s.place, true)
+    end
     local message, log = texts(s, ev)
     return { verb = "deny", message = message, log_message = log }
   end
   if not yes then return end
   act(s, ev)
   local message, log = texts(s, ev)
+  mark(s.place, true)
   return { verb = s.verb, message = message, log_message = log }
 end
 
@@ -484,13 +498,16 @@ local Unwind = { __metatable = "unwind" }
 function acl.unwind(answer) error(setmetatable({ answer = answer }, Unwind), 0) end
 
 local function function_step(s, ev)
-  ev.text, ev.log, ev.where = nil, nil, s.where
+  ev.text, ev.log, ev.where, ev.at = nil, nil, s.where, s
   local ok, result = pcall(s.fn, ev.m)
   if not ok then
-    if type(result) == "table" and getmetatable(result) == "unwind" then return result.answer end
+    if type(result) == "table" and getmetatable(result) == "unwind" then
+      mark(s.place, true)
+      return result.answer
+    end
     error(result, 0)
   end
-  if result == nil then return end
+  if result == nil then return mark(s.place, false) end
   if not is_verb(result) then
     local said = acl.constructor_names[result]
     error(string.format("%s: the function returned %s; answers are accept(), deny(\"550 text\") and so on, or nothing",
@@ -502,7 +519,9 @@ local function function_step(s, ev)
   end
   -- `return deny(...)` is a tail call: the line is gone, the function's is known
   if result.where == "?" then result.where = s.where end
-  return answer_of(result, ev)
+  local answer = answer_of(result, ev)
+  mark(s.place, true)
+  return answer
 end
 
 local function walk(list, ev, default)
@@ -523,10 +542,14 @@ function conditions.nested(name, args, ev)
   if not list then error(string.format('there is no acl.sub.%s%s', name, words.meant(name, acl.subs)), 0) end
   local depth = (ev.depth or 0) + 1
   if depth > NESTING then error("ACLs call each other more than " .. NESTING .. " deep at acl.sub." .. name, 0) end
-  local before = ev.args
-  ev.depth, ev.args = depth, args
+  local before, outer = ev.args, ev.at
+  ev.depth, ev.args, ev.at = depth, args, nil
   host.acl_args(ev.m, args)
+  explain.inner(true)
   local ok, answer = pcall(walk, list, ev, "deny")
+  if not ok and ev.at then mark(ev.at.place, nil) end
+  explain.inner(false)
+  ev.at = outer
   ev.depth, ev.args = depth - 1, before
   host.acl_args(ev.m, before or {})
   if not ok then error(answer, 0) end
@@ -552,7 +575,10 @@ function acl.run(phase, m)
   report.enter(ev)
   if modifiers.targets then host.control(m, "reject_logs", 0) end     -- for the rest of one ACL only
   local ok, answer = pcall(walk, list, ev, default)
-  if not ok then error(placed(answer, ev), 0) end
+  if not ok then
+    if ev.at then mark(ev.at.place, nil) end
+    error(placed(answer, ev), 0)
+  end
   if answer.verb == "accept" and acl.accepted[phase] then answer = acl.accepted[phase](m) or answer end
   if host.check_only then acl.answered[phase] = ev.where end
   return answer.verb, answer.message, answer.log_message, answer.by_default or false

@@ -9,6 +9,7 @@ local words = use "words"
 local report = use "report"
 local site = use "site"
 local transports = use "transports"
+local explain = use "explain"
 local event = {}
 
 event.handlers = {}             -- name -> array of { fn =, where = }
@@ -25,7 +26,8 @@ local function on(name, fn)
     return report.problem(where, "event.on takes a name and a function: event.on(\"msg:delivery\", function(m) ... end)")
   end
   event.handlers[name] = event.handlers[name] or {}
-  table.insert(event.handlers[name], { fn = fn, where = host.fn_where(fn) or where })
+  where = host.fn_where(fn) or where
+  table.insert(event.handlers[name], { fn = fn, where = where, place = explain.other(where, "event " .. name) })
 end
 
 function event.library() return { on = on } end
@@ -57,6 +59,7 @@ function event.run(name, m, transport)
   local text
   for _, h in ipairs(event.handlers[name] or {}) do
     local result = said(h.fn(m), h.where, name)
+    explain.mark(h.place, true)
     text = text or result
   end
   local action = action_of(name, transport)

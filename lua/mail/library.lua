@@ -13,6 +13,8 @@ local conditions = use "conditions"
 local modifiers = use "modifiers"
 local verify = use "verify"
 local acl = use "acl"
+local explain = use "explain"
+local clock, read = explain.clock, explain.read
 local library = {}
 
 -- A table of functions that a rule cannot change; a wrong name says the right one.
@@ -63,8 +65,15 @@ end
 
 -- fn(...) -> status, value. Two faces of it: raising, and telling.
 local function both(fn, call)
-  return function(...) return settle(call, fn(...)) end, function(...)
+  return function(...)
+    local since = clock()
+    local value = settle(call, fn(...))
+    if since then read(since, call, (...), value) end
+    return value
+  end, function(...)
+    local since = clock()
     local value, why = told(pcall(fn, ...))
+    if since then read(since, call, (...), why and why.text or value) end
     return value, why
   end
 end
@@ -371,17 +380,18 @@ library.list = locked("list", list)
 
 local check = {}
 for name, row in pairs(host.acl_words.condition) do
-  local function asks(no)
+  local function asks(call, no)
     return function(...)
-      local ev = report.current()
+      local since, ev = clock(), report.current()
       ev.text, ev.log = nil, nil
       local yes, answer = conditions.check(name, ev, rule_line(ev), ...)
+      if since then read(since, call, (...), yes ~= no) end
       if answer then acl.unwind(answer) end
       return yes ~= no
     end
   end
   if conditions.built(name) then
-    check[name], check["not_" .. name] = asks(false), asks(true)
+    check[name], check["not_" .. name] = asks("check." .. name, false), asks("check.not_" .. name, true)
   else
     check[name] = function() error(string.format("check.%s comes with %s", name, row.feature or "a later feature"), 2) end
   end

@@ -68,6 +68,10 @@ controls.no_delay_flush = flag("no_delay_flush", true)
 controls.suppress_local_fixups = flag("suppress_fixups", true)
 controls.no_mbox_unspool = flag("no_mbox_unspool", true)
 controls.queue_only = flag("queue_only", true)
+local BEFORE_MAIL = { connect = true, helo = true, starttls = true, auth = true }
+function controls.explain(m)
+  host.control(m, BEFORE_MAIL[host.phase(m)] and "explain_session" or "explain", true)
+end
 -- Callouts flush when they come; until then there is nothing to leave undone.
 controls.no_callout_flush = function() end
 

@@ -21,6 +21,7 @@ local rewrite = use "rewrite"
 local program = use "route_program"
 local explain = use "route_explain"
 local cover = host.covers and use "cover"
+local places = use "explain"
 local site = use "site"
 local lists = use "lists"
 local route = {}
@@ -266,9 +267,10 @@ local function try_once(walk, r, addr)
 end
 
 local function try_router(walk, r, addr)
-  if not cover then return try_once(walk, r, addr) end
-  cover.asked(r)
+  if cover then cover.asked(r) end
   local ended, more = try_once(walk, r, addr)
+  places.mark(r.place, ended == "done")
+  if not cover then return ended, more end
   if ended == "done" then cover.taken(r) end
   return ended, more
 end

@@ -10,6 +10,7 @@ local options = use "options"
 local report = use "report"
 local transports = use "transports"
 local cover = host.covers and use "cover"
+local places = use "explain"
 local routers = {}
 
 routers.list = {}               -- in the order of trial
@@ -166,6 +167,7 @@ end
 function routers.check()
   for _, r in ipairs(routers.list) do
     if cover then cover.place(r, "router " .. r.name) end
+    r.place = places.other(r.where, "router " .. r.name)
     if not r.fn and check_driver(r, r.spec) then
       r.driver = r.spec.driver
       for name, value in pairs(r.spec) do

@@ -175,6 +175,9 @@ word { kind = "control", name = "dscp", type = "string", phases = during { "conn
   doc = [[Sets DSCP on the inbound socket: name or 0..0x3F.]] }
 word { kind = "control", name = "enforce_sync", type = "string", phases = SESSION,
   doc = [[Turns SMTP synchronisation checking on for the connection.]] }
+word { kind = "control", name = "explain", type = "string", phases = during { "connect", "helo", "starttls", "auth", "mailauth",
+  "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "not_smtp_start", "not_smtp_mime", "not_smtp" },
+  doc = [[Has what this and the message's later ACLs try be kept for `perigee explain` even if they accept; before MAIL, what all of the session's try.]] }
 word { kind = "control", name = "fakedefer", type = "string", phases = during { "mail", "rcpt", "predata", "mime", "prdr",
   "data" },
   doc = [[Answers 450 after data yet delivers the message.]] }

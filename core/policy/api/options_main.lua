@@ -60,6 +60,10 @@ option { kind = "main", name = "hosts_connection_nolog", type = "hostlist", func
   doc = [[Clients excluded from connection logging.]] }
 option { kind = "main", name = "log_file_path", type = "string", section = "logs",
   doc = [[Path of the log files with %s for main, reject, panic and json; SPOOL/log/%slog if unset.]] }
+option { kind = "main", name = "explain_accepted", type = "boolean", default = false, section = "logs",
+  doc = [[Keep also for mail that is accepted what `perigee explain` tells of refused mail. For one message or one session: `control.explain()`.]] }
+option { kind = "main", name = "explain_ring", type = "size", default = 67108864, section = "logs",
+  doc = [[How much of the spool remembers why mail was refused, deferred or discarded, for `perigee explain`; all workers together. What is oldest goes first; 0: nothing is remembered, and log lines carry no E=.]] }
 option { kind = "main", name = "log_json", type = "boolean", default = false, section = "logs",
   doc = [[Write events of mail as JSON too, one object a line, into a file of their own (`json` for %s of log_file_path).]] }
 option { kind = "main", name = "log_selector", type = "string", section = "logs",

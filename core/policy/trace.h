@@ -1,0 +1,75 @@
+/*
+ * trace - what an evaluation tried, and what each rule costs
+ *
+ * Places are the statements, conditions, handlers and routers of a generation,
+ * named at load by lua/mail/explain.lua. While an evaluation runs, each place it
+ * leaves is marked: a number, an end and a time, into an array that is used
+ * again; what was read stands in a Lua table beside it. Nothing is rendered
+ * unless the evaluation is to be explained. For core/policy only.
+ */
+#ifndef POLICY_TRACE_H
+#define POLICY_TRACE_H
+
+#include "policy/host.h"
+
+enum { PLACES_MAX = 20000, TRACE_STEPS = 400, TRACE_READS = 200, TRACE_DEPTH = 24, COST_SLOTS = 40, SECRETS_MAX = sizeof(((struct places *)0)->secret) / sizeof(struct str) };
+
+enum place_kind { PLACE_STATEMENT, PLACE_CONDITION, PLACE_OTHER };
+enum mark { MARK_NO, MARK_YES, MARK_ERROR };
+
+struct place {
+    enum place_kind kind;
+    struct str where;               /* "20-relay.lua:9" */
+    size_t file;                    /* as many bytes of where name the file */
+    int line;
+    struct str what;                /* accept, hosts = "+friends", function, router aliases */
+    struct str reads;               /* the variable a list condition is about: it is read once an evaluation */
+    unsigned parent;                /* of a condition: its statement */
+    uint64_t count, errors, overruns;
+    int64_t total_ns, waited_ns, max_ns;
+    uint32_t slot[COST_SLOTS];      /* how often it took less than 2^i ns */
+};
+
+struct step { uint32_t place; uint32_t us; uint16_t reads; uint8_t depth, mark; };
+struct read_cost { uint32_t us; };
+
+struct trace {
+    bool on;                        /* steps and reads are kept, not only counted */
+    unsigned n, nreads, depth;
+    unsigned lost;                  /* what did not fit */
+    int reads_ref;                  /* name, of, value in turn */
+    int64_t began_ns, mark_ns;
+    int64_t spent_ns, waited_ns;    /* of the statement under way */
+    int64_t parked_ns;              /* when it began to wait */
+    struct { int64_t spent_ns, waited_ns; } outer[TRACE_DEPTH];
+    uint32_t cost[TRACE_READS];
+    struct step step[TRACE_STEPS];
+};
+
+void trace_begin(struct eval *e, bool keep);
+void trace_end(struct eval *e);         /* what was read is let go */
+void trace_parked(struct eval *e);
+void trace_resumed(struct eval *e);
+/* The value on top of the stack was read under the name at an index. */
+void trace_read(lua_State *L, struct eval *e, int name);
+/* The same of a function's answer; of 0: what was asked of is not shown. */
+void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint32_t us);
+void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how);
+void trace_inner(struct trace *t, bool in);     /* the ACL that is called begins, ends */
+int64_t trace_now(void);
+/* An evaluation failed: counted where the text says, or where it was. */
+void trace_failed(struct eval *e, bool overrun);
+void trace_free(struct eval *e);
+void places_free(struct policy *p);
+
+/* A secret's text, and its lines: none of them is ever rendered. */
+void trace_secret(struct policy *p, struct str text);
+
+/* The values of auth1 to auth4, as far as there are any. */
+size_t trace_auth(const struct eval *e, struct arena *a, struct str out[4]);
+
+/* The members of a JSON object: phase, who, verdict, tree. */
+struct ending { const char *verdict; struct str message, log_message, error; bool by_default; };
+void trace_render(struct eval *e, const struct ending *end, struct buf *out);
+
+#endif

@@ -1,0 +1,399 @@
+/*
+ * tree - an evaluation's trace as JSON, for whoever asks why
+ *
+ * Steps were noted as they ended, so what an ACL called stands before the
+ * condition that called it; here they become a tree. Every text goes through
+ * one gate that keeps secrets back.
+ */
+#include "base/json.h"
+#include "policy/show.h"
+#include "policy/trace.h"
+
+enum { VALUE_MAX = 300, TREE_MAX = 48 * 1024 };
+
+struct node {
+    const struct place *place;      /* NULL: a remark */
+    const char *how;
+    const char *what;               /* of a remark */
+    uint32_t us;
+    unsigned reads, nreads;         /* first, how many */
+    struct node *child, **child_end, *next;
+};
+
+struct list { struct node *first, **end; };
+
+struct tree {
+    struct eval *e;
+    struct trace *t;
+    struct arena *a;
+    struct buf *out;
+    int reads;                      /* index of the table */
+    struct str secret[SECRETS_MAX + 8];
+    size_t nsecrets;
+    struct list conds[TRACE_DEPTH + 2], done[TRACE_DEPTH + 2];
+};
+
+/* ---- what must not be seen */
+
+static struct str json_of(struct tree *r, int at)
+{
+    struct buf b = { 0 };
+    struct str s;
+
+    show_json(r->e->policy->L, at, r->a, &b);
+    s = arena_dup(r->a, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+static struct str json_of_text(struct tree *r, struct str text)
+{
+    lua_State *L = r->e->policy->L;
+    struct str s;
+
+    lua_pushlstring(L, text.n ? text.p : "", text.n);
+    s = json_of(r, lua_gettop(L));
+    lua_pop(L, 1);
+    return s;
+}
+
+/* As it would stand inside a rendered text: without the quotes. */
+static void add_secret(struct tree *r, struct str text)
+{
+    struct str s = json_of_text(r, text);
+
+    if (text.n > 0 && s.n > 2 && r->nsecrets < sizeof r->secret / sizeof *r->secret)
+        r->secret[r->nsecrets++] = (struct str){ s.p + 1, s.n - 2 };
+}
+
+static void find_secrets(struct tree *r)
+{
+    struct policy *p = r->e->policy;
+    struct str auth[4];
+    size_t n;
+
+    for (size_t i = 0; i < p->places.nsecrets; i++)
+        add_secret(r, p->places.secret[i]);
+    n = trace_auth(r->e, r->a, auth);
+    for (size_t i = 0; i < n; i++)
+        add_secret(r, auth[i]);
+}
+
+static bool is_secret(const struct tree *r, struct str json)
+{
+    for (size_t i = 0; i < r->nsecrets; i++)
+        if (str_find_str(json, r->secret[i]) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* Escapes stay whole; what is no text becomes one. */
+static void put_cut(struct tree *r, struct str json, size_t most)
+{
+    size_t at = 1;
+
+    if (json.p[0] != '"') {
+        json_text(r->out, arena_printf(r->a, "%.*s...", (int)most, json.p));
+        return;
+    }
+    while (at < most)
+        at += json.p[at] != '\\' ? 1 : json.p[at + 1] == 'u' ? 6 : 2;
+    buf_add(r->out, str_head(json, at));
+    buf_add(r->out, STR("...\""));
+}
+
+static void put_json(struct tree *r, struct str json, size_t most)
+{
+    if (is_secret(r, json)) {
+        buf_add(r->out, STR("\"(secret)\""));
+    } else if (json.n <= most) {
+        buf_add(r->out, json);
+    } else {
+        put_cut(r, json, most);
+    }
+}
+
+static void put_text(struct tree *r, const char *name, struct str text)
+{
+    if (text.n == 0)
+        return;
+    json_name(r->out, name);
+    put_json(r, json_of_text(r, text), 2000);
+}
+
+/* ---- from steps to nodes */
+
+static struct node *node_new(struct tree *r, const struct place *pl, const char *how, uint32_t us)
+{
+    struct node *n = arena_new(r->a, struct node);
+
+    *n = (struct node){ .place = pl, .how = how, .us = us };
+    n->child_end = &n->child;
+    return n;
+}
+
+static void list_add(struct list *l, struct node *n)
+{
+    if (!l->first)
+        l->end = &l->first;
+    *l->end = n;
+    l->end = &n->next;
+}
+
+static uint32_t time_of(const struct node *n)
+{
+    uint32_t us = 0;
+
+    for (; n; n = n->next)
+        us += n->us;
+    return us;
+}
+
+static void adopt(struct node *n, struct list *l)
+{
+    if (!l->first)
+        return;
+    n->us += time_of(l->first);
+    *n->child_end = l->first;
+    n->child_end = l->end;
+    *l = (struct list){ 0 };
+}
+
+/* What an inner ACL left when it ended without finishing its statement. */
+static void close_depth(struct tree *r, unsigned d)
+{
+    const struct places *all = &r->e->policy->places;
+
+    if (r->conds[d].first) {
+        const struct place *pl = r->conds[d].first->place;
+        struct node *n = node_new(r, pl ? &all->v[pl->parent] : NULL, "unfinished", 0);
+
+        adopt(n, &r->conds[d]);
+        list_add(&r->done[d], n);
+    }
+}
+
+static const char *const HOW[] = { [MARK_NO] = "no", [MARK_YES] = "yes", [MARK_ERROR] = "error" };
+
+static void take_step(struct tree *r, const struct step *s, unsigned reads)
+{
+    const struct places *all = &r->e->policy->places;
+    const struct place *pl = &all->v[s->place];
+    unsigned d = s->depth < TRACE_DEPTH ? s->depth : TRACE_DEPTH;
+    struct node *n = node_new(r, pl, HOW[s->mark], s->us), *stat;
+
+    n->reads = reads;
+    n->nreads = s->reads - reads;
+    if (pl->kind == PLACE_OTHER) {
+        list_add(&r->done[d + 1], n);
+        return;
+    }
+    close_depth(r, d + 1);
+    if (pl->kind == PLACE_STATEMENT) {
+        if (n->how[0] == 'y')
+            n->how = "taken";
+        adopt(n, &r->conds[d]);
+        adopt(n, &r->done[d + 1]);
+        list_add(&r->done[d], n);
+        return;
+    }
+    adopt(n, &r->done[d + 1]);
+    list_add(&r->conds[d], n);
+    if (s->mark == MARK_NO) {
+        stat = node_new(r, &all->v[pl->parent], "no", 0);
+        adopt(stat, &r->conds[d]);
+        list_add(&r->done[d], stat);
+    }
+}
+
+/* ---- from nodes to JSON */
+
+static void put_read_json(struct tree *r, unsigned i)
+{
+    lua_State *L = r->e->policy->L;
+    struct str name;
+
+    lua_rawgeti(L, r->reads, (int)(3 * i + 1));
+    lua_rawgeti(L, r->reads, (int)(3 * i + 2));
+    lua_rawgeti(L, r->reads, (int)(3 * i + 3));
+    name = str_at(L, -3);
+    buf_byte(r->out, '{');
+    put_text(r, "name", name);
+    if (lua_toboolean(L, -2)) {
+        json_name(r->out, "of");
+        put_json(r, json_of(r, lua_gettop(L) - 1), VALUE_MAX);
+    }
+    json_name(r->out, "value");
+    if (name.n == 5 && str_starts(name, STR("auth")) && name.p[4] >= '1' && name.p[4] <= '4')
+        buf_add(r->out, lua_isnil(L, -1) ? STR("null") : STR("\"(secret)\""));
+    else
+        put_json(r, json_of(r, lua_gettop(L)), VALUE_MAX);
+    if (r->t->cost[i])
+        json_member_int(r->out, "us", r->t->cost[i]);
+    buf_byte(r->out, '}');
+    lua_pop(L, 3);
+}
+
+static bool read_named(struct tree *r, unsigned i, struct str name)
+{
+    lua_State *L = r->e->policy->L;
+    bool same;
+
+    lua_rawgeti(L, r->reads, (int)(3 * i + 1));
+    same = str_same(str_at(L, -1), name);
+    lua_pop(L, 1);
+    return same;
+}
+
+/* A list asks a variable once an evaluation; later lists are about what was read then. */
+static unsigned earlier(struct tree *r, const struct node *n)
+{
+    if (!n->place || n->place->reads.n == 0)
+        return TRACE_READS;
+    for (unsigned i = n->reads + n->nreads; i-- > 0;)
+        if (read_named(r, i, n->place->reads))
+            return i < n->reads ? i : TRACE_READS;
+    return TRACE_READS;
+}
+
+static void put_reads(struct tree *r, const struct node *n)
+{
+    unsigned before = earlier(r, n);
+    bool first = true;
+
+    if (n->nreads == 0 && before == TRACE_READS)
+        return;
+    json_name(r->out, "reads");
+    buf_byte(r->out, '[');
+    if (before < TRACE_READS) {
+        put_read_json(r, before);
+        first = false;
+    }
+    for (unsigned i = n->reads; i < n->reads + n->nreads; i++) {
+        if (!first)
+            buf_byte(r->out, ',');
+        first = false;
+        put_read_json(r, i);
+    }
+    buf_byte(r->out, ']');
+}
+
+static void put_nodes(struct tree *r, const struct node *n);
+
+static void put_node(struct tree *r, const struct node *n)
+{
+    buf_byte(r->out, '{');
+    if (n->place) {
+        put_text(r, "where", n->place->where);
+        put_text(r, "what", n->place->what);
+    } else {
+        json_member(r->out, "what", str_of(n->what ? n->what : ""));
+    }
+    json_member(r->out, "result", str_of(n->how));
+    json_member_int(r->out, "us", n->us);
+    put_reads(r, n);
+    if (n->child) {
+        json_name(r->out, "tried");
+        put_nodes(r, n->child);
+    }
+    buf_byte(r->out, '}');
+}
+
+static void put_nodes(struct tree *r, const struct node *n)
+{
+    bool first = true;
+
+    buf_byte(r->out, '[');
+    for (; n && r->out->n < TREE_MAX; n = n->next) {
+        if (!first)
+            buf_byte(r->out, ',');
+        first = false;
+        put_node(r, n);
+    }
+    if (n)
+        buf_add(r->out, STR(",{\"what\":\"more, which is not kept\",\"result\":\"\",\"us\":0}"));
+    buf_byte(r->out, ']');
+}
+
+/* What was read after the last mark: by what did not come to its end. */
+static void put_rest(struct tree *r, const char *end)
+{
+    struct trace *t = r->t;
+    unsigned seen = t->n ? t->step[t->n - 1].reads : 0;
+    struct node *n;
+
+    for (unsigned d = TRACE_DEPTH + 1; d-- > 0;) {
+        close_depth(r, d);
+        if (d > 0 && r->done[d].first) {
+            n = node_new(r, NULL, "unfinished", 0);
+            n->what = "an ACL that was called";
+            adopt(n, &r->done[d]);
+            list_add(&r->done[d - 1], n);
+        }
+    }
+    if (t->nreads > seen || end) {
+        n = node_new(r, NULL, "", 0);
+        n->what = end ? end : "then";
+        n->reads = seen;
+        n->nreads = t->nreads - seen;
+        list_add(&r->done[0], n);
+    }
+}
+
+static void put_who(struct tree *r)
+{
+    const struct txn *t = r->e->txn;
+    const struct conn *c = t->conn;
+
+    if (c->client_ip.v)
+        put_text(r, "client", ip_text(r->a, c->client_ip));
+    put_text(r, "helo", c->helo);
+    if (t->sender.p) {
+        json_name(r->out, "sender");
+        put_json(r, json_of_text(r, t->sender), 2000);
+    }
+    if (r->e->own_addr)
+        put_text(r, "recipient", r->e->own_addr->address);
+    put_text(r, "message_id", str_of(t->id.s));
+}
+
+static void put_tree(struct tree *r, const struct ending *end)
+{
+    struct trace *t = r->t;
+    unsigned reads = 0;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        take_step(r, &t->step[i], reads);
+        reads = t->step[i].reads;
+    }
+    put_rest(r, end->by_default ? "the end of the ACL" : NULL);
+    json_name(r->out, "tree");
+    put_nodes(r, r->done[0].first);
+    if (t->lost)
+        json_member_int(r->out, "lost", t->lost);
+}
+
+void trace_render(struct eval *e, const struct ending *end, struct buf *out)
+{
+    lua_State *L = e->policy->L;
+    struct arena a = { 0 };
+    struct tree *r = arena_new(&a, struct tree);
+    int top = lua_gettop(L);
+
+    *r = (struct tree){ .e = e, .t = e->trace, .a = &a, .out = out };
+    lua_checkstack(L, 20);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->trace->reads_ref);
+    r->reads = lua_gettop(L);
+    find_secrets(r);
+    json_member(out, "phase", str_of(phase_name(e->phase)));
+    json_member(out, "verdict", str_of(end->verdict));
+    put_text(r, "reply", end->message);
+    put_text(r, "log", end->log_message);
+    put_text(r, "error", end->error);
+    put_who(r);
+    json_member_int(out, "generation", e->policy->generation);
+    json_member_int(out, "us", (trace_now() - e->trace->began_ns) / 1000);
+    put_tree(r, end);
+    lua_settop(L, top);
+    arena_free(&a);
+}
