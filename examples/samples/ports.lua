@@ -1,0 +1,22 @@
+-- ports: one ACL for mail exchangers on port 25, another for mail programs on 587 (465 comes with TLS)
+--
+-- Exim:  daemon_smtp_ports = 25 : 465 : 587
+--        acl_smtp_rcpt = ${if ={25}{$interface_port} {acl_check_rcpt} {acl_check_rcpt_submit} }
+
+site { listen = { "0.0.0.0:25", "0.0.0.0:587" } }
+
+local function check_rcpt()
+  if not check.domains("+local_domains") then return deny("550 5.7.1 relay not permitted") end
+  return accept()
+end
+
+---@param m mail.rcpt
+local function check_rcpt_submit(m)
+  if not m.authenticated_id then return deny("530 5.7.0 please log in first") end
+  return accept { control = "submission" }
+end
+
+acl.rcpt(function(m)
+  if m.received_port == 25 then return check_rcpt() end
+  return check_rcpt_submit(m)
+end)

@@ -1,0 +1,245 @@
+-- Every sample loads, `perigee check` has nothing against it, and it does what it says (ACL-T1).
+local world = require "perigee.world"
+
+local HERE = "examples/samples/"
+local ZONE = [[
+there.example.     A 198.51.100.1
+tarpit.example.    A 198.51.100.2
+never.example.     A 198.51.100.66
+store.example.org. A 192.0.2.10
+host.test.         A 198.51.100.3
+host.test.         AAAA 2001:db8::3
+www.v4.example.    A 198.51.100.4
+www.v4.example.    AAAA 2001:db8::4
+old.example.       A 198.51.100.5
+old.example.       AAAA 2001:db8::5
+new.example.       A 198.51.100.6
+new.example.       AAAA 2001:db8::6
+]]
+
+-- Samples that route by themselves; to the others the rest is added.
+local WHOLE = { connect = true, hold = true, ipv4 = true, ports = true, queuefile = true }
+
+local function rules(name)
+  -- Files a sample names lie beside it: the first rule file says where that is.
+  local list = { HERE .. name .. ".lua", HERE .. "spec/site.lua" }
+  if not WHOLE[name] then list[3] = HERE .. "spec/rest.lua" end
+  return list
+end
+
+local OPEN = "acl.rcpt { accept {} }"
+local function new(name, more) return world.new { rules = rules(name), lua = more, zone = ZONE } end
+
+local function send(w, m)
+  m = m or {}
+  return w:send { client = m.client, helo = m.helo or "there.example", from = m.from or "a@there.example", to = m.to or "ann@example.org",
+                  text = m.text or "Subject: x\n\nx\n" }
+end
+local function delivered(w) return w:deliveries()[1].message end
+local function has(text, part) assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
+local function lacks(text, part) assert.falsy(text:find(part, 1, true), part .. " is in\n" .. text) end
+
+local function samples()
+  local list, p = {}, assert(io.popen("ls " .. HERE .. "*.lua"))
+  for line in p:lines() do list[#list + 1] = line:match "([^/]+)%.lua$" end
+  p:close()
+  return list
+end
+
+describe("perigee check (ACL-T1)", function()
+  local f = assert(io.open(HERE .. "README.md"))
+  local readme = f:read "*a"
+  f:close()
+  for _, name in ipairs(samples()) do
+    it("has nothing to say about " .. name .. ".lua, which the README names", function()
+      local ok, text = world.check { rules = rules(name), lua = WHOLE[name] and name ~= "ports" and OPEN or nil }
+      assert.truthy(ok, text)
+      -- Databases that are where the site has them.
+      lacks((text:gsub("[^\n]*warning: lookup%.[a-z]+: open [^\n]*No such file or directory", "")), "warning")
+      has(readme, "(" .. name .. ".lua)")
+    end)
+  end
+end)
+
+describe("lists.lua", function()
+  it("takes an item out, and keeps the separator (EXP-T1)", function()
+    local w = new "lists"
+    assert.reply(send(w), "250")
+    has(delivered(w), "X-Colons: a:c\r\n")
+    has(delivered(w), "X-Semicolons: a;c\r\n")
+  end)
+
+  it("with a bracket missing is an error with file and line (EXP-T5)", function()
+    local ok, text = world.check { rules = rules "lists", lua = 'acl.data(function()\n  return list.filter("a:b:c", function(item) return item ~= "b" end\nend)' }
+    assert.falsy(ok)
+    has(text, ":3: ")
+    has(text, "')' expected")
+  end)
+end)
+
+describe("conditions.lua", function()
+  it("finds equal what is equal (EXP-T4), and knows SHA-3 of nothing (EXP-T2)", function()
+    for helo, same in pairs { ["there.example"] = "true", ["elsewhere.example"] = "false" } do
+      local w = new "conditions"
+      assert.reply(send(w, { helo = helo }), "250")
+      has(delivered(w), "X-Same: " .. same)
+      has(delivered(w), "X-SHA3: a69f73cca23a9ac5")
+      w:close()
+    end
+  end)
+
+  it("knows which texts are addresses (EXP-T3)", function()
+    local w = new "conditions"
+    for name, code in pairs { ["1.2.3.4"] = "550", ["999.999.999.999"] = "250", ["there.example"] = "250" } do
+      assert.reply(w:session { helo = name }.greeting, code)
+    end
+  end)
+end)
+
+describe("ports.lua", function()
+  it("has an ACL for port 25", function()
+    local w = new "ports"
+    local s = w:session { helo = "there.example" }
+    s:mail "a@there.example"
+    assert.reply(s:rcpt "b@elsewhere.example", "550 5.7.1 relay not permitted")
+  end)
+end)
+
+describe("hold.lua", function()
+  it("asks and delivers on one connection", function()
+    local w = new("hold", OPEN)
+    w:peer("192.0.2.10", { rcpt = "bob@example.org 550 5.1.1 no such user" })
+    local s = w:session { helo = "there.example" }
+    s:mail "a@there.example"
+    assert.reply(s:rcpt "ann@example.org", "250")
+    assert.reply(s:rcpt "bob@example.org", "550")
+    assert.reply(s:data "Subject: x\n\nx\n", "250")
+    w:advance "1m"
+    local heard, connections = w:heard "192.0.2.10"
+    assert.equal(1, connections)
+    has(heard, "Subject: x")
+  end)
+end)
+
+describe("events.lua", function()
+  it("notes deliveries, with values as parameters", function()
+    local w = new "events"
+    w:lookup("sqlite", { value = "1" })
+    w:lookup("sqlite", { key = "o'brien.example", again = "noted of o'brien" })
+    w:peer("198.51.100.1", {})
+    send(w, { client = "192.0.2.5", to = "b@there.example" })
+    assert.is_nil((w:logged "rule error"))
+    send(w, { client = "192.0.2.5", from = "a@o'brien.example", to = "b@there.example" })
+  end)
+
+  it("notes hosts that could not be reached", function()
+    local w = new "events"
+    w:lookup("sqlite", { again = "it was asked" })
+    w:peer("198.51.100.1", { refuse = true })
+    send(w, { client = "192.0.2.5", to = "b@there.example" })
+    assert.logged(w, "it was asked")
+  end)
+end)
+
+describe("connect.lua", function()
+  it("does not connect, or stays no longer than the banner", function()
+    local w = new("connect", OPEN)
+    w:peer("198.51.100.66", {})
+    w:peer("198.51.100.2", { banner = "220 Tarpit" })
+    w:peer("198.51.100.1", {})
+    for _, to in ipairs { "never", "tarpit", "there" } do send(w, { to = "b@" .. to .. ".example" }) end
+    assert.equal(0, select(2, w:heard "198.51.100.66"))
+    lacks(w:heard "198.51.100.2", "MAIL")
+    has(w:heard "198.51.100.1", "MAIL")
+  end)
+end)
+
+describe("lmdb.lua", function()
+  it("knows customers, others, and that it cannot know", function()
+    local w = new "lmdb"
+    w:lookup("lmdb", { none = true })
+    w:lookup("lmdb", { key = "there.example", value = "gold" })
+    w:lookup("lmdb", { key = "broken.example", again = "the file is damaged" })
+    assert.reply(send(w), "250")
+    has(delivered(w), "X-Customer: gold")
+    assert.reply(send(w, { from = "a@new.example" }), "250")
+    lacks(w:deliveries()[2].message, "X-Customer")
+    assert.reply(send(w, { from = "a@broken.example" }), "451")
+  end)
+end)
+
+describe("queuefile.lua", function()
+  it("gives everything to the transport, which writes no files in a world without them", function()
+    local w = new("queuefile", OPEN)
+    assert.reply(send(w), "250")
+    assert.logged(w, "R=scan T=scan defer (-1): scan transport writes no files in a hermetic world")
+  end)
+end)
+
+describe("ipv4.lua", function()
+  local SIX = { "2001:db8::3", "2001:db8::4", "2001:db8::5", "2001:db8::6" }
+  local FOUR = { "198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.100.6" }
+
+  local function tried(to)
+    local w = new("ipv4", OPEN)
+    for _, at in ipairs(SIX) do w:peer(at, {}) end
+    for _, at in ipairs(FOUR) do w:peer(at, {}) end
+    send(w, { to = to })
+    local list = {}
+    for _, at in ipairs(SIX) do if select(2, w:heard(at)) > 0 then list[#list + 1] = at end end
+    for _, at in ipairs(FOUR) do if select(2, w:heard(at)) > 0 then list[#list + 1] = at end end
+    local line = w:logged "=> " or ""
+    w:close()
+    return table.concat(list, " "), line
+  end
+
+  it("takes version 4 where it says so, and 6 elsewhere", function()
+    local at, line = tried "b@ex.test"
+    assert.equal("198.51.100.3", at)
+    has(line, "T=alt_smtp")
+    assert.equal("198.51.100.4", (tried "b@www.v4.example"))
+    assert.equal("198.51.100.5", (tried "b@old.example"))
+    assert.equal("2001:db8::6", (tried "b@new.example"))
+  end)
+end)
+
+describe("log.lua", function()
+  it("has thousandths of seconds, how long it took, and sizes", function()
+    local w = new "log"
+    send(w)
+    assert.truthy(w:logged("<="):match "^%S+ %d%d:%d%d:%d%d%.%d%d%d .* RT=%d+%.%d%d%ds")
+    assert.truthy(w:logged("=>"):match " S=%d+ DT=%d+%.%d%d%ds" or w:logged("=>"):match " DT=%d+%.%d%d%ds.* S=%d+")
+  end)
+end)
+
+describe("queue.lua", function()
+  it("puts bulk mail into its queue, and only that", function()
+    local w = new "queue"
+    send(w, { from = "talk-bounces@there.example" })
+    assert.logged(w, "Q=bulk")
+    send(w)
+    assert.equal(1, select(2, table.concat(w:log(), "\n"):gsub("Q=bulk", "")))
+  end)
+end)
+
+describe("statement.lua", function()
+  it("writes a line over several lines (ACL-T2), with a comment between (ACL-T3)", function()
+    local w = new "statement"
+    w:session {}
+    assert.truthy(w:logged("Remote Source Address: 203.0.113.9:"):match ":%d+$")
+    assert.truthy(w:logged("Internal Server Address: "):match ": %S+:%d+$")
+    local other = new "statement"
+    other:session { client = "192.0.2.5" }
+    assert.is_nil((other:logged "Address"))
+  end)
+end)
+
+describe("mark.lua", function()
+  it("remembers that the message is for a list", function()
+    local w = new "mark"
+    send(w, { to = "talk@example.org" })
+    has(delivered(w), "X-To-List: yes")
+    send(w)
+    lacks(w:deliveries()[2].message, "X-To-List")
+  end)
+end)
