@@ -299,8 +299,9 @@ option { kind = "main", name = "callout_positive_expire", type = "time", default
   doc = [[How long a callout's yes to an address is remembered.]] }
 option { kind = "main", name = "callout_random_local_part", type = "string", func = "mail", section = "verification",
   doc = [[The local part nobody has, for `callout=random`. Unset: the host's name, the time and `testing`, joined by hyphens.]] }
-option { kind = "main", name = "check_rfc2047_length", type = "boolean", feature = "the policy surface",
-  section = "of later features",
+option { kind = "main", name = "check_rfc2047_length", type = "boolean",
+  never = "encoded words are decoded whatever their length, as mail programs do: a filter must see what they show",
+  section = "not here",
   doc = [[Insist on RFC2047 encoded-word length limit when decoding.]] }
 option { kind = "main", name = "chunking_advertise_hosts", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
