@@ -327,9 +327,46 @@ static bool number(struct arena *a, struct str row, const char *name, uint64_t *
     return json_get(a, row, name, &s) && str_u64(s, UINT32_MAX, n);
 }
 
+/* One parameter of Content-Type or Content-Disposition, as they read it. */
+static const char *compare_param(struct arena *a, const struct mime_part *p, struct str name, struct str value)
+{
+    struct str ours = str_same(name, STR("charset")) ? p->charset : p->boundary;
+
+    if (str_same(name, STR("name")) || str_same(name, STR("filename"))) {
+        for (size_t i = 0; i < p->nnames; i++)
+            if (str_same(p->names[i], str_head(value, MIME_VALUE_MAX)))
+                return NULL;
+        ours = p->filename;
+    } else if (!str_same(name, STR("charset")) && !str_same(name, STR("boundary"))) {
+        return NULL;
+    }
+    if (str_same_fold(ours, value))
+        return NULL;
+    return arena_z(a, arena_printf(a, "%.*s is %.*s, theirs %.*s", STR_ARG(name), STR_ARG(ours), STR_ARG(value)));
+}
+
+static const char *compare_params(struct arena *a, struct str row, const struct mime_part *p)
+{
+    struct str headers, header, value, inner, attributes, attribute, name, text;
+    const char *why = NULL;
+
+    if (!json_get(a, row, "headers", &headers))
+        return NULL;
+    while (!why && json_next(a, &headers, &header)) {
+        if (!json_get(a, header, "value", &value) || !json_get(a, value, "ContentType", &inner) ||
+            !json_get(a, inner, "attributes", &attributes) || attributes.p[0] != '[')
+            continue;
+        while (!why && json_next(a, &attributes, &attribute))
+            if (json_get(a, attribute, "name", &name) && json_get(a, attribute, "value", &text))
+                why = compare_param(a, p, name, text);
+    }
+    return why;
+}
+
 static const char *compare_parts(struct arena *a, struct str parts, const struct parsed *p)
 {
     size_t head = p->message.n - p->body.n;
+    const char *why;
     struct str row;
     uint32_t i = 0;
 
@@ -348,6 +385,9 @@ static const char *compare_parts(struct arena *a, struct str parts, const struct
         if (!p->m.v[i].multipart && to != p->m.v[i].to + head)
             return arena_z(a, arena_printf(a, "part %u ends at %llu, theirs at %llu", i,
                                            (unsigned long long)(p->m.v[i].to + head), (unsigned long long)to));
+        why = compare_params(a, row, &p->m.v[i]);
+        if (why)
+            return why;
         i++;
     }
     while (i < p->m.n && p->m.v[i].message)
