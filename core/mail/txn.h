@@ -83,6 +83,7 @@ struct conn {
     unsigned transactions, errors, nonmail, unknown, auth_failures;
     unsigned kept;                  /* messages kept in this session */
     bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
+    bool auth_unadvertised;         /* control allow_auth_unadvertised */
     bool no_pipelining, no_sync, no_delay_flush, no_multiline, explain;  /* controls */
     int8_t dscp;                    /* control dscp, -1: as it is */
     uint8_t debug;                  /* control debug: enum debug_control */

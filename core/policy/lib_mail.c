@@ -154,6 +154,7 @@ static const struct flag txn_flags[] = {
     { "explain", offsetof(struct txn, explain) },
 };
 static const struct flag conn_flags[] = {
+    { "auth_unadvertised", offsetof(struct conn, auth_unadvertised) },
     { "no_pipelining", offsetof(struct conn, no_pipelining) },
     { "no_delay_flush", offsetof(struct conn, no_delay_flush) },
     { "no_multiline", offsetof(struct conn, no_multiline) },

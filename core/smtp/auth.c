@@ -35,10 +35,13 @@ static void auth_end(struct smtp_server *s)
     s->state = SERVER_COMMAND;
 }
 
+/* With the control allow_auth_unadvertised whatever is configured may be tried, after HELO too. */
 static bool is_offered(const struct smtp_server *s, struct str mechanism)
 {
     struct str rest = s->cfg->auth, one;
 
+    if (s->c->auth_unadvertised)
+        return true;
     while (str_cut(&rest, ' ', &one))
         if (str_same_fold(one, mechanism))
             return true;
@@ -67,10 +70,11 @@ void auth_command(struct smtp_server *s, struct str arg)
 {
     const char *fault = "a mechanism is needed";
     struct login *l;
+    bool none = !s->cfg->auth.n && !s->c->auth_name.n && !s->c->auth_unadvertised;
 
-    if (!s->cfg->auth.n && !s->c->auth_name.n && s->cfg->auth_needs_tls)
+    if (none && s->cfg->auth_needs_tls)
         server_error(s, NOTE_PROTOCOL, 538, "5.7.11", "AUTH is for encrypted connections only");
-    else if (!s->cfg->auth.n && !s->c->auth_name.n)
+    else if (none)
         server_error(s, NOTE_PROTOCOL, 503, "5.5.1", "AUTH is not offered here");
     else if (s->c->auth_name.n)
         server_error(s, NOTE_PROTOCOL, 503, "5.5.1", "you are authenticated already");

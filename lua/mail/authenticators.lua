@@ -314,6 +314,10 @@ function authenticators.authenticate(m, mechanism, initial)
   if most and failures(m) >= most then
     return "again", "", "", "too many failed attempts from your address, please come back later"
   end
+  -- a control lets clients try what EHLO did not offer; never in the clear
+  if not encrypted(m) and not site.match("auth_cleartext_hosts", m, host.get(m, "sender_host_address")) then
+    return "no", "", "", "AUTH is for encrypted connections only"
+  end
   local began = host.now_us()
   for _, a in ipairs(in_order) do
     if a.public == mechanism:upper() and is_server(a) and possible(a, m) then

@@ -146,7 +146,6 @@ is not asked. In a function: `udpsend(server, port, text)`.]] }
 
 -- controls
 word { kind = "control", name = "allow_auth_unadvertised", type = "string", phases = during { "connect", "helo" },
-  feature = "SMTP authentication",
   doc = [[Lets client use AUTH unadvertised, even after HELO, any configured mechanism.]] }
 word { kind = "control", name = "caseful_local_part", type = "string", phases = during { "rcpt" },
   doc = [[Restores original case in local_part for rest of this ACL.]] }
