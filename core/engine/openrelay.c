@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "engine/world_inside.h"
 
-enum { NAMES_MAX = 1000, SENDERS_MAX = 20, PORTS_MAX = 16, WAIT_MS = 60000, AGAIN_MS = 20 * 60 * 1000 };
+enum { NAMES_MAX = 1000, CLAIMS_MAX = 32, PORTS_MAX = 16, WAIT_MS = 60000, AGAIN_MS = 20 * 60 * 1000 };
 
 #define STRANGER "mail.stranger.example"
 #define FAR "far-away.example"
@@ -133,22 +133,25 @@ static bool say(struct attempt *t, const char *line, struct str arg, const char 
     return hear(t) && good(t);
 }
 
-static bool converse(struct attempt *t, struct str sender)
+/* Who it says it is. */
+struct claim { struct str helo, sender; };
+
+static bool converse(struct attempt *t, const struct claim *c)
 {
-    return hear(t) && good(t) && say(t, "EHLO ", STR(STRANGER), "") && say(t, "MAIL FROM:<", sender, ">")
+    return hear(t) && good(t) && say(t, "EHLO ", c->helo, "") && say(t, "MAIL FROM:<", c->sender, ">")
         && say(t, "RCPT TO:<", STR(VICTIM), ">") && say(t, "DATA", STR(""), "")
-        && say(t, "From: ", sender.n ? sender : STR("someone@stranger.example"),
+        && say(t, "From: ", c->sender.n ? c->sender : STR("someone@stranger.example"),
                "\r\nTo: " VICTIM "\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <probe@" STRANGER ">\r\n"
                "Subject: hello\r\n\r\nhello\r\n.");
 }
 
-static bool attempt(struct world *w, struct arena *a, const char *client, uint16_t port, struct str sender, struct buf *said)
+static bool attempt(struct world *w, struct arena *a, const char *client, uint16_t port, const struct claim *c, struct buf *said)
 {
     struct attempt t = { .w = w, .arena = a, .said = said };
     bool taken;
 
     t.s = world_session_on(w, str_of(client), port);
-    taken = t.s && converse(&t, sender);
+    taken = t.s && converse(&t, c);
     if (t.s)
         world_hang_up(t.s);
     /* Who defers strangers for a while has not decided yet. */
@@ -159,7 +162,7 @@ static bool attempt(struct world *w, struct arena *a, const char *client, uint16
         buf_addf(said, "\n    (twenty minutes later)");
     t.reply = STR("");
     t.s = world_session_on(w, str_of(client), port);
-    taken = t.s && converse(&t, sender);
+    taken = t.s && converse(&t, c);
     if (t.s)
         world_hang_up(t.s);
     return taken;
@@ -244,26 +247,30 @@ static size_t ports_of(const struct policy *p, uint16_t *ports)
     return n;
 }
 
-static size_t senders_of(struct world *w, const struct snapshot *s, struct arena *a, struct str *v)
+/* Its own name; nobody's; ours; and every name the rules write, in HELO or as the sender's domain. */
+static size_t claims_of(struct world *w, const struct snapshot *s, struct arena *a, struct claim *v)
 {
     struct names *names = names_of(s);
     struct str ours = policy_opt_str(world_policy(w), policy_opt_find(STR("qualify_domain")));
+    struct str own = STR("someone@stranger.example");
     size_t n = 0;
 
-    v[n++] = STR("someone@stranger.example");
-    v[n++] = STR("");
+    v[n++] = (struct claim){ STR(STRANGER), own };
+    v[n++] = (struct claim){ STR(STRANGER), STR("") };
     if (ours.n > 0)
-        v[n++] = arena_printf(a, "postmaster@%.*s", STR_ARG(ours));
-    for (size_t i = 0; i < names->n && n < SENDERS_MAX; i++)
-        v[n++] = arena_printf(a, "postmaster@%.*s", STR_ARG(names->v[i]));
+        v[n++] = (struct claim){ STR(STRANGER), arena_printf(a, "postmaster@%.*s", STR_ARG(ours)) };
+    for (size_t i = 0; i < names->n && n + 2 <= CLAIMS_MAX; i++) {
+        v[n++] = (struct claim){ STR(STRANGER), arena_printf(a, "postmaster@%.*s", STR_ARG(names->v[i])) };
+        v[n++] = (struct claim){ arena_dup(a, names->v[i]), own };
+    }
     names_free(names);
     return n;
 }
 
-static bool from_anywhere(struct world *w, struct arena *a, uint16_t port, struct str sender)
+static bool from_anywhere(struct world *w, struct arena *a, uint16_t port, const struct claim *c)
 {
     for (size_t i = 1; i < sizeof clients / sizeof *clients; i++)
-        if (!attempt(w, a, clients[i], port, sender, NULL))
+        if (!attempt(w, a, clients[i], port, c, NULL))
             return false;
     return true;
 }
@@ -288,21 +295,21 @@ static void report(struct world *w, struct arena *a, uint16_t port, const struct
 bool openrelay_find(struct world *w, const struct snapshot *s, struct arena *a, struct problem *out)
 {
     uint16_t ports[PORTS_MAX];
-    struct str senders[SENDERS_MAX];
-    size_t nports = ports_of(world_policy(w), ports), nsenders;
+    struct claim claims[CLAIMS_MAX];
+    size_t nports = ports_of(world_policy(w), ports), nclaims;
     struct buf said = { 0 };
     bool found = false;
 
     if (nports == 0 || !policy_has_acl(world_policy(w), PH_RCPT))
         return false;
-    nsenders = senders_of(w, s, a, senders);
-    for (size_t i = 0; i < nports * nsenders && !found; i++) {
-        uint16_t port = ports[i / nsenders];
-        struct str sender = senders[i % nsenders];
+    nclaims = claims_of(w, s, a, claims);
+    for (size_t i = 0; i < nports * nclaims && !found; i++) {
+        uint16_t port = ports[i / nclaims];
+        const struct claim *c = &claims[i % nclaims];
         struct way way = { .w = w, .arena = a };
 
         buf_clear(&said);
-        found = attempt(w, a, clients[0], port, sender, &said) && from_anywhere(w, a, port, sender) && sent_on(&way, sender);
+        found = attempt(w, a, clients[0], port, c, &said) && from_anywhere(w, a, port, c) && sent_on(&way, c->sender);
         if (found)
             report(w, a, port, &way, &said, out);
     }

@@ -3,7 +3,7 @@
  *
  * The rules are really run: a stranger from outside, not authenticated, comes to
  * each port we listen on and sends to a domain that is not ours, under several
- * sender addresses, since a rule that trusts a sender's domain trusts everybody.
+ * senders and names, since a rule that trusts what a client says of itself trusts everybody.
  * It relays for everyone if the message is taken, if its recipient would be sent
  * on by SMTP, and if the same works from networks that have nothing in common: a
  * list of friends may hold the first, never all of them.

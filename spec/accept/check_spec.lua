@@ -151,6 +151,7 @@ describe("check of relaying", function()
     ["everything is accepted"] = "acl.rcpt { accept {} }",
     ["a forged sender of ours is believed"] = 'acl.rcpt { accept { senders = "*@example.org" }, deny { domains = "! +local_domains" } }',
     ["a sender that rules name is believed"] = 'acl.rcpt { accept { sender_domains = "partner.example" }, deny { domains = "! +local_domains" } }',
+    ["a name in HELO is believed"] = 'acl.rcpt(function(m) if m.sender_helo_name == "mx.partner.example" then return accept() end end)',
     ["the null sender may go anywhere"] = 'acl.rcpt { accept { senders = ":" }, deny { domains = "! +local_domains" } }',
     ["port 587 trusts everybody"] = "acl.rcpt(function(m) if m.received_port == 587 then return accept() end end)",
     ["strangers wait a while first"] = 'acl.rcpt(function(m) local t = store.get("g", "x") if not t then store.put("g", "x", m.tod_epoch) ' ..
