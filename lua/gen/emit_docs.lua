@@ -365,7 +365,8 @@ return function(tables, root, write)
   local files = {
     { "docs/ref/vars.md", vars_page(tables) }, { "docs/ref/options.md", options_page(tables) },
     { "docs/ref/acl.md", acl_page(tables) }, { "docs/ref/events.md", events_page(tables) },
-    { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/exim.md", require "emit_exim"(tables, MADE) }, { "lua/meta/mail.lua", mail_meta(tables) },
+    { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/exim.md", require "emit_exim"(tables, MADE) },
+    { "lua/meta/mail.lua", mail_meta(tables) },
     { "lua/meta/rules.lua", rules_meta(tables) }, { "lua/meta/luacheck.lua", luacheck_std(tables) },
     { "rules/.luarc.json", luarc "../" }, { "examples/.luarc.json", luarc "../" },
   }

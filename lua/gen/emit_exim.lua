@@ -22,7 +22,8 @@ local function entries(tables)
 end
 
 return function(tables, made)
-  local out = { "# Exim's expansions\n\n", made, "\nWhat is written here where a string of Exim's has `${...}`. A vertical bar is written as `¦`.\n" }
+  local out = { "# Exim's expansions\n\n", made,
+    "\nWhat is written here where a string of Exim's has `${...}`. A vertical bar is written as `¦`.\n" }
   local kind, last
   for _, e in ipairs(entries(tables)) do
     local this, name = e.name:match "^(%S+) (.+)$"

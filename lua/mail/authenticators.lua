@@ -86,7 +86,8 @@ local function check_mechanism(a)
   if a.driver ~= "gsasl" then return end
   for side, is in pairs(sides) do
     if is and not host.sasl_knows(a.mechanism, side) then
-      report.problem(a.where, "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there", a.name,
+      report.problem(a.where,
+        "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there", a.name,
         a.mechanism, side)
     end
   end
@@ -121,7 +122,8 @@ function authenticators.check()
   end
   local clear = site.cells.auth_cleartext_hosts
   if clear and authenticators.has_servers() then
-    report.warning(clear.where, "auth_cleartext_hosts: these clients are offered AUTH without encryption; whoever is on the way reads their passwords")
+    report.warning(clear.where,
+      "auth_cleartext_hosts: these clients are offered AUTH without encryption; whoever is on the way reads their passwords")
   end
 end
 

@@ -74,7 +74,8 @@ local function limit(phases, phase, name, count)
   if not cell then return end
   local spec = read(cell.value)
   if not spec then
-    return report.problem(cell.where, '%s: "%s" is not written as "THRESHOLD,DELAY,FACTOR,MAX", for instance "2,0.5s,1.05,4m"', name, cell.value)
+    return report.problem(cell.where, '%s: "%s" is not written as "THRESHOLD,DELAY,FACTOR,MAX", for instance "2,0.5s,1.05,4m"',
+      name, cell.value)
   end
   in_front(phases, phase, slower(name, spec, count), name)
 end

@@ -337,8 +337,8 @@ library.socket = with_try("socket", {
     if status ~= "ok" then return status, places end
     local send = text_arg(spec.send or "", "socket.ask: send", 3)
     local why
-    for _, place in ipairs(places) do
-      local done, status_or_error, answer = pcall(host.socket_ask, place, send, ask_timeout(spec.timeout) * 1000,
+    for _, peer in ipairs(places) do
+      local done, status_or_error, answer = pcall(host.socket_ask, peer, send, ask_timeout(spec.timeout) * 1000,
         spec.answer or "close", spec.half_close == true)
       if done then return status_or_error, answer end
       why = host.again_text(status_or_error)

@@ -385,24 +385,24 @@ local function udp_lost(fn)
   if not ok and not host.again_text(err) then error(err, 0) end
 end
 
-function modifiers.udpsend(server, port, text, where)
+function modifiers.udpsend(server, port, payload, where)
   port = tonumber(port)
   if not port or port < 1 or port > 65535 or port ~= math.floor(port) then
     error(where .. ": udpsend: a port is a number from 1 to 65535", 0)
   end
-  if type(server) ~= "string" or type(text) ~= "string" then error(where .. ": udpsend takes a server, a port and a text", 0) end
-  text = text:sub(1, PAYLOAD_MAX)
-  if host.ip_pack(server) then return host.udp_send(server, port, text) end
+  if type(server) ~= "string" or type(payload) ~= "string" then error(where .. ": udpsend takes a server, a port and a text", 0) end
+  payload = payload:sub(1, PAYLOAD_MAX)
+  if host.ip_pack(server) then return host.udp_send(server, port, payload) end
   udp_lost(function()
     local status, found = host.hosts(server, { mx = false })
-    if status == "ok" then host.udp_send(found[1].ip, port, text) end
+    if status == "ok" then host.udp_send(found[1].ip, port, payload) end
   end)
 end
 
 -- "server : port : text": what comes third is the text, colons and all.
-local function udp_parts(text, where)
-  local sep, rest = text:match("^%s*<(%p)(.*)$")
-  sep, rest = sep or ":", rest or text
+local function udp_parts(written, where)
+  local sep, rest = written:match("^%s*<(%p)(.*)$")
+  sep, rest = sep or ":", rest or written
   local first = rest:find(sep, 1, true)
   local second = first and rest:find(sep, first + 1, true)
   if not second then error(where .. ': udpsend takes "server : port : text"', 0) end
@@ -421,9 +421,9 @@ local function udpsend(value, where)
       if type(item) == "table" then
         modifiers.udpsend(value_of(item.server, ev), value_of(item.port, ev), value_of(item.text, ev), where)
       else
-        local text = value_of(item, ev)
-        if text then
-          local server, port, payload = udp_parts(text, where)
+        local written = value_of(item, ev)
+        if written then
+          local server, port, payload = udp_parts(written, where)
           modifiers.udpsend(server, port, payload, where)
         end
       end

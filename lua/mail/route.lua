@@ -319,8 +319,8 @@ end
 local function position(m, domain)
   local cell = site.cells.remote_sort_domains
   local items = words.list(site.option("remote_sort_domains", m))
-  for i, item in ipairs(items) do
-    if lists.late("domain", item, cell.where)(domain, { m = m }) then return i end
+  for i, entry in ipairs(items) do
+    if lists.late("domain", entry, cell.where)(domain, { m = m }) then return i end
   end
   return #items + 1
 end

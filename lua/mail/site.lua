@@ -118,7 +118,9 @@ function site.values()
     if cell.fn then out[name] = cell.fn
     elseif type(cell.value) == "table" then
       local list = {}
-      for i, item in ipairs(cell.value) do list[i] = type(item) == "function" and "(function)" or type(item) == "table" and "(lookup)" or item end
+      for i, item in ipairs(cell.value) do
+        list[i] = type(item) == "function" and "(function)" or type(item) == "table" and "(lookup)" or item
+      end
       out[name] = list
     else out[name] = cell.value end
   end

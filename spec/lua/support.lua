@@ -37,7 +37,7 @@ local function rows()
         row = setmetatable({ by = by, drivers = all }, { __index = other })
       end
       out.options[row.kind][row.name] = row
-      for _, other in ipairs(row.also or {}) do out.options[row.kind][other] = row end
+      for _, name in ipairs(row.also or {}) do out.options[row.kind][name] = row end
     end,
     word = function(row)
       out.acl_words[row.kind] = out.acl_words[row.kind] or {}
