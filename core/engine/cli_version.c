@@ -1,7 +1,9 @@
 #include "engine/cli.h"
 
 #include <event2/event.h>
+#include <gsasl.h>
 #include <idn2.h>
+#include <jansson.h>
 #include <lmdb.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 /* What this program was built to do; a feature is a word, added with its issue. */
 static const char *const features[] = {
-    "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "Event",
+    "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "AUTH", "Event",
     "Lookup_cdb", "Lookup_dnsdb", "Lookup_dsearch", "Lookup_json", "Lookup_lmdb", "Lookup_lsearch", "Lookup_passwd",
     "Lookup_sqlite",
 #ifdef PERIGEE_FAULTS
@@ -61,6 +63,8 @@ int cli_run_version(struct cli *c)
         { "openssl", OpenSSL_version(OPENSSL_VERSION_STRING) },
         { "libidn2", idn2_check_version(NULL) },
         { "sqlite", sqlite3_libversion() },
+        { "jansson", jansson_version_str() },
+        { "libgsasl", gsasl_check_version(NULL) },
     };
 
     if (cli_has(c, CO_JSON))
