@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* A process has one time. */
@@ -202,4 +204,31 @@ struct str clock_rfc5322(struct arena *a, int64_t wall_s)
     return arena_printf(a, "%s, %02d %s %04d %02d:%02d:%02d %c%02ld%02ld", day[tm.tm_wday], tm.tm_mday,
                         month[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
                         tm.tm_gmtoff < 0 ? '-' : '+', off / 60, off % 60);
+}
+
+void clock_zone(struct str zone)
+{
+    static char now[256], *outside;
+    static bool known, settled;
+    const char *tz = getenv("TZ");
+
+    if (!known) {
+        outside = tz ? strdup(tz) : NULL;
+        known = true;
+    }
+    /* Threads read the environment: it is changed before there are any, once. */
+    if (settled && !clock_is_fake())
+        return;
+    settled = true;
+    if (zone.n >= sizeof now || (zone.n == strlen(now) && memcmp(zone.p, now, zone.n) == 0))
+        return;
+    memcpy(now, zone.p, zone.n);
+    now[zone.n] = '\0';
+    if (zone.n)
+        setenv("TZ", now, 1);
+    else if (outside)
+        setenv("TZ", outside, 1);
+    else
+        unsetenv("TZ");
+    tzset();
 }

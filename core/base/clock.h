@@ -28,6 +28,9 @@ bool clock_parse(struct str text, int64_t *wall_us);
 bool clock_interval(struct str text, int64_t *seconds);
 /* The reverse, as Exim's log prints it: 225 -> "3m45s", 0 -> "0s". */
 struct str clock_interval_text(struct arena *a, int64_t seconds);
+/* The zone of local times from here on, "UTC" or "Europe/Berlin"; empty: what the environment says.
+ * Outside of hermetic worlds only the first call counts. */
+void clock_zone(struct str zone);
 /* "Tue, 02 Mar 1999 09:44:33 +0000" in the process's time zone (RFC 5322). */
 struct str clock_rfc5322(struct arena *a, int64_t wall_s);
 

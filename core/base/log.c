@@ -142,10 +142,11 @@ static bool put_out(enum log_file f, struct str line)
     return write_record(to->fd, line);
 }
 
+static struct { time_t at; char date[32], zone[8]; } second = { .at = -1 };
+
 /* Exim's stamp in local time; a second's text is made once. Under the lock. */
 static size_t stamp_text(char *out)
 {
-    static struct { time_t at; char date[32], zone[8]; } second = { .at = -1 };
     int64_t us = clock_wall_us();
     time_t now = (time_t)(us / 1000000);
     size_t n;
@@ -433,6 +434,7 @@ void log_reopen(void)
 
 void log_stamp(const struct log_config *c)
 {
+    second.at = -1;             /* its zone may be another */
     lg.c.millisec = c->millisec;
     lg.c.zone = c->zone;
     lg.c.pid = c->pid;

@@ -170,8 +170,10 @@ static int open_ports(struct house *h)
     struct why why = { 0 };
 
     if (ports_open(h, &listen_list, &why) == ST_OK && ports_unix(h, "submit.sock", 0666, &h->submit, &why) == ST_OK
-        && control_open(h, &why) == ST_OK)
+        && control_open(h, &why) == ST_OK) {
+        ports_backlog(h, &h->facts);
         return 0;
+    }
     complain(why.text);
     return EX_OSERR;
 }

@@ -1,6 +1,7 @@
 #include "engine/bounce.h"
 
 #include "base/clock.h"
+#include "mail/header.h"
 
 enum { OUTPUT_LINE_MAX = 800 };
 
@@ -78,6 +79,57 @@ static void put_failed(struct buf *out, const struct bounce *b)
     }
 }
 
+/* ---- the site's own words */
+
+/* What they say, filled in; empty: nothing of their own. */
+static struct str own_words(const struct bounce *b, struct arena *a, int item)
+{
+    struct buf list = { 0 };
+    struct str said;
+
+    if (!b->words || str_trim(b->words->item[item]).n == 0)
+        return STR("");
+    for (size_t i = 0; i < b->n; i++)
+        buf_addf(&list, "%s%.*s", i ? ", " : "", STR_ARG(b->rcpts[i].addr));
+    said = template_fill(a, b->words->item[item], (struct template_name[]){
+        { STR("primary_hostname"), b->hostname }, { STR("bounce_recipient"), b->to }, { STR("sender_address"), b->to },
+        { STR("message_exim_id"), b->id }, { STR("message_id"), b->id }, { STR("warn_message_delay"), clock_interval_text(a, b->delayed) },
+        { STR("warn_message_recipients"), buf_str(&list) },
+    }, 7);
+    buf_free(&list);
+    return said;
+}
+
+/* Fields of a header, each made sure of; one that is none is left out. False: there are none. */
+static bool put_own_fields(const struct bounce *b, struct buf *out)
+{
+    struct arena a = { 0 };
+    struct str rest = own_words(b, &a, TEMPLATE_HEADER), line, wire;
+    const char *reason;
+    bool any = false;
+
+    while (str_cut(&rest, '\n', &line))
+        if (str_trim(line).n && header_make(&a, str_trim(line), &wire, &reason)) {
+            buf_add(out, wire);
+            any = true;
+        }
+    arena_free(&a);
+    return any;
+}
+
+static void put_subject(const struct bounce *b, struct buf *out)
+{
+    if (put_own_fields(b, out))
+        return;
+    if (!b->delayed) {
+        put_line(out, STR("Subject: Mail delivery failed: returning message to sender"));
+        return;
+    }
+    buf_add(out, STR("Subject: Warning: message "));
+    buf_add(out, b->id);
+    put_line(out, STR(" delayed"));
+}
+
 static void put_header(const struct bounce *b, struct str boundary, struct buf *out)
 {
     struct arena a = { 0 };
@@ -86,14 +138,9 @@ static void put_header(const struct bounce *b, struct str boundary, struct buf *
     put_field(out, "From", b->from);
     put_field(out, "To", b->to);
     put_field(out, "Reply-To", b->reply_to);
-    if (b->delayed) {
-        buf_add(out, STR("Subject: Warning: message "));
-        buf_add(out, b->id);
-        put_line(out, STR(" delayed"));
-    } else {
+    if (!b->delayed)
         put_failed(out, b);
-        put_line(out, STR("Subject: Mail delivery failed: returning message to sender"));
-    }
+    put_subject(b, out);
     buf_addf(out, "Message-Id: <E%.*s@%.*s>\r\n", STR_ARG(b->own_id), STR_ARG(b->hostname));
     put_field(out, "References", b->message_id);
     put_line(out, STR("Auto-Submitted: auto-replied"));
@@ -118,24 +165,48 @@ static void put_output(struct buf *out, struct str text)
     }
 }
 
-static void put_people(const struct bounce *b, struct buf *out)
+static void put_before(const struct bounce *b, struct arena *a, struct buf *out)
 {
-    struct arena a = { 0 };
+    struct str own = own_words(b, a, TEMPLATE_BEFORE);
 
-    put_line(out, STR("Content-Type: text/plain; charset=utf-8\r\n"));
+    if (own.n) {
+        buf_add(out, own);
+        return;
+    }
     put_line(out, STR("This message was created automatically by mail delivery software.\r\n"));
     if (b->text.n)
         put_line(out, b->text);
     if (b->delayed) {
         put_line(out, STR("A message that you sent has not yet been delivered to one or more of its"));
         buf_addf(out, "recipients after more than %.*s on the queue on %.*s.\r\n\r\n",
-                 STR_ARG(clock_interval_text(&a, b->delayed)), STR_ARG(b->hostname));
+                 STR_ARG(clock_interval_text(a, b->delayed)), STR_ARG(b->hostname));
         buf_addf(out, "The message identifier is:     %.*s\r\n", STR_ARG(b->id));
         put_line(out, STR("\r\nThe address(es) to which the message has not yet been delivered:\r\n"));
     } else {
         put_line(out, STR("A message that you sent could not be delivered to one or more of its"));
         put_line(out, STR("recipients. This is a permanent error. The following address(es) failed:\r\n"));
     }
+}
+
+static void put_after(const struct bounce *b, struct arena *a, struct buf *out)
+{
+    struct str own = own_words(b, a, TEMPLATE_AFTER);
+
+    if (own.n)
+        buf_add(out, own);
+    else if (b->delayed)
+        put_line(out, STR("\r\nNo action is required on your part. Delivery attempts will continue for\r\n"
+                          "some time, and this warning may be repeated at intervals if the message\r\n"
+                          "remains undelivered. Eventually the mail delivery software will give up,\r\n"
+                          "and when that happens, the message will be returned to you."));
+}
+
+static void put_people(const struct bounce *b, struct buf *out)
+{
+    struct arena a = { 0 };
+
+    put_line(out, STR("Content-Type: text/plain; charset=utf-8\r\n"));
+    put_before(b, &a, out);
     for (size_t i = 0; i < b->n; i++) {
         const struct bounce_rcpt *r = &b->rcpts[i];
 
@@ -147,11 +218,7 @@ static void put_people(const struct bounce *b, struct buf *out)
         buf_addf(out, "    %.*s\r\n", STR_ARG(r->error));
         put_output(out, r->output);
     }
-    if (b->delayed)
-        put_line(out, STR("\r\nNo action is required on your part. Delivery attempts will continue for\r\n"
-                          "some time, and this warning may be repeated at intervals if the message\r\n"
-                          "remains undelivered. Eventually the mail delivery software will give up,\r\n"
-                          "and when that happens, the message will be returned to you."));
+    put_after(b, &a, out);
     arena_free(&a);
 }
 

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "engine/template.h"
 
 struct bounce_rcpt {
     struct str addr;            /* as it came to us */
@@ -29,6 +30,7 @@ struct bounce {
     struct str to;
     struct str reply_to;        /* errors_reply_to */
     struct str text;            /* bounce_message_text */
+    const struct template *words;   /* the site's own; NULL: none */
     struct str id;              /* of the message it is about */
     struct str own_id;          /* of the report: makes its Message-ID and boundary */
     struct str message_id;      /* Message-ID of the message it is about, with <> */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "engine/debug.h"
+#include "engine/event.h"
 #include "engine/explain.h"
 #include "engine/record.h"
 #include "net/sock.h"
@@ -339,12 +340,15 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
         break;
     case NOTE_SYNTAX:
         protocol(s, text, reply, log_sel_has(s->set->log, LS_smtp_syntax_error));
+        event_session(s->e, s->set, "smtp:fail:syntax", &s->conn, text);
         break;
     case NOTE_PROTOCOL:
         protocol(s, text, reply, log_sel_has(s->set->log, LS_smtp_protocol_error));
+        event_session(s->e, s->set, "smtp:fail:protocol", &s->conn, text);
         break;
     case NOTE_SYNC:
         protocol(s, text, STR(""), true);
+        event_session(s->e, s->set, "smtp:fail:protocol", &s->conn, text);
         break;
     case NOTE_TOO_MANY:
         dropped(s, text, reply);

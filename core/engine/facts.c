@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "engine/logline.h"
 
@@ -94,6 +95,8 @@ void facts_of(struct facts *f, const struct policy *p)
         f->spool = STR("");         /* the default conflicts with nothing said elsewhere */
     f->log_path = text_of(a, p, "log_file_path");
     f->zone = bool_of(p, "log_timezone", false);
+    f->timezone = text_of(a, p, "timezone");
+    f->backlog = int_of(p, "smtp_connect_backlog", 0);
     f->rejectlog = bool_of(p, "write_rejectlog", true);
     f->json = bool_of(p, "log_json", false);
     f->watch = bool_of(p, "reload_on_change", false);
@@ -145,6 +148,8 @@ void facts_write(const struct facts *f, struct buf *out)
     json_member(out, "log_path", f->log_path);
     json_member_bool(out, "millisec", f->millisec);
     json_member_bool(out, "zone", f->zone);
+    json_member(out, "timezone", f->timezone);
+    json_member_int(out, "backlog", f->backlog);
     json_member_bool(out, "pid", f->pid);
     json_member_bool(out, "rejectlog", f->rejectlog);
     json_member_bool(out, "json", f->json);
@@ -177,7 +182,8 @@ bool facts_read(struct facts *f, struct str json)
     f->watch = json_get_bool(json, "watch");
     return json_get(a, json, "problems", &f->problems) && json_get(a, json, "user", &f->user)
         && json_get(a, json, "group", &f->group) && json_get(a, json, "spool", &f->spool)
-        && json_get(a, json, "log_path", &f->log_path) && json_get_int(json, "workers", &f->workers)
+        && json_get(a, json, "log_path", &f->log_path) && json_get(a, json, "timezone", &f->timezone) && json_get_int(json, "backlog", &f->backlog)
+        && json_get_int(json, "workers", &f->workers)
         && json_get_int(json, "lowest_uid", &f->lowest_uid) && get_list(f, json, "listen", &f->listen)
         && get_list(f, json, "roots", &f->roots) && get_list(f, json, "programs", &f->programs)
         && get_list(f, json, "never", &f->never);
@@ -222,6 +228,7 @@ void facts_log(const struct facts *f, const char *spool, char path[4096], struct
         snprintf(path, 4096, "%.*s", STR_ARG(f->log_path));
     else
         snprintf(path, 4096, "%s/log/%%slog", spool);
+    clock_zone(f->timezone);
     *c = (struct log_config){ .path = path, .millisec = f->millisec, .zone = f->zone, .pid = f->pid,
                               .json = f->json, .write_rejectlog = f->rejectlog };
 }

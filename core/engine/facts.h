@@ -24,7 +24,8 @@ struct facts {
     struct str_list listen;
     int64_t workers;                /* 0: one a core */
     struct str user, group, spool;  /* empty: not set */
-    struct str log_path;
+    struct str log_path, timezone;
+    int64_t backlog;                /* smtp_connect_backlog */
     bool millisec, zone, pid, rejectlog, json;
     bool watch;                     /* reload_on_change */
     struct str_list roots, programs, never; /* local_delivery_roots, local_delivery_programs, never_users */

@@ -104,6 +104,7 @@ void shards_removed(struct house *h, unsigned shard);
 
 /* ---- ports.c */
 enum status ports_open(struct house *h, const struct str_list *names, struct why *why);    /* new ones; old ones marked */
+void ports_backlog(struct house *h, const struct facts *f);
 void ports_commit(struct house *h, bool workers_know_none);     /* tells the workers, closes those not kept */
 void ports_undo(struct house *h);
 void ports_tell(struct staff *s);               /* all of them, to one that starts */

@@ -12,6 +12,11 @@
 
 enum { BACKLOG = 1024, SMTP_PORT = 25 };
 
+static int backlog_of(const struct facts *f)
+{
+    return f->backlog > 0 && f->backlog < INT32_MAX ? (int)f->backlog : BACKLOG;
+}
+
 static struct port *port_named(struct house *h, struct str name)
 {
     for (size_t i = 0; i < h->nports; i++)
@@ -76,6 +81,13 @@ static void say_where(const struct port *p, bool open)
 
     log_line(LOG_MAIN, open ? "listening on %.*s" : "no longer listening on %.*s", STR_ARG(text));
     arena_free(&a);
+}
+
+/* How many may wait, by the facts that are about to hold. */
+void ports_backlog(struct house *h, const struct facts *f)
+{
+    for (size_t i = 0; i < h->nports; i++)
+        sock_backlog_set(h->port[i].fd, backlog_of(f));
 }
 
 /* Called with the facts the workers know still in h->facts: what is not there is new to them. */

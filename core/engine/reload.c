@@ -159,6 +159,7 @@ static void commit(struct reload *r)
                 r->waiting |= UINT64_C(1) << i;
         }
     }
+    ports_backlog(h, &r->facts);
     ports_commit(h, false);
     h->facts = r->facts;
     r->facts = (struct facts){ 0 };

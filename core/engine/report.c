@@ -13,7 +13,7 @@
 #include "engine/keep.h"
 #include "engine/logline.h"
 
-enum { NO_BOUNCE_WAIT = 300 };
+enum { COPIES_MAX = 50, NO_BOUNCE_WAIT = 300 };
 
 static struct str report_address(struct walk *w, const struct item *it)
 {
@@ -113,6 +113,7 @@ static void compose(struct walk *w, struct msg_id own, int64_t delayed, struct b
         .read = walk_read_body, .ctx = w,
     };
 
+    b.words = delayed ? &set->warn : &set->bounce;
     b.from = setting_str(set, SET_dsn_from, STR(""));
     if (b.from.n == 0)
         b.from = arena_printf(&w->arena, "Mail Delivery System <Mailer-Daemon@%.*s>", STR_ARG(set->qualify_domain));
@@ -213,12 +214,43 @@ static enum status make_draft(struct walk *w, int64_t delayed, struct draft **ou
     return st;
 }
 
-static void report(struct walk *w, struct str to, int64_t delayed)
+static void report_keep(struct walk *w, int64_t delayed)
 {
     struct keep_want want = { .e = w->e, .set = w->set, .cause = str_of(w->id.s), .trusted = true };
     struct draft *d;
     struct keep *k;
     struct why why = { 0 };
+
+    if (make_draft(w, delayed, &d, &why) != ST_OK) {
+        kept(w, ST_AGAIN, (struct msg_id){ "" }, &why);
+        return;
+    }
+    want.t = w->report_txn;
+    want.draft = d;
+    k = keep_message(&want, kept, w);
+    if (k)
+        w->report = k;
+}
+
+/* errors_copy: who else gets this bounce. A list that cannot be read copies to nobody. */
+static void copies_known(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct walk *w = ctx;
+    bool late = w->eval != NULL;
+
+    w->eval = NULL;
+    if (st != ST_OK)
+        log_line(LOG_MAIN, "%s errors_copy: %s", w->id.s, why ? why->text : "failed");
+    for (size_t i = 0; st == ST_OK && v->type == VAL_LIST && i < v->u.list.n && i < COPIES_MAX; i++)
+        if (!txn_has_recipient(w->report_txn, v->u.list.v[i]))
+            txn_add_rcpt(w->report_txn, arena_dup(&w->report_txn->arena, v->u.list.v[i]));
+    report_keep(w, 0);
+    if (late && !w->report)
+        report_next(w);
+}
+
+static void report(struct walk *w, struct str to, int64_t delayed)
+{
     struct txn *t;
 
     w->report_to = to;
@@ -233,15 +265,16 @@ static void report(struct walk *w, struct str to, int64_t delayed)
     t->size_declared = -1;
     t->local_error = true;
     txn_add_rcpt(t, to);
-    if (make_draft(w, delayed, &d, &why) != ST_OK) {
-        kept(w, ST_AGAIN, (struct msg_id){ "" }, &why);
+    if (!delayed && setting_is_function(w->set, SET_errors_copy)) {
+        struct eval *eval;
+
+        t->phase = PH_TRANSPORT;
+        eval = policy_option(w->set->policy, setting_opt(SET_errors_copy), t, copies_known, w);
+        if (eval)
+            w->eval = eval;
         return;
     }
-    want.t = t;
-    want.draft = d;
-    k = keep_message(&want, kept, w);
-    if (k)
-        w->report = k;
+    report_keep(w, delayed);
 }
 
 /* ---- which */
@@ -335,7 +368,7 @@ static void report_notes(struct walk *w)
 static void report_next(struct walk *w)
 {
     report_notes(w);
-    for (struct item *it = w->items; it && !w->report; it = it->next) {
+    for (struct item *it = w->items; it && !w->report && !w->eval; it = it->next) {
         struct str to;
 
         if (it->same || it->end != ITEM_NEVER || it->reported)
@@ -351,7 +384,7 @@ static void report_next(struct walk *w)
             report(w, to, 0);
         }
     }
-    if (!w->report && !w->warned)
+    if (!w->report && !w->eval && !w->warned)
         warn(w);
     if (!w->report && !w->eval)
         settle_write(w);

@@ -226,6 +226,12 @@ enum status settings_check(struct str name, struct str value, struct why *why)
         st = servers_read(arena_printf(&a, "<;%.*s", STR_ARG(value)), &servers, why);
     else if (is_domain_option(name) && value.n > 0 && !domain_valid_idn(value, &reason))
         st = why_set(why, ST_NEVER, "%.*s: \"%.*s\" is no domain: %s", STR_ARG(name), STR_ARG(str_head(value, 100)), reason);
+    if (str_same(name, STR("bounce_message_file")) || str_same(name, STR("warn_message_file"))) {
+        struct template t;
+
+        st = template_read(&t, value, why);
+        template_free(&t);
+    }
     arena_free(&a);
     return st;
 }
@@ -238,6 +244,16 @@ bool setting_logs(const struct settings *s, struct str selector)
 
     arena_free(&a);
     return known && (s->log & one) != 0;
+}
+
+/* A file that cannot be read costs the site's own words, not the report. */
+static void read_template(struct settings *s, enum setting which, struct template *t)
+{
+    struct str path = setting_str(s, which, STR(""));
+    struct why why = { 0 };
+
+    if (path.n && template_read(t, path, &why) != ST_OK)
+        log_line(LOG_MAIN, "%.*s: %s", STR_ARG(names[which]), why.text);
 }
 
 struct settings *settings_new(struct policy *p)
@@ -253,6 +269,8 @@ struct settings *settings_new(struct policy *p)
     policy_hold(p);
     read_names(s);
     read_warnings(s);
+    read_template(s, SET_bounce_message_file, &s->bounce);
+    read_template(s, SET_warn_message_file, &s->warn);
     trust_read(&s->trust, setting_val(s, SET_trusted_users), setting_val(s, SET_trusted_groups));
     s->log = log_sel_default();
     s->log_json = setting_bool(s, SET_log_json, false);
@@ -273,6 +291,8 @@ void settings_release(struct settings *s)
     if (!s || --s->refs)
         return;
     policy_release(s->policy);
+    template_free(&s->bounce);
+    template_free(&s->warn);
     trust_free(&s->trust);
     free(s->warnings);
     free(s);

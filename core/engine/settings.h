@@ -9,6 +9,7 @@
 #define ENGINE_SETTINGS_H
 
 #include "engine/logline.h"
+#include "engine/template.h"
 #include "engine/trust.h"
 #include "policy/policy.h"
 
@@ -31,7 +32,7 @@
     X(smtp_max_unknown_commands) X(header_line_maxsize) X(check_spool_space) X(smtp_check_spool_space) X(queue_only_file) \
     X(queue_only_load) X(queue_only_load_latch) X(smtp_accept_queue_per_connection) X(smtp_accept_keepalive) X(tcp_nodelay) \
     X(smtp_backlog_monitor) X(freeze_tell) X(local_from_prefix) X(local_from_suffix) X(trusted_users) X(trusted_groups) \
-    X(untrusted_set_sender) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
+    X(untrusted_set_sender) X(timezone) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after)
 
 enum setting {
@@ -49,6 +50,7 @@ struct settings {
     bool log_json;
     struct str hostname, qualify_domain, qualify_recipient;
     char host_room[256];        /* where hostname lies if the system gave it */
+    struct template bounce, warn;   /* bounce_message_file, warn_message_file */
     struct trust trust;         /* trusted_users, trusted_groups */
     int64_t *warnings;          /* delay_warning: seconds, ascending */
     size_t nwarnings;

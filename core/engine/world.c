@@ -150,6 +150,7 @@ static void read_stamps(struct world *w, const struct policy *p)
 
     facts_of(&f, p);
     w->stamps = (struct log_config){ .millisec = f.millisec, .zone = f.zone };
+    clock_zone(f.timezone);
     log_stamp(&w->stamps);
     facts_free(&f);
 }

@@ -276,6 +276,11 @@ void sock_nodelay(int fd, bool on)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
+void sock_backlog_set(int listen_fd, int backlog)
+{
+    (void)!listen(listen_fd, backlog);
+}
+
 bool sock_backlog(int listen_fd, unsigned *waiting)
 {
     struct tcp_info info;

@@ -20,6 +20,8 @@ struct str sock_text(struct arena *a, const struct sock_addr *sa);
 
 /* Listens without SO_REUSEPORT: a second engine must fail loudly. */
 enum status sock_listen(const struct sock_addr *at, int backlog, int *fd, struct why *why);
+/* How many may wait in a socket that listens already. */
+void sock_backlog_set(int listen_fd, int backlog);
 /* ST_OK: connection under way; wait for WATCH_WRITE, then sock_connected. */
 enum status sock_connect(const struct sock_addr *to, const struct sock_addr *from, int *fd, struct why *why);
 /* Dead peers are noticed; the DSCP of what is sent, -1: as it is. */

@@ -7,6 +7,7 @@ local host, use = ...
 local options = use "options"
 local report = use "report"
 local words = use "words"
+local lists = use "lists"
 local site = {}
 
 site.cells = {}
@@ -46,7 +47,40 @@ local function check_texts(name, cell)
   end
 end
 
+-- errors_copy: "pattern address,address" items; who else gets a bounce that goes to
+-- the recipient of m.
+local function copies(m)
+  local cell = site.cells.errors_copy
+  local to, found = (host.get(m, "recipients_list") or {})[1] or "", {}
+  for _, item in ipairs(words.list(options.value(cell, m))) do
+    local pattern, rest = item:match("^%s*(%S+)%s+(.-)%s*$")
+    if not pattern then
+      error(string.format('%s: errors_copy: "%s" is not written as "pattern address"', cell.where, item), 0)
+    end
+    if lists.late("address", pattern, cell.where)(to:lower(), { m = m }) then
+      for address in rest:gmatch("[^,%s]+") do found[#found + 1] = address end
+    end
+  end
+  return found
+end
+
+local function check_copies()
+  local cell = site.cells.errors_copy
+  for _, item in ipairs(cell and not cell.fn and cell.value or {}) do
+    local pattern, rest = item:match("^%s*(%S+)%s+(.-)%s*$")
+    if not pattern then
+      report.problem(cell.where, 'errors_copy: "%s" is not written as "pattern address,address"', item)
+    else
+      report.attempt(function() lists.compile("address", pattern, cell.where) end)
+      for address in rest:gmatch("[^,%s]+") do
+        if not host.address_parse(address) then report.problem(cell.where, 'errors_copy: "%s" is no address', address) end
+      end
+    end
+  end
+end
+
 function site.check()
+  check_copies()
   for name, cell in pairs(site.cells) do check_texts(name, cell) end
   for _, name in ipairs(POSITIVE) do
     local cell = site.cells[name]
@@ -115,7 +149,8 @@ end
 function site.values()
   local out = {}
   for name, cell in pairs(site.cells) do
-    if cell.fn then out[name] = cell.fn
+    if name == "errors_copy" then out[name] = copies
+    elseif cell.fn then out[name] = cell.fn
     elseif type(cell.value) == "table" then
       local list = {}
       for i, item in ipairs(cell.value) do
@@ -130,6 +165,7 @@ end
 -- entry.option: the value now. Nil gives the default to whoever asked.
 function site.option(name, m)
   local cell = site.cells[name]
+  if cell and name == "errors_copy" then return copies(m) end
   if not cell then return site.value(name) end
   local value = options.value(cell, m)
   if value == nil then return host.options.main[name].default end

@@ -65,9 +65,7 @@ event { name = "smtp:ehlo", section = "transport", before = false, data = "EHLO 
   doc = [[Outbound EHLO answered.]] }
 
 event { name = "smtp:fail:protocol", section = "main", before = false, data = "error string", result = "ignored",
-  feature = "the policy surface",
   doc = [[Inbound client made a protocol error.]] }
 
 event { name = "smtp:fail:syntax", section = "main", before = false, data = "error string", result = "ignored",
-  feature = "the policy surface",
   doc = [[Inbound client made a syntax error.]] }

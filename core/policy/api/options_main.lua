@@ -21,6 +21,10 @@ option { kind = "main", name = "trusted_groups", type = "list", section = "proce
   doc = [[Groups whose local programs are trusted likewise; the group a program runs with counts.]] }
 option { kind = "main", name = "untrusted_set_sender", type = "addresslist", func = "not_smtp_start", section = "processes",
   doc = [[Senders that everybody's local programs may give with -f; from others mail comes from their login. The null sender is always allowed.]] }
+option { kind = "main", name = "timezone", type = "string", restart = true, section = "processes",
+  doc = [[The zone of local times in logs and Date: fields, as "UTC" or "Europe/Berlin"; what the environment says if unset.]] }
+option { kind = "main", name = "smtp_connect_backlog", type = "integer", default = 1024, section = "processes",
+  doc = [[How many connections may wait in a listening socket until they are accepted.]] }
 
 -- names
 option { kind = "main", name = "allow_domain_literals", type = "boolean", default = false, section = "names",
@@ -99,6 +103,12 @@ option { kind = "main", name = "ignore_bounce_errors_after", type = "time", defa
   doc = [[Age at which undeliverable bounces are dropped.]] }
 option { kind = "main", name = "timeout_frozen_after", type = "time", default = 0, section = "bounces",
   doc = [[Age at which frozen messages are cancelled.]] }
+option { kind = "main", name = "errors_copy", type = "list", func = "transport", section = "bounces",
+  doc = [[Who else gets bounces: `"pattern address,address"` items; the pattern is an item of an address list, asked about the address the bounce goes to.]] }
+option { kind = "main", name = "bounce_message_file", type = "string", section = "bounces",
+  doc = [[A file with our own words for bounces: fields of its header, the text before the addresses, the text behind them, divided by lines of `****`. In it $primary_hostname, $bounce_recipient, $message_exim_id stand for values. Read when the rules are.]] }
+option { kind = "main", name = "warn_message_file", type = "string", section = "bounces",
+  doc = [[A file with our own words for delay warnings: fields of its header, the text before the addresses, the text behind them, divided by lines of `****`. In it $primary_hostname, $bounce_recipient, $message_exim_id, $warn_message_delay, $warn_message_recipients stand for values. Read when the rules are.]] }
 
 -- queue and delivery
 option { kind = "main", name = "event_action", type = "function", func = "event", section = "queue and delivery",
@@ -283,10 +293,7 @@ option { kind = "main", name = "av_scanner", type = "string", feature = "content
   doc = [[Virus scanner type and connection data.]] }
 option { kind = "main", name = "bmi_config_file", type = "string", feature = "Brightmail", section = "of later features",
   doc = [[Brightmail library configuration file.]] }
-option { kind = "main", name = "bounce_message_file", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Template for bounce texts.]] }
-option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "the policy surface",
+option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "SMTP authentication",
   section = "of later features",
   doc = [[AUTH= address sent with generated bounces.]] }
 option { kind = "main", name = "callout_domain_negative_expire", type = "time", default = 10800, section = "verification",
@@ -345,9 +352,6 @@ option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", default 
   doc = [[Whether `verify = "csa"` asks in the reverse DNS when the client names itself by an address.]] }
 option { kind = "main", name = "dsn_advertise_hosts", type = "hostlist", feature = "DSN", section = "of later features",
   doc = [[Clients offered the DSN extension.]] }
-option { kind = "main", name = "errors_copy", type = "list", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Extra copies of bounces, pattern to address.]] }
 option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Hosts that speak PROXY protocol to us.]] }
@@ -404,9 +408,6 @@ option { kind = "main", name = "redis_servers", type = "list", feature = "the lo
   doc = [[Redis connection list host/db/password.]] }
 option { kind = "main", name = "slow_lookup_log", type = "integer", default = 0, section = "logs",
   doc = [[A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.]] }
-option { kind = "main", name = "smtp_connect_backlog", type = "integer", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Listen backlog.]] }
 option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", feature = "internationalised mail",
   section = "of later features",
   doc = [[Clients offered SMTPUTF8.]] }
@@ -444,8 +445,6 @@ option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sende
 option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt use timestamp.]] }
-option { kind = "main", name = "timezone", type = "string", feature = "the policy surface", section = "of later features",
-  doc = [[Zone used for all times.]] }
 option { kind = "main", name = "tls_advertise_hosts", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients offered STARTTLS.]] }
 option { kind = "main", name = "tls_alpn", type = "list", feature = "TLS", section = "of later features",
@@ -481,9 +480,6 @@ option { kind = "main", name = "tls_verify_certificates", type = "string", featu
   doc = [[CA set for client certificates.]] }
 option { kind = "main", name = "tls_verify_hosts", type = "hostlist", feature = "TLS", section = "of later features",
   doc = [[Clients that must show a valid certificate.]] }
-option { kind = "main", name = "warn_message_file", type = "string", feature = "the policy surface",
-  section = "of later features",
-  doc = [[Template for delay warnings.]] }
 option { kind = "main", name = "wellknown_advertise_hosts", type = "hostlist", feature = "WELLKNOWN",
   section = "of later features",
   doc = [[Clients offered WELLKNOWN.]] }
