@@ -85,6 +85,7 @@ struct conn {
     bool queue_latched;             /* queue_only_load_latch: the rest of its messages wait too */
     bool auth_unadvertised;         /* control allow_auth_unadvertised */
     bool no_pipelining, no_sync, no_delay_flush, no_multiline, explain;  /* controls */
+    struct str auth_read[8]; unsigned nauth_read;   /* what rules read of auth1 to auth4: never shown (policy/trace.h) */
     int8_t dscp;                    /* control dscp, -1: as it is */
     uint8_t debug;                  /* control debug: enum debug_control */
     struct str debug_tag;

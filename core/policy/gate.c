@@ -273,6 +273,8 @@ static int gate_get(lua_State *L)
     if (!in_phase(row->phases, b->phase))
         return too_early(L, row->name, row->phases, b->phase);
     read_row(L, b, row);
+    if (row->phases == 1u << PH_AUTH && str_starts(str_of(row->name), STR("auth")))
+        trace_auth_read(L, b->eval);
     if (b->eval->trace && b->eval->trace->on)
         trace_read(L, b->eval, 2);
     return 1;

@@ -88,36 +88,30 @@ void trace_free(struct eval *e)
 
 /* ---- secrets */
 
-size_t trace_auth(const struct eval *e, struct arena *a, struct str out[4])
+void trace_auth_read(lua_State *L, const struct eval *e)
 {
-    size_t n = 0;
+    struct conn *c = e->txn->conn;
+    struct str text = str_at(L, lua_gettop(L));
 
-    for (size_t i = 0; i < var_count && n < 4; i++) {
-        const char *name = var_rows[i].name;
-        struct vars v = { .t = e->txn, .arena = a, .policy = e->policy };
-        struct val val = { .type = VAL_NIL };
-
-        if (strncmp(name, "auth", 4) != 0 || name[4] < '1' || name[4] > '4' || name[5])
-            continue;
-        var_rows[i].get(&v, &val);
-        if (val.type == VAL_STR && val.u.s.n > 0)
-            out[n++] = val.u.s;
-    }
-    return n;
+    if (text.n == 0)
+        return;
+    for (unsigned i = 0; i < c->nauth_read; i++)
+        if (str_same(c->auth_read[i], text))
+            return;
+    if (c->nauth_read == sizeof c->auth_read / sizeof *c->auth_read)
+        c->nauth_read = 0;      /* a client that guesses: what it tried long ago */
+    c->auth_read[c->nauth_read++] = arena_dup(&c->arena, text);
 }
 
 static bool trace_hides(const struct eval *e, struct str text)
 {
-    struct arena a = { 0 };
-    struct str auth[4];
-    size_t n = e ? trace_auth(e, &a, auth) : 0;
+    const struct conn *c = e ? e->txn->conn : NULL;
     bool found = false;
 
     for (size_t i = 0; e && i < e->policy->places.nsecrets && !found; i++)
         found = str_find_str(text, e->policy->places.secret[i]) != SIZE_MAX;
-    for (size_t i = 0; i < n && !found; i++)
-        found = str_find_str(text, auth[i]) != SIZE_MAX;
-    arena_free(&a);
+    for (unsigned i = 0; e && i < c->nauth_read && !found; i++)
+        found = str_find_str(text, c->auth_read[i]) != SIZE_MAX;
     return found;
 }
 

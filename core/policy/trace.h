@@ -65,8 +65,9 @@ void places_free(struct policy *p);
 /* A secret's text, and its lines: none of them is ever rendered. */
 void trace_secret(struct policy *p, struct str text);
 
-/* The values of auth1 to auth4, as far as there are any. */
-size_t trace_auth(const struct eval *e, struct arena *a, struct str out[4]);
+/* The value of auth1 to auth4 on top of the stack was read: whatever a rule makes of it later in the session, it is
+ * never shown. */
+void trace_auth_read(lua_State *L, const struct eval *e);
 
 /* The members of a JSON object: phase, who, verdict, tree. */
 struct ending { const char *verdict; struct str message, log_message, error; bool by_default; };

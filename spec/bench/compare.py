@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: Perigee beside Postfix on this machine, and a few numbers of Perigee alone.
 
-    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl check test]
+    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl explain check test]
 
 Both have durable spools on the same disk. Numbers of one run compare, numbers of two do not: within an hour the same
 configuration drifts by up to two times on a shared machine. So the peers take turns, every ratio is of two numbers of
@@ -267,12 +267,28 @@ def acl(peer, size):
     emit("acl", "us", "perigee", recipients(peer, ACL20, size.rounds))
 
 
+def explain(peer, size, rounds=3):
+    """CPU of a message under the ACL of twenty statements, with what perigee explain needs and without it, in alternation."""
+    cpu = {"perigee": 0, "explain_ring = 0": 0}
+    n = max(size.n // 2, 500)
+    for i in range(rounds):
+        for name in sorted(cpu, reverse=i % 2 == 1):
+            up(peer, "queue", extra=ACL20 + ("site { explain_ring = 0 }" if name != "perigee" else ""))
+            load(peer.port, 200, 50)
+            before = peer.group.cpu_us()
+            load(peer.port, n, 50)
+            cpu[name] += peer.group.cpu_us() - before
+            down(peer)
+    for name, us in cpu.items():
+        emit("explain", "us", name, us / (rounds * n))
+
+
 # ---- all of it
 
-WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl,
+WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl, "explain": explain,
         "check": author.check, "test": author.test}
 ONCE = {"idle", "queue", "check", "test"}        # memory is the same at every turn
-ALONE = {"queue", "acl", "check", "test"}        # nothing of Postfix's to set beside
+ALONE = {"queue", "acl", "explain", "check", "test"}        # nothing of Postfix's to set beside
 
 
 def turn(name, size, sink):

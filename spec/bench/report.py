@@ -66,6 +66,7 @@ def lines(size):
         Line(queue + ": after kill -9, index removed", "queue", "bare", "s", most=5),
         Line(queue + ": queue count", "queue", "count", "s", most=0.1),
         Line("a recipient under an ACL of 20 statements, all of its cost", "acl", "us", "us CPU", most=20),
+        Line("explain on against off: a message under 20 statements", "explain", "us", "us CPU/message", "explain_ring = 0", most=1.03),
         Line("check: 5,000 lines of rules", "check", "s", "s", most=0.5),
         Line("test: start to first verdict of a spec", "test", "start", "ms", most=30),
         Line("test: 1,000 sessions, an ACL of 20 statements", "test", "sessions", "s", most=0.5),
