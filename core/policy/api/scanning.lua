@@ -26,17 +26,18 @@ var { name = "lookup_dnssec_authenticated", type = "string?", phases = always, g
   group = "lookups", values = { "yes", "no" },
   doc = [[Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.]] }
 
--- ---- notifications
+-- ---- notifications: no rule runs while one is written
 
-local function notice(name, also, ty, doc)
-  var { name = name, also = also, type = ty .. "?", phases = during { "transport" }, feature = "templates of notifications",
-    group = "delivery", doc = doc }
+local function notice(name, as, where)
+  var { name = name, type = "string", phases = during { "transport" }, group = "absent", doc = "It is known to templates.",
+    never = ("no rule runs while a report is written; in the file of %s write $%s"):format(where, as) }
 end
 
-notice("bounce_recipient", nil, "string", [[Who the bounce that is being written goes to.]])
-notice("warn_message_delay", { "warnmsg_delay" }, "string", [[How long the message has been waiting, in a warning that is being written.]])
-notice("warn_message_recipients", { "warn_message_recipient", "warnmsg_recipient", "warnmsg_recipients" }, "list",
-  [[The recipients still waited for, in a warning that is being written.]])
+notice("bounce_recipient", "bounce_recipient", "bounce_message_file")
+for _, name in ipairs { "warn_message_delay", "warnmsg_delay" } do notice(name, "warn_message_delay", "warn_message_file") end
+for _, name in ipairs { "warn_message_recipients", "warn_message_recipient", "warnmsg_recipients", "warnmsg_recipient" } do
+  notice(name, "warn_message_recipients", "warn_message_file")
+end
 
 -- ---- what has no meaning in rules
 
