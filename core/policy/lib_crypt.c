@@ -40,6 +40,13 @@ static int crypt_push(lua_State *L, void *ctx)
     return 1;
 }
 
+/* The process ends before its turn came. */
+static void crypt_drop(void *ctx)
+{
+    explicit_bzero(ctx, sizeof(struct crypt_job));
+    free(ctx);
+}
+
 static void crypt_ended(void *ctx)
 {
     struct crypt_job *j = ctx;
@@ -52,8 +59,7 @@ static void crypt_ended(void *ctx)
         k->same = j->same;
         wait_done(j->wait, crypt_push);
     }
-    explicit_bzero(j, sizeof *j);
-    free(j);
+    crypt_drop(j);
 }
 
 static void crypt_cancel(void *ctx)
@@ -94,7 +100,7 @@ static int l_crypt_same(lua_State *L)
     memcpy(j->password, password, sizeof password);
     memcpy(j->kept, kept, sizeof kept);
     k->job = j;
-    pool_work(pool, crypt_run, crypt_ended, j);
+    pool_work_or(pool, crypt_run, crypt_ended, crypt_drop, j);
     return wait_yield(w);
 }
 
