@@ -217,6 +217,7 @@ void engine_switch(struct engine *e, struct policy *p)
     bool held_anew;
 
     e->settings = settings_new(p);
+    logline_ports(setting_val(e->settings, SET_log_ports));
     clock_zone(setting_str(e->settings, SET_timezone, STR("")));
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
     switch_dns(e);

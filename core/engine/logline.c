@@ -73,6 +73,35 @@ void logline_time(struct buf *out, log_sel sel, int64_t us)
     arena_free(&a);
 }
 
+/* The process has one log, and so one list; that of the rules in use. */
+enum { PORTS_MAX = 64 };
+static struct { bool some; size_t n; uint16_t v[PORTS_MAX]; } ports;
+
+void logline_ports(const struct val *list)
+{
+    ports.some = list && list->type == VAL_LIST;
+    ports.n = 0;
+    for (size_t i = 0; ports.some && i < list->u.list.n; i++) {
+        struct str s = str_trim(list->u.list.v[i]);
+        uint64_t port;
+
+        if (str_same(s, STR("*")))
+            ports.some = false;
+        else if (ports.n < PORTS_MAX && str_u64(s, 65535, &port))
+            ports.v[ports.n++] = (uint16_t)port;
+    }
+}
+
+static bool port_logged(uint16_t port)
+{
+    if (!ports.some)
+        return true;
+    for (size_t i = 0; i < ports.n; i++)
+        if (ports.v[i] == port)
+            return true;
+    return false;
+}
+
 static void put_ip(struct buf *out, struct ip ip)
 {
     struct arena a = { 0 };
@@ -121,7 +150,7 @@ void logline_peer(struct buf *out, log_sel sel, const struct conn *c)
         buf_add(out, STR(") "));
     }
     put_ip(out, c->client_ip);
-    if (log_sel_has(sel, LS_incoming_port) && c->client_port)
+    if (log_sel_has(sel, LS_incoming_port) && c->client_port && port_logged(c->local_port))
         buf_addf(out, ":%u", c->client_port);
     if (log_sel_has(sel, LS_incoming_interface) && c->local_ip.v) {
         buf_add(out, STR(" I="));
@@ -267,7 +296,7 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
     put_ip(out, d->host->ip);
     if (d->reused)
         buf_byte(out, '*');
-    if (log_sel_has(sel, LS_outgoing_port) && d->host->port)
+    if (log_sel_has(sel, LS_outgoing_port) && d->host->port && port_logged(d->host->port))
         buf_addf(out, ":%u", d->host->port);
     if (log_sel_has(sel, LS_incoming_interface) && log_sel_has(sel, LS_outgoing_interface) && d->host->from_ip.v) {
         buf_add(out, STR(" I="));

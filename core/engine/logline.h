@@ -39,6 +39,8 @@ enum log_selector {
 
 typedef uint64_t log_sel;               /* one bit a selector */
 log_sel log_sel_default(void);
+/* log_ports: the ports that incoming_port and outgoing_port are for, ours and theirs; "*", or NULL: all. */
+void logline_ports(const struct val *list);
 /* "+millisec -queue_run +all": changes *sel. ST_NEVER names the unknown word. */
 enum status log_sel_read(struct str text, log_sel *sel, struct why *why);
 static inline bool log_sel_has(log_sel sel, enum log_selector s)

@@ -32,7 +32,7 @@
     X(smtp_max_unknown_commands) X(header_line_maxsize) X(check_spool_space) X(smtp_check_spool_space) X(queue_only_file) \
     X(queue_only_load) X(queue_only_load_latch) X(smtp_accept_queue_per_connection) X(smtp_accept_keepalive) X(tcp_nodelay) \
     X(smtp_backlog_monitor) X(freeze_tell) X(local_from_prefix) X(local_from_suffix) X(trusted_users) X(trusted_groups) \
-    X(untrusted_set_sender) X(timezone) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
+    X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after)
 
 enum setting {

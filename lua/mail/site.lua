@@ -79,8 +79,19 @@ local function check_copies()
   end
 end
 
+local function check_ports()
+  local cell = site.cells.log_ports
+  for _, item in ipairs(cell and cell.value or {}) do
+    local n = tonumber(item)
+    if item ~= "*" and not (n and n >= 1 and n <= 65535 and n == math.floor(n)) then
+      report.problem(cell.where, 'log_ports: "%s" is no port', item)
+    end
+  end
+end
+
 function site.check()
   check_copies()
+  check_ports()
   for name, cell in pairs(site.cells) do check_texts(name, cell) end
   for _, name in ipairs(POSITIVE) do
     local cell = site.cells[name]

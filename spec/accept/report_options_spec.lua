@@ -115,3 +115,15 @@ describe("timezone", function()
     new "log_timezone = true"
   end)
 end)
+
+describe("log_ports", function()
+  it("says which ports are worth a log's while", function()
+    for list, logged in pairs { ['""'] = false, ['"25:587"'] = true, ['"587"'] = false, ['"*"'] = true } do
+      local w = new('log_selector = "+outgoing_port +incoming_port", log_ports = ' .. list)
+      w:send { to = "x@a.example" }
+      w:advance "1s"
+      assert.equal(logged, w:logged "H=mx.a.example [192.0.2.1]:25" ~= nil, list)
+      assert.equal(logged, w:logged "[203.0.113.9]:" ~= nil, list)
+    end
+  end)
+end)

@@ -76,6 +76,8 @@ option { kind = "main", name = "log_timezone", type = "boolean", default = false
   doc = [[Add zone to log timestamps.]] }
 option { kind = "main", name = "write_rejectlog", type = "boolean", default = true, section = "logs",
   doc = [[Write the reject log.]] }
+option { kind = "main", name = "log_ports", type = "list", section = "logs",
+  doc = [[Ports that the log selectors incoming_port and outgoing_port are for: of ours that a client came to, of a host that mail went to. At most 64; all if unset or `"*"`.]] }
 
 -- bounces
 option { kind = "main", name = "auto_thaw", type = "time", default = 0, section = "bounces",
@@ -385,8 +387,6 @@ option { kind = "main", name = "ldap_version", type = "integer", feature = "the 
 option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feature = "LIMITS",
   section = "of later features",
   doc = [[Clients offered the LIMITS extension.]] }
-option { kind = "main", name = "log_ports", type = "list", feature = "the policy surface", section = "of later features",
-  doc = [[Ports that are logged when port logging is on.]] }
 option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[MySQL connection list.]] }
 option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
