@@ -95,7 +95,7 @@ static enum status meta_read(const struct lmdbfile *f, uint64_t offset, struct m
 
 static enum status newest(const struct lmdbfile *f, struct meta *m, struct why *why)
 {
-    struct meta other;
+    struct meta other = {0};
     enum status st = meta_read(f, 0, m, why);
 
     if (st == ST_OK)
