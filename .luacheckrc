@@ -8,7 +8,7 @@ stds.perigee = words
 local rules = { "var", "option", "since", "during", unpack(words.read_globals) }
 local lists = words.globals
 for _, dir in ipairs { "rules", "examples", "modules" } do files[dir .. "/**/*.lua"] = { std = "luajit+perigee" } end
-files["examples/**/spec/*.lua"] = { std = "luajit+busted", ignore = { "143" }, max_line_length = false }
+files["examples/**/spec/*.lua"] = { std = "luajit+busted+perigee", ignore = { "143" }, max_line_length = false }
 files["lua/meta/**/*.lua"] = { ignore = { ".*" } }
 files["lua/mail/**/*.lua"] = { globals = rules, allow_defined_top = true, ignore = { "113", "143", "212" } }
 files["lua/gen/**/*.lua"] = { allow_defined_top = true }

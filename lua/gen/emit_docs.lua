@@ -71,6 +71,11 @@ local function default_text(v)
   return tostring(v)
 end
 
+-- Rules that show the name at work; a spec loads each of them.
+local function shown(p, row)
+  for _, code in ipairs(row.shown or {}) do p("\n```lua\n%s\n```\n", (code:gsub("%s+$", ""))) end
+end
+
 -- ---- pages
 
 local function vars_page(tables)
@@ -87,12 +92,14 @@ local function vars_page(tables)
       p("%s, in %s.%s%s%s\n\n", row.type, phases_text(row.phases), row.wait and " Reading it may wait." or "",
         values_text(row), also_text(row))
       p("%s%s\n", trim(row.doc), row.feature and "\n\nComes with " .. row.feature .. "; nil until then." or "")
+      shown(p, row)
     end
   end
   p "\n## families\n"
   for _, row in ipairs(sorted(tables.family, function(r) return r.name end)) do
     p("\n### %s\n\n%s, in %s.%s\n\n%s\n", row.name, row.type, phases_text(row.phases),
       row.writable and " Assigned to in " .. phases_text(row.writable) .. "." or "", trim(row.doc))
+    shown(p, row)
   end
   p "\n## names that are refused\n\n"
   for _, row in ipairs(sorted(tables.gone, function(r) return r.name end)) do p("* `%s`: %s\n", row.name, row.text) end
@@ -131,6 +138,7 @@ local function options_page(tables)
       else
         p("\n### %s%s\n\n", row.name, row.drivers and " (" .. driver_names(row) .. ")" or "")
         option_lines(p, row)
+        shown(p, row)
       end
     end
     if #never > 0 then p("\n### options of %s that are refused\n\n", kind) end
@@ -158,6 +166,7 @@ local function acl_page(tables)
       if row.feature then table.insert(facts, "comes with " .. row.feature) end
       if #facts > 0 then p("%s.%s%s\n\n", table.concat(facts, "; "), values_text(row), also_text(row)) end
       p("%s\n", trim(row.doc))
+      shown(p, row)
     end
   end
   return table.concat(p)
@@ -172,6 +181,7 @@ local function events_page(tables)
     p("%s, raised %s the step. `event_data`: %s. A non-empty result: %s.%s\n\n%s\n",
       row.section == "both" and "main and transports" or row.section, row.before and "before" or "after",
       row.data or "nothing", row.result or "ignored", row.feature and " Comes with " .. row.feature .. "." or "", trim(row.doc))
+    shown(p, row)
   end
   return table.concat(p)
 end

@@ -90,11 +90,14 @@ local KEYS = {
   fn     = { name = "string", args = "table", returns = "any", waits = "boolean", phases = "table",
              feature = "string", exim = "table", example = "table", doc = "string" },
   restated = { name = "string", as = "string", feature = "string", never = "string" },
+  -- Rules that show how names are used; `of` says whose pages they stand on, as "option main listen", "condition hosts",
+  -- "var domain", "event msg:delivery". A spec loads every one.
+  example = { of = "table", code = "string" },
 }
 local NEEDED = {
   var = { "name", "type", "phases", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
   gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
-  event = { "name", "section", "doc" }, fn = { "name", "doc" }, restated = { "name" },
+  event = { "name", "section", "doc" }, fn = { "name", "doc" }, restated = { "name" }, example = { "of", "code" },
 }
 local TYPES = {
   var = { string = true, integer = true, number = true, boolean = true, list = true, cert = true },
@@ -107,7 +110,7 @@ TYPES.family = TYPES.var
 local OPTION_KINDS = { main = true, router = true, transport = true, authenticator = true, retry = true }
 
 local function check(kind, row, where)
-  local function bad(text) error(where .. ": " .. kind .. " " .. tostring(row.name) .. ": " .. text, 0) end
+  local function bad(text) error(where .. ": " .. kind .. " " .. tostring(row.name or "") .. ": " .. text, 0) end
 
   for key, value in pairs(row) do
     local want = KEYS[kind][key]
@@ -132,6 +135,44 @@ local function check(kind, row, where)
   end
 end
 
+-- ---- examples
+
+local function has(list, item)
+  for _, one in ipairs(list) do
+    if one == item then return true end
+  end
+end
+
+-- The rows a name of `of` means: an option's name may belong to several drivers, and a last word says which.
+local function rows_of(all, name)
+  local kind, rest = name:match "^(%a+) (.+)$"
+  local found = {}
+  if kind == "option" then
+    local of, option, driver = rest:match "^(%a+) (%S+) ?(%S*)$"
+    for _, row in ipairs(all.option) do
+      local fits = row.kind == of and row.name == option
+      if fits and (driver == "" or has(row.drivers or {}, driver)) then table.insert(found, row) end
+    end
+  elseif kind == "var" or kind == "family" or kind == "event" then
+    table.insert(found, all[kind].by[rest])
+  else
+    table.insert(found, all.word.by[name])
+  end
+  return found
+end
+
+local function give_examples(all)
+  for _, example in ipairs(all.example) do
+    for _, name in ipairs(example.of) do
+      local found = rows_of(all, name)
+      if not found[1] then error(("%s: there is no %s to give an example of"):format(example.where, name), 0) end
+      if found[2] then error(("%s: %s is of several drivers, say which"):format(example.where, name), 0) end
+      found[1].shown = found[1].shown or {}
+      table.insert(found[1].shown, example.code)
+    end
+  end
+end
+
 -- ---- reading
 
 -- { var = { rows in order, by = { name -> row } }, ... }; options and words are by kind too.
@@ -147,6 +188,7 @@ function rows.read(paths)
   local function add(kind, row, where)
     check(kind, row, where)
     row.kind_of_row, row.where = kind, where
+    if kind == "example" then return table.insert(all.example, row) end
     local names = { row.name, unpack(row.also or {}) }
     for _, name in ipairs(names) do
       local key = key_of(kind, row, name)
@@ -186,6 +228,7 @@ function rows.read(paths)
       end
     end
   end
+  give_examples(all)
   for _, row in ipairs(all.gone) do
     if all.var.by[row.name] then error(row.where .. ": " .. row.name .. " is both gone and there", 0) end
   end
