@@ -14,7 +14,7 @@
 ---@field auto_thaw? integer|string Age after which a frozen non-bounce message is retried.
 ---@field av_scanner? string Virus scanner type and connection data.
 ---@field bmi_config_file? string Brightmail library configuration file.
----@field bounce_message_file? string Template for bounce texts.
+---@field bounce_message_file? string A file with our own words for bounces: fields of its header, the text before the addresses, the text behind them, divided by lines of `****`. In it $primary_hostname, $bounce_recipient, $message_exim_id stand for values. Read when the rules are.
 ---@field bounce_message_text? string Extra text placed near the top of default bounces.
 ---@field bounce_return_body? boolean Include original body in bounces.
 ---@field bounce_return_linesize_limit? integer|string Longest original line that may be returned; longer means headers only.
@@ -26,7 +26,6 @@
 ---@field callout_negative_expire? integer|string How long a callout's no to an address is remembered.
 ---@field callout_positive_expire? integer|string How long a callout's yes to an address is remembered.
 ---@field callout_random_local_part? string|fun(m: mail.mail): any The local part nobody has, for `callout=random`. Unset: the host's name, the time and `testing`, joined by hyphens.
----@field check_rfc2047_length? boolean Insist on RFC2047 encoded-word length limit when decoding.
 ---@field check_spool_space? integer|string Space that is to stay free in the spool: MAIL gets 452 if there is less. 0 (Exim: 10M): the spool's own reserve is all, with which it can always make room again.
 ---@field chunking_advertise_hosts? string|string[] Clients offered CHUNKING (BDAT).
 ---@field dcc_direct_add_header? boolean Insert the DCC header directly into the message.
@@ -53,9 +52,11 @@
 ---@field dsn_advertise_hosts? string|string[] Clients offered the DSN extension.
 ---@field dsn_from? string|fun(m: mail.queue): any From: line of generated bounces and warnings.
 ---@field envelope_to_remove? boolean Strip Envelope-to: from incoming mail.
----@field errors_copy? string|string[] Extra copies of bounces, pattern to address.
+---@field errors_copy? string|string[]|fun(m: mail.transport): any Who else gets bounces: `"pattern address,address"` items; the pattern is an item of an address list, asked about the address the bounce goes to.
 ---@field errors_reply_to? string Reply-To: for generated bounces and warnings.
 ---@field event_action? function|fun(m: mail.event): any Called for each event of the main section, as event.on is for one.
+---@field explain_accepted? boolean Keep also for mail that is accepted what `perigee explain` tells of refused mail. For one message or one session: `control.explain()`.
+---@field explain_ring? integer|string How much of the spool remembers why mail was refused, deferred or discarded, for `perigee explain`; all workers together. What is oldest goes first; 0: nothing is remembered, and log lines carry no E=.
 ---@field extra_local_interfaces? string|string[] Addresses treated as local but not listened on.
 ---@field freeze_tell? string|string[] Addresses that get a letter when a message freezes; not about reports, and not after `control = "freeze/no_tell"`.
 ---@field group? string The group of that user, if it is not the user's own.
@@ -152,7 +153,7 @@
 ---@field smtp_backlog_monitor? integer|string Log when more connections than this wait to be accepted, at most once a minute for each address. 0: never.
 ---@field smtp_banner? string|fun(m: mail.connect): any Greeting after the code 220. If unset: the active host name, ESMTP and the name of the engine.
 ---@field smtp_check_spool_space? boolean Is there space for as much as SIZE= on MAIL says? If not, 452.
----@field smtp_connect_backlog? integer|string Listen backlog.
+---@field smtp_connect_backlog? integer|string How many connections may wait in a listening socket until they are accepted.
 ---@field smtp_enforce_sync? boolean Reject clients that talk too early.
 ---@field smtp_load_reserve? number|string Load average above which only smtp_reserve_hosts may connect; others get 421. Unset: load does not matter.
 ---@field smtp_max_synprot_errors? integer|string Syntax/protocol errors tolerated.
@@ -181,7 +182,7 @@
 ---@field strip_trailing_dot? boolean Drop a trailing dot of domains.
 ---@field tcp_nodelay? boolean Send replies without waiting for more (TCP_NODELAY).
 ---@field timeout_frozen_after? integer|string Age at which frozen messages are cancelled.
----@field timezone? string Zone used for all times.
+---@field timezone? string The zone of local times in logs and Date: fields, as "UTC" or "Europe/Berlin"; what the environment says if unset.
 ---@field tls_advertise_hosts? string|string[] Clients offered STARTTLS.
 ---@field tls_alpn? string|string[] ALPN names accepted.
 ---@field tls_certificate? string|string[] Server certificate file(s).
@@ -203,7 +204,7 @@
 ---@field trusted_users? string|string[] Users, by name or number, whose local programs may give any sender and keep their Sender: field. root and the engine's own user always may.
 ---@field untrusted_set_sender? string|string[]|fun(m: mail.not_smtp_start): any Senders that everybody's local programs may give with -f; from others mail comes from their login. The null sender is always allowed.
 ---@field user? string Who the engine becomes when it is started as root.
----@field warn_message_file? string Template for delay warnings.
+---@field warn_message_file? string A file with our own words for delay warnings: fields of its header, the text before the addresses, the text behind them, divided by lines of `****`. In it $primary_hostname, $bounce_recipient, $message_exim_id, $warn_message_delay, $warn_message_recipients stand for values. Read when the rules are.
 ---@field wellknown_advertise_hosts? string|string[] Clients offered WELLKNOWN.
 ---@field workers? integer|string How many worker processes; the number of cores if unset.
 ---@field write_rejectlog? boolean Write the reject log.
