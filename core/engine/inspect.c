@@ -45,7 +45,7 @@ void inspect_rules(const struct snapshot *s, const char *spool, struct inspect *
     } else {
         env = *engine_env(world_engine(i->world));
         env.hermetic = false;           /* files that rules name are looked for where they are */
-        env.check_only = true;
+        env.check_only = env.inspects = true;
         env.check_option = settings_check;
         env.spool_dir = spool;
         policy_load(&env, s, 0, &i->policy, &i->problems);

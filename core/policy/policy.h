@@ -76,6 +76,7 @@ struct policy_env {             /* what rules can reach; outlives every generati
     struct pool *pool;          /* file lookups */
     bool hermetic;              /* no sockets, no programs; files below the rule directory only */
     bool check_only;            /* the checker: nothing is asked of the network */
+    bool inspects;              /* the rules' text is read closely, too (lua/mail/check.lua) */
     const char *spool_dir;
     struct cover *cover;        /* what is run is counted there (cover.h); NULL: it is not */
     /* Whether an option's text is one the engine can read (log_selector, dns_servers): not ST_OK and why. May be NULL. */
@@ -144,7 +145,7 @@ bool policy_has_acl(const struct policy *p, enum phase ph);     /* false: the de
 void policy_acl_default(enum phase ph, struct verdict *v);
 struct str policy_acl_end(const struct policy *p, enum phase ph);  /* in words: "accept", "deny by default" */
 /* "20-relay.lua:9": the statement that gave the last answer in this phase. Known only of a generation made
- * with check_only; empty otherwise. In the arena. */
+ * that inspects; empty otherwise. In the arena. */
 struct str policy_answered(struct policy *p, enum phase ph, struct arena *a);
 struct eval *policy_acl(struct policy *p, enum phase ph, struct txn *t, acl_done *done, void *ctx);
 

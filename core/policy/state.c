@@ -169,6 +169,8 @@ static int open_state(lua_State *L)
     lua_setfield(L, -2, "hermetic");
     lua_pushboolean(L, p->env.check_only);
     lua_setfield(L, -2, "check_only");
+    lua_pushboolean(L, p->env.inspects);
+    lua_setfield(L, -2, "inspects");
     lua_pushboolean(L, p->env.cover != NULL);
     lua_setfield(L, -2, "covers");
     push_waits(L);

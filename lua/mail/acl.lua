@@ -12,6 +12,7 @@ local modifiers = use "modifiers"
 local report = use "report"
 local verify = use "verify"
 local cover = host.covers and use "cover"
+local inspects = host.inspects
 local explain = use "explain"
 local site = use "site"
 local acl = {}
@@ -360,7 +361,7 @@ function acl.check()
       for _, s in ipairs(acl.subs[name]) do check_words(s, phase) end
     end
   end
-  if host.check_only then
+  if host.inspects then
     for name, list in pairs(acl.phases) do check_reach(list, name) end
     for name, list in pairs(acl.subs) do check_reach(list, "sub." .. name) end
   end
@@ -580,7 +581,7 @@ function acl.run(phase, m)
     error(placed(answer, ev), 0)
   end
   if answer.verb == "accept" and acl.accepted[phase] then answer = acl.accepted[phase](m) or answer end
-  if host.check_only then acl.answered[phase] = ev.where end
+  if inspects then acl.answered[phase] = ev.where end
   return answer.verb, answer.message, answer.log_message, answer.by_default or false
 end
 

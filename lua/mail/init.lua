@@ -147,7 +147,7 @@ local function check_names(file, uses)
 end
 
 -- Where rules are only checked their text is read more closely.
-local check = host.check_only and use "check"
+local check = host.inspects and use "check"
 local cover = host.covers and use "cover"
 
 -- The library's tables that answer a wrong name with the right one.
