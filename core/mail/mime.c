@@ -147,7 +147,7 @@ static struct mime_part *new_part(struct mime_stream *s, uint32_t message)
     struct mime_part *p;
 
     if (m->n == MIME_PARTS_MAX)
-        m->limit = "it has more than 1000 parts";
+        m->limit = "it has more than 10000 parts";
     if (m->arena.used > MIME_TEXT_MAX)
         m->limit = "the headers of its parts are too long";
     if (m->limit)

@@ -20,8 +20,8 @@
 #include "mail/transfer.h"
 
 enum {
-    MIME_PARTS_MAX = 1000,
-    MIME_DEPTH_MAX = 40,            /* multiparts and messages in each other */
+    MIME_PARTS_MAX = 10000,          /* R3.7, as the depth */
+    MIME_DEPTH_MAX = 100,           /* multiparts and messages in each other */
     MIME_ENCODED_MAX = 3,           /* encoded messages in each other */
     MIME_HEADER_MAX = 64 << 10,     /* of one part */
     MIME_VALUE_MAX = 1024,          /* what is kept of one value */
