@@ -48,9 +48,9 @@ void trace_end(struct eval *e)
     if (!t || !t->on)
         return;
     t->on = false;
-    if (!t->nreads)
-        return;
-    /* One that read much leaves a large table behind. */
+    if (!t->nreads || !t->holds)
+        return;             /* short texts stay until others take their places */
+    t->holds = false;
     if (t->nreads > 40) {
         luaL_unref(L, LUA_REGISTRYINDEX, t->reads_ref);
         t->reads_ref = LUA_NOREF;
@@ -118,7 +118,7 @@ static bool trace_hides(const struct eval *e, struct str text)
 /* ---- reads */
 
 /* A value that is long, or part of something that grows, is not held on to. */
-enum { VALUE_HELD = 400 };
+enum { VALUE_HELD = 400, VALUE_SHORT = 100 };
 
 void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint32_t us)
 {
@@ -136,6 +136,9 @@ void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint3
     else
         lua_pushboolean(L, 0);
     lua_rawseti(L, -2, at + 2);
+    if (lua_type(L, value) == LUA_TTABLE || (lua_type(L, value) == LUA_TSTRING && lua_objlen(L, value) > VALUE_SHORT)
+        || (of && lua_type(L, of) == LUA_TTABLE))
+        t->holds = true;
     if (lua_type(L, value) == LUA_TSTRING && lua_objlen(L, value) > VALUE_HELD) {
         struct str text = str_at(L, value);
 

@@ -35,6 +35,7 @@ struct read_cost { uint32_t us; };
 
 struct trace {
     bool on;                        /* steps and reads are kept, not only counted */
+    bool holds;                     /* something read is large enough to be let go of */
     unsigned n, nreads, depth;
     unsigned lost;                  /* what did not fit */
     int reads_ref;                  /* name, of, value in turn */
