@@ -377,7 +377,7 @@ static void the_body_is_read_when_it_is_asked_for(void **state)
     rig_close(&r);
 
     rig_open(&r, "");
-    r.txn->body = (struct body_source){ a_body, &r };
+    r.txn->body = (struct body_source){ .read = a_body, .ctx = &r };
     r.txn->body_size = 29;
     rig_expr(&r, PH_DATA, "m.message_body");
     assert_int_equal(r.st, ST_AGAIN);

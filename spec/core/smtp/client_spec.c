@@ -115,7 +115,9 @@ static void on_closed(void *ctx, const struct why *why, bool host_error)
     t->host_error = host_error;
 }
 
-static const struct smtp_client_ops ops = { on_banner, on_ready, on_sent, on_closed };
+static const struct smtp_client_ops ops = {
+    .banner = on_banner, .ready = on_ready, .sent = on_sent, .closed = on_closed,
+};
 
 static void collect(struct talk *t)
 {
@@ -662,7 +664,9 @@ static void free_on_sent(void *ctx, struct client_message *m)
 
 static void it_may_be_freed_in_a_callback(void **state)
 {
-    static const struct smtp_client_ops freeing = { on_banner, on_ready, free_on_sent, on_closed };
+    static const struct smtp_client_ops freeing = {
+        .banner = on_banner, .ready = on_ready, .sent = free_on_sent, .closed = on_closed,
+    };
     struct smtp_client_config c = { .helo = STR("me") };
     struct setting s = { 0 };
     struct talk t;

@@ -127,7 +127,9 @@ static inline void peer_note(void *ctx, enum smtp_note note, const struct txn *t
     buf_addf(&p->notes, "%d %.*s [%.*s]\n", (int)note, STR_ARG(text), STR_ARG(reply));
 }
 
-static const struct smtp_server_ops peer_ops = { peer_ask, peer_begin, peer_body, peer_kept, peer_drop, peer_note, NULL };
+static const struct smtp_server_ops peer_ops = {
+    .ask = peer_ask, .begin = peer_begin, .body = peer_body, .keep = peer_kept, .drop = peer_drop, .note = peer_note,
+};
 
 static inline void peer_init(struct peer *p)
 {
