@@ -131,9 +131,9 @@ static bool saslname(struct arena *a, struct str s, struct str *out)
 /* RFC 5802 7: gs2-cbind-flag "," ["a=" authzid] "," ["m=..."] "n=" user "," "r=" ... */
 static bool scram_identity(struct arena *a, struct str response, struct str *authid, struct str *authzid)
 {
-    struct str part;
+    struct str flag, part;
 
-    if (!str_cut(&response, ',', &part) || !str_cut(&response, ',', &part))
+    if (!str_cut(&response, ',', &flag) || !str_cut(&response, ',', &part))
         return false;
     if (part.n > 0 && (!str_starts(part, STR("a=")) || !saslname(a, str_from(part, 2), authzid)))
         return false;
