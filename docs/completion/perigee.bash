@@ -4,7 +4,7 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status stop reopen config hold release route verify rewrite smtp filter eval send mailq newaliases test help version queue'
+    local words='serve check reload status explain top stop reopen config hold release route verify rewrite smtp filter eval send mailq newaliases test help version queue'
     local queue='list count show retry freeze thaw remove bounce export import run '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
     if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
@@ -17,6 +17,8 @@ _perigee()
     'check') opts='--help --json --rules' ;;
     'reload') opts='--help --json --rules --spool' ;;
     'status') opts='--help --json --rules --spool' ;;
+    'explain') opts='--help --json --rules --spool' ;;
+    'top') opts='--help --json --rules --spool --watch' ;;
     'stop') opts='--help --rules --spool --drain' ;;
     'reopen') opts='--help --rules --spool' ;;
     'config') opts='--help --json --rules' ;;
@@ -36,9 +38,9 @@ _perigee()
     'route') opts='--help --json --rules --spool --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
     'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --as --callout' ;;
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
-    'smtp') opts='--help --rules --spool --dns --now --seed --dry-run --client' ;;
-    'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
-    'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase' ;;
+    'smtp') opts='--help --json --rules --spool --dns --now --seed --dry-run --client --explain' ;;
+    'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
+    'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase --explain' ;;
     'send') opts='--help --spool' ;;
     'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;
     'newaliases') opts='--help' ;;

@@ -89,11 +89,8 @@
 ---@class mail.known4
 ---@field address_file string? The file or directory an address was redirected to.
 ---@field address_pipe string? The command an address was redirected to.
----@field bounce_recipient string? Who the bounce that is being written goes to.
 ---@field inode integer? Always nil: names of new files in Maildirs are ours to choose.
 ---@field mailstore_basename string? Always nil: the mailstore format is not written.
----@field warn_message_delay string? How long the message has been waiting, in a warning that is being written.
----@field warn_message_recipients string[]? The recipients still waited for, in a warning that is being written.
 
 -- data
 ---@class mail.known5

@@ -96,7 +96,7 @@
 ---@field local_sender_retain? boolean Keep Sender: of local submissions.
 ---@field log_file_path? string Path of the log files with %s for main, reject, panic and json; SPOOL/log/%slog if unset.
 ---@field log_json? boolean Write events of mail as JSON too, one object a line, into a file of their own (`json` for %s of log_file_path).
----@field log_ports? string|string[] Ports that are logged when port logging is on.
+---@field log_ports? string|string[] Ports that the log selectors incoming_port and outgoing_port are for: of ours that a client came to, of a host that mail went to. At most 64; all if unset or `"*"`.
 ---@field log_selector? string Parts of log lines turned on and off: "+millisec -queue_time".
 ---@field log_timezone? boolean Add zone to log timestamps.
 ---@field message_body_newlines? boolean Keep line ends in message_body and message_body_end.
