@@ -1,6 +1,7 @@
 -- emit_docs - what people and editors read: docs/ref, lua/meta, and luacheck's words
 --
 --   docs/ref/vars.md acl.md options.md events.md functions.md     a page a kind, an anchor a name
+--   docs/ref/phases.md      what is known, and which words may stand, in each phase
 --   docs/ref/exim.md        Exim's expansions and what stands for them
 --   lua/meta/mail.lua       the mail object, one class a phase
 --   lua/meta/rules.lua      functions, statements, options
@@ -103,6 +104,64 @@ local function vars_page(tables)
   end
   p "\n## names that are refused\n\n"
   for _, row in ipairs(sorted(tables.gone, function(r) return r.name end)) do p("* `%s`: %s\n", row.name, row.text) end
+  return table.concat(p)
+end
+
+-- What a page's heading is called in a link to it (GitHub's rule).
+local function anchor(name) return (name:lower():gsub("[^%w _-]", ""):gsub(" ", "-")) end
+
+local function links(list, file)
+  local out = {}
+  for _, row in ipairs(sorted(list, function(r) return r.name end)) do
+    table.insert(out, ("[%s](%s.md#%s)"):format(row.name:gsub("_", "\\_"):gsub("%*", "\\*"), file, anchor(row.name)))
+  end
+  return table.concat(out, ", ")
+end
+
+-- How an ACL ends that no statement ended (lua/mail/acl.lua has the same).
+local DENIES = { rcpt = true, vrfy = true, expn = true, etrn = true, atrn = true, wellknown = true }
+
+local function known_in(list, phase, kind)
+  local out = {}
+  for _, row in ipairs(list) do
+    if not row.feature and (not kind or row.kind == kind) and (not row.phases or rawget(row.phases, phase)) then table.insert(out, row) end
+  end
+  return out
+end
+
+-- A phase lists what can be known there and could not in the one before, so that nothing is said twenty times.
+local function phases_page(tables)
+  local p = page()
+  p "# Phases\n\n"
+  p(MADE)
+  p "\nWhat runs in a phase sees the variables of that phase, and of those before it what lasts. An ACL of the same name runs in each of\n"
+  p("the first %d; functions of options say in which they run.\n", rows.ACLS)
+  local before = {}
+  for i, phase in ipairs(rows.PHASES) do
+    local vars, fresh, gone = known_in(tables.var, phase), {}, {}
+    local here = {}
+    for _, row in ipairs(vars) do
+      here[row] = true
+      if not before[row] then table.insert(fresh, row) end
+    end
+    for row in pairs(before) do if not here[row] then table.insert(gone, row) end end
+    p("\n## %s\n\n", phase)
+    p("`---@param m mail.%s`. %d variables.", phase, #vars)
+    if i <= rows.ACLS then p(" The ACL ends with %s.", DENIES[phase] and "deny" or "accept") end
+    p "\n"
+    if i == 1 then p("\nKnown: %s.\n", links(fresh, "vars"))
+    else
+      if #fresh > 0 then p("\nKnown here and not in `%s`: %s.\n", rows.PHASES[i - 1], links(fresh, "vars")) end
+      if #gone > 0 then p("\nKnown in `%s` and not here: %s.\n", rows.PHASES[i - 1], links(gone, "vars")) end
+    end
+    if i <= rows.ACLS then
+      for _, kind in ipairs { "condition", "modifier", "control", "verify" } do
+        local title = kind == "verify" and "Verify" or kind:sub(1, 1):upper() .. kind:sub(2) .. "s"
+        p("\n%s: %s.\n", title, links(known_in(tables.word, phase, kind), "acl"))
+      end
+    end
+    before = here
+  end
   return table.concat(p)
 end
 
@@ -375,7 +434,8 @@ return function(tables, root, write)
   local files = {
     { "docs/ref/vars.md", vars_page(tables) }, { "docs/ref/options.md", options_page(tables) },
     { "docs/ref/acl.md", acl_page(tables) }, { "docs/ref/events.md", events_page(tables) },
-    { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/exim.md", require "emit_exim"(tables, MADE) },
+    { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/phases.md", phases_page(tables) },
+    { "docs/ref/exim.md", require "emit_exim"(tables, MADE) },
     { "lua/meta/mail.lua", mail_meta(tables) },
     { "lua/meta/rules.lua", rules_meta(tables) }, { "lua/meta/luacheck.lua", luacheck_std(tables) },
     { "rules/.luarc.json", luarc "../" }, { "examples/.luarc.json", luarc "../" },

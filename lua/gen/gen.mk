@@ -15,7 +15,7 @@ $(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c options.h getters.h): $(
 
 # ---- pages and editor types; committed, and checked to be fresh
 GEN_API   = $(wildcard core/policy/api/*.lua)
-GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md docs/ref/exim.md \
+GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md docs/ref/exim.md docs/ref/phases.md \
             lua/meta/mail.lua lua/meta/rules.lua lua/meta/luacheck.lua rules/.luarc.json examples/.luarc.json
 
 docs-pages::

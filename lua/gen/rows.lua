@@ -10,7 +10,7 @@ rows.PHASES = {
   "etrn", "atrn", "expn", "vrfy", "wellknown", "quit", "notquit", "not_smtp_start", "not_smtp_mime", "not_smtp",
   "route", "transport", "event", "queue", "option",
 }
-local ACLS = 22                 -- the first so many have an ACL (enum phase, PH_ACLS)
+rows.ACLS = 22                  -- the first so many have an ACL (enum phase, PH_ACLS)
 local WALK = { "connect", "helo", "starttls", "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data" }
 local AFTER = { "route", "transport", "event", "queue" }
 -- Commands that may come at any time of a session, in or out of a transaction.
@@ -71,7 +71,7 @@ local function since(name)
 end
 
 local acl_names = {}
-for i = 1, ACLS do acl_names[i] = rows.PHASES[i] end
+for i = 1, rows.ACLS do acl_names[i] = rows.PHASES[i] end
 
 -- ---- the kinds of row and their keys
 

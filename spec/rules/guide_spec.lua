@@ -1,0 +1,73 @@
+-- Every example of the guide pages and of the README loads: rules as `perigee check` would have them, specs by running them.
+local world = require "perigee.world"
+
+-- What stands around an example, unless it declares that itself.
+local SITE = {
+  'domainlist.local_domains = { "example.org" }',
+  'domainlist.ours = { "example.org" }',
+  'hostlist.relay_from = { "192.0.2.0/24" }',
+  'transport.mailbox { driver = "appendfile", maildir_format = true, directory = "/mail" }',
+  'transport.remote { driver = "smtp" }',
+}
+-- Files of a site that examples name and that must be there.
+local FILES = { "hosted.mdb", "nets", "people", "blocked", "relay.secret" }
+
+local function shell(command)
+  local p = assert(io.popen(command))
+  local out = p:read "*a"
+  p:close()
+  return (out:gsub("%s+$", ""))
+end
+
+local function write(path, text)
+  local f = assert(io.open(path, "w"))
+  f:write(text)
+  f:close()
+end
+
+local function site(code)
+  local list = {}
+  for _, line in ipairs(SITE) do
+    if not code:find(line:match "^[%w_.]+":gsub("%.", "%%.") .. "%s*[={]") then list[#list + 1] = line end
+  end
+  return table.concat(list, "\n") .. "\n"
+end
+
+-- { code, line } of each example of a page.
+local function examples(page)
+  local list, code, at, n = {}, nil, 0, 0
+  for line in io.lines(page) do
+    n = n + 1
+    if code and line == "```" then
+      list[#list + 1] = { code = table.concat(code, "\n") .. "\n", line = at }
+      code = nil
+    elseif code then code[#code + 1] = line
+    elseif line == "```lua" then code, at = {}, n + 1 end
+  end
+  return list
+end
+
+local function loads(example)
+  local dir = shell "mktemp -d"
+  finally(function() shell("rm -rf " .. dir) end)
+  for _, name in ipairs(FILES) do write(dir .. "/" .. name, "") end
+  shell("chmod 0600 " .. dir .. "/relay.secret")
+  write(dir .. "/00-site.lua", site(example.code))
+  write(dir .. "/10-example.lua", example.code)
+  local ok, text = world.check { rules = dir }
+  assert.truthy(ok, text .. "\n" .. example.code)
+  local said = text:gsub("[^\n]*warning: lookup%.[%a.]+: open [^\n]*No such file or directory", "")
+  assert.is_nil((said:match "[^\n]*warning[^\n]*"))
+end
+
+for page in shell("ls README.md docs/guide/*.md"):gmatch "%S+" do
+  describe(page, function()
+    for _, example in ipairs(examples(page)) do
+      if example.code:find "describe%(" then
+        setfenv(assert(loadstring(example.code, page)), setmetatable({ world = world }, { __index = getfenv() }))()
+      else
+        it("has an example at line " .. example.line .. " that loads", function() loads(example) end)
+      end
+    end
+  end)
+end
