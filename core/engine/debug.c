@@ -19,6 +19,7 @@ struct debug {
     struct buf waiting, writing;
     uint64_t bytes, dropped;
     bool busy, closed, unlink;
+    bool last;                  /* the work under way, decided on the loop: it removes the file */
     int64_t began_us;
     struct debug *next, **link;
 };
@@ -56,7 +57,7 @@ static void write_out(void *ctx)
             break;              /* it is a help for somebody who looks, no record */
         s = str_from(s, (size_t)n);
     }
-    if (d->closed && d->unlink && d->waiting.n == 0)
+    if (d->last)
         unlink(d->path.mem + d->path.at);
 }
 
@@ -66,23 +67,22 @@ static void flush(struct debug *d)
 {
     struct buf empty = d->writing;
 
-    if (d->busy || (d->waiting.n == 0 && !(d->closed && d->unlink)))
+    if (d->busy || d->last || (d->waiting.n == 0 && !(d->closed && d->unlink)))
         return;
     buf_clear(&empty);
     d->writing = d->waiting;
     d->waiting = empty;
     d->busy = true;
+    d->last = d->closed && d->unlink;
     pool_work(d->e->pool, write_out, written, d);
 }
 
 static void written(void *ctx)
 {
     struct debug *d = ctx;
-    bool gone = d->closed && d->unlink && d->waiting.n == 0;
 
     d->busy = false;
-    if (!gone)
-        flush(d);
+    flush(d);
     if (d->closed && !d->busy)
         debug_free(d);
 }
