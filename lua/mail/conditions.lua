@@ -27,6 +27,14 @@ local function sender_domain(m) return (m.sender_address_domain or ""):lower() e
 local function domain(m) return m.domain or "" end
 local function local_part(m) return (m.local_part or ""):lower() end
 local function recipient(m) return ((m.local_part or "") .. "@" .. (m.domain or "")):lower() end
+-- As they were written, for lists with +caseful.
+local function sender_written(m) return m.sender_address end
+local function local_part_written(m)
+  local text = host.get(m, "original_local_part") or m.local_part
+  if text and text:byte() == 34 then text = text:sub(2, -2):gsub("\\(.)", "%1") end
+  return text
+end
+local function recipient_written(m) return (local_part_written(m) or "") .. "@" .. (m.domain or "") end
 local function authenticator(m) return (m.sender_host_authenticated or ""):lower() end
 -- Every connection is in clear until there is TLS; then this is the name of its cipher.
 local function cipher() return "" end
@@ -37,11 +45,11 @@ local LISTS = {
   hosts          = { kind = "host",    subject = client,       data = "host_data" },
   authenticated  = { kind = "local",   subject = authenticator, absent = true },
   encrypted      = { kind = "local",   subject = cipher,       absent = true },
-  senders        = { kind = "address", subject = sender,       data = "sender_data" },
+  senders        = { kind = "address", subject = sender,       data = "sender_data", written = sender_written },
   sender_domains = { kind = "domain",  subject = sender_domain, data = "sender_data" },
   domains        = { kind = "domain",  subject = domain,       data = "domain_data" },
-  local_parts    = { kind = "local",   subject = local_part,   data = "local_part_data" },
-  recipients     = { kind = "address", subject = recipient,    data = "recipient_data" },
+  local_parts    = { kind = "local",   subject = local_part,   data = "local_part_data", written = local_part_written },
+  recipients     = { kind = "address", subject = recipient,    data = "recipient_data", written = recipient_written },
 }
 conditions.LISTS = LISTS
 
@@ -55,6 +63,7 @@ local function ask(row, match, ev)
   end
   -- not authenticated and not encrypted is "no" whatever the list says
   if row.absent and subject == "" then return false end
+  ev.written = row.written
   local hit, data = match(subject, ev)
   if hit and data and row.data then host.fact(ev.m, row.data, data) end
   return hit

@@ -87,9 +87,13 @@ end
 
 -- ---- dns
 
+local function asked(type, name)
+  return lookups.timed("dns." .. type:lower(), name, function() return host.dns(type, name) end)
+end
+
 local function records(type, field)
   return function(name)
-    local status, found, why = host.dns(type, text_arg(name, "the name", 3))
+    local status, found, why = asked(type, text_arg(name, "the name", 3))
     if status ~= "ok" then return status, why end
     local out = {}
     for i, rr in ipairs(found) do
@@ -100,7 +104,7 @@ local function records(type, field)
 end
 
 local function mx(name)
-  local status, found, why = host.dns("MX", text_arg(name, "the name", 3))
+  local status, found, why = asked("MX", text_arg(name, "the name", 3))
   if status ~= "ok" then return status, why end
   table.sort(found, function(a, b)
     if a.preference ~= b.preference then return a.preference < b.preference end
@@ -114,7 +118,7 @@ end
 local function ptr(ip)
   local packed = host.ip_pack(text_arg(ip, "the address", 3))
   if not packed then error('"' .. ip .. '" is no address', 3) end
-  local status, found, why = host.dns("PTR", host.ip_reverse(packed))
+  local status, found, why = asked("PTR", host.ip_reverse(packed))
   if status ~= "ok" then return status, why end
   local out = {}
   for i, rr in ipairs(found) do out[i] = rr.target end
@@ -122,7 +126,8 @@ local function ptr(ip)
 end
 
 local function iprev(ip)
-  local status, found, why = host.reverse(text_arg(ip, "the address", 3))
+  ip = text_arg(ip, "the address", 3)
+  local status, found, why = lookups.timed("dns.reverse", ip, function() return host.reverse(ip) end)
   if status ~= "ok" then return status, why end
   return "ok", found[1].name
 end
@@ -371,7 +376,7 @@ for kind, name in pairs { domain = "match_domain", address = "match_address", ["
     local ev = report.current()
     text_arg(subject, "what is looked for", 2)
     if items == nil then return false end
-    return lists.late(kind, items, rule_line(ev))(lists.subject(kind, subject), ev)
+    return lists.ask(lists.late(kind, items, rule_line(ev)), kind, subject, ev)
   end
 end
 library.list = locked("list", list)
@@ -466,7 +471,7 @@ function library.named(kind)
       if not entry then missing(name, 2) end
       if subject == nil then return false end
       local ev = host.current() and report.current() or {}
-      return (entry.match(lists.subject(kind, text_arg(subject, "what is looked for", 2)), ev))
+      return (lists.ask(entry.match, kind, text_arg(subject, "what is looked for", 2), ev))
     end } })
     if not report.loading() and not lists.named[kind][name] then missing(name, 2) end
     boxes[name] = box

@@ -26,7 +26,7 @@ lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 -- A list that costs look-ups, and in which no function may answer one way now and another
 -- later, is asked once a message about each subject (as Exim's named lists).
 local function remembered(entry, kind, name, subject, ev)
-  local id = table.concat({ "named", kind, name, subject }, "\0")
+  local id = table.concat({ "named", kind, name, entry.caseful and items.written(subject, ev) or subject }, "\0")
   local data_of = {}
   local status, value = lookups.once(id, function()
     local hit, data = entry.match(subject, ev)
@@ -54,19 +54,39 @@ local make = { host = hosts.item }
 
 local function common(item, where, mode)
   if item == "*" then return function(subject) return true, subject end end
-  if item:sub(1, 1) == "^" then return items.regex(item, where) end
+  if item:sub(1, 1) == "^" then return items.regex(item, where, mode.caseful) end
   local try = items.lookup(item, where)
   if try then mode.costly = true end
   return try
 end
 
-local function mx_item(item)
-  local which = item:match("^@mx_(%a+)")
+-- The hosts of a domain, without those whose addresses are to be ignored.
+local function but(found, ignore, ev)
+  if not ignore then return found end
+  local out = {}
+  for _, h in ipairs(found) do
+    if not ignore(h.ip, { m = ev and ev.m }) then out[#out + 1] = h end
+  end
+  return out
+end
+
+local MX = { any = true, primary = true, secondary = true }
+
+-- "@mx_any", or "@mx_any/ignore=127.0.0.1" with a list of hosts.
+local function mx_item(item, where)
+  local which, rest = item:match("^@mx_(%a+)%s*(.*)$")
+  if not which or not MX[which] then
+    fail(where, 'the list item "' .. item .. '" is not one of @mx_any, @mx_primary, @mx_secondary')
+  end
+  local given = rest:match("^/%s*ignore%s*=%s*(.+)$")
+  if rest ~= "" and not given then fail(where, 'the list item "' .. item .. '": what may follow is /ignore=HOSTS') end
+  local ignore = given and lists.compile("host", given, where)
   local secondary_only, primary_only = which == "secondary", which == "primary"
-  return function(subject)
+  return function(subject, ev)
     local status, found, why = host.hosts(subject, { mx = true, mx_required = true })
     if status == "again" then error(host.again(why)) end
     if status ~= "ok" then return end
+    found = but(found, ignore, ev)
     local first = found[1] and found[1].preference
     local ours
     for _, h in ipairs(found) do
@@ -89,11 +109,8 @@ function make.domain(item, where, no, last, mode)
       if ip and hosts.is_local(ip) then return true, subject end
     end }
   elseif item:find("^@mx_") then
-    if not item:find("^@mx_any$") and not item:find("^@mx_primary$") and not item:find("^@mx_secondary$") then
-      fail(where, 'the list item "' .. item .. '" is not one of @mx_any, @mx_primary, @mx_secondary')
-    end
     mode.costly = true
-    return { no = no, try = mx_item(item) }
+    return { no = no, try = mx_item(item, where) }
   end
   if item:sub(1, 1) == "*" then
     local step, new = grow(last, no, "tails", items.suffixes)
@@ -107,18 +124,32 @@ function make.domain(item, where, no, last, mode)
   return new
 end
 
+-- Where the plain items of local parts and addresses go.
+local function tails_of(last, no, mode)
+  if mode.caseful then return grow(last, no, "tails_caseful", items.suffixes_caseful) end
+  return grow(last, no, "tails", items.suffixes)
+end
+
+local function into_set(last, no, mode, item)
+  local field = mode.caseful and "set_caseful" or "set"
+  local step, new = grow(last, no, field, items[field])
+  step[field][item] = item
+  return new
+end
+
 make["local"] = function(item, where, no, last, mode)
   local try = common(item, where, mode)
-  if try then return { no = no, try = try } end
-  item = item:lower()
+  if try then
+    local step = { no = no, try = try }
+    return mode.caseful and items.caseful(step) or step
+  end
+  if not mode.caseful then item = item:lower() end
   if item:sub(1, 1) == "*" then
-    local step, new = grow(last, no, "tails", items.suffixes)
+    local step, new = tails_of(last, no, mode)
     step.add(item:sub(2))
     return new
   end
-  local step, new = grow(last, no, "set", items.set)
-  step.set[item] = item
-  return new
+  return into_set(last, no, mode, item)
 end
 
 -- The halves of the address that is asked about, kept for the items that follow.
@@ -167,28 +198,32 @@ function make.address(item, where, no, last, mode)
     return { no = no, try = by_domain(item, where) }
   end
   if item == "*" then return { no = no, try = function(subject) return true, subject end } end
-  if item:sub(1, 1) == "^" then return { no = no, try = items.regex(item, where) } end
+  if item:sub(1, 1) == "^" then
+    local step = { no = no, try = items.regex(item, where, mode.caseful) }
+    return mode.caseful and items.caseful(step) or step
+  end
   local try = items.lookup(item, where)
   if try then
+    local caseful = mode.caseful
     mode.costly = true
-    return { no = no, try = function(subject)
-      if subject ~= "" then return try(subject) end
+    return { no = no, try = function(subject, ev)
+      if subject ~= "" then return try(caseful and items.written(subject, ev) or subject) end
     end }
   end
   local user, domain = item:match("^(.*)@([^@]*)$")
   if user and user ~= "" and not user:find("*", 1, true) and domain ~= "" and not domain:find("^[%*%+%^@]")
      and not domain:find(";", 1, true) then
-    local step, new = grow(last, no, "set", items.set)
-    step.set[item:lower()] = item:lower()
-    return new
+    return into_set(last, no, mode, mode.caseful and user .. "@" .. domain:lower() or item:lower())
   end
   local domains, traits = lists.compile("domain", { (domain or item) }, where)
   mode.costly = mode.costly or traits.costly
-  local tail = user and user:sub(1, 1) == "*" and user:sub(2):lower()
-  user = user and user:lower()
+  local caseful = mode.caseful
+  if user and not caseful then user = user:lower() end
+  local tail = user and user:sub(1, 1) == "*" and user:sub(2)
   return { no = no, try = function(subject, ev)
     local l, d = halves(subject, ev)
     if not d then return end
+    if caseful then l = items.written(subject, ev):match("^(.*)@[^@]*$") end
     if user and not (tail and (tail == "" or l:sub(-#tail) == tail) or l == user) then return end
     local hit, data = domains(d, ev)
     -- what a lookup of the domain said is the data; else the address itself
@@ -247,17 +282,27 @@ end
 -- All named lists used, for the check that every +name exists: { kind, name, where }.
 lists.uses = {}
 
+local function caseful_from_here(kind, where, no, mode)
+  if kind ~= "local" and kind ~= "address" then fail(where, "+caseful: domains and hosts have no case; it is for local parts and addresses") end
+  if no then fail(where, "+caseful is no item to negate: it stands before the items that look at case") end
+  mode.caseful = true
+end
+
 local function step_of(kind, item, where, last, mode)
   local no = false
   if type(item) == "function" then
     mode.fickle = true
-    return { no = false, try = function_item(item) }
+    local step = { no = false, try = function_item(item) }
+    return mode.caseful and items.caseful(step) or step
   end
   if lookups.is_table(item) then
     if kind == "host" then return make.host(item, where, no, last, mode) end
     mode.costly = true
     local try = items.lookup(item, where)
-    return { no = no, try = function(subject) if subject ~= "" then return try(subject) end end }
+    local caseful = mode.caseful
+    return { no = no, try = function(subject, ev)
+      if subject ~= "" then return try(caseful and items.written(subject, ev) or subject) end
+    end }
   end
   if type(item) ~= "string" then
     fail(where, "an item of a list is a text, a function or a lookup.table, this one is a " .. type(item))
@@ -265,17 +310,19 @@ local function step_of(kind, item, where, last, mode)
   local bang, rest = item:match("^%s*(!)%s*(.*)$")
   if bang then no, item = true, rest end
   local name = item:match("^%+([%w_]+)$")
-  if name and not (kind == "host" and hosts.FLAGS[name]) and name ~= "caseful" then
+  if name == "caseful" then return caseful_from_here(kind, where, no, mode) end
+  if name and not (kind == "host" and hosts.FLAGS[name]) then
     lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
     mode.fickle = true          -- it may hold anything; it remembers for itself
     return { no = no, try = named_item(kind, name) }
   end
-  if name == "caseful" then
-    fail(where, "+caseful: lists ignore case here; use control = \"caseful_local_part\" and a function")
-  end
   if item:sub(1, 1) == "/" then
+    local caseful = mode.caseful
     mode.costly = true
-    return { no = no, try = items.file(kind, item, where, function(lines) return lists.decider(kind, lines, where) end) }
+    return { no = no, try = items.file(kind, item, where, function(lines)
+      if caseful then table.insert(lines, 1, "+caseful") end
+      return lists.decider(kind, lines, where)
+    end) }
   end
   return make[kind](item, where, no, last, mode)
 end
@@ -343,7 +390,8 @@ function lists.name(kind, name, value, where)
     fail(where, string.format("%s.%s is set twice, first at %s", lists.KINDS[kind], name, known.where))
   end
   local match, traits = lists.compile(kind, value, where)
-  lists.named[kind][name] = { value = value, where = where, match = match, once = traits.costly and not traits.fickle and kind ~= "host" }
+  lists.named[kind][name] = { value = value, where = where, match = match, caseful = traits.caseful,
+    once = traits.costly and not traits.fickle and kind ~= "host" }
 end
 
 -- A +name that names itself, by whatever way, would never end.
@@ -375,6 +423,15 @@ end
 function lists.subject(kind, text)
   if kind == "host" then return text end
   return text:lower()
+end
+
+-- Asks about a text as it was written. Lists are asked inside of lists, by functions in them.
+function lists.ask(match, kind, text, ev)
+  local before = ev.written
+  ev.written = text
+  local hit, data = match(lists.subject(kind, text), ev)
+  ev.written = before
+  return hit, data
 end
 
 return lists

@@ -73,19 +73,36 @@ local function later(mode, text)
   error(host.again(text))
 end
 
+-- Whether one of the verified names of an address fits, but for the one that was asked about before.
+-- They are kept in the ev for the items that follow.
+local function one_of(mode, subject, before, fits, ev)
+  if ev.names_of ~= subject then
+    local status, found, why = host.reverse(subject)
+    if status == "again" then return later(mode, why) end
+    ev.names_of, ev.names = subject, status == "ok" and found or {}
+  end
+  for _, h in ipairs(ev.names) do
+    local name = h.name:lower()
+    if name ~= before then
+      local hit, data = fits(name, ev)
+      if hit then return hit, data end
+    end
+  end
+  if not before and #ev.names == 0 then return unknown(mode) end
+end
+
 -- Items about the client's name need the mail object: only the client has one.
 local function name_item(mode, fits)
   return function(subject, ev)
     local m = ev and ev.m
     if not m then error("a host list with names in it can only be asked about the client of a session", 0) end
     local name = m.sender_host_address == subject and m.sender_host_name or nil
-    if name then return fits(name:lower(), ev) end
-    if m.sender_host_address ~= subject then
-      local status, found, why = host.reverse(subject)
-      if status == "ok" then return fits(found[1].name, ev) end
-      if status == "again" then return later(mode, why) end
-      return unknown(mode)
+    if name then
+      local hit, data = fits(name:lower(), ev)
+      if hit then return hit, data end
+      return one_of(mode, subject, name:lower(), fits, ev)
     end
+    if m.sender_host_address ~= subject then return one_of(mode, subject, nil, fits, ev) end
     if m.host_lookup_deferred then return later(mode, "the name of " .. subject .. " could not be looked up") end
     return unknown(mode)
   end

@@ -15,19 +15,20 @@ local fail = items.fail
 -- ---- regular expressions, shared by every list
 
 local regexes = {}
-local function regex(pattern, where)
-  local re = regexes[pattern]
+local function regex(pattern, where, flags)
+  local key = flags .. pattern
+  local re = regexes[key]
   if not re then
     local why
-    re, why = host.regex(pattern, "i")
+    re, why = host.regex(pattern, flags)
     if not re then fail(where, 'the regular expression "' .. pattern .. '" is wrong: ' .. why) end
-    regexes[pattern] = re
+    regexes[key] = re
   end
   return re
 end
 
-function items.regex(pattern, where)
-  local re = regex(pattern, where)
+function items.regex(pattern, where, caseful)
+  local re = regex(pattern, where, caseful and "" or "i")
   return function(subject)
     local hit, why = host.regex_match(re, subject)
     if hit == nil and why then error(host.again("regular expression " .. pattern .. ": " .. why)) end
@@ -144,6 +145,40 @@ function items.suffixes(no)
       if #subject >= n and tails[subject:sub(-n)] then return true, subject end
     end
   end
+  return step
+end
+
+-- ---- +caseful
+
+-- What is asked about is lower case; who asks leaves in the ev how it was written, as a text or
+-- as a function of the mail object. A domain has no case, and a subject that is only a part (a
+-- local part in the list of its domain) is found in the whole.
+function items.written(subject, ev)
+  local text = ev and ev.written
+  if type(text) == "function" then text = text(ev.m) end
+  if not text then return subject end
+  local l, d = text:match("^(.*)@([^@]*)$")
+  if l and l:lower() == subject then return l end
+  if l then text = l .. "@" .. d:lower() end
+  return text:lower() == subject and text or subject
+end
+
+-- The same step, asked about the subject as it was written.
+function items.caseful(step)
+  local try = step.try
+  function step.try(subject, ev) return try(items.written(subject, ev), ev) end
+  return step
+end
+
+function items.set_caseful(no)
+  local step = items.caseful(items.set(no))
+  step.set, step.set_caseful = nil, step.set
+  return step
+end
+
+function items.suffixes_caseful(no)
+  local step = items.caseful(items.suffixes(no))
+  step.tails, step.tails_caseful = nil, step.tails
   return step
 end
 

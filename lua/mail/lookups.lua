@@ -91,12 +91,13 @@ local function timed(kind, key, fn)
   local most = use("site").value("slow_lookup_log") or 0
   if most <= 0 then return fn() end
   local from = host.now_us()
-  local ok, status, value = pcall(fn)
+  local ok, status, value, more = pcall(fn)
   local took, m = math.floor((host.now_us() - from) / 1000), host.current()
   if took > most and m then host.logwrite(m, "main", string.format("Long %s lookup for '%s': %d msec", kind, key, took)) end
   if not ok then error(status, 0) end
-  return status, value
+  return status, value, more
 end
+lookups.timed = timed
 
 -- ---- keys
 
@@ -206,7 +207,18 @@ end
 function lookups.dnsdb(query, params, o)
   local status, value = scripted("dnsdb", "", params[1] or query)
   if status then return status, value end
-  return timed("dnsdb", query, function() return dnsdb.ask(query, params, o) end)
+  local id = { "dnsdb", query, tostring(o.separator), tostring(o.field_separator), tostring(o.dnssec), tostring(o.defer) }
+  for _, key in ipairs(marked(params)) do id[#id + 1] = tostring(key) end
+  id = table.concat(id, "\0")
+  local m, told = host.current(), memory()
+  local function signed() return m and host.get(m, "lookup_dnssec_authenticated") end
+  -- what m.lookup_dnssec_authenticated says now was another question's: this one is asked anew
+  if told and told.answers[id] and told.answers[id].signed ~= signed() then told.answers[id] = nil end
+  local status, value = once(id, function()
+    return timed("dnsdb", query, function() return dnsdb.ask(query, params, o) end)
+  end)
+  if told and told.answers[id] then told.answers[id].signed = signed() end
+  return status, value
 end
 
 function lookups.passwd(name, o)

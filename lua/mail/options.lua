@@ -185,7 +185,7 @@ function options.matches(cell, m, subject, ev)
     if type(result) == "boolean" then return result end
     match = lists.late(kind, result, cell.where)
   end
-  return match(lists.subject(kind, subject), ev or { m = m })
+  return lists.ask(match, kind, subject, ev or { m = m })
 end
 
 return options

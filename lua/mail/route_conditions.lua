@@ -90,7 +90,7 @@ local function list_pre(name, subject_of, keep)
 end
 
 pre.domains = list_pre("domains", function(addr) return addr.domain end, "domain_data")
-pre.local_parts = list_pre("local_parts", function(addr) return addr.local_part end, "local_part_data")
+pre.local_parts = list_pre("local_parts", function(addr) return addr.local_part_as_is end, "local_part_data")
 pre.senders = list_pre("senders", function(_, ev) return ev.m.sender_address or "" end)
 pre.hosts = list_pre("hosts", function(_, ev) return ev.m.sender_host_address or "" end)
 

@@ -77,6 +77,8 @@ describe("lookup.dnsdb", function()
     assert.is_nil((asked('lookup.dnsdb "dnssec_strict,a=mx1.example.org"', w)))
     assert.truthy(asked('(function() lookup.dnsdb "dnssec_lax,a=signed.example" return m.lookup_dnssec_authenticated end)()', w):find("yes", 1, true))
     assert.truthy(asked('(function() lookup.dnsdb "dnssec_lax,a=mx1.example.org" return m.lookup_dnssec_authenticated end)()', w):find("no", 1, true))
+    -- an answer that is remembered does not leave another's "yes" behind
+    assert.truthy(asked('(function() lookup.dnsdb "a=mx1.example.org" lookup.dnsdb "a=signed.example" lookup.dnsdb "a=mx1.example.org" return m.lookup_dnssec_authenticated end)()', w):find("no", 1, true))
   end)
 
   it("says what is wrong with a query", function()
@@ -196,5 +198,14 @@ describe("slow_lookup_log", function()
     s:mail "a@there.example"
     s:rcpt "ann@example.org"
     assert.truthy(w:logged "Long dnsdb lookup for 'defer_never,retrans_2s,a=slow.example'")
+  end)
+
+  it("writes one about dns.*, too", function()
+    local w = world.new { lua = [[site { primary_hostname = "mx.example.org", slow_lookup_log = 500 }
+      acl.rcpt(function(m) dns.try.a "slow.example" return accept() end)]], zone = "slow.example. TIMEOUT\n" }
+    local s = w:session()
+    s:mail "a@there.example"
+    s:rcpt "ann@example.org"
+    assert.truthy(w:logged "Long dns.a lookup for 'slow.example'")
   end)
 end)

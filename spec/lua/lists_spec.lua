@@ -98,6 +98,80 @@ describe("lists", function()
     assert.is_true((ask("host", { "+ignore_unknown", "nowhere.example", "203.0.113.9" }, "203.0.113.9", client)))
   end)
 
+  it("know the client by each of its verified names, not only by the first", function()
+    local w = world.rules("", { zone = ZONE, files = FILES, names = { ["203.0.113.6"] = { "first.example", "second.friend.example" }, ["203.0.113.7"] = "TIMEOUT" } })
+    local function hit(value, ip, name)
+      return w:ask("rcpt", { sender_host_address = ip, sender_host_name = name }, function(m)
+        return (w.use("lists").compile("host", value, "10.lua:1")(ip, { m = m }))
+      end)
+    end
+    assert.is_true(hit({ "*.friend.example" }, "203.0.113.6", "first.example"))
+    assert.is_true(hit({ "*.nothing.example", "^second%." }, "203.0.113.6", "first.example"))
+    assert.is_false(hit({ "! *.friend.example", "*.example" }, "203.0.113.6", "first.example"))
+    assert.is_false(hit({ "*.other.example" }, "203.0.113.6", "first.example"))
+    -- another name that cannot be found out is not "no"
+    assert.equal("again", hit({ "*.friend.example" }, "203.0.113.7", "first.example"))
+    assert.is_true(hit({ "*.example" }, "203.0.113.7", "x.example"))
+  end)
+
+  it("leave out what @mx_any/ignore= names", function()
+    local zone = { ["us.example"] = { { type = "MX", preference = 10, target = "a.example" }, { type = "MX", preference = 20, target = "b.example" } },
+      ["a.example"] = { { type = "A", ip = "127.0.0.1" } }, ["b.example"] = { { type = "A", ip = "10.9.9.9" } } }
+    local w = world.rules("", { zone = zone, local_ips = { ["10.9.9.9"] = true } })
+    local function hit(item)
+      return w:ask("rcpt", {}, function(m) return (w.use("lists").compile("domain", { item }, "10.lua:1")("us.example", { m = m })) end)
+    end
+    assert.is_true(hit "@mx_any")
+    assert.is_false(hit "@mx_secondary")
+    assert.is_true(hit "@mx_primary/ignore=127.0.0.0/8")
+    assert.is_true(hit "@mx_any/ignore=<; 127.0.0.1")
+    assert.is_false(hit "@mx_any/ignore=<; 127.0.0.1 ; 10.0.0.0/8")
+    assert.has_error(function() w.use("lists").compile("domain", { "@mx_any/only=x" }, "10.lua:1") end,
+      'the list item "@mx_any/only=x": what may follow is /ignore=HOSTS')
+  end)
+
+  it("look at case after +caseful, in local parts only", function()
+    local w = world.rules("localpartlist.inner = { '+caseful', 'Ann' }", { files = FILES })
+    for _, row in ipairs {
+      { "local", "+caseful : Ann", "Ann", true }, { "local", "+caseful : Ann", "ann", false }, { "local", "+caseful : ann", "Ann", false },
+      { "local", "ann : +caseful : Bob", "ANN", true }, { "local", "ann : +caseful : Bob", "bob", false },
+      { "local", "+caseful : *-List", "a-List", true }, { "local", "+caseful : *-List", "a-list", false },
+      { "local", "+caseful : ^[A-Z]", "Zoe", true }, { "local", "+caseful : ^[A-Z]", "zoe", false },
+      { "local", "+inner", "Ann", true }, { "local", "+inner", "ann", false },
+      { "local", "+caseful : ! Ann : *", "Ann", false }, { "local", "+caseful : ! Ann : *", "ann", true },
+      { "address", "+caseful : Ann@Example.org", "Ann@EXAMPLE.ORG", true }, { "address", "+caseful : Ann@example.org", "ann@example.org", false },
+      { "address", "+caseful : Ann@*.org", "Ann@example.org", true }, { "address", "+caseful : Ann@*.org", "ann@example.org", false },
+      { "address", "+caseful : *-X@example.org", "a-X@example.org", true }, { "address", "+caseful : *-X@example.org", "a-x@example.org", false },
+      { "address", "+caseful : Example.org", "ann@example.org", true },
+    } do
+      local got = w:ask("rcpt", {}, function(m)
+        local lists = w.use "lists"
+        return (lists.ask(lists.compile(row[1], row[2], "10.lua:1"), row[1], row[3], { m = m }))
+      end)
+      assert.equal(row[4], got, row[2] .. " / " .. row[3])
+    end
+    local lists = w.use "lists"
+    assert.has_error(function() lists.compile("domain", { "+caseful" }, "10.lua:1") end,
+      "+caseful: domains and hosts have no case; it is for local parts and addresses")
+    assert.has_error(function() lists.compile("local", { "! +caseful" }, "10.lua:1") end,
+      "+caseful is no item to negate: it stands before the items that look at case")
+  end)
+
+  it("give +caseful the addresses of a session as they were written", function()
+    local w = world.rules [[acl.rcpt {
+      accept { local_parts = "+caseful : Ann" }, accept { senders = "+caseful : Bob@there.example" }, accept { recipients = "+caseful : Cat@example.org" },
+      deny {} }]]
+    local function verdict(sender, written)
+      return (w:acl("rcpt", { sender_address = sender, local_part = written:lower(), original_local_part = written, domain = "example.org" }))
+    end
+    assert.equal("accept", verdict("x@there.example", "Ann"))
+    assert.equal("deny", verdict("x@there.example", "ann"))
+    assert.equal("accept", verdict("Bob@there.example", "zoe"))
+    assert.equal("deny", verdict("bob@there.example", "zoe"))
+    assert.equal("accept", verdict("x@there.example", "Cat"))
+    assert.equal("deny", verdict("x@there.example", "cat"))
+  end)
+
   it("match addresses", function()
     for _, row in ipairs {
       { "ann@example.org", "ann@example.org", true }, { "Ann@Example.org", "ann@example.org", true },

@@ -266,7 +266,10 @@ local function host_of(w)
     local name = w.names[ip]
     if name == nil then return "none", nil, "no name for " .. ip end
     if name == "TIMEOUT" then return "again", nil, "PTR " .. ip .. ": time-out" end
-    return "ok", { { name = name } }
+    if type(name) == "string" then name = { name } end
+    local found = {}
+    for i, one in ipairs(name) do found[i] = { name = one } end
+    return "ok", found
   end
   local function file(path)
     local text = w.files[path]
