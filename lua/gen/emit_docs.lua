@@ -268,6 +268,7 @@ local function functions_page(tables)
     if row.exim then p("\nStands for Exim's %s.\n", table.concat(row.exim, ", ")) end
     if row.example then p "\n" end
     for _, example in ipairs(row.example or {}) do p("    %s\n", trim(example)) end
+    shown(p, row)
   end
   return table.concat(p)
 end
@@ -344,12 +345,46 @@ local function option_class(p, tables, kind, name)
   end
 end
 
+-- What rules declare things with: tables whose fields are called with the thing.
+local function declarers(p, tables)
+  p "\n-- ACLs, one a phase: a list of statements, or a function that answers with a verb\n---@class acl.phases\n"
+  for i = 1, rows.ACLS do
+    p("---@field %s fun(what: string|statement[]|fun(m: mail.%s): any)\n", rows.PHASES[i], rows.PHASES[i])
+  end
+  p "---@field sub table<string, fun(what: statement[]|fun(m: any): any)> ACLs that others call by name\nacl = {}\n"
+  for _, kind in ipairs { "router", "transport", "authenticator" } do
+    local more = kind == "router" and "|fun(m: mail.route): any" or ""
+    p("\n---@type table<string, fun(options: %s.options%s)>\n%s = {}\n", kind, more, kind)
+  end
+  for _, list in ipairs { "addresslist", "domainlist", "hostlist", "localpartlist" } do
+    p("\n---@class %s.one\n---@field has fun(self: any, subject: string): boolean\n", list)
+    p("---@type table<string, %s.one|string|any[]>\n%s = {}\n", list, list)
+  end
+  p "\nretry = {}\n---A retry rule: { addresses, errors, \"F,2h,15m; G,16h,1h,1.5\" }.\n---@param rule string[]\n"
+  p "function retry.rule(rule) end\n"
+  p "\nevent = {}\n---Calls a function for each event of a name.\n---@param name "
+  local names = {}
+  for i, row in ipairs(sorted(tables.event, function(r) return r.name end)) do names[i] = '"' .. row.name .. '"' end
+  p("%s\n---@param act fun(m: mail.event): any\nfunction event.on(name, act) end\n", table.concat(names, "|"))
+  for _, of in ipairs { { "check", "condition", ": boolean" }, { "control", "control", "" } } do
+    p("\n---@class rules.%s\n", of[1])
+    for _, row in ipairs(sorted(tables.word, function(r) return r.name end)) do
+      if row.kind == of[2] and not row.feature then
+        p("---@field %s fun(...: any)%s %s\n", row.name, of[3], one_line(row.doc))
+        if row.not_ then p("---@field not_%s fun(...: any)%s\n", row.name, of[3]) end
+      end
+    end
+    p("%s = {}\n", of[1])
+  end
+end
+
 local function rules_meta(tables)
   local p = page()
   p "---@meta\n-- Made by `make docs` from core/policy/api; do not edit.\n-- What a rule file can call and say.\n"
   option_class(p, tables, "main", "site.options")
   option_class(p, tables, "router", "router.options")
   option_class(p, tables, "transport", "transport.options")
+  option_class(p, tables, "authenticator", "authenticator.options")
   p "\n---@class statement\n"
   for _, row in ipairs(sorted(tables.word, function(r) return r.name end)) do
     if row.kind == "condition" or row.kind == "modifier" then
@@ -357,6 +392,7 @@ local function rules_meta(tables)
       if row.not_ then p("---@field not_%s? any\n", row.name) end
     end
   end
+  declarers(p, tables)
   p "\n---@param options site.options\nfunction site(options) end\n"
   for _, row in ipairs(sorted(tables.word, function(r) return r.name end)) do
     if row.kind == "verb" then

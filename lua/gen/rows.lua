@@ -91,7 +91,7 @@ local KEYS = {
              feature = "string", exim = "table", example = "table", doc = "string" },
   restated = { name = "string", as = "string", feature = "string", never = "string" },
   -- Rules that show how names are used; `of` says whose pages they stand on, as "option main listen", "condition hosts",
-  -- "var domain", "event msg:delivery". A spec loads every one.
+  -- "var domain", "event msg:delivery", "fn dns.mx". A spec loads every one.
   example = { of = "table", code = "string" },
 }
 local NEEDED = {
@@ -153,7 +153,7 @@ local function rows_of(all, name)
       local fits = row.kind == of and row.name == option
       if fits and (driver == "" or has(row.drivers or {}, driver)) then table.insert(found, row) end
     end
-  elseif kind == "var" or kind == "family" or kind == "event" then
+  elseif kind == "var" or kind == "family" or kind == "event" or kind == "fn" then
     table.insert(found, all[kind].by[rest])
   else
     table.insert(found, all.word.by[name])

@@ -498,6 +498,41 @@
 ---@field user? string|fun(m: mail.transport): any User to run as.
 ---@field utf8_downconvert? integer|string Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.
 
+---@class authenticator.options
+---@field client_authz? string|fun(m: mail.transport): any Whom we want to be.
+---@field client_channelbinding? boolean Bind the exchange to the TLS channel (-PLUS).
+---@field client_cleartext? boolean Send a password over a connection that is not encrypted. Mechanisms that send none need no leave.
+---@field client_condition? boolean|fun(m: mail.transport): any Whether it is used at this host.
+---@field client_ignore_invalid_base64? boolean Take a challenge that is no base64 for an empty one.
+---@field client_name? string|fun(m: mail.transport): any The user; the primary host name if unset.
+---@field client_password? string|fun(m: mail.transport): any The password.
+---@field client_secret? string|fun(m: mail.transport): any The password.
+---@field client_send? string|string[]|fun(m: mail.transport): any What is sent: the first with AUTH itself, the rest as answers. `^` is a NUL, `^^` a circumflex: `{ "^user^password" }` for PLAIN, `{ "", "user", "password" }` for LOGIN.
+---@field client_set_id? string|fun(m: mail.transport): any Who we were there, for log lines.
+---@field client_spassword? string|fun(m: mail.transport): any SCRAM's salted password in hex, instead of the password.
+---@field client_username? string|fun(m: mail.transport): any The user.
+---@field public_name? string The mechanism as EHLO offers it: PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256 ...; the name of the authenticator if unset.
+---@field server_advertise_condition? boolean|fun(m: mail.helo): any Whether EHLO offers it to this client.
+---@field server_channelbinding? boolean Bind the exchange to the TLS channel (-PLUS).
+---@field server_condition? boolean|fun(m: mail.auth): any Whether the client may log in: a function of the mail object, which finds what the client gave in `m.auth1`, `m.auth2` and `m.auth3`. A plaintext and an external authenticator is no server without it; for the others it is one more condition.
+---@field server_hostname? string|fun(m: mail.auth): any Our name in the exchange; primary_hostname if unset.
+---@field server_key? string|fun(m: mail.auth): any SCRAM's ServerKey of the user in base64, instead of the password.
+---@field server_mail_auth_condition? boolean|fun(m: mail.mailauth): any Whether AUTH= of MAIL is believed of who came by this authenticator; the ACL `mailauth` is asked as well.
+---@field server_mech? string The mechanism, if public_name is another.
+---@field server_param? string A parameter of the driver that authenticates by the client's certificate.
+---@field server_param1? string A parameter of the driver that authenticates by the client's certificate.
+---@field server_param2? string|fun(m: mail.auth): any What `m.auth2` shall be.
+---@field server_param3? string|fun(m: mail.auth): any What `m.auth3` shall be.
+---@field server_password? string|fun(m: mail.auth): any The password of the user in `m.auth1`; nil: there is no such user.
+---@field server_prompts? string|string[]|fun(m: mail.auth): any What the client is asked, one prompt for each thing it did not give yet. Unset: nothing for PLAIN, "Username:" and "Password:" for LOGIN.
+---@field server_realm? string|fun(m: mail.auth): any The realm of the exchange.
+---@field server_scram_iter? string|fun(m: mail.auth): any How often SCRAM hashes.
+---@field server_scram_salt? string|fun(m: mail.auth): any The salt of the user in base64. With a password and without a salt a new one is made each time.
+---@field server_secret? string|fun(m: mail.auth): any The password of the user in `m.auth1`; nil: there is no such user.
+---@field server_service? string The service of the exchange.
+---@field server_set_id? string|fun(m: mail.auth): any Who the client is from then on (`authenticated_id`); the user it gave if unset.
+---@field server_skey? string|fun(m: mail.auth): any SCRAM's StoredKey of the user in base64, instead of the password.
+
 ---@class statement
 ---@field acl? any Runs another ACL (nesting limit 20): accept true, deny false, defer propagates, drop/discard carried out.
 ---@field not_acl? any
@@ -564,6 +599,134 @@
 ---@field udpsend? any Sends a datagram: `"server : port : text"`, or `{ server =, port =, text = function(m) ... end }`. What becomes of it is not asked. In a function: `udpsend(server, port, text)`.
 ---@field verify? any Runs one of the verify tests.
 ---@field not_verify? any
+
+-- ACLs, one a phase: a list of statements, or a function that answers with a verb
+---@class acl.phases
+---@field connect fun(what: string|statement[]|fun(m: mail.connect): any)
+---@field helo fun(what: string|statement[]|fun(m: mail.helo): any)
+---@field starttls fun(what: string|statement[]|fun(m: mail.starttls): any)
+---@field auth fun(what: string|statement[]|fun(m: mail.auth): any)
+---@field mailauth fun(what: string|statement[]|fun(m: mail.mailauth): any)
+---@field mail fun(what: string|statement[]|fun(m: mail.mail): any)
+---@field rcpt fun(what: string|statement[]|fun(m: mail.rcpt): any)
+---@field predata fun(what: string|statement[]|fun(m: mail.predata): any)
+---@field dkim fun(what: string|statement[]|fun(m: mail.dkim): any)
+---@field mime fun(what: string|statement[]|fun(m: mail.mime): any)
+---@field prdr fun(what: string|statement[]|fun(m: mail.prdr): any)
+---@field data fun(what: string|statement[]|fun(m: mail.data): any)
+---@field etrn fun(what: string|statement[]|fun(m: mail.etrn): any)
+---@field atrn fun(what: string|statement[]|fun(m: mail.atrn): any)
+---@field expn fun(what: string|statement[]|fun(m: mail.expn): any)
+---@field vrfy fun(what: string|statement[]|fun(m: mail.vrfy): any)
+---@field wellknown fun(what: string|statement[]|fun(m: mail.wellknown): any)
+---@field quit fun(what: string|statement[]|fun(m: mail.quit): any)
+---@field notquit fun(what: string|statement[]|fun(m: mail.notquit): any)
+---@field not_smtp_start fun(what: string|statement[]|fun(m: mail.not_smtp_start): any)
+---@field not_smtp_mime fun(what: string|statement[]|fun(m: mail.not_smtp_mime): any)
+---@field not_smtp fun(what: string|statement[]|fun(m: mail.not_smtp): any)
+---@field sub table<string, fun(what: statement[]|fun(m: any): any)> ACLs that others call by name
+acl = {}
+
+---@type table<string, fun(options: router.options|fun(m: mail.route): any)>
+router = {}
+
+---@type table<string, fun(options: transport.options)>
+transport = {}
+
+---@type table<string, fun(options: authenticator.options)>
+authenticator = {}
+
+---@class addresslist.one
+---@field has fun(self: any, subject: string): boolean
+---@type table<string, addresslist.one|string|any[]>
+addresslist = {}
+
+---@class domainlist.one
+---@field has fun(self: any, subject: string): boolean
+---@type table<string, domainlist.one|string|any[]>
+domainlist = {}
+
+---@class hostlist.one
+---@field has fun(self: any, subject: string): boolean
+---@type table<string, hostlist.one|string|any[]>
+hostlist = {}
+
+---@class localpartlist.one
+---@field has fun(self: any, subject: string): boolean
+---@type table<string, localpartlist.one|string|any[]>
+localpartlist = {}
+
+retry = {}
+---A retry rule: { addresses, errors, "F,2h,15m; G,16h,1h,1.5" }.
+---@param rule string[]
+function retry.rule(rule) end
+
+event = {}
+---Calls a function for each event of a name.
+---@param name "auth:fail"|"dane:fail"|"dns:fail"|"msg:complete"|"msg:defer"|"msg:delivery"|"msg:fail:delivery"|"msg:fail:internal"|"msg:host:defer"|"msg:rcpt:defer"|"msg:rcpt:host:defer"|"smtp:connect"|"smtp:ehlo"|"smtp:fail:protocol"|"smtp:fail:syntax"|"tcp:close"|"tcp:connect"|"tls:cert"|"tls:fail:connect"
+---@param act fun(m: mail.event): any
+function event.on(name, act) end
+
+---@class rules.check
+---@field acl fun(...: any): boolean Runs another ACL (nesting limit 20): accept true, deny false, defer propagates, drop/discard carried out.
+---@field not_acl fun(...: any): boolean
+---@field authenticated fun(...: any): boolean True if client authenticated with a listed authenticator.
+---@field not_authenticated fun(...: any): boolean
+---@field condition fun(...: any): boolean Truth of expanded text: empty/0/no/false false, nonzero/yes/true true, else defer; forced failure ignored.
+---@field not_condition fun(...: any): boolean
+---@field decode fun(...: any): boolean Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory. `mime_decoded_filename` says where. It is removed when the transaction ends.
+---@field not_decode fun(...: any): boolean
+---@field dnslists fun(...: any): boolean Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order; TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without the name, unless `+include_unknown` or `+defer_unknown` stands before it.
+---@field not_dnslists fun(...: any): boolean
+---@field domains fun(...: any): boolean Matches recipient domain; sets domain_data.
+---@field not_domains fun(...: any): boolean
+---@field encrypted fun(...: any): boolean True on a TLS session whose cipher matches.
+---@field not_encrypted fun(...: any): boolean
+---@field hosts fun(...: any): boolean Matches client host; sets host_data.
+---@field not_hosts fun(...: any): boolean
+---@field local_parts fun(...: any): boolean Matches recipient local part; sets local_part_data.
+---@field not_local_parts fun(...: any): boolean
+---@field mime_regex fun(...: any): boolean Matches the first 32 KiB of the decoded part as one text; a text is one expression, an array several. Sets `regex`.
+---@field not_mime_regex fun(...: any): boolean
+---@field ratelimit fun(...: any): boolean Is the rate of something at its limit or above? `"LIMIT / PERIOD / options"`, or a table with key, count and unique beside that text. The rate is smoothed as Exim's and shared by all workers; it is counted once for a connection, message or command, however many ACLs ask. Sets sender_rate, sender_rate_limit and sender_rate_period.
+---@field not_ratelimit fun(...: any): boolean
+---@field recipients fun(...: any): boolean Matches recipient address; sets recipient_data on lookup.
+---@field not_recipients fun(...: any): boolean
+---@field regex fun(...: any): boolean Matches the message, header and body, line by line, in a mime ACL the part as it is in the message; 32 KiB of a line at once. A text is one expression, an array several. Sets `regex`.
+---@field not_regex fun(...: any): boolean
+---@field seen fun(...: any): boolean Was this met before? `"1h"`: less than an hour ago; `"-5m"`: first at least five minutes ago. Options `readonly`, `write`, `refresh=TIME`; `{ "-5m", key = function(m) ... end }` for something else than the client's address. All workers share what was seen.
+---@field not_seen fun(...: any): boolean
+---@field sender_domains fun(...: any): boolean Matches sender domain.
+---@field not_sender_domains fun(...: any): boolean
+---@field senders fun(...: any): boolean Matches sender; single colon matches bounces; sets sender_data.
+---@field not_senders fun(...: any): boolean
+---@field verify fun(...: any): boolean Runs one of the verify tests.
+---@field not_verify fun(...: any): boolean
+check = {}
+
+---@class rules.control
+---@field allow_auth_unadvertised fun(...: any) Lets client use AUTH unadvertised, even after HELO, any configured mechanism.
+---@field caseful_local_part fun(...: any) Restores original case in local_part for rest of this ACL.
+---@field caselower_local_part fun(...: any) Returns local_part to lower case.
+---@field cutthrough_delivery fun(...: any) Delivers onward while receiving, first recipient decides; no queueing on definite answer.
+---@field debug fun(...: any) A file beside the main log with what happens in this session: commands, what the rules say, replies. `debug/tag=.ann` begins `debuglog.ann`, `debug/stop` ends it, `debug/kill` removes it too.
+---@field dscp fun(...: any) Sets DSCP on the inbound socket: name or 0..0x3F.
+---@field enforce_sync fun(...: any) Turns SMTP synchronisation checking on for the connection.
+---@field explain fun(...: any) Has what this and the message's later ACLs try be kept for `perigee explain` even if they accept; before MAIL, what all of the session's try.
+---@field fakedefer fun(...: any) Answers 450 after data yet delivers the message.
+---@field fakereject fun(...: any) Answers 550 after data yet delivers the message.
+---@field freeze fun(...: any) Queues the message frozen; no_tell suppresses freeze_tell notice.
+---@field no_callout_flush fun(...: any) Skips flushing SMTP output before callouts.
+---@field no_delay_flush fun(...: any) Skips flushing SMTP output before delay.
+---@field no_enforce_sync fun(...: any) Turns SMTP synchronisation checking off for the connection.
+---@field no_mbox_unspool fun(...: any) Leaves the files that `decode` wrote where they are.
+---@field no_multiline_responses fun(...: any) Sends only one line of multi-line refusals.
+---@field no_pipelining fun(...: any) Stops PIPELINING being advertised.
+---@field queue fun(...: any) No immediate delivery; first_pass_route routes only; queue_only is the old spelling.
+---@field queue_only fun(...: any) The message is queued without a delivery at once: an old spelling of queue.
+---@field submission fun(...: any) Submission mode fixups: adds Date, Message-ID, From, checks Sender.
+---@field suppress_local_fixups fun(...: any) Turns off fixups usually given to local submissions.
+control = {}
 
 ---@param options site.options
 function site(options) end

@@ -22,7 +22,7 @@ end
 
 describe("docs/ref", function()
   local count, known = 0, {}
-  for _, page in ipairs { "options", "acl", "vars", "events" } do
+  for _, page in ipairs { "options", "acl", "vars", "events", "functions" } do
     for _, e in ipairs(examples(page)) do
       count = count + 1
       if not known[e.code] then

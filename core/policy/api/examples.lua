@@ -331,3 +331,84 @@ example { of = { "event auth:fail" }, code = [[
 event.on("auth:fail", function(m) store.incr("auth-failed", m.sender_host_address or "client", "1d") end)]] }
 example { of = { "event msg:complete" }, code = [[
 event.on("msg:complete", function(m) logwrite(m.message_exim_id .. " is done") end)]] }
+
+-- ---- functions that need more than an expression
+
+example { of = { "fn lookup.lsearch", "fn lookup.cdb" }, code = [[
+acl.rcpt(function(m)
+  local alias = lookup.lsearch("/etc/aliases", m.local_part)        -- nil: not there; cannot be read: 451
+  local kept, why = lookup.try.cdb("/etc/perigee/users.cdb", m.local_part)
+  if not kept and why.kind == "again" then logwrite("users.cdb: " .. why.text) end
+  if not kept and not alias then return deny("550 5.1.1 no such user here") end
+end)]] }
+example { of = { "fn lookup.lmdb" }, code = [[
+router.hosted { driver = "accept", transport = "mailbox",
+                condition = function(m) return lookup.lmdb("/var/lib/hosted.mdb", m.domain, { partial = true }) ~= nil end }]] }
+example { of = { "fn lookup.sqlite" }, code = [[
+acl.rcpt(function(m)
+  -- every ? is a parameter: nothing in it is ever SQL
+  local quota = lookup.sqlite("/var/lib/users.db", "select quota from users where name = ?", { m.local_part })
+  if not quota then return deny("550 5.1.1 no such user here") end
+end)]] }
+example { of = { "fn lookup.dnsdb" }, code = [[
+acl.helo(function(m)
+  m.acl_c_policy = lookup.dnsdb(">; txt=?", { "_policy." .. m.sender_helo_name }, { defer = "never" })
+end)]] }
+example { of = { "fn lookup.cidr", "fn lookup.iplsearch" }, code = [[
+acl.connect(function(m)
+  if lookup.cidr("/etc/networks", m.sender_host_address) == "blocked" then return deny("550 5.7.1 not from there") end
+end)]] }
+example { of = { "fn lookup.passwd" }, code = [[
+acl.rcpt(function(m)
+  local user = lookup.passwd(m.local_part)
+  if user and user.uid < 1000 then return deny("550 5.1.1 " .. user.name .. " reads no mail") end
+end)]] }
+example { of = { "fn dns.mx" }, code = [[
+acl.mail(function(m)
+  local hosts, why = dns.try.mx(m.sender_address_domain)
+  if not hosts and why.kind == "again" then logwrite("MX of the sender: " .. why.text) end
+end)]] }
+example { of = { "fn dns.ptr" }, code = [[
+acl.connect(function(m)
+  local names = dns.ptr(m.sender_host_address)
+  if not names then return defer("451 4.7.1 your address has no name") end
+end)]] }
+example { of = { "fn store.get", "fn store.put", "fn store.incr", "fn store.del" }, code = [[
+acl.auth(function(m)
+  if (store.get("auth-failed", m.sender_host_address) or 0) > 20 then return deny("535 5.7.8 not today") end
+end)
+event.on("auth:fail", function(m) store.incr("auth-failed", m.sender_host_address or "client", "1d") end)]] }
+example { of = { "fn header.add", "fn header.remove" }, code = [[
+acl.data(function(m)
+  header.remove("X-Checked-By")
+  header.add("X-Checked-By: " .. m.primary_hostname)
+end)]] }
+example { of = { "fn route.to", "fn redirect", "fn fail", "fn pass" }, code = [[
+router.odd(function(m)
+  if m.domain ~= "example.org" then return pass() end
+  if m.local_part == "old" then return redirect("new@example.org") end
+  if m.local_part == "gone" then return fail("550 5.1.6 gone, and no new address") end
+  return route.to { host = "192.0.2.9:2525", transport = "remote_smtp" }
+end)]] }
+example { of = { "fn path" }, code = [[
+transport.boxes { driver = "appendfile", maildir_format = true,
+                  directory = function(m) return path("/var/mail", m.domain, m.local_part) end }]] }
+example { of = { "fn verify.sender" }, code = [[
+acl.rcpt(function(m)
+  local yes, why = verify.try.sender(m.sender_address, { callout = { time = "5s" } })
+  if yes == nil then logwrite("sender not checked: " .. why.text) end
+  if yes == false then return deny("550 5.1.8 " .. tostring(m.sender_verify_failure)) end
+end)]] }
+example { of = { "fn rewrite.rule" }, code = [[
+rewrite.rule { "*@old.example", "$1@new.example", flags = "Ffrs" }]] }
+example { of = { "fn sleep", "fn udpsend" }, code = [[
+acl.notquit(function(m) udpsend("192.0.2.53", 5140, "lost " .. m.sender_host_address) end)
+acl.helo(function(m)
+  if m.sender_helo_name == "localhost" then sleep("5s") end
+end)]] }
+example { of = { "fn mime.parts", "fn mime.content" }, code = [[
+acl.data(function(m)
+  for _, part in ipairs(mime.parts()) do
+    if part.type == "text/html" and mime.content(part):find("<script", 1, true) then header.add("X-Script: yes") end
+  end
+end)]] }
