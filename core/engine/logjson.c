@@ -129,6 +129,7 @@ void logjson_delivery(struct buf *out, const char *event, struct str id, const s
         json_member_int(out, "delivery_ms", d->deliver_us / 1000);
     put_long(out, "confirmation", d->confirmation);
     put_long(out, "error", d->error);
+    put(out, "explain", d->explain);
     if (d->error.n > 0)
         json_member_int(out, "errno", d->err);
 }

@@ -69,6 +69,7 @@ struct log_delivery {
     struct str shadow;          /* the shadow transport, and what went wrong there */
     struct str confirmation;
     struct str error;           /* deferred and failed lines */
+    struct str explain;         /* a name for perigee explain; empty: none */
     int err;                    /* errno, or one of Exim's negative numbers */
     uint64_t size;
     int64_t queue_us, deliver_us;

@@ -1,6 +1,7 @@
 #include "engine/record.h"
 
 #include "base/clock.h"
+#include "engine/explain.h"
 
 /* An object from its members; nothing from none. */
 static void put_json(const struct buf *members)
@@ -38,6 +39,7 @@ void record_delivered(struct engine *e, const struct settings *set, struct str i
 void record_deferred(struct engine *e, const struct settings *set, struct str id, const struct log_delivery *d)
 {
     logline_deferred(&e->line, set->log, d);
+    explain_put(&e->line, d->explain);
     engine_log(e, LOG_MAIN, id);
     delivery(set, "deferral", id, d);
 }
@@ -45,6 +47,7 @@ void record_deferred(struct engine *e, const struct settings *set, struct str id
 void record_failed(struct engine *e, const struct settings *set, struct str id, const struct log_delivery *d)
 {
     logline_failed(&e->line, set->log, d);
+    explain_put(&e->line, d->explain);
     engine_log(e, LOG_MAIN, id);
     delivery(set, "failure", id, d);
 }
@@ -57,6 +60,7 @@ void record_discarded(struct engine *e, const struct settings *set, struct str i
         buf_addf(&e->line, " Q=%.*s", STR_ARG(d->queue));
     if (d->router.n)
         buf_addf(&e->line, " R=%.*s", STR_ARG(d->router));
+    explain_put(&e->line, d->explain);
     engine_log(e, LOG_MAIN, id);
     delivery(set, "discard", id, d);
 }

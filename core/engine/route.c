@@ -138,6 +138,7 @@ static void blackhole(struct walk *w, const struct item *it)
     struct log_delivery d = {
         .original = w->t->rcpts[it->rcpt].addr, .sender = w->t->sender, .router = it->at.router, .size = w->size,
         .queue = w->t->queue_name, .queue_us = clock_wall_us() - w->t->received_us,
+        .explain = it->explain,
     };
 
     record_discarded(w->e, w->set, str_of(w->id.s), &d);
@@ -196,6 +197,7 @@ static void take_item(struct walk *w, const struct route_item *r)
     it->directory = dup(w, r->directory);
     it->order = r->order;
     it->error = dup(w, r->text);
+    it->explain = dup(w, r->explain);
     copy_edits(w, it, r->edits);
     switch (r->kind) {
     case ROUTE_TO:

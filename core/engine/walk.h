@@ -37,6 +37,7 @@ struct item {
     bool not_tried;                 /* AGAIN because no host was due */
     bool reported;                  /* a bounce about it is kept, or not wanted */
     bool expired;
+    struct str explain;             /* why a router ended it: a name for perigee explain, or empty */
     struct str error;               /* one line */
     int err;
     const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */

@@ -47,6 +47,43 @@ void explained_acl(struct eval *e, struct verdict *v)
     buf_free(&members);
 }
 
+static const char *route_verdict(enum route_kind kind)
+{
+    switch (kind) {
+    case ROUTE_FAIL: return "fail";
+    case ROUTE_DEFER: return "defer";
+    case ROUTE_DISCARD: return "discard";
+    case ROUTE_FREEZE: return "freeze";
+    case ROUTE_UNROUTEABLE: return "unrouteable";
+    case ROUTE_TO: case ROUTE_NOTE: break;
+    }
+    return NULL;
+}
+
+void explained_route(struct eval *e, struct route_item *items, size_t n)
+{
+    struct ending end = { .error = str_of(e->why.text) };
+    struct buf members = { 0 };
+    char id[EXPLAIN_ID];
+
+    if (!e->trace || !e->trace->on)
+        return;
+    for (size_t i = 0; i < n && !end.verdict; i++) {
+        end.verdict = route_verdict(items[i].kind);
+        if (!end.error.n)
+            end.log_message = items[i].text;
+        end.address = items[i].at.address;
+    }
+    if (!end.verdict)
+        return;
+    trace_render(e, &end, &members);
+    if (e->policy->env.explained(e->policy->env.ctx, buf_str(&members), id))
+        for (size_t i = 0; i < n; i++)
+            if (route_verdict(items[i].kind))
+                items[i].explain = arena_dup(&e->arena, str_of(id));
+    buf_free(&members);
+}
+
 /* ---- what rules cost */
 
 static int by_total(const void *a, const void *b)

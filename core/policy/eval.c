@@ -165,7 +165,7 @@ struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entr
     e->why.text[0] = '\0';
     e->end = end;
     p->stats.evals++;
-    trace_begin(e, which == ENTRY_acl && p->explain);
+    trace_begin(e, (which == ENTRY_acl || which == ENTRY_route) && p->explain);
     lua_rawgeti(e->co, LUA_REGISTRYINDEX, p->entry[which]);
     return e;
 }

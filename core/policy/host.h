@@ -181,6 +181,8 @@ void cover_hook(struct policy *p);          /* what hook there is while no budge
 void costs_ready(struct policy *p);           /* its options are known */
 void explained_acl(struct eval *e, struct verdict *v);    /* the end of an ACL: gives it an id where it is to be explained */
 
+void explained_route(struct eval *e, struct route_item *items, size_t n);    /* likewise, what was routed nowhere */
+
 /* ---- gate.c */
 struct box {                                /* what Lua holds as m */
     struct eval *eval;

@@ -263,6 +263,7 @@ static void end_route(struct eval *e, enum status st, int n)
         later.text = str_of(e->why.text);
         txn_at(e->txn, arena_dup(&e->arena, e->name), &later.at);
     }
+    explained_route(e, items, count);
     e->done.route(e->ctx, items, count);
 }
 

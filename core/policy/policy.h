@@ -169,6 +169,7 @@ struct route_item {
     enum log_style style;
     struct str directory;       /* transport_current_directory */
     bool queue;                 /* in queue_smtp_domains: it waits for a pass over the queue */
+    struct str explain;         /* under which name it can be asked why, unless it is ROUTE_TO; empty: none */
     int order;                  /* remote_sort_domains: place of its domain, from 1; 0: before all */
 };
 typedef void route_done(void *ctx, struct route_item *items, size_t n);     /* valid in the call only */

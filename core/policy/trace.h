@@ -71,7 +71,7 @@ void trace_secret(struct policy *p, struct str text);
 void trace_auth_read(lua_State *L, const struct eval *e);
 
 /* The members of a JSON object: phase, who, verdict, tree. */
-struct ending { const char *verdict; struct str message, log_message, error; bool by_default; };
+struct ending { const char *verdict; struct str message, log_message, error, address; bool by_default; };
 void trace_render(struct eval *e, const struct ending *end, struct buf *out);
 
 #endif

@@ -322,7 +322,10 @@ static void put_rest(struct tree *r, const char *end)
 
     for (unsigned d = TRACE_DEPTH + 1; d-- > 0;) {
         close_depth(r, d);
-        if (d > 0 && r->done[d].first) {
+        if (d == 1 && r->e->phase == PH_ROUTE && r->done[1].first) {
+            r->done[0] = r->done[1];        /* routers are all there is */
+            r->done[1] = (struct list){ 0 };
+        } else if (d > 0 && r->done[d].first) {
             n = node_new(r, NULL, "unfinished", 0);
             n->what = "an ACL that was called";
             adopt(n, &r->done[d]);
@@ -338,7 +341,7 @@ static void put_rest(struct tree *r, const char *end)
     }
 }
 
-static void put_who(struct tree *r)
+static void put_who(struct tree *r, const struct ending *end)
 {
     const struct txn *t = r->e->txn;
     const struct conn *c = t->conn;
@@ -350,8 +353,8 @@ static void put_who(struct tree *r)
         json_name(r->out, "sender");
         put_json(r, json_of_text(r, t->sender), 2000);
     }
-    if (r->e->own_addr)
-        put_text(r, "recipient", r->e->own_addr->address);
+    if (r->e->own_addr || end->address.n)
+        put_text(r, "recipient", end->address.n ? end->address : r->e->own_addr->address);
     put_text(r, "message_id", str_of(t->id.s));
 }
 
@@ -388,7 +391,7 @@ void trace_render(struct eval *e, const struct ending *end, struct buf *out)
     put_text(r, "reply", end->message);
     put_text(r, "log", end->log_message);
     put_text(r, "error", end->error);
-    put_who(r);
+    put_who(r, end);
     json_member_int(out, "generation", e->policy->generation);
     json_member_int(out, "us", (trace_now() - e->trace->began_ns) / 1000);
     put_tree(r, end);

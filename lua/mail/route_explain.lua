@@ -5,7 +5,14 @@
 
 local host, use = ...
 local routers = use "routers"
+local trace = use "explain"
 local explain = {}
+
+-- For perigee explain: what a router said stands beside what it read.
+local function noted(outcome, text, where)
+  local since = trace.clock()
+  if since then trace.read(since, outcome, where, text) end
+end
 
 local function record(walk, addr, r, outcome, text, where)
   if not walk.lines then return end
@@ -15,7 +22,10 @@ local function record(walk, addr, r, outcome, text, where)
   }
 end
 
-function explain.passed_over(walk, addr, r, why, where) record(walk, addr, r, "passed over", why, where) end
+function explain.passed_over(walk, addr, r, why, where)
+  noted("passed over", why, where)
+  record(walk, addr, r, "passed over", why, where)
+end
 function explain.unrouteable(walk, addr) record(walk, addr, nil, "unrouteable", "no router took it") end
 
 local function children(result)
@@ -32,6 +42,7 @@ end
 
 -- The driver has spoken, or the function.
 function explain.said(walk, addr, r, result)
+  noted(result.what, result.text, nil)
   if not walk.lines then return end
   local debug = r.cells and not r.fn and routers.option(r, "debug_print", addr.m)
   if debug then record(walk, addr, r, "debug_print", debug, r.cells.debug_print.where) end

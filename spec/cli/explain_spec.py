@@ -26,6 +26,16 @@ acl.rcpt {{
 """
 SITE_OPEN = SITE.replace('acl.rcpt {{\n  accept {{ hosts = "127.0.0.1" }},\n}}\n', "")
 e = Engine(site=SITE_OPEN, extra=RULES)
+e.rule("00-first.lua", """
+router.gone(function(m)
+  if m.domain ~= "gone.example" then return end
+  if m.local_part == "wait" then return defer("not now") end
+  if m.local_part == "sink" then return discard() end
+  return fail("gone away")
+end)
+router.other { driver = "accept", domains = "other.example", transport = "mailbox" }
+router.never { driver = "redirect", domains = "gone2.example", data = ":fail: nobody", allow_fail = true }
+""")
 e.start()
 
 
@@ -88,6 +98,23 @@ def accepted_by_control():
     holds(explained("accepted by the rcpt ACL <c@example.org>")[1][1], "rcpt: accept")
     same(said("b@example.org")[0], 250)
     same("<b@example.org> E=" in e.log(), False)
+
+
+def by_routers():
+    e.rule("40-relay.lua", 'acl.rcpt { accept { domains = "gone.example : gone2.example" } }')
+    same(e.run("reload")[0], 0)
+    for to, line, verdict in (("x@gone.example", r"\*\* x@gone.example", "fail"), ("wait@gone.example", r"== wait@gone.example", "defer"),
+                              ("sink@gone.example", r"=> :blackhole: <sink@gone.example>", "discard")):
+        until(lambda: said(to)[0] == 250)       # both workers have the new rules
+        e.send(to)
+        out = explained(line)[1][1]
+        holds(out, f"route: {verdict}")
+        holds(out, f"recipient  {to}")
+        holds(out, "00-first.lua:2  router gone")
+        holds(out, 'domain = "gone.example"')
+    e.send("y@gone2.example")
+    out = explained(r"\*\* y@gone2.example")[1][1]
+    holds(out, 'passed over("00-first.lua:8") = "domains does not hold for')
 
 
 def as_json():
@@ -225,6 +252,7 @@ case("a deferral has one", a_deferral)
 case("a discard has one", a_discard)
 case("an error has one, and its line", an_error)
 case("what is accepted has one where control.explain asked for it, and none elsewhere", accepted_by_control)
+case("an address that a router fails, defers or discards has one in its log line", by_routers)
 case("explain --json is one object, and the JSON log has its id", as_json)
 case("what is no id, and what is not kept, is said", what_is_not_there)
 case("what was kept survives a restart, and ids go on", over_restarts)
