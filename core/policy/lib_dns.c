@@ -148,7 +148,7 @@ static int l_dns(lua_State *L)
     uint16_t number;
     struct wait *w;
     struct ask *k;
-    double seconds = luaL_optnumber(L, 3, DNS_WAIT_MS / 1000);
+    double seconds = luaL_optnumber(L, 3, DNS_WAIT_MS / 1000.0);
 
     luaL_argcheck(L, dns_type_find(type, &number), 1, "no such type of record");
     luaL_argcheck(L, seconds > 0 && seconds <= 600, 3, "up to 600 seconds");

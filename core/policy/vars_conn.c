@@ -199,11 +199,11 @@ void get_sender_host_authenticated(const struct vars *v, struct val *out)
 #define AUTH(n)                                                     \
     void get_auth##n(const struct vars *v, struct val *out)         \
     {                                                               \
-        val_text(out, v->t->auth_given[n - 1]);                     \
+        val_text(out, v->t->auth_given[(n) - 1]);                     \
     }                                                               \
     void put_auth##n(struct txn *t, struct arena *a, const struct val *v)   \
     {                                                               \
-        t->auth_given[n - 1] = v->type == VAL_STR ? arena_dup(a, v->u.s) : (struct str){ 0 };   \
+        t->auth_given[(n) - 1] = v->type == VAL_STR ? arena_dup(a, v->u.s) : (struct str){ 0 };   \
     }
 
 AUTH(1) AUTH(2) AUTH(3) AUTH(4)

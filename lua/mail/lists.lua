@@ -283,7 +283,9 @@ end
 lists.uses = {}
 
 local function caseful_from_here(kind, where, no, mode)
-  if kind ~= "local" and kind ~= "address" then fail(where, "+caseful: domains and hosts have no case; it is for local parts and addresses") end
+  if kind ~= "local" and kind ~= "address" then
+    fail(where, "+caseful: domains and hosts have no case; it is for local parts and addresses")
+  end
   if no then fail(where, "+caseful is no item to negate: it stands before the items that look at case") end
   mode.caseful = true
 end

@@ -214,7 +214,7 @@ function lookups.dnsdb(query, params, o)
   local function signed() return m and host.get(m, "lookup_dnssec_authenticated") end
   -- what m.lookup_dnssec_authenticated says now was another question's: this one is asked anew
   if told and told.answers[id] and told.answers[id].signed ~= signed() then told.answers[id] = nil end
-  local status, value = once(id, function()
+  status, value = once(id, function()
     return timed("dnsdb", query, function() return dnsdb.ask(query, params, o) end)
   end)
   if told and told.answers[id] then told.answers[id].signed = signed() end
