@@ -259,6 +259,7 @@ static void report(struct walk *w, struct str to, int64_t delayed)
     w->report_conn.ident = STR("perigee");
     w->report_conn.protocol = STR("local");
     w->report_conn.uid = w->report_conn.gid = -1;
+    w->report_conn.auth_sender = setting_str(w->set, SET_bounce_sender_authentication, STR(""));
     t = w->report_txn = txn_new(&w->report_conn);
     t->sender = STR("");
     t->received_us = clock_wall_us();

@@ -20,7 +20,7 @@
 ---@field bounce_return_linesize_limit? integer|string Longest original line that may be returned; longer means headers only.
 ---@field bounce_return_message? boolean Include the original message in bounces.
 ---@field bounce_return_size_limit? integer|string Size cap of the returned original.
----@field bounce_sender_authentication? string AUTH= address sent with generated bounces.
+---@field bounce_sender_authentication? string Who AUTH= of MAIL says a bounce or a warning is from, where we have authenticated.
 ---@field callout_domain_negative_expire? integer|string How long it is remembered that a domain's server refuses us, bounces, postmaster or made-up addresses.
 ---@field callout_domain_positive_expire? integer|string How long it is remembered that a domain's server talks to us, takes postmaster or takes made-up addresses.
 ---@field callout_negative_expire? integer|string How long a callout's no to an address is remembered.

@@ -30,6 +30,18 @@ local function file(text)
   return name
 end
 
+describe("bounce_sender_authentication", function()
+  it("says who a bounce is from where AUTH= can be said", function()
+    local w = world.new { lua = "site { primary_hostname = 'here.example', bounce_sender_authentication = 'mailer@here.example' }\n" ..
+      ROUTES:gsub('driver = "smtp" }', 'driver = "smtp", authenticated_sender_force = true }'), zone = ZONE }
+    w:peer "192.0.2.2"
+    w:send { to = "nobody@a.example", from = "ann@there.example" }
+    w:advance "1m"
+    assert.truthy(w:heard("192.0.2.2"):find("MAIL FROM:<> [^\n]*AUTH=mailer@here%.example"))
+    w:close()
+  end)
+end)
+
 describe("errors_copy", function()
   local function told(options, from)
     local w = new(options)

@@ -295,9 +295,8 @@ option { kind = "main", name = "av_scanner", type = "string", feature = "content
   doc = [[Virus scanner type and connection data.]] }
 option { kind = "main", name = "bmi_config_file", type = "string", feature = "Brightmail", section = "of later features",
   doc = [[Brightmail library configuration file.]] }
-option { kind = "main", name = "bounce_sender_authentication", type = "string", feature = "SMTP authentication",
-  section = "of later features",
-  doc = [[AUTH= address sent with generated bounces.]] }
+option { kind = "main", name = "bounce_sender_authentication", type = "string", section = "bounces",
+  doc = [[Who AUTH= of MAIL says a bounce or a warning is from, where we have authenticated.]] }
 option { kind = "main", name = "callout_domain_negative_expire", type = "time", default = 10800, section = "verification",
   doc = [[How long it is remembered that a domain's server refuses us, bounces, postmaster or made-up addresses.]] }
 option { kind = "main", name = "callout_domain_positive_expire", type = "time", default = 604800, section = "verification",
