@@ -9,7 +9,7 @@ site {
   recipients_max      = 200,
   -- A worker that is fully booked says 421 rather than be slow for everybody.
   smtp_accept_max_per_host = 20,
-  -- One address has no use for more than a few mistakes.
+  -- Whoever speaks no SMTP finds that out soon enough.
   smtp_max_unknown_commands = 3,
 }
 

@@ -222,6 +222,17 @@ describe("queue.lua", function()
   end)
 end)
 
+describe("results.lua", function()
+  it("adds its field, takes away those in its name, and leaves others", function()
+    local w = new "results"
+    assert.reply(send(w, { text = "Authentication-Results: mx.example.org; spf=pass\nAuthentication-Results: other.example; spf=fail\nSubject: x\n\nx\n" }), "250")
+    local message = delivered(w)
+    has(message, "Authentication-Results: mx.example.org; none\r\n")
+    lacks(message, "spf=pass")
+    has(message, "other.example; spf=fail")
+  end)
+end)
+
 describe("statement.lua", function()
   it("writes a line over several lines (ACL-T2), with a comment between (ACL-T3)", function()
     local w = new "statement"
