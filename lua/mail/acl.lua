@@ -557,13 +557,6 @@ function conditions.nested(name, args, ev)
   return answer.verb, answer
 end
 
--- A mistake found in our own code, or behind a tail call, has lost its line; its
--- statement is known.
-local function placed(err, ev)
-  if type(err) ~= "string" or not ev.where or err:find("^[^:\n]+:%d+: ") then return err end
-  return ev.where .. ": " .. err
-end
-
 -- What else must hold once an ACL has accepted: an answer if it does not.
 acl.accepted = { rcpt = verify.cutthrough }
 
@@ -578,7 +571,7 @@ function acl.run(phase, m)
   local ok, answer = pcall(walk, list, ev, default)
   if not ok then
     if ev.at then mark(ev.at.place, nil) end
-    error(placed(answer, ev), 0)
+    error(report.placed(answer, ev.where), 0)
   end
   if answer.verb == "accept" and acl.accepted[phase] then answer = acl.accepted[phase](m) or answer end
   if inspects then acl.answered[phase] = ev.where end

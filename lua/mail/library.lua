@@ -200,7 +200,7 @@ library.store = locked("store", {
 -- mark /./ shows whoever opens it where the trusted part ends (R7.3).
 function library.path(root, ...)
   if type(root) ~= "string" or root:sub(1, 1) ~= "/" or root:find("/%.%.?/") or root:find("/%.%.?$") or root:find("%c") then
-    error("path: the root must be an absolute path without . and ..", 2)
+    error(string.format('path: the root must be an absolute path without . and .., not "%s"', tostring(root)), 2)
   end
   local n = select("#", ...)
   if n == 0 then error("path needs parts: path(ROOT, part, ...)", 2) end

@@ -446,7 +446,8 @@ function lookups.parse(item, where, fail)
     fail(where, string.format('the list item "%s": a query knows no partial keys, no * and no net-', item))
   end
   if name == "sqlite" then
-    local file, query = rest:match("^(/%S+)%s+(.+)$")
+    -- no statement begins with a word that has a dot or a slash in it
+    local file, query = rest:match("^(%S*[./]%S*)%s+(.+)$")
     if file and not spec.file then spec.file, rest = file, query end
     spec.file = spec.file or use("site").value("sqlite_dbfile")
     if not spec.file then fail(where, string.format('the list item "%s" is written sqlite;/file select ... where name = ?', item)) end

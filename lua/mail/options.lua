@@ -161,7 +161,7 @@ end
 -- The value of a cell now: a constant, or what its function says, checked.
 function options.value(cell, m)
   if not cell.fn then return cell.value end
-  local result = cell.fn(m)
+  local result = report.called(cell.fn, m, cell.where)
   if result == nil then return nil end
   local read = options.read(cell.row, result)
   -- one text, one field: a line end in it may be the sender's (R4.6)
@@ -180,7 +180,7 @@ function options.matches(cell, m, subject, ev)
   local kind = options.LISTS[cell.row.type]
   local match = cell.match
   if cell.fn then
-    local result = cell.fn(m)
+    local result = report.called(cell.fn, m, cell.where)
     if result == nil then return false end
     if type(result) == "boolean" then return result end
     match = lists.late(kind, result, cell.where)

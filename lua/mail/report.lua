@@ -44,6 +44,24 @@ function report.caught(err, fallback)
   problems[#problems + 1] = { file = file, line = line, text = text, warning = false }
 end
 
+-- The error of a rule with its place. A mistake found in our own code has none, and one behind
+-- `return path(...)` has the line of ours that called the rule: a tail call leaves no frame.
+-- What was called is known. Lua's own complaints about our code stay as they are.
+function report.placed(err, where)
+  if type(err) ~= "string" or not where then return err end
+  local place, text = err:match("^([^:\n]+):%d+: (.*)$")
+  if not place then return where .. ": " .. err end
+  if not place:find("^mail/") or text:find("^attempt to ") then return err end
+  return where .. ": " .. text
+end
+
+-- What a function of a rule gives for m.
+function report.called(fn, m, where)
+  local ok, result = pcall(fn, m)
+  if not ok then error(report.placed(result, where), 0) end
+  return result
+end
+
 -- Runs fn; its error becomes a problem instead of ending the file.
 function report.attempt(fn, where)
   local ok, err = pcall(fn)

@@ -6,6 +6,7 @@
 local host, use = ...
 local words = use "words"
 local options = use "options"
+local report = use "report"
 local transports = use "transports"
 local hosts_drivers = use "route_hosts"
 local redirect = use "route_redirect"
@@ -104,7 +105,7 @@ local function redirected(r, spec, addr, ev)
 end
 
 function answers.run(r, addr, ev)
-  local result = r.fn(ev.m)
+  local result = report.called(r.fn, ev.m, r.where)
   if result == nil then return { what = "decline" } end
   local kind = type(result) == "table" and getmetatable(result)
   -- defer and discard are verbs of ACLs too, with the same constructors

@@ -5,6 +5,7 @@
 
 local host, use = ...
 local words = use "words"
+local report = use "report"
 local routers = use "routers"
 local address = use "route_address"
 local conditions = {}
@@ -119,7 +120,7 @@ function pre.condition(r, addr, ev)
   local cell = r.cells.condition
   if not cell then return true end
   local value = cell.value
-  if cell.fn then value = cell.fn(ev.m) end
+  if cell.fn then value = report.called(cell.fn, ev.m, cell.where) end
   local yes = words.truth(value)
   if yes == nil and cell.fn == nil then yes = false end
   -- an address, a name: any text a function finds is a "yes" of its own

@@ -118,6 +118,24 @@ describe("a spec", function()
 end)
 
 describe("lists", function()
+  it("ask the SQLite file that an item names, below the rule directory too, and else sqlite_dbfile", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+      site { sqlite_dbfile = "/var/lib/main.db" }
+      acl.rcpt {
+        accept { local_parts = "sqlite;site.lua select 1 from users where name = ?", logwrite = "of site.lua" },  -- a file that is there; what it says is written below
+        accept { local_parts = "sqlite;select 1 from users where name = ?", logwrite = "of main.db" },
+      }]] }
+    w:lookup("sqlite", { file = "site.lua", key = "ann", value = "1" })
+    w:lookup("sqlite", { file = "site.lua", key = "bob", none = true })
+    w:lookup("sqlite", { file = "/var/lib/main.db", key = "bob", value = "1" })
+    local s = w:session()
+    s:mail "a@there.example"
+    assert.reply(s:rcpt "ann@example.org", "250")
+    assert.logged(w, "of site.lua")
+    assert.reply(s:rcpt "bob@example.org", "250")
+    assert.logged(w, "of main.db")
+  end)
+
   it("LMDB-T1 match by a lookup, whose value is the data of the condition", function()
     local w = new [[
       domainlist.ours = { "lmdb;/etc/perigee/domains.mdb" }

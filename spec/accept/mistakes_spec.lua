@@ -99,6 +99,18 @@ local RUN = {
   { [[acl.sub.x { accept { acl = "x" } } acl.rcpt { accept { acl = "x" } }]], "ACLs call each other more than 20 deep" },
   { [[acl.rcpt(function(m) while true do end end)]], "the rules ran longer than 1 s" },
   { [[acl.rcpt(function(m) local x = lookup.lsearch("/nofile", "x") end)]], "lookup.lsearch: " },
+  { [[acl.rcpt(function(m) return path("x") end)]], 'lua:4: path: the root must be an absolute path without . and .., not "x"' },
+}
+
+-- an option that is a function, what the delivery's line says
+local OPTION = {
+  { [[router.a { driver = "redirect", domains = "b.example", data = function(m) return path("x", "y") end }]], 'lua:4: path: the root' },
+  { [[router.a { driver = "redirect", domains = "b.example", file = function(m) return path("x", "y") end }]], 'lua:4: path: the root' },
+  { [[router.a { driver = "accept", transport = "box", domains = "b.example", condition = function(m) return lookup.cidr(1) end }]], 'lua:4: lookup.cidr: the key must be' },
+  { [[router.a { driver = "accept", transport = "box", domains = "b.example", set = { r_a = function(m) return path("x", "y") end } }]], 'lua:4: path: the root' },
+  { [[router.a { driver = "accept", transport = "t", domains = "b.example" }
+transport.t { driver = "appendfile", directory = function(m) return path("x", "y") end }]], 'lua:5: path: the root' },
+  { [[router.a(function(m) return path("x", "y") end)]], 'lua:4: path: the root' },
 }
 
 describe("a mistake in a rule", function()
@@ -120,6 +132,14 @@ describe("a mistake in a rule", function()
       assert.reply(reply, "451")
       local line = w:logged(case[2])
       assert.truthy(line, table.concat(w:log(), "\n"))
+    end)
+  end
+
+  for _, case in ipairs(OPTION) do
+    it("in an option has its place, behind a tail call too: " .. case[1], function()
+      local w = world.new { lua = SITE .. case[1] .. "\nacl.rcpt { accept {} }" }
+      w:send { to = "a@b.example" }
+      assert.truthy(w:logged(case[2]), table.concat(w:log(), "\n"))
     end)
   end
 
