@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # What the READMEs of examples/ say to type does what they say; and a sample that needs a port of its own.
-import glob, os, re, shlex, smtplib, subprocess, sys
+import glob, json, os, re, shlex, shutil, smtplib, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
 
@@ -55,6 +55,33 @@ def ports():
         e.close()
 
 
+def editors():
+    for where in ("rules", "examples"):
+        settings = json.loads(text(where, ".luarc.json"))
+        first = os.path.join(ROOT, where, settings["workspace.library"][0])
+        same(sorted(os.listdir(first)), ["luacheck.lua", "mail.lua", "rules.lua"])
+
+
+def luacheck(path, code):
+    return subprocess.run(["luacheck", "--quiet", "--no-color", "--filename", path, "-"], input=code, capture_output=True, text=True,
+                          timeout=60, cwd=ROOT)
+
+
+def lint_knows_the_words():
+    for path in ("rules/99-x.lua", "examples/mx/99-x.lua"):
+        good = luacheck(path, 'hostlist.x = { "192.0.2.1" }\nacl.rcpt(function(m) return check.hosts("+x") and accept() or deny(m.domain) end)\n')
+        same((good.returncode, good.stdout.strip()), (0, "Total: 0 warnings / 0 errors in 1 file"))
+        bad = luacheck(path, 'acl.rcpt(function(m) return denny(m.domain) end)\n')
+        same(bad.returncode, 1)
+        holds(bad.stdout, "denny")
+
+
+case(".luarc.json leads an editor to lua/meta", editors)
+title = "luacheck knows the words of rules and no others"
+if shutil.which("luacheck"):
+    case(title, lint_knows_the_words)
+else:
+    skip(title, "no luacheck here")
 case("commands of the examples' READMEs end with 0", commands)
 case("examples/filter: a good message ends with 0, every other with 69 and why", filter_judges)
 case("samples/ports.lua: on another port than 25 clients log in first (ACL-T1)", ports)
