@@ -67,8 +67,9 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
 {
     const char *o = arg[*i], *v;
 
-    if (strcmp(o, "-t") == 0) {
+    if (strcmp(o, "-t") == 0 || strcmp(o, "-ti") == 0) {
         s->from_headers = true;
+        s->dot_ends &= o[2] != 'i';
     } else if (strcmp(o, "-i") == 0 || strcmp(o, "-oi") == 0) {
         s->dot_ends = false;
     } else if (take_mode(s, o)) {
@@ -83,7 +84,10 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
         if (!v)
             return cli_fail(c, EX_USAGE, "-F wants a full name");
         s->name = str_of(v);
-    } else if (strcmp(o, "-bm") == 0 || strncmp(o, "-o", 2) == 0 || strchr("vnGU", o[1])) {
+    } else if (strncmp(o, "-o", 2) == 0 && o[2] && strchr("MAPXY", o[2])) {
+        return cli_fail(c, EX_USAGE, "%s is not done under this name: a client is described to perigee smtp and perigee filter, "
+                        "and a server to its rules", o);
+    } else if (strcmp(o, "-bm") == 0 || strncmp(o, "-o", 2) == 0 || strchr("vnGUmxeEA", o[1])) {
         return 0;       /* what we do anyway, or has no meaning here */
     } else if (strncmp(o, "-b", 2) == 0) {
         return cli_fail(c, EX_USAGE, "%s is not done under this name; perigee --help lists the verbs", o);

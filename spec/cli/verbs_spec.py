@@ -216,8 +216,22 @@ def sendmail_modes():
     holds(r.stdout, "250")
     holds(r.stdout, "221")
     same((run("-bd").returncode, run("-t", input="Subject: nobody\n\nx\n").returncode, run().returncode), (64, 69, 64))
+    # an address behind an option that describes a client is no recipient
+    for o in ("-oMa", "-oMs", "-oX"):
+        r = run(o, "192.0.2.1", "x@example.org", input="Subject: no\n\nx\n")
+        same(r.returncode, 64)
+        holds(r.stderr, "not done under this name")
 
 
+def sendmail_ignored():
+    link = os.path.join(e.dir, "sendmail")
+    r = subprocess.run([link, "-ti", "-m", "-x", "-ex", "-odq"], input="To: t@example.org\nSubject: by-habit\n\nabove\n.\nbelow\n",
+                       text=True, capture_output=True, timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool))
+    same((r.returncode, r.stderr), (0, ""))
+    same(until(lambda: any("by-habit" in m and "below" in m for m in e.mails("t"))), True)
+
+
+case("sendmail's habits: -ti reads to the end, options without a meaning here are taken", sendmail_ignored)
 case("sendmail's other modes: -bp, -bs, -bi, -bv, -q", sendmail_modes)
 case("smtp on standard input stores its message in the engine", smtp_pipe)
 case("a reload changes the answer to the next session", reload_changes)
