@@ -10,10 +10,10 @@
 #include "engine/logjson.h"
 #include "spool/ring.h"
 
-/* Numbers begin with the seconds since 2025 times this: a ring that was lost
- * gives none again, as long as a worker explains no more a second. */
-enum { A_SECOND = 16, NUMBER_MAX = 16 };
-static const int64_t SINCE = 1735689600;
+/* Numbers begin with the sixteenths of a second since 2025: a ring that was lost
+ * gives none again, as long as a worker explained no more than one in each. */
+enum { US_A_NUMBER = 1000000 / 16, NUMBER_MAX = 16 };
+static const int64_t SINCE_US = INT64_C(1735689600) * 1000000;
 
 struct explain {
     struct engine *e;
@@ -48,7 +48,7 @@ void explain_switch(struct engine *e)
     struct explain *x = e->explain;
     int64_t size = setting_int(e->settings, SET_explain_ring, 64 << 20);
     unsigned workers = e->cfg.workers ? e->cfg.workers : 1;
-    int64_t since = clock_wall() - SINCE;
+    int64_t floor = (clock_wall_us() - SINCE_US) / US_A_NUMBER;
     char path[4096];
     struct why why;
 
@@ -66,7 +66,7 @@ void explain_switch(struct engine *e)
         return;
     }
     snprintf(path, sizeof path, "%s/explain/%u", e->cfg.spool_dir, e->cfg.worker);
-    if (ring_open(path, (uint64_t)size / workers, since > 0 ? (uint64_t)since * A_SECOND : 1, &x->ring, &why) != ST_OK)
+    if (ring_open(path, (uint64_t)size / workers, floor > 0 ? (uint64_t)floor : 1, &x->ring, &why) != ST_OK)
         say_failed(x, &why);
 }
 

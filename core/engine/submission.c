@@ -88,6 +88,17 @@ static void refuse(struct submit *s, const struct verdict *v)
 
 static void ask(struct submit *s, enum phase ph);
 
+/* A discard has no line otherwise, and nor has what is accepted: one where somebody can ask why. */
+static void log_explained(struct submit *s, const struct verdict *v)
+{
+    if (!v->explain.n)
+        return;
+    buf_addf(&s->e->line, "U=%.*s F=<%.*s> %s by non-SMTP ACL", STR_ARG(s->conn.ident), STR_ARG(s->t->sender),
+             v->verb == V_DISCARD ? "discarded" : "accepted");
+    explain_put(&s->e->line, v->explain);
+    engine_log(s->e, LOG_MAIN, str_of(s->t->id.s));
+}
+
 static void answered(void *ctx, const struct verdict *v)
 {
     struct submit *s = ctx;
@@ -98,6 +109,7 @@ static void answered(void *ctx, const struct verdict *v)
         refuse(s, v);
         return;
     }
+    log_explained(s, v);
     if (v->verb == V_DISCARD)
         s->t->discard = true;
     if (s->t->phase == PH_NOT_SMTP_START || s->t->phase == PH_NOT_SMTP_MIME) {

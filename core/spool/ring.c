@@ -114,7 +114,7 @@ uint64_t ring_put(struct ring *r, struct str record)
     struct batch *b = &r->waiting;
     struct mark m = { .mark = MARK, .n = (uint32_t)record.n, .number = r->number };
     uint64_t room = room_of(record.n);
-    static const char zeros[ALIGN];
+    static const char zeros[ALIGN] = { 0 };
 
     if (record.n > RECORD_MAX || room > r->size / 4 || b->bytes.n + room > WAITING_MAX || b->bytes.n + room > r->size / 2)
         return 0;
