@@ -171,6 +171,19 @@ static void close_depth(struct tree *r, unsigned d)
     }
 }
 
+/* A statement that failed: was it the condition after those that held? Conditions stand behind their statement. */
+static struct node *failed_condition(struct tree *r, const struct step *s, const struct list *held)
+{
+    const struct places *all = &r->e->policy->places;
+    size_t at = s->place + 1;
+
+    for (const struct node *n = held->first; n; n = n->next)
+        at++;
+    if (at >= all->n || all->v[at].kind != PLACE_CONDITION || all->v[at].parent != s->place)
+        return NULL;
+    return node_new(r, &all->v[at], "error", s->us);
+}
+
 static const char *const HOW[] = { [MARK_NO] = "no", [MARK_YES] = "yes", [MARK_ERROR] = "error" };
 
 static void take_step(struct tree *r, const struct step *s, unsigned reads)
@@ -190,6 +203,14 @@ static void take_step(struct tree *r, const struct step *s, unsigned reads)
     if (pl->kind == PLACE_STATEMENT) {
         if (n->how[0] == 'y')
             n->how = "taken";
+        stat = s->mark == MARK_ERROR ? failed_condition(r, s, &r->conds[d]) : NULL;
+        if (stat) {
+            stat->reads = n->reads;
+            stat->nreads = n->nreads;
+            n->nreads = n->us = 0;
+            adopt(stat, &r->done[d + 1]);
+            list_add(&r->conds[d], stat);
+        }
         adopt(n, &r->conds[d]);
         adopt(n, &r->done[d + 1]);
         list_add(&r->done[d], n);

@@ -4,7 +4,7 @@
  * m.header and its like are a table that holds the mail object and a metatable
  * that knows how to read; so they expire with it.
  */
-#include "policy/host.h"
+#include "policy/trace.h"
 
 /* The mail object stands under a key no rule can name: m.regex[0] is a capture. */
 static const char box_key;
@@ -75,9 +75,23 @@ static int push_header(lua_State *L, enum header_form how)
     return 1;
 }
 
-static int view_header(lua_State *L) { return push_header(L, FORM_DECODED); }
-static int view_rheader(lua_State *L) { return push_header(L, FORM_RAW); }
-static int view_lheader(lua_State *L) { return push_header(L, FORM_LIST); }
+/* For perigee explain: header("subject") = ... */
+static int noted(lua_State *L, const char *view, int n)
+{
+    struct eval *e = eval_running(L);
+    int value = lua_gettop(L);
+
+    if (e && e->trace && e->trace->on) {
+        lua_pushstring(L, view);
+        trace_put(L, e->trace, value + 1, 2, value, 0);
+        lua_settop(L, value);
+    }
+    return n;
+}
+
+static int view_header(lua_State *L) { return noted(L, "header", push_header(L, FORM_DECODED)); }
+static int view_rheader(lua_State *L) { return noted(L, "rheader", push_header(L, FORM_RAW)); }
+static int view_lheader(lua_State *L) { return noted(L, "lheader", push_header(L, FORM_LIST)); }
 
 static int view_regex(lua_State *L)
 {

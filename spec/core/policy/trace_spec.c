@@ -63,7 +63,9 @@ static const struct { const char *rules; int kept; const char *holds[6]; } rows[
     { "acl.sub.inner { deny { hosts = '203.0.113.9', message = 'inside' } }\nacl.rcpt { accept { acl = 'inner' }, deny {} }", 1,
       { "\"what\":\"acl = \\\"inner\\\"\",\"result\":\"no\"", "\"tried\":[{\"where\":\"10-spec.lua:1\",\"what\":\"deny\",\"result\":\"taken\"" } },
     { "acl.rcpt {\n deny { condition = function(m) return dns.a(\"7.113.0.203.in-addr.arpa\") ~= nil end } }", 1,
-      { "\"verdict\":\"defer\"", "\"error\":\"", "\"where\":\"10-spec.lua:2\",\"what\":\"deny\",\"result\":\"error\"" } },
+      { "\"verdict\":\"defer\"", "\"error\":\"", "\"where\":\"10-spec.lua:2\",\"what\":\"deny\",\"result\":\"error\"",
+        "\"what\":\"condition = function\",\"result\":\"error\"" } },
+
     { "acl.rcpt(function(m)\n local x = m.domain\n local y = nil\n return y.z end)", 1,
       { "\"error\":\"10-spec.lua:4: ", "\"result\":\"error\"", "\"value\":\"example.org\"" } },
     { "acl.rcpt { discard { local_parts = 'b' } }", 1, { "\"verdict\":\"discard\"", "\"recipient\":\"b@example.org\"" } },
@@ -71,6 +73,8 @@ static const struct { const char *rules; int kept; const char *holds[6]; } rows[
       { "\"verdict\":\"accept\"", "\"client\":\"203.0.113.9\"" } },
     { "acl.rcpt { accept { control = 'explain', domains = 'example.org' } }", 1, { "\"verdict\":\"accept\"" } },
     { "acl.rcpt(function(m) control.explain() return accept() end)", 1, { "\"verdict\":\"accept\"" } },
+    { "acl.rcpt {\n warn { domains = 'example.org', condition = function(m) return m.acl_m_x.y end }, deny {} }", 1,
+      { "\"what\":\"domains = \\\"example.org\\\"\",\"result\":\"yes\"", "\"what\":\"condition = function\",\"result\":\"error\"" } },
     { "site { explain_ring = 0 }\nacl.rcpt { deny {} }", 0, { NULL } },
 };
 
