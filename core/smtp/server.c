@@ -149,7 +149,7 @@ void server_error(struct smtp_server *s, enum smtp_note kind, int code, const ch
 
 /* ---- questions */
 
-static struct txn *question_txn(struct smtp_server *s)
+struct txn *server_question(struct smtp_server *s)
 {
     if (s->t)
         return s->t;
@@ -160,7 +160,7 @@ static struct txn *question_txn(struct smtp_server *s)
 
 void server_ask(struct smtp_server *s, enum phase ph)
 {
-    struct txn *t = question_txn(s);
+    struct txn *t = server_question(s);
 
     t->phase = ph;
     s->asked = (int16_t)ph;

@@ -66,6 +66,8 @@ void server_error(struct smtp_server *s, enum smtp_note kind, int code, const ch
 void server_note(struct smtp_server *s, enum smtp_note note, struct str reply, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* Must be the last thing its caller does: the answer may come inside. */
+/* The transaction a question is about: the one that is open, else one that has only the connection. */
+struct txn *server_question(struct smtp_server *s);
 void server_ask(struct smtp_server *s, enum phase ph);
 /* The transaction is over; what: the word for the log, NULL if it came to its proper end. */
 void server_end_txn(struct smtp_server *s, const char *what);

@@ -77,6 +77,24 @@ static void answered_helo(struct smtp_server *s, const struct verdict *v)
 
 /* ---- the rest */
 
+/* What VRFY and EXPN ask about is an address to the rules, as a recipient is; a name that is none is only text. */
+static void ask_about(struct smtp_server *s, enum phase ph, struct str text)
+{
+    struct txn *t = server_question(s);
+    const char *reason;
+    struct str rest;
+    struct addr ad;
+
+    t->addr = NULL;
+    if (addr_path(text, false, &ad, &rest, &reason) && !str_trim(rest).n && ad.local.n) {
+        if (!ad.domain.n)
+            ad.domain = s->cfg->qualify_recipient.n ? s->cfg->qualify_recipient : s->cfg->hostname;
+        t->addr = arena_new(&t->arena, struct at_address);
+        txn_at(t, addr_join(&t->arena, ad.local, ad.domain), t->addr);
+    }
+    server_ask(s, ph);
+}
+
 static void do_vrfy(struct smtp_server *s, struct str arg)
 {
     bool vrfy = s->command == CMD_VRFY;
@@ -85,7 +103,7 @@ static void do_vrfy(struct smtp_server *s, struct str arg)
     if (!arg.n || str_same(arg, STR("\"\"")))
         server_error(s, NOTE_SYNTAX, 501, "5.5.4", "an address or a name is needed");
     else if (vrfy ? s->cfg->offer_vrfy : s->cfg->offer_expn)
-        server_ask(s, vrfy ? PH_VRFY : PH_EXPN);
+        ask_about(s, vrfy ? PH_VRFY : PH_EXPN, arg);
     else
         verb_answered(s, vrfy ? PH_VRFY : PH_EXPN, &no);
 }
@@ -94,6 +112,7 @@ static void answered_vrfy(struct smtp_server *s, enum phase ph, const struct ver
 {
     char what[600];
 
+    server_question(s)->addr = NULL;
     snprintf(what, sizeof what, "%s %.*s", ph == PH_VRFY ? "VRFY" : "EXPN", STR_ARG(s->c->command_argument));
     if (v->verb != V_ACCEPT && v->verb != V_DISCARD)
         server_refuse(s, ph, v, what);

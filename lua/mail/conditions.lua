@@ -136,7 +136,8 @@ local function acl_condition(value, where)
       local args = {}
       for word in tostring(text or ""):gmatch("%S+") do args[#args + 1] = word end
       if #args == 0 then error(where .. ": acl: the function gave no name", 0) end
-      return nested_result(conditions.nested(table.remove(args, 1), args, ev), ev)
+      local verb, answer = conditions.nested(table.remove(args, 1), args, ev)
+      return nested_result(verb, answer, ev)
     end
   end
   if type(value) == "table" then

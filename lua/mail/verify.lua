@@ -80,7 +80,11 @@ local tests = {}
 
 function tests.recipient(ev, argument, options)
   local m = ev.m
-  local address = argument ~= "" and argument or (m.local_part .. "@" .. m.domain)
+  local address = argument
+  if address == "" then
+    if not m.domain then return refused(ev, "that is no address", options) end      -- VRFY may ask about a name
+    address = m.local_part .. "@" .. m.domain
+  end
   options.own = argument == ""                  -- only the recipient itself can be held
   local r = address_verified(m, address, "recipient", options)
   if r.ok == nil then error(host.again(r.text)) end

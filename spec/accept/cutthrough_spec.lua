@@ -197,6 +197,15 @@ describe("cutthrough_delivery", function()
     assert.is_nil((w:logged ">> "))
   end)
 
+  it("goes the ordinary way where the transport rewrites the header", function()
+    local w = new(with(), (BASE:gsub('driver = "smtp"', '%0, headers_rewrite = { { "*@in.example", "$1@out.example", flags = "f" } }')))
+    w:peer "192.0.2.1"
+    local s = session(w, "x@there.example")
+    assert.reply(s:data "From: q@in.example\n\nx\n", "250")
+    assert.truthy(heard(w):find("From: q@out.example", 1, true), heard(w))
+    assert.is_nil((w:logged ">> x@there.example"))
+  end)
+
   it("tells msg:delivery, and a callout tells tcp:close", function()
     local w = new([[
       event.on("msg:delivery", function(m) logwrite("event " .. m.local_part .. "@" .. m.domain .. " by " .. m.sender_address

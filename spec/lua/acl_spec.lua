@@ -181,6 +181,8 @@ describe("acl", function()
       assert.same({ verb, "450 inner" }, { verdict(rules) })
       rules = ("acl.sub.s { %s { message = '450 inner' } } acl.rcpt { warn { acl = 's' }, accept {} }"):format(verb)
       assert.equal(verb, (verdict(rules)))
+      rules = ("acl.sub.s { %s { message = '450 inner' } } acl.rcpt { accept { acl = function() return 's' end }, accept {} }"):format(verb)
+      assert.equal(verb, (verdict(rules)))
     end
     -- the end of an ACL called by name denies
     assert.equal("deny", (verdict [[acl.sub.s { warn {} } acl.rcpt { accept { acl = "s" } }]]))

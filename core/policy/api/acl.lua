@@ -228,8 +228,8 @@ word { kind = "verify", name = "helo", type = "string",
   doc = [[True when HELO argument verified (done now if needed).]] }
 word { kind = "verify", name = "not_blind", type = "string", phases = CONTENT,
   doc = [[True when every envelope recipient appears in To or Cc.]] }
-word { kind = "verify", name = "recipient", type = "string", phases = during { "rcpt" },
-  doc = [[Routes recipient in verify mode, maybe callout or quota.]] }
+word { kind = "verify", name = "recipient", type = "string", phases = during { "rcpt", "vrfy" },
+  doc = [[Routes recipient, or what VRFY asks about, in verify mode, maybe callout or quota.]] }
 word { kind = "verify", name = "reverse_host_lookup", type = "string",
   doc = [[True when client has a confirmed reverse name.]] }
 word { kind = "verify", name = "sender", type = "string", phases = during { "mail", "rcpt", "predata", "data", "not_smtp"
