@@ -46,17 +46,17 @@ def real_clients():
 
 
 def by_gsasl(mechanism, user="ann", password="pass word"):
+    """What the server said to it last. How the program itself ends once QUIT has closed the connection is its own affair."""
     r = subprocess.run(["gsasl", "--client", "--smtp", "--no-starttls", f"--connect=127.0.0.1:{server.port}", "-m", mechanism, "-a", user,
-                        "-p", password, "--quiet"], input="QUIT\n", capture_output=True, text=True, timeout=60)
-    return r.returncode, r.stdout + r.stderr
+                        "-p", password, "--verbose"], input="QUIT\n", capture_output=True, text=True, timeout=60)
+    said = re.findall(r"^(235|535)[ -]", r.stdout + r.stderr, re.M)
+    return said[-1] if said else r.stdout + r.stderr
 
 
 def gsasl_clients():
     for mechanism in MECHANISMS:
-        status, text = by_gsasl(mechanism)
-        same((mechanism, status, "235" in text or status == 0), (mechanism, 0, True))
-        status, text = by_gsasl(mechanism, password="wrong")
-        same((mechanism, status != 0), (mechanism, True))
+        same((mechanism, by_gsasl(mechanism)), (mechanism, "235"))
+        same((mechanism, by_gsasl(mechanism, password="wrong")), (mechanism, "535"))
 
 
 def logged():
