@@ -88,6 +88,16 @@ static void edits_back(struct eval *e)
     e->txn->edits_end = e->edits_end;
 }
 
+/* A mistake in the rules is nobody's business outside; what could not be found out is told if the site wants it. */
+static struct str later_reply(struct eval *e, enum status st)
+{
+    int opt = policy_opt_find(STR("smtp_return_error_details"));
+
+    if (st != ST_AGAIN || !e->why.text[0] || opt < 0 || !policy_opt_bool(e->policy, opt))
+        return str_of(LATER);
+    return arena_printf(&e->txn->arena, "451 4.3.0 %s", e->why.text);
+}
+
 static void end_acl(struct eval *e, enum status st, int n)
 {
     struct verdict v = { .verb = V_DEFER };
@@ -104,7 +114,7 @@ static void end_acl(struct eval *e, enum status st, int n)
     } else {
         edits_back(e);
         v.error = st == ST_NEVER;
-        v.message = str_of(LATER);
+        v.message = later_reply(e, st);
         v.log_message = str_of(e->why.text);
     }
     explained_acl(e, &v);

@@ -82,7 +82,7 @@ local function once(id, fn)
   if told then remember(told, id, status, value) end
   return status, value
 end
-lookups.once = once
+lookups.once, lookups.memory = once, memory
 
 -- ---- slow ones
 

@@ -7,6 +7,7 @@
 local host, use = ...
 local words = use "words"
 local parse = use "verify_options"
+local lookups = use "lookups"
 local verify = {}
 
 verify.route = nil              -- set by route.lua: function(ev, address, mode, options) -> ok, text, item
@@ -49,8 +50,35 @@ local function address_verified(m, address, mode, options)
   local ok, r = pcall(routed, m, address, mode, options)
   host.fact(m, "verify_mode", nil)
   if not ok then error(r, 0) end
-  if r.ok == nil and (options.defer_ok or r.callout and options.callout.defer_ok) then r.ok = true end
+  if r.ok == nil and (options.defer_ok or r.callout and options.callout.defer_ok) then r.ok, r.excused = true, true end
   return r
+end
+
+-- The options as one text, the same for the same.
+local function options_text(options)
+  local out = {}
+  for name, value in pairs(options) do
+    out[#out + 1] = name .. "=" .. (type(value) == "table" and "{" .. options_text(value) .. "}" or tostring(value))
+  end
+  table.sort(out)
+  return table.concat(out, "\0")
+end
+
+-- A message has one sender and often many recipients: what was found out about it stays found out for
+-- the message (as Exim's). What could not be found out is asked again.
+local SENDERS_MAX = 64
+
+local function sender_verified(m, address, options)
+  local told = lookups.memory()
+  if not told then return address_verified(m, address, "sender", options), true end
+  local id = address .. "\0" .. options_text(options)
+  local known = told.senders and told.senders[id]
+  if known then return known, false end
+  local r = address_verified(m, address, "sender", options)
+  if r.ok == nil or r.excused then return r, true end
+  if not told.senders or told.nsenders >= SENDERS_MAX then told.senders, told.nsenders = {}, 0 end
+  told.senders[id], told.nsenders = r, told.nsenders + 1
+  return r, true
 end
 
 -- The lines a refused client is told, before the one that refuses.
@@ -99,7 +127,7 @@ function tests.sender(ev, argument, options)
   local address = argument ~= "" and argument or m.sender_address
   if address == nil then return refused(ev, "there is no sender yet", options) end
   if address == "" then return true end         -- bounces have no sender to verify
-  local r = address_verified(m, address, "sender", options)
+  local r, new = sender_verified(m, address, options)
   if r.ok == nil then
     log_sender(m, "defer", address, r.text)
     error(host.again(r.callout and r.text or "Could not complete sender verify: " .. tostring(r.text)))
@@ -109,7 +137,7 @@ function tests.sender(ev, argument, options)
     if r.data then host.fact(m, "sender_address_data", r.data) end
     return true
   end
-  log_sender(m, "fail", address, r.text)
+  if new then log_sender(m, "fail", address, r.text) end
   host.fact(m, "acl_verify_message", r.text)
   ev.log = "Sender verify failed"
   ev.text = options.no_details and ev.log or details(address, r) .. "\n" .. ev.log

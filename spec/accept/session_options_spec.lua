@@ -263,4 +263,20 @@ describe("smtp_return_error_details", function()
       assert.equal(set == "true", reply.text:find("number seven", 1, true) ~= nil)
     end
   end)
+
+  it("tells the client what could not be found out, if set, and no mistake in the rules", function()
+    for set, said in pairs { ["true"] = "dns.a", ["false"] = "temporary local problem" } do
+      local w = new("smtp_return_error_details = " .. set, 'acl.rcpt(function(m) dns.a "late.example" return accept() end)')
+      local s = w:session()
+      s:mail "a@there.example"
+      local reply = s:rcpt "x@a.example"
+      assert.reply(reply, "451 4.3.0")
+      assert.truthy(reply.text:find(said, 1, true), reply.text)
+    end
+    local w = new("smtp_return_error_details = true", 'acl.rcpt(function(m) return accept(m.nothing.at_all) end)')
+    local s = w:session()
+    s:mail "a@there.example"
+    local reply = s:rcpt "x@a.example"
+    assert.truthy(reply.text:find("temporary local problem", 1, true), reply.text)
+  end)
 end)

@@ -83,6 +83,59 @@ describe("verify of the header", function()
   end)
 end)
 
+describe("verify of the sender", function()
+  local function asked(w, text)
+    local n = 0
+    for _ in (w:heard "192.0.2.1" or ""):gmatch(text) do n = n + 1 end
+    return n
+  end
+  local function two(rules, reply)
+    local w = new(rules)
+    w:peer("192.0.2.1", reply)
+    local s = w:session {}
+    s:mail "x@there.example"
+    local first, second = s:rcpt "a@example.org", s:rcpt "b@example.org"
+    return w, first, second, s
+  end
+
+  it("is asked once a message, with the same options", function()
+    local w, first, second, s = two 'acl.rcpt { demand { verify = "sender/callout=no_cache" }, accept {} }'
+    assert.reply(first, "250")
+    assert.reply(second, "250")
+    assert.equal(1, asked(w, "RCPT TO:<x@there.example>"))
+    s:rset()
+    s:mail "x@there.example"
+    assert.reply(s:rcpt "a@example.org", "250")
+    assert.equal(2, asked(w, "RCPT TO:<x@there.example>"))
+  end)
+
+  it("is asked again with other options", function()
+    local w, first, second = two [[acl.rcpt { demand { local_parts = "a", verify = "sender/callout=no_cache" }, accept {} }]]
+    assert.reply(first, "250")
+    w, first, second = two [[acl.rcpt { demand { verify = "sender/callout=no_cache" }, demand { verify = "sender/callout=no_cache,postmaster" }, accept {} }]]
+    assert.reply(second, "250")
+    assert.equal(2, asked(w, "RCPT TO:<x@there.example>"))
+  end)
+
+  it("stays refused, with its reason, and is logged once", function()
+    local w, first, second = two('acl.rcpt { demand { verify = "sender/callout=no_cache" }, accept {} }', { rcpt = "550 no" })
+    assert.equal(550, first.code)
+    assert.equal(550, second.code)
+    assert.equal(first.text, second.text)
+    local lines = 0
+    for _, line in ipairs(w:log "main") do if line:find("sender verify fail for <x@there.example>", 1, true) then lines = lines + 1 end end
+    assert.equal(1, lines)
+    assert.equal(1, asked(w, "RCPT TO:<x@there.example>"))
+  end)
+
+  it("is asked again while it cannot be found out", function()
+    local w, first, second = two('acl.rcpt { demand { verify = "sender/callout=no_cache" }, accept {} }', { rcpt = "451 busy" })
+    assert.equal(451, first.code)
+    assert.equal(451, second.code)
+    assert.equal(2, asked(w, "RCPT TO:<x@there.example>"))
+  end)
+end)
+
 describe("verify = csa", function()
   local function ask(helo, rules, client)
     local w = new(rules or 'acl.mail { warn { verify = "csa" }, accept { message = function(m) return "250 " .. tostring(m.csa_status) end } }')

@@ -276,7 +276,7 @@ option { kind = "main", name = "smtp_ratelimit_mail", type = "string", section =
 option { kind = "main", name = "smtp_ratelimit_rcpt", type = "string", section = "SMTP server",
   doc = [[`"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD recipients of a message, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).]] }
 option { kind = "main", name = "smtp_return_error_details", type = "boolean", default = false, section = "SMTP server",
-  doc = [[Tell a client the log_message of a refusal that has no message of its own.]] }
+  doc = [[Tell a client the log_message of a refusal that has no message of its own, and what it was that could not be found out just now.]] }
 
 -- of later features
 option { kind = "main", name = "allow_utf8_domains", type = "boolean", feature = "internationalised mail",
