@@ -114,7 +114,7 @@ def room():
     """Real Maildirs: who has no room is told at RCPT; others are not."""
     rules = SITE[:SITE.index("acl.rcpt")] + """
 acl.rcpt {{ defer {{ not_verify = "recipient/quota=no_cache", message = "452 4.2.2 the mailbox is full" }}, accept {{}} }}
-""" + SITE[SITE.index("router.here"):].replace("maildir_format = true,", 'maildir_format = true, quota = "3K",')
+""" + SITE[SITE.index("router.here"):].replace("maildir_format = true,", 'maildir_format = true, quota = "4K",')
     with Engine(site=rules) as e:
         same(answers(e, "ann@example.org")[0], 250)
         e.send("ann@example.org", body="x" * 900 + "\r\n" + "y" * 900)
