@@ -256,13 +256,14 @@ void header_apply(struct str section, const struct header_edit *edits, struct st
     struct header h;
     bool received_over = false, trace_over = false;
 
-    buf_add(out, received);
     if (!edits) {
+        buf_add(out, received);
         buf_add(out, section);
         return;
     }
     header_parse(&a, section, &h);
-    add_at(edits, HEADER_AT_START, out);
+    add_at(edits, HEADER_AT_START, out);        /* above our own Received, as Exim has it */
+    buf_add(out, received);
     for (const struct field *f = h.first; f; f = f->next) {
         if (!received_over && !is_trace(f->name, false)) {
             received_over = true;

@@ -67,8 +67,8 @@ struct header_edit {
 };
 /* Whether text may stand in a removal. */
 bool header_removal(struct str text, const char **reason);
-/* The section after removals, then additions, with `received` as the new first
- * field (may be empty). Removals touch what came, neither `received` nor an
+/* The section after removals, then additions, with the field `received` (may be
+ * empty) above it and below what goes to the start. Removals touch what came, neither `received` nor an
  * addition. Additions to one place stand there in the order they were asked for. */
 void header_apply(struct str section, const struct header_edit *edits, struct str received, struct buf *out);
 

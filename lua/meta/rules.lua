@@ -163,7 +163,7 @@
 ---@field smtp_ratelimit_rcpt? string `"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD recipients of a message, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).
 ---@field smtp_receive_timeout? integer|string|fun(m: mail.connect): any Timeout per input line in SMTP.
 ---@field smtp_reserve_hosts? string|string[]|fun(m: mail.connect): any Clients for whom smtp_accept_reserve places are kept, and who may come when smtp_load_reserve is passed.
----@field smtp_return_error_details? boolean Tell a client the log_message of a refusal that has no message of its own.
+---@field smtp_return_error_details? boolean Tell a client the log_message of a refusal that has no message of its own, and what it was that could not be found out just now.
 ---@field smtputf8_advertise_hosts? string|string[] Clients offered SMTPUTF8.
 ---@field spamd_address? string spamd or rspamd servers.
 ---@field spf_guess? string Best-guess SPF record.
@@ -1005,7 +1005,7 @@ function hash.sha384(text) end
 ---@return string
 function hash.sha512(text) end
 
----Adds a field, or several, one a line. Places: at_end, at_start, after_received, at_start_rfc.
+---Adds a field, or several, one a line. Places: at_end, at_start (above our own Received), after_received, at_start_rfc.
 ---@param text string
 ---@param place? string
 function header.add(text, place) end

@@ -58,7 +58,8 @@ fn { name = "verify.header_syntax", returns = "boolean",
 -- ---- the message
 
 fn { name = "header.add", args = { { "text", "string" }, { "place", "string?" } },
-  doc = [[Adds a field, or several, one a line. Places: at_end, at_start, after_received, at_start_rfc.]] }
+  doc = [[Adds a field, or several, one a line. Places: at_end, at_start (above
+our own Received), after_received, at_start_rfc.]] }
 fn { name = "header.remove", args = { { "names", "string" } },
   doc = [[Removes fields by name (a colon list, or a table), or by a regular expression that begins with ^.]] }
 fn { name = "logwrite", args = { { "text", "string" } },

@@ -179,7 +179,7 @@ static void edits_are_applied_together(void **state)
     applied(NULL, 0, "Received: us\r\n", "Received: us\r\n" SECTION);
     struct header_edit all[] = { add(HEADER_AT_END, "E: 1\r\n"), add(HEADER_AT_START, "S: 1\r\n"), del("x-spam"), add(HEADER_AFTER_RECEIVED, "R: 1\r\n"),
         add(HEADER_AT_START_RFC, "F: 1\r\n"), add(HEADER_AT_END, "E: 2\r\n"), add(HEADER_AT_START, "S: 2\r\n") };
-    applied(all, 7, "Received: us\r\n", "Received: us\r\nS: 1\r\nS: 2\r\nReceived: one\r\nReceived: two\r\nR: 1\r\nResent-From: r\r\nF: 1\r\n"
+    applied(all, 7, "Received: us\r\n", "S: 1\r\nS: 2\r\nReceived: us\r\nReceived: one\r\nReceived: two\r\nR: 1\r\nResent-From: r\r\nF: 1\r\n"
             "From: f\r\nX-Spam-Score: 2\r\nTo: t\r\nE: 1\r\nE: 2\r\n");
     struct header_edit pattern[] = { del("^x-spam"), del("^(received|to)$") };
     applied(pattern, 2, "Received: us\r\n", "Received: us\r\nResent-From: r\r\nFrom: f\r\n");
