@@ -150,7 +150,13 @@ static void on_banner(void *ctx, struct str text)
 
 static void on_ready(void *ctx)
 {
-    link_step_soon(ctx);
+    struct link *l = ctx;
+    struct str hello = smtp_client_hello(l->client);
+    struct event_view *v = hello.n ? view_for(l, "smtp:ehlo", true) : NULL;
+
+    if (v)
+        event_after(l->e, l->set, "smtp:ehlo", v, hello, 0);
+    link_step_soon(l);
 }
 
 static void on_sent(void *ctx, struct client_message *m)

@@ -26,7 +26,7 @@ struct smtp_client {
     struct client_message *next;    /* given, not begun */
     /* Callbacks that are due; they run when no input is left half looked at. */
     bool tell_banner, tell_ready, tell_auth, tell_sent, tell_closed;
-    struct str banner;              /* in scratch; or the answer to a line of AUTH */
+    struct str banner;              /* in scratch; or the answer to EHLO, or to a line of AUTH */
     struct str auth;                /* mechanisms offered, in kept */
     bool asked;                     /* S_AUTH: a line of it waits for its answer */
     struct why why;
@@ -194,6 +194,7 @@ static void on_hello(struct smtp_client *c, const struct reply *r)
     if (r->code == 220) {               /* a second greeting: from here every answer would be one late */
         end_bad(c, "unexpected reply from remote mail server", r->line);
     } else if (r->code / 100 == 2) {
+        c->banner = c->step == S_EHLO ? r->text : STR("");
         if (c->step == S_EHLO)
             read_offer(c, r->text);
         c->step = S_IDLE;
@@ -215,6 +216,11 @@ static void on_banner(struct smtp_client *c, const struct reply *r)
     c->step = S_GO;
     c->tell_banner = true;
     c->banner = r->line;
+}
+
+struct str smtp_client_hello(const struct smtp_client *c)
+{
+    return c->banner;
 }
 
 /* ---- AUTH (RFC 4954): lines that the caller makes, answers that it reads */

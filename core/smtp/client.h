@@ -104,6 +104,8 @@ struct smtp_client_ops {
 struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 void smtp_client_go(struct smtp_client *c);                 /* after banner */
+/* In ready(): the answer to EHLO without its codes, lines joined by LF; empty after HELO. */
+struct str smtp_client_hello(const struct smtp_client *c);
 /* What EHLO offered: "PLAIN LOGIN"; empty: no AUTH. */
 struct str smtp_client_auth(const struct smtp_client *c);
 /* READY, or during AUTH: the next line of it, without CRLF. Not READY until it is over. */

@@ -72,6 +72,20 @@ end }]], { banner = "220 strange.example ESMTP" })
     assert.equals(1, #w:queue())
   end)
 
+  it("smtp:ehlo has what the server answered, a line each, and is not there after HELO", function()
+    local rules = [[
+transport.remote { driver = "smtp", event_action = function(m)
+  if m.event_name == "smtp:ehlo" then logwrite("ehlo: " .. m.event_data:gsub("\n", "|")) end
+end }]]
+    local w = new(rules, { ehlo = "250-strange.example hello\r\n250 SIZE 1000" })
+    w:send { from = "a@example.org", to = "one@x.example" }
+    assert.logged(w, "ehlo: strange.example hello|SIZE 1000")
+    w = new(rules, { ehlo = "502 what?" })
+    w:send { from = "a@example.org", to = "one@x.example" }
+    assert.is_nil(w:logged "ehlo: ")
+    assert.truthy((w:heard "192.0.2.1"):find "HELO")
+  end)
+
   it("EV-T5 msg:host:defer comes once for a refused connection, and not for a 4xx to one recipient", function()
     local refused = new(NAMES, { refuse = true })
     refused:send { from = "a@example.org", to = "one@x.example" }

@@ -61,7 +61,7 @@ event { name = "smtp:connect", section = "transport", before = false, data = "ba
   result = "connection is closed",
   doc = [[Outbound session received its banner.]] }
 
-event { name = "smtp:ehlo", section = "transport", before = false, data = "EHLO response", result = "ignored",
+event { name = "smtp:ehlo", section = "transport", before = false, data = "EHLO response without its codes, a line each", result = "ignored",
   doc = [[Outbound EHLO answered.]] }
 
 event { name = "smtp:fail:protocol", section = "main", before = false, data = "error string", result = "ignored",
