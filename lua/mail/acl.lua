@@ -105,6 +105,16 @@ local function check_verb(s, phase)
   if why then report.problem(s.where, why) end
 end
 
+-- A test of the message or of the recipient where there is none; with an address of its own it may be asked anywhere.
+local NEEDS = { recipient = true, header_syntax = true, header_sender = true, header_names_ascii = true, not_blind = true }
+
+local function check_verify(value, phase, where)
+  for _, item in ipairs(type(value) == "table" and value or { value }) do
+    local name = type(item) == "string" and item:match "^%s*([%w_]+)%s*$" or type(item) == "string" and item:match "^%s*([%w_]+)%s*/"
+    if name and NEEDS[name] then word_usable(name, "verify", phase, where) end
+  end
+end
+
 local function check_controls(value, phase, where)
   local names, wrong = modifiers.control_names(value, where)
   for i, name in ipairs(names) do
@@ -167,6 +177,7 @@ local function compile(s, phase)
       report.problem(where, type(key) ~= "string" and "a statement holds words with values: name = value"
         or string.format('%s knows no word "%s"%s', s.verb, key, words.meant(key, all_words())))
     elseif word_usable(name, kind, phase, where) then
+      if name == "verify" and phase then check_verify(value, phase, where) end
       found[kind][name] = found[kind][name] or {}
       table.insert(found[kind][name], { value = value, no = no, where = where })
     end
@@ -317,6 +328,7 @@ local function check_words(s, phase)
     if kind and not host.acl_words[kind][name].feature then
       word_usable(name, kind, phase, where)
       if name == "control" then report.attempt(function() check_controls(value, phase, where) end) end
+      if name == "verify" then check_verify(value, phase, where) end
     end
   end
 end

@@ -24,6 +24,8 @@ local LOAD = {
   { [[acl.mail { accept { control = "submission/domain=a b" } }]], 'not "domain=a b"' },
   { [[site { tls_certificate = "/x" }]], 'option "tls_certificate" comes with TLS' },
   { [[site "x"]], "site { name = value }" },
+  { [[acl.mail { accept { verify = { "sender", "recipient/callout" } } }]], 'verify "recipient" cannot be used in the mail ACL; it can in rcpt, vrfy' },
+  { [[acl.rcpt { deny { not_verify = "header_syntax" } }]], 'verify "header_syntax" cannot be used in the rcpt ACL; it can in' },
   { [[acl.recpt { accept {} }]], 'there is no phase "recpt", did you mean "rcpt"?' },
   { [[acl.rcpt { acept {} }]], 'there is no "acept", did you mean "accept"?' },
   { [[acl.rcpt { accept }]], "item 1 is the word accept alone; write accept {}" },
