@@ -391,6 +391,11 @@ void smtp_server_shutdown(struct smtp_server *s, struct str text)
         die("out of memory for a farewell");
     memcpy(s->farewell, text.p, text.n);
     s->farewell[text.n] = '\0';
+    /* An exchange of AUTH that waits for the client is given up, which leads back here. */
+    if (s->state == SERVER_AUTH && s->asked == ASKED_NONE) {
+        s->asked = ASKED_AUTH;
+        s->ops->auth_heard(s->ctx, (struct str){ NULL, 0 });
+    }
     farewell(s);
 }
 

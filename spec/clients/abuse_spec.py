@@ -144,7 +144,7 @@ def big():
             s.rcpt("large@example.org")
             same(s.data(b"Subject: large\r\n\r\n" + line * (45 << 10))[0], 250)
         grown = max(grown, anonymous(worker) - before)
-        if grown > 4096 * SLOW:
+        if grown > 4096 and SLOW == 1:          # a sanitizer keeps what was freed
             raise AssertionError(f"the worker grew by {grown} KiB")
         same(until(lambda: len(e.mails("large")) == 1, 60), True)
         same(e.mails("large")[0].count("\n" + "x" * 998) - (45 << 10), 0)

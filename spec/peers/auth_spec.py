@@ -115,6 +115,18 @@ def refused_waits():
     same("waits" in server.subjects(), False)
 
 
+def stops():
+    with Engine(SERVER, workers=1) as e:
+        with e.smtp() as s:
+            s.ehlo()
+            same(s.docmd("AUTH", "LOGIN")[0], 334)
+            same(e.run("stop", "--drain", "60")[0], 0)
+            same(until(lambda: e.process.poll() is not None, 40), True)
+            same(s.getreply()[0], 501)
+            same(s.getreply()[0], 421)
+
+
+case("a stop does not wait for a client that says nothing in an exchange of AUTH", stops)
 case("smtplib logs in by PLAIN, LOGIN and CRAM-MD5, and not with a wrong password", real_clients)
 case("the gsasl program logs in by every mechanism, and not with a wrong password", gsasl_clients)
 case("who logged in stands in the log and in Received:, and no credential anywhere", logged)
