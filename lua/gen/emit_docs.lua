@@ -10,7 +10,7 @@
 
 local rows = require "rows"
 
-local MADE = "Made by `make docs` from `core/policy/api`; do not edit.\n"
+local MADE = "Made by `make docs` from `core/policy/api`; do not edit. Everything here is there since 0.1.0.\n"
 
 local function page() return setmetatable({}, { __call = function(p, fmt, ...)
   table.insert(p, select("#", ...) > 0 and fmt:format(...) or fmt)        -- alone it is text, not a format
