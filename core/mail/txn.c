@@ -77,6 +77,11 @@ void conn_free(struct conn *c)
     arena_free(&c->arena);
 }
 
+bool conn_last_verb_is(const struct conn *c, const char *canonical)
+{
+    return c->history_n > 0 && strcmp(c->history[(c->history_n - 1) % HISTORY_MAX], canonical) == 0;
+}
+
 void conn_note_verb(struct conn *c, const char *canonical)
 {
     c->history[c->history_n++ % HISTORY_MAX] = canonical;

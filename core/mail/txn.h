@@ -248,6 +248,7 @@ bool txn_has_recipient(const struct txn *t, struct str addr);
 void txn_at(struct txn *t, struct str address, struct at_address *at);
 void conn_init(struct conn *c);
 void conn_free(struct conn *c);
+bool conn_last_verb_is(const struct conn *c, const char *canonical);
 void conn_note_verb(struct conn *c, const char *canonical);     /* history ring */
 
 /* What the spool keeps of conn and txn: everything a later phase may read.

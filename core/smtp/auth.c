@@ -51,11 +51,9 @@ static bool is_offered(const struct smtp_server *s, struct str mechanism)
 /* "MECH", "MECH =", "MECH base64" */
 static bool read_command(struct login *l, struct str arg, const char **fault)
 {
-    struct str mech, rest = arg;
+    struct str mech = command_word(arg), rest = str_trim(str_from(arg, mech.n));
 
-    str_cut(&rest, ' ', &mech);
     l->mechanism = arena_dup(&l->arena, mech);
-    rest = str_trim(rest);
     l->given = rest.n > 0;
     if (!l->given)
         return true;

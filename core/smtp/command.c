@@ -16,7 +16,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct str word(struct str s)
+struct str command_word(struct str s)
 {
     size_t n = 0;
 
@@ -27,7 +27,7 @@ static struct str word(struct str s)
 
 enum command command_read(struct str line, const char **name, struct str *arg)
 {
-    struct str verb = word(line);
+    struct str verb = command_word(line);
 
     *name = NULL;
     *arg = str_trim(str_from(line, verb.n));
@@ -72,7 +72,7 @@ bool command_param(struct str *rest, struct str *key, struct str *value)
         *rest = str_from(*rest, 1);
     if (rest->n == 0)
         return false;
-    item = word(*rest);
+    item = command_word(*rest);
     *rest = str_from(*rest, item.n);
     eq = str_find(item, '=');
     *key = str_head(item, eq);

@@ -18,6 +18,8 @@ enum command {
     CMD_HTTP                /* a request line of HTTP (R3.9) */
 };
 
+/* What stands before the first blank or tab; all of it if there is none. */
+struct str command_word(struct str s);
 /* The verb at the front; *name is its canonical spelling (NULL for CMD_NONE and
  * CMD_HTTP), *arg what follows without white space around it. */
 enum command command_read(struct str line, const char **name, struct str *arg);

@@ -29,16 +29,9 @@ static void line_refused(struct smtp_server *s, const char *text)
     server_close(s, "bad-commands");
 }
 
-static size_t word_length(struct str s)
-{
-    size_t n = str_find(s, ' ');
-
-    return n < s.n ? n : s.n;
-}
-
 static bool begins_auth(struct str line)
 {
-    return str_starts_fold(line, STR("AUTH "));
+    return line.n > 4 && str_same_fold(command_word(line), STR("AUTH"));
 }
 
 /* A response, and a command that brings one, is longer than others (R3.7). */
@@ -47,6 +40,15 @@ static size_t line_max(const struct smtp_server *s, struct str piece)
     bool auth = s->state == SERVER_AUTH || begins_auth(s->line.n ? buf_str(&s->line) : piece);
 
     return auth ? s->cfg->limits.auth_line_max : s->cfg->limits.line_max;
+}
+
+/* What may be kept of it (R3.6): of AUTH the mechanism, and nothing of what follows an AUTH that was
+ * refused and is no command: a client that talks on sends its password. */
+static struct str shown(const struct smtp_server *s, enum command cmd, struct str line, struct str arg)
+{
+    if (cmd == CMD_AUTH)
+        return str_head(line, (size_t)(arg.p - line.p) + command_word(arg).n);
+    return cmd == CMD_NONE && conn_last_verb_is(s->c, "AUTH") ? STR("(not shown)") : line;
 }
 
 /* A whole line, its LF included. */
@@ -67,7 +69,7 @@ static void take_line(struct smtp_server *s, struct str line, size_t unread)
         return;
     }
     cmd = command_read(line, &name, &arg);
-    remember_command(s, cmd == CMD_AUTH ? str_head(line, (size_t)(arg.p - line.p) + word_length(arg)) : line, arg);
+    remember_command(s, shown(s, cmd, line, arg), arg);
     s->command = (uint8_t)cmd;
     if (name && cmd != CMD_ATRN && cmd != CMD_TURN)
         conn_note_verb(s->c, name);     /* F37 names what may be entered */
