@@ -124,11 +124,9 @@ int cli_facts(struct cli *c, struct world *w, enum phase *phase)
 
 /* ---- expressions: eval, and verbs that are one */
 
-struct answer { bool done; enum status st; struct why why; };
-
-static void answered(void *ctx, enum status st, const struct val *v, const struct why *why)
+void cli_answered(void *ctx, enum status st, const struct val *v, const struct why *why)
 {
-    struct answer *a = ctx;
+    struct cli_answer *a = ctx;
 
     (void)v;
     a->done = true;
@@ -137,9 +135,9 @@ static void answered(void *ctx, enum status st, const struct val *v, const struc
         a->why = *why;
 }
 
-static bool answered_yet(void *ctx)
+bool cli_answered_yet(void *ctx)
 {
-    return ((struct answer *)ctx)->done;
+    return ((struct cli_answer *)ctx)->done;
 }
 
 static void show_tree(struct cli *c, struct buf *tree)
@@ -159,13 +157,13 @@ static void show_tree(struct cli *c, struct buf *tree)
 static int eval_in(struct cli *c, struct world *w, enum phase ph, struct str code)
 {
     struct txn *t = world_txn(w);
-    struct answer a = { 0 };
+    struct cli_answer a = { 0 };
     struct buf out = { 0 }, tree = { 0 };
     struct eval *e;
 
     t->phase = ph;
-    e = policy_expr_explain(world_policy(w), t, ph, code, cli_has(c, CO_JSON), &out, cli_has(c, CO_EXPLAIN) ? &tree : NULL, answered, &a);
-    if (!world_until(w, answered_yet, &a, ANSWER_MS)) {
+    e = policy_expr_explain(world_policy(w), t, ph, code, cli_has(c, CO_JSON), &out, cli_has(c, CO_EXPLAIN) ? &tree : NULL, cli_answered, &a);
+    if (!world_until(w, cli_answered_yet, &a, ANSWER_MS)) {
         policy_cancel(e);
         a.st = why_set(&a.why, ST_AGAIN, "no answer in two minutes");
     }

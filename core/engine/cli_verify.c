@@ -8,24 +8,6 @@
 
 enum { ANSWER_MS = 600000 };
 
-struct answer { bool done; enum status st; struct why why; };
-
-static void answered(void *ctx, enum status st, const struct val *v, const struct why *why)
-{
-    struct answer *a = ctx;
-
-    (void)v;
-    a->done = true;
-    a->st = st;
-    if (why)
-        a->why = *why;
-}
-
-static bool answered_yet(void *ctx)
-{
-    return ((struct answer *)ctx)->done;
-}
-
 /* A Lua string of any bytes: nothing in it is code. */
 static void put_text(struct buf *b, const char *text)
 {
@@ -77,7 +59,7 @@ static void say(struct cli *c, const char *address, struct str result, struct st
 
 static int verify_one(struct cli *c, struct world *w, const char *address)
 {
-    struct answer a = { 0 };
+    struct cli_answer a = { 0 };
     struct buf code = { 0 }, out = { 0 };
     struct str rest, result;
     struct eval *e;
@@ -85,8 +67,8 @@ static int verify_one(struct cli *c, struct world *w, const char *address)
 
     put_code(c, address, &code);
     world_txn(w)->phase = PH_RCPT;
-    e = policy_expr(world_policy(w), world_txn(w), PH_RCPT, buf_str(&code), false, &out, answered, &a);
-    if (!world_until(w, answered_yet, &a, ANSWER_MS)) {
+    e = policy_expr(world_policy(w), world_txn(w), PH_RCPT, buf_str(&code), false, &out, cli_answered, &a);
+    if (!world_until(w, cli_answered_yet, &a, ANSWER_MS)) {
         policy_cancel(e);
         say(c, address, STR("defer"), STR("no answer in ten minutes"));
     } else if (a.st == ST_OK) {

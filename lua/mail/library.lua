@@ -6,6 +6,7 @@
 
 local host, use = ...
 local words = use "words"
+local args = use "library_args"
 local lists = use "lists"
 local lookups = use "lookups"
 local report = use "report"
@@ -354,6 +355,21 @@ library.socket = with_try("socket", {
 })
 
 library.header = locked("header", {
+  -- Folded: a line is as long as it may be, and a word is never broken.
+  wrap = function(text, columns, limit)
+    text_arg(text, "the text", 2)
+    columns = columns == nil and 80 or args.whole(columns, "the columns", 1, 998)
+    limit = limit == nil and 998 or args.whole(limit, "the limit", 1, 65536)
+    local lines, line = {}, nil
+    for word in text:sub(1, limit):gmatch("%S+") do
+      local width = line and #line + 1 + #word + (#lines > 0 and 1 or 0)
+      if not line then line = word
+      elseif width <= columns then line = line .. " " .. word
+      else lines[#lines + 1], line = line, word end
+    end
+    lines[#lines + 1] = line
+    return table.concat(lines, "\n\t")
+  end,
   add = function(text, where_to)
     local ev = report.current()
     modifiers.header_add(ev.m, text, where_to, rule_line(ev))

@@ -1,6 +1,6 @@
 -- library_crypto - digests, codes made with a key, kept passwords
 --
--- Digests are lower-case hex. A certificate variable gives the digest of its DER form.
+-- Digests are lower-case hex.
 
 local host, use = ...
 local args = use "library_args"
@@ -9,26 +9,17 @@ local library = {}
 
 local check = args.text
 
--- What is hashed: a text, or a certificate as its bytes (EXP-04).
-local function bytes(value, level)
-  if type(value) == "userdata" or type(value) == "table" then
-    local der = type(value) == "userdata" and host.cert_der and host.cert_der(value)
-    if der then return der end
-  end
-  return check(value, "what is hashed", level + 1)
-end
-
 local hash = {}
 library.hash = hash
 for name, digest in pairs { md5 = "md5", sha1 = "sha1", sha224 = "sha224", sha256 = "sha256", sha384 = "sha384", sha512 = "sha512" } do
-  hash[name] = function(value) return host.digest(digest, bytes(value, 2)) end
+  hash[name] = function(value) return host.digest(digest, check(value, "what is hashed")) end
 end
 
 local SHA3 = { [224] = true, [256] = true, [384] = true, [512] = true }
 function hash.sha3(value, bits)
   if bits == nil then bits = 256 end
   if not SHA3[bits] then error("hash.sha3: there are 224, 256, 384 and 512 bits, not " .. tostring(bits), 2) end
-  return host.digest("sha3-" .. string.format("%d", bits), bytes(value, 2))
+  return host.digest("sha3-" .. string.format("%d", bits), check(value, "what is hashed"))
 end
 
 -- ---- with a key

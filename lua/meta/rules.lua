@@ -1014,6 +1014,13 @@ function header.add(text, place) end
 ---@param names string
 function header.remove(names) end
 
+---A text for a header field, broken at blanks into lines of at most `columns` (80) where that can be, each after the first with a tab in front; what is beyond `limit` bytes (998) is cut.
+---@param text string
+---@param columns? integer
+---@param limit? integer
+---@return string
+function header.wrap(text, columns, limit) end
+
 ---The bytes; nil and the reason if it is no hex.
 ---@param text string
 ---@return string?

@@ -135,6 +135,11 @@ fn { name = "text.same_fold", args = { { "a", "string" }, { "b", "string" } }, r
   example = { [[text.same_fold("Ann", "aNN") --> true]] },
   doc = [[Are they the same, whatever the case of ASCII letters?]] }
 
+fn { name = "header.wrap", args = { { "text", "string" }, { "columns", "integer?" }, { "limit", "integer?" } }, returns = "string",
+  exim = { "operator headerwrap" }, example = { [[header.wrap("one two three", 8) --> "one two\n\tthree"]] },
+  doc = [[A text for a header field, broken at blanks into lines of at most `columns` (80) where that can be, each after the
+first with a tab in front; what is beyond `limit` bytes (998) is cut.]] }
+
 fn { name = "utf8.valid", args = { { "text", "string" } }, returns = "boolean",
   example = { [[utf8.valid "é", utf8.valid "\233" --> true,false]] }, doc = [[Is it UTF-8 (RFC 3629)?]] }
 fn { name = "utf8.clean", args = { { "text", "string" }, { "with", "string?" } }, returns = "string",

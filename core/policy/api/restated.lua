@@ -80,4 +80,3 @@ restated { name = "condition inbound_srs", feature = "sender authentication" }
 restated { name = "condition ldapauth", feature = "the lookups of servers" }
 restated { name = "operator utf8_localpart_to_alabel", feature = "internationalised mail" }
 restated { name = "operator utf8_localpart_from_alabel", feature = "internationalised mail" }
-restated { name = "operator headerwrap", as = "header.add folds what it is given" }
