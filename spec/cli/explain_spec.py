@@ -69,7 +69,7 @@ def a_refusal():
     for what in (id, "rcpt: deny", "550 5.7.1 relay not permitted", "client     127.0.0.1", "recipient  x@elsewhere.example",
                  "50-extra.lua:14  deny", "domains = ", 'domain = "elsewhere.example"', " ms"):
         holds(out, what)
-    holds(e.log("rejectlog"), "E=" + id)
+    e.logs("E=" + id, "rejectlog")
     same(e.run("explain", "E=" + id)[1], out)
 
 
@@ -182,7 +182,7 @@ def damage():
 def overruns():
     same(said("slow@example.org")[0], 451)
     same(until(lambda: e.status().get("counters", {}).get("rule_overruns")), 1)
-    holds(e.log("paniclog"), "the rules ran longer than 1 s")
+    e.logs("the rules ran longer than 1 s", "paniclog")
     out = explained("rejected RCPT <slow@")[1][1]
     holds(out, "the rules ran longer than 1 s")
     rows = [json.loads(l) for l in e.run("top", "--json")[1].splitlines()]

@@ -120,7 +120,7 @@ def client_is_kept():
             holds(head.replace("--received_protocol", "-received_protocol"), line)
         same(head.count("P Received:"), 1)
         holds(head, f"id {stored.group(1)}")
-        holds(e.log(), f"{stored.group(1)} <= a@there.example H=(there.example) [192.0.2.7] P=esmtp")
+        e.logs(f"{stored.group(1)} <= a@there.example H=(there.example) [192.0.2.7] P=esmtp")
         # the session's own rules have the word
         r = subprocess.run([PERIGEE, "smtp", "--rules", e.rules, "--spool", e.spool, "--client", "192.0.2.8"], input=talk, text=True, capture_output=True)
         holds(r.stdout, "\n550 ")

@@ -60,7 +60,7 @@ def reload_says_what_is_in_use():
     e.rule("20-restart.lua", "site { workers = 3, user = 'nobody' }")
     code, out, err = e.run("reload")
     same((code, out), (0, "generation 3 is in use\nworkers has changed: needs restart\nuser has changed: needs restart\n"))
-    holds(e.log(), "workers has changed and needs a restart")
+    e.logs("workers has changed and needs a restart")
     same(json.loads(e.run("reload", "--json")[1])["restart"], ["workers", "user"])
     os.unlink(os.path.join(e.rules, "20-restart.lua"))
     same(e.run("reload")[1], "generation 5 is in use\n")
@@ -158,7 +158,7 @@ def refused_reload_is_told():
     os.unlink(os.path.join(e.rules, "70-typo.lua"))
     same((code, out), (1, '70-typo.lua:2: accept knows no word "hsots", did you mean "hosts"?\n'))
     same(err, "perigee reload: the rules were not changed\n")
-    holds(e.log(), 'reload refused: 70-typo.lua:2: accept knows no word "hsots"')
+    e.logs('reload refused: 70-typo.lua:2: accept knows no word "hsots"')
     after = json.loads(e.run("status", "--json")[1])
     same((after["generation"], after["counters"]["reloads_failed"]), (before["generation"], before["counters"]["reloads_failed"] + 1))
 
@@ -225,15 +225,13 @@ def users():
     holds(r.stderr, "may command it")
     r = subprocess.run([PERIGEE, "send", "--spool", spool, "x@here.example"], input="x\n", capture_output=True, text=True, user="nobody", group="nogroup", extra_groups=[])
     same((r.returncode, r.stderr), (0, ""))
-    with open(os.path.join(spool, "log", "mainlog")) as f:
-        same(until(lambda: re.search(r"<= nobody@\S+ U=nobody P=local", f.read())) is not None, True)
+    same(until(lambda: re.search(r"<= nobody@\S+ U=nobody P=local", log_of(spool, "mainlog"))) is not None, True)
     same(owner_and_stop(), uid_of("daemon"))
     shutil.rmtree(spool)
     os.mkdir(spool)
     same(serve("", "--allow-root")[0], 0)
     same(owner_and_stop(), 0)
-    with open(os.path.join(spool, "log", "paniclog")) as f:
-        holds(f.read(), "--allow-root")
+    same(until(lambda: "--allow-root" in log_of(spool, "paniclog")), True)
 
 
 def stopped_spool():
@@ -256,7 +254,7 @@ def stopped_spool():
     same(e.run("queue", "freeze", id)[0], 0)
     same(e.run("queue", "retry", id), (0, "", ""))
     same(e.run("queue", "count", "--recipient=kept@*", "--frozen")[1], "0\n")
-    holds(e.log(), f"{id} Unfrozen by uid {os.getuid()}")
+    e.logs(f"{id} Unfrozen by uid {os.getuid()}")
     e.start()
     same(re.search(r"^(held)? +\*$", e.run("status")[1], re.M) is not None, True)
     same("paired" in e.subjects(), False)

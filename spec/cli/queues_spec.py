@@ -41,7 +41,7 @@ def its_own_delivers():
     same(e.run("queue", "run", "bulk")[0], 0)
     same(until(lambda: len(e.subjects()) == 3), True)
     same(until(lambda: rows() == []), True)
-    holds(e.log(), "Completed Q=bulk")
+    e.logs("Completed Q=bulk")
 
 
 case("NQ-T1 mail of a named queue waits, and list, count and show know its queue", waits_and_is_seen)

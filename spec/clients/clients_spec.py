@@ -102,6 +102,7 @@ def empties():
 def exim_tools():
     base = os.path.join(ROOT, "build", "debian", "exim4-base", "usr", "sbin")
     log = os.path.join(e.spool, "log", "mainlog")
+    same(until(lambda: e.log().count(" <= ") >= 400 and e.log().count("Completed") == e.log().count(" <= ")), True)
     out = subprocess.run(["perl", os.path.join(base, "exigrep"), "by-swaks|=> b", log], capture_output=True, text=True, timeout=60)
     holds(out.stdout, "Completed")
     out = subprocess.run(["perl", os.path.join(base, "eximstats"), "-txt", log], capture_output=True, text=True, timeout=60)

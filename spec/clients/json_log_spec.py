@@ -36,7 +36,7 @@ router.gone { driver = "redirect", domains = "+here", local_parts = "gone", allo
             s.sock.sendall(b"NONSENSE \xff\"\r\n")
             s.getreply()
         wanted = set(NAMES)
-        until(lambda: wanted <= {x["event"] for x in events(e)})
+        until(lambda: wanted <= {x["event"] for x in events(e)} and sum(x["event"] == "rejection" for x in events(e)) == 2)
         found = events(e)
         for kind in NAMES:
             first = [x for x in found if x["event"] == kind and (kind != "rejection" or x.get("phase") == "rcpt")]

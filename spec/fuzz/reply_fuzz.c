@@ -107,7 +107,7 @@ static void drain(struct talk *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const struct smtp_client_ops ops = { on_banner, on_ready, on_sent, on_closed };
+    static const struct smtp_client_ops ops = { .banner = on_banner, .ready = on_ready, .sent = on_sent, .closed = on_closed };
     struct talk t = { .messages = 0 };
     struct buf pending = { 0 };
     struct str rest = { (const char *)data, n }, piece;

@@ -145,6 +145,15 @@ retry.rule {{ "*", "*", "F,1h,1s" }}
 MESSAGE = "From: a@there.example\r\nTo: b@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@there.example>\r\n\r\n{body}\r\n"
 
 
+def log_of(spool, name):
+    """All of a log file; nothing as long as it is not there."""
+    try:
+        with open(os.path.join(spool, "log", name), errors="replace") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
 class Engine:
     def __init__(self, extra="", workers=2, env=None, site=SITE, dir=None, sink=9, args=()):
         self.own = dir is None
@@ -257,11 +266,12 @@ class Engine:
         return int(out) if status == 0 else -1
 
     def log(self, name="mainlog"):
-        try:
-            with open(os.path.join(self.spool, "log", name), errors="replace") as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""
+        return log_of(self.spool, name)
+
+    def logs(self, text, name="mainlog"):
+        """The log says text. Lines reach the file a moment after the fact they tell, longer on a busy disk."""
+        if not until(lambda: text in self.log(name)):
+            holds(self.log(name), text)
 
 
 class Sink:
