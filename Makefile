@@ -69,7 +69,7 @@ all: $(B)/perigee
 SRC      = $(wildcard core/*/*.c modules/*/*.c)
 OBJ      = $(SRC:%.c=$(B)/%.o)
 GEN_OBJ  = $(GEN_C:.c=.o)
-MAIN     = $(B)/core/engine/main.o
+MAIN     = $(B)/core/cli/main.o
 LIB      = $(B)/libperigee.a
 
 $(B)/perigee: $(MAIN) $(LIB)

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "engine/program.h"
+#include "local/program.h"
 
 /* What such a program finds: nothing of ours, and where the tools are. */
 static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";

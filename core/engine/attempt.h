@@ -8,12 +8,12 @@
 #ifndef ENGINE_ATTEMPT_H
 #define ENGINE_ATTEMPT_H
 
-#include "engine/appendfile.h"
 #include "engine/event.h"
 #include "engine/links.h"
-#include "engine/program.h"
 #include "engine/transport.h"
 #include "engine/walk.h"
+#include "local/appendfile.h"
+#include "local/program.h"
 #include "smtp/client.h"
 
 struct attempt {

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/letter.h"
-#include "engine/once.h"
+#include "local/once.h"
 #include "mail/addr.h"
 #include "mail/encoded.h"
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "engine/local.h"
+#include "local/local.h"
 
 /* ---- environment: what Exim's programs are used to, and what the rule adds */
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "engine/local.h"
+#include "local/local.h"
 
 enum { PIECE = 65536, HEADER_MAX = 1 << 20, SAID_MAX = 4096 };
 static const uint64_t FILE_MAX = 1 << 30;

@@ -8,7 +8,7 @@
 #define ENGINE_LINK_H
 
 #include "engine/links.h"
-#include "engine/program.h"
+#include "local/program.h"
 #include "net/stream.h"
 
 enum link_state { LINK_ASKING, LINK_CONNECTING, LINK_OPEN, LINK_CLOSED };

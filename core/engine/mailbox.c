@@ -1,8 +1,8 @@
 /*
  * mailbox - an attempt into a file of this machine, on a helper thread
  */
-#include "engine/mailbox.h"
 #include "engine/attempt.h"
+#include "engine/mailbox.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/letter.h"
-#include "engine/local.h"
+#include "local/local.h"
 
 /* Attempts waiting for a mailbox file that another one is writing. Two of our
  * own threads would only keep each other asleep over its lock. */

@@ -7,8 +7,8 @@
 #ifndef ENGINE_MAILBOX_H
 #define ENGINE_MAILBOX_H
 
-#include "engine/appendfile.h"
 #include "engine/transport.h"
+#include "local/appendfile.h"
 
 /* Where it is, by the options file and directory. False: there is no safe path. */
 bool mailbox_where(const struct transport *t, const struct at_address *at, struct appendfile *f);

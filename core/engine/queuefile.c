@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "engine/pairfile.h"
+#include "local/pairfile.h"
 #include "mail/pair.h"
 
 struct pair_job {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/local.h"
 #include "engine/mailbox.h"
+#include "local/local.h"
 
 struct room {
     struct engine *e;

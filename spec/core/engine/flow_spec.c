@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/rnd.h"
-#include "engine/peer.h"
+#include "world/peer.h"
 #include "plain_policy.h"
 
 static struct loop *loop;

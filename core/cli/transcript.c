@@ -1,0 +1,679 @@
+#include "cli/transcript.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "world/world.h"
+
+enum { FILE_MAX = 1 << 20, FILES_MAX = 64, PEERS_MAX = 64 };
+
+struct play {
+    struct arena arena;
+    const char *path;
+    int line;
+    struct str title;
+
+    /* headings */
+    const char *files[FILES_MAX];
+    struct buf lua, zone;
+    struct str peers[PEERS_MAX];
+    size_t nfiles, npeers;
+    int64_t now_us;
+    struct str client, helo;
+    bool no_delivery;
+
+    struct world *world;            /* made at the first line that is no heading */
+    struct world_session *session;
+    struct str reply;               /* the last one heard */
+    struct buf failure;             /* empty: all went as written */
+    struct buf got;                 /* what came instead, a line each in the transcript's form */
+    bool extra;                     /* it came where nothing was expected */
+};
+
+/* For the diff: text that came, each line of it with its mark before it. */
+static void got(struct play *p, const char *mark, struct str text)
+{
+    struct str line;
+
+    for (text = str_trim(text); str_cut(&text, '\n', &line);)
+        buf_addf(&p->got, "%s%.*s\n", mark, STR_ARG(str_trim(line)));
+}
+
+static bool fail(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(struct play *p, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_addv(&p->failure, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+/* ---- small readers */
+
+static struct str word(struct str *rest)
+{
+    struct str w = { 0 };
+
+    *rest = str_trim(*rest);
+    str_cut(rest, ' ', &w);
+    *rest = str_trim(*rest);
+    return w;
+}
+
+static bool number(struct str text, uint64_t *n)
+{
+    return str_u64(str_trim(text), 1000000000, n);
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* {600*a}: a run of one text. */
+static size_t unescape_run(struct str s, struct buf *out)
+{
+    size_t star = str_find(s, '*'), end = str_find(s, '}');
+    uint64_t n;
+
+    if (star == SIZE_MAX || end == SIZE_MAX || star > end || !str_u64((struct str){ s.p + 1, star - 1 }, 100000000, &n))
+        return 0;
+    while (n-- > 0)
+        buf_add(out, (struct str){ s.p + star + 1, end - star - 1 });
+    return end + 1;
+}
+
+static size_t unescape_one(struct str s, struct buf *out)
+{
+    static const char from[] = "rnt0\\{", to[] = "\r\n\t\0\\{";
+    const char *at;
+
+    if (s.n >= 4 && s.p[1] == 'x' && hex(s.p[2]) >= 0 && hex(s.p[3]) >= 0) {
+        buf_byte(out, (char)(hex(s.p[2]) * 16 + hex(s.p[3])));
+        return 4;
+    }
+    at = s.n >= 2 ? memchr(from, s.p[1], sizeof from - 1) : NULL;
+    if (!at)
+        return 0;
+    buf_byte(out, to[at - from]);
+    return 2;
+}
+
+static void unescape(struct str s, struct buf *out)
+{
+    while (s.n > 0) {
+        size_t took = s.p[0] == '\\' ? unescape_one(s, out) : s.p[0] == '{' ? unescape_run(s, out) : 0;
+
+        if (took == 0) {
+            buf_byte(out, s.p[0]);
+            took = 1;
+        }
+        s = str_from(s, took);
+    }
+}
+
+/* ---- making the world */
+
+static bool set_peer(struct play *p, struct str text)
+{
+    struct str rest = text, at = word(&rest), verb = word(&rest);
+    struct buf plain = { 0 };
+    bool ok;
+
+    unescape(rest, &plain);
+    ok = world_ops.peer(p->world, at, verb, buf_str(&plain)) || fail(p, "no peer can stand at %.*s", STR_ARG(at));
+    buf_free(&plain);
+    return ok;
+}
+
+static bool make_world(struct play *p)
+{
+    struct world_config c = {
+        .hermetic = true, .deliver = !p->no_delivery, .now_us = p->now_us,
+        .zone = buf_str(&p->zone), .lua_name = p->path,
+    };
+    bool directory = p->nfiles == 1 && !str_ends(str_of(p->files[0]), STR(".lua"));
+
+    if (directory) {
+        c.rules_dir = p->files[0];
+    } else {
+        c.files = p->files;
+        c.nfiles = p->nfiles;
+    }
+    if (p->lua.n > 0)
+        c.lua = buf_str(&p->lua);
+    p->world = world_open(&c, &p->failure);
+    if (!p->world)
+        return false;
+    for (size_t i = 0; i < p->npeers; i++)
+        if (!set_peer(p, p->peers[i]))
+            return false;
+    return true;
+}
+
+static bool want_world(struct play *p)
+{
+    return p->world || make_world(p);
+}
+
+/* ---- sessions */
+
+static bool hear(struct play *p);
+
+static bool say_helo(struct play *p)
+{
+    struct str line;
+
+    if (p->helo.n == 0)
+        return true;
+    line = arena_printf(&p->arena, "EHLO %.*s\r\n", STR_ARG(p->helo));
+    if (!hear(p))
+        return false;
+    world_ops.send(p->session, line);
+    return hear(p);
+}
+
+static bool want_session(struct play *p)
+{
+    if (p->session)
+        return true;
+    if (!want_world(p))
+        return false;
+    p->session = world_ops.session(p->world, p->client.n ? p->client : STR("203.0.113.9"));
+    if (!p->session)
+        return fail(p, "client %.*s is no address", STR_ARG(p->client));
+    return say_helo(p);
+}
+
+/* A session ends with nothing unread: what nobody expected may be what is wrong. */
+static bool end_session(struct play *p)
+{
+    struct str extra;
+
+    if (!p->session)
+        return true;
+    if (p->failure.n == 0 && !world_ops.over(p->session) && world_ops.pending(p->session)) {
+        world_ops.reply(p->session, &p->arena, &extra);
+        fail(p, "nobody expected: %.*s", STR_ARG(extra));
+        got(p, "S: ", extra);
+        p->extra = true;
+    }
+    world_ops.hang_up(p->session);
+    p->session = NULL;
+    return p->failure.n == 0;
+}
+
+static bool hear(struct play *p)
+{
+    p->reply = (struct str){ 0 };
+    return world_ops.reply(p->session, &p->arena, &p->reply) || fail(p, "no reply came");
+}
+
+/* Does a line of the reply begin so? "250-SIZE" and "250 SIZE" are one. */
+static bool reply_says(struct str reply, struct str want)
+{
+    struct str line;
+
+    while (str_cut(&reply, '\n', &line)) {
+        if (!str_starts(line, str_head(want, 3)))
+            continue;
+        if (want.n <= 3 || str_starts(str_from(line, 4), str_from(want, 4)))
+            return true;
+    }
+    return false;
+}
+
+static bool say(struct play *p, uint64_t times, struct str text, bool raw)
+{
+    struct buf b = { 0 };
+
+    if (!want_session(p))
+        return false;
+    while (times-- > 0) {
+        if (raw)
+            unescape(text, &b);
+        else
+            buf_add(&b, text);
+        if (!raw)
+            buf_add(&b, STR("\r\n"));
+    }
+    world_ops.send(p->session, buf_str(&b));
+    buf_free(&b);
+    return true;
+}
+
+static bool expect_reply(struct play *p, uint64_t times, struct str want)
+{
+    if (!want_session(p))
+        return false;
+    while (times-- > 0) {
+        if (!hear(p)) {
+            got(p, "", world_ops.over(p->session) ? STR("closed") : STR("(no reply)"));
+            return fail(p, " where %.*s was expected", STR_ARG(want));
+        }
+        if (!reply_says(p->reply, want)) {
+            got(p, "S: ", p->reply);
+            return fail(p, "expected %.*s, heard %.*s", STR_ARG(want), STR_ARG(p->reply));
+        }
+    }
+    return true;
+}
+
+static bool expect_also(struct play *p, struct str want, bool claim)
+{
+    if (reply_says(p->reply, want) == claim)
+        return true;
+    got(p, "S: ", p->reply);
+    return fail(p, "expected %s%.*s, heard %.*s", claim ? "" : "no ", STR_ARG(want), STR_ARG(p->reply));
+}
+
+/* ---- expectations */
+
+/* seen: what there is, for the diff of an expectation that was not met. */
+struct look { struct play *p; struct str text, via; uint64_t n, frozen; bool found; struct buf seen; };
+
+static void look_log(void *ctx, enum log_file f, struct str line)
+{
+    struct look *l = ctx;
+
+    if (f == LOG_MAIN || f == LOG_PANIC)
+        l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
+}
+
+static void look_rejectlog(void *ctx, enum log_file f, struct str line)
+{
+    struct look *l = ctx;
+
+    if (f == LOG_REJECT)
+        l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
+}
+
+static void look_delivery(void *ctx, const struct world_delivery *d)
+{
+    struct look *l = ctx;
+
+    l->n++;
+    buf_addf(&l->seen, "expect: delivered %.*s via %.*s\n", STR_ARG(d->recipient), STR_ARG(d->transport));
+    if (str_same(d->recipient, l->text) && (l->via.n == 0 || str_same(d->transport, l->via)))
+        l->found = true;
+}
+
+static void look_delivered_text(void *ctx, const struct world_delivery *d)
+{
+    struct look *l = ctx;
+
+    l->found = l->found || str_find_str(d->message, l->text) != SIZE_MAX;
+}
+
+static void look_row(void *ctx, const struct world_row *r)
+{
+    struct look *l = ctx;
+    struct str text;
+
+    l->n++;
+    l->frozen += (r->flags & SPOOL_FROZEN) != 0;
+    if (l->text.n > 0 && world_ops.message(l->p->world, r->id, &l->p->arena, &text))
+        l->found = l->found || str_find_str(text, l->text) != SIZE_MAX;
+}
+
+static bool expect_queue(struct play *p, struct str arg, struct look *l)
+{
+    uint64_t n;
+
+    (void)p;
+    world_ops.each_row(p->world, look_row, l);
+    buf_addf(&l->seen, "expect: queue %llu\n", (unsigned long long)l->n);
+    return number(arg, &n) && n == l->n;
+}
+
+static bool expect_frozen(struct play *p, struct str arg, struct look *l)
+{
+    uint64_t n;
+
+    world_ops.each_row(p->world, look_row, l);
+    buf_addf(&l->seen, "expect: frozen %llu\n", (unsigned long long)l->frozen);
+    return number(arg, &n) && n == l->frozen;
+}
+
+static bool expect_delivered(struct play *p, struct str arg, struct look *l)
+{
+    uint64_t n;
+
+    if (number(arg, &n)) {
+        world_ops.each_delivery(p->world, look_delivery, l);
+        buf_clear(&l->seen);
+        buf_addf(&l->seen, "expect: delivered %llu\n", (unsigned long long)l->n);
+        return n == l->n;
+    }
+    l->text = word(&arg);
+    if (str_same(word(&arg), STR("via")))
+        l->via = arg;
+    world_ops.each_delivery(p->world, look_delivery, l);
+    return l->found;
+}
+
+static bool expect_log(struct play *p, struct str arg, struct look *l)
+{
+    l->text = arg;
+    world_ops.each_log(p->world, look_log, l);
+    return l->found;
+}
+
+static bool expect_rejectlog(struct play *p, struct str arg, struct look *l)
+{
+    l->text = arg;
+    world_ops.each_log(p->world, look_rejectlog, l);
+    return l->found;
+}
+
+/* In what was delivered, or in what is still kept. */
+static bool expect_message(struct play *p, struct str arg, struct look *l)
+{
+    l->text = arg;
+    world_ops.each_delivery(p->world, look_delivered_text, l);
+    world_ops.each_row(p->world, look_row, l);
+    return l->found;
+}
+
+static bool expect_peer(struct play *p, struct str arg, struct look *l)
+{
+    struct str at = word(&arg), what = word(&arg), heard = { 0 };
+    unsigned connections = 0;
+    uint64_t n;
+
+    if (!world_ops.peer_heard(p->world, at, &p->arena, &heard, &connections))
+        return fail(p, "there is no peer at %.*s: ", STR_ARG(at));
+    if (str_same(what, STR("connections"))) {
+        buf_addf(&l->seen, "expect: peer %.*s connections %u\n", STR_ARG(at), connections);
+        return number(arg, &n) && n == connections;
+    }
+    got(p, "", heard);
+    return str_same(what, STR("heard")) && str_find_str(heard, arg) != SIZE_MAX;
+}
+
+static const struct {
+    struct str name;
+    bool (*fn)(struct play *p, struct str arg, struct look *l);
+} expectations[] = {
+    { STR_INIT("queue"), expect_queue }, { STR_INIT("frozen"), expect_frozen },
+    { STR_INIT("delivered"), expect_delivered }, { STR_INIT("log"), expect_log }, { STR_INIT("rejectlog"), expect_rejectlog },
+    { STR_INIT("message"), expect_message }, { STR_INIT("peer"), expect_peer },
+};
+
+/* As the expectation would have been written that this line meets. */
+static void print_log(void *ctx, enum log_file f, struct str line)
+{
+    static const char *const name[LOG_FILES] = { "log", "rejectlog", "log", NULL };
+
+    if (name[f])
+        buf_addf(ctx, "expect: %s %.*s\n", name[f], STR_ARG(line));
+}
+
+static bool expect(struct play *p, struct str text)
+{
+    struct str rest = text, kind = word(&rest);
+    bool claim = !str_same(kind, STR("not"));
+    struct look l = { .p = p };
+
+    if (!want_world(p))
+        return false;
+    if (!claim)
+        kind = word(&rest);
+    for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++) {
+        if (!str_same(kind, expectations[i].name))
+            continue;
+        if (expectations[i].fn(p, rest, &l) == claim && p->failure.n == 0) {
+            buf_free(&l.seen);
+            buf_clear(&p->got);
+            return true;
+        }
+        buf_add(&p->got, buf_str(&l.seen));
+        buf_free(&l.seen);
+        world_ops.each_log(p->world, print_log, &p->got);
+        if (p->got.n == 0)
+            buf_add(&p->got, STR("(nothing was logged)"));
+        return fail(p, "expected %.*s", STR_ARG(text));
+    }
+    return fail(p, "there is no expectation \"%.*s\"", STR_ARG(kind));
+}
+
+/* ---- time, and the queue on command */
+
+static bool set_clock(struct play *p, struct str arg)
+{
+    int64_t s;
+
+    if (arg.n > 0 && arg.p[0] == '+') {
+        if (!want_world(p) || !clock_interval(str_from(arg, 1), &s))
+            return fail(p, "%.*s is no time", STR_ARG(arg));
+        world_ops.advance(p->world, s * 1000);
+        return true;
+    }
+    return clock_parse(arg, &p->now_us) || fail(p, "%.*s is no time", STR_ARG(arg));
+}
+
+struct nth { uint64_t want, at; struct msg_id id; };
+
+static void find_nth(void *ctx, const struct world_row *r)
+{
+    struct nth *n = ctx;
+
+    if (++n->at == n->want)
+        memcpy(n->id.s, r->id.p, MSG_ID_LEN);
+}
+
+static bool queue(struct play *p, struct str arg)
+{
+    struct str verb = word(&arg), why;
+    struct nth n = { 0 };
+
+    if (!want_world(p))
+        return false;
+    if (number(arg, &n.want)) {
+        world_ops.each_row(p->world, find_nth, &n);
+        arg = str_of(n.id.s);
+    }
+    return world_ops.queue(p->world, verb, arg, &why, &p->arena) || fail(p, "queue %.*s: %.*s", STR_ARG(verb), STR_ARG(why));
+}
+
+/* ---- lines */
+
+static bool set_rules(struct play *p, struct str arg)
+{
+    while (arg.n > 0) {
+        if (p->nfiles == FILES_MAX)
+            return fail(p, "too many rule files");
+        p->files[p->nfiles++] = arena_z(&p->arena, word(&arg));
+    }
+    return true;
+}
+
+static bool set_lua(struct play *p, struct str arg)
+{
+    buf_add(&p->lua, arg);
+    buf_byte(&p->lua, '\n');
+    return true;
+}
+
+static bool set_zone(struct play *p, struct str arg)
+{
+    buf_add(&p->zone, arg);
+    buf_byte(&p->zone, '\n');
+    return true;
+}
+
+static bool set_client(struct play *p, struct str arg)
+{
+    if (!end_session(p))
+        return false;
+    p->client = arg;
+    return true;
+}
+
+static bool set_helo(struct play *p, struct str arg)
+{
+    p->helo = arg;
+    return true;
+}
+
+static bool add_peer(struct play *p, struct str arg)
+{
+    if (p->world)
+        return set_peer(p, arg);
+    if (p->npeers == PEERS_MAX)
+        return fail(p, "too many peers");
+    p->peers[p->npeers++] = arg;
+    return true;
+}
+
+static bool set_delivery(struct play *p, struct str arg)
+{
+    p->no_delivery = str_same(arg, STR("no"));
+    return true;
+}
+
+static const struct {
+    struct str name;
+    bool (*fn)(struct play *p, struct str arg);
+    bool before;                /* only before the world is made */
+} headings[] = {
+    { STR_INIT("rules"), set_rules, true }, { STR_INIT("lua"), set_lua, true }, { STR_INIT("zone"), set_zone, true },
+    { STR_INIT("delivery"), set_delivery, true }, { STR_INIT("clock"), set_clock, false },
+    { STR_INIT("client"), set_client, false }, { STR_INIT("helo"), set_helo, false },
+    { STR_INIT("peer"), add_peer, false }, { STR_INIT("expect"), expect, false }, { STR_INIT("queue"), queue, false },
+};
+
+/* "C", "C*30", "S&": who speaks. False: it is no such line. */
+static bool dialogue(struct play *p, struct str name, struct str arg, bool *ok)
+{
+    uint64_t times = 1;
+
+    if (name.n > 2 && name.p[1] == '*' && str_u64(str_from(name, 2), 1000000, &times))
+        name = str_head(name, 1);
+    if (str_same(name, STR("C")))
+        *ok = say(p, times, arg, false);
+    else if (str_same(name, STR("R")))
+        *ok = say(p, times, arg, true);
+    else if (str_same(name, STR("S")))
+        *ok = expect_reply(p, times, str_trim(arg));
+    else if (str_same(name, STR("S&")) || str_same(name, STR("S!")))
+        *ok = expect_also(p, str_trim(arg), name.p[1] == '&');
+    else
+        return false;
+    return true;
+}
+
+static bool heading(struct play *p, struct str name, struct str arg)
+{
+    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
+        if (!str_same(name, headings[i].name))
+            continue;
+        if (headings[i].before && p->world)
+            return fail(p, "%.*s: comes too late", STR_ARG(name));
+        return headings[i].fn(p, str_trim(arg));
+    }
+    return fail(p, "there is no heading \"%.*s:\"", STR_ARG(name));
+}
+
+static bool bare(struct play *p, struct str text)
+{
+    if (str_same(text, STR("closed")))
+        return want_session(p) && (world_ops.over(p->session) || (got(p, "", STR("(still open)")), fail(p, "the session is still open")));
+    if (str_same(text, STR("hang up")))
+        return end_session(p);
+    return fail(p, "neither a heading nor a line of the conversation: %.*s", STR_ARG(text));
+}
+
+static bool play_line(struct play *p, struct str line)
+{
+    size_t colon = str_find(line, ':');
+    struct str arg;
+    bool ok = true;
+
+    if (str_trim(line).n == 0)
+        return true;
+    if (str_starts(line, STR("--"))) {
+        if (p->title.n == 0)
+            p->title = str_trim(str_from(line, 2));
+        return true;
+    }
+    if (colon == SIZE_MAX)
+        return bare(p, str_trim(line));
+    arg = str_from(line, colon + 1);
+    if (arg.n > 0 && arg.p[0] == ' ')
+        arg = str_from(arg, 1);
+    if (dialogue(p, str_head(line, colon), arg, &ok))
+        return ok;
+    return heading(p, str_head(line, colon), arg);
+}
+
+static void play_lines(struct play *p, struct str text)
+{
+    struct str line;
+
+    while (str_cut(&text, '\n', &line)) {
+        p->line++;
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (!play_line(p, line))
+            return;
+    }
+    end_session(p);
+}
+
+static void play_free(struct play *p)
+{
+    if (p->session)
+        world_ops.hang_up(p->session);
+    if (p->world)
+        world_ops.close(p->world);
+    buf_free(&p->lua);
+    buf_free(&p->zone);
+    buf_free(&p->failure);
+    buf_free(&p->got);
+    arena_free(&p->arena);
+}
+
+enum { CONTEXT = 6, AFTER = 3 };
+
+/* A unified diff of the conversation as written and as it went: the lines that
+ * went as written, the one that did not, and what is still to come. */
+static void add_diff(struct play *p, struct str text)
+{
+    int from = p->line > CONTEXT ? p->line - CONTEXT : 1, at = 0;
+    struct str line, rest;
+
+    if (p->got.n == 0)
+        return;
+    buf_addf(&p->failure, "\n--- %s, as written\n+++ as it went\n@@ line %d @@", p->path, p->line);
+    while (str_cut(&text, '\n', &line) && ++at <= p->line + AFTER) {
+        if (at < from || (text.n == 0 && line.n == 0))
+            continue;
+        if (at == p->line && p->extra)
+            buf_addf(&p->failure, "\n %.*s", STR_ARG(str_trim(line)));
+        else
+            buf_addf(&p->failure, "\n%c%.*s", at == p->line ? '-' : ' ', STR_ARG(str_trim(line)));
+        for (rest = str_trim(buf_str(&p->got)); at == p->line && str_cut(&rest, '\n', &line);)
+            buf_addf(&p->failure, "\n+%.*s", STR_ARG(line));
+    }
+}
+
+void transcript_play(const char *path, const struct spec_sink *sink)
+{
+    struct play p = { .path = path };
+    struct str text = { "", 0 };
+
+    if (cli_read_file(&p.arena, path, FILE_MAX, &text))
+        play_lines(&p, text);
+    else
+        fail(&p, "cannot be read");
+    if (p.failure.n > 0)
+        add_diff(&p, text);
+    if (p.title.n == 0)
+        p.title = str_of(path);
+    sink->result(sink->ctx, p.failure.n ? SPEC_FAILED : SPEC_PASSED, p.title, str_of(path), p.line, buf_str(&p.failure));
+    play_free(&p);
+}

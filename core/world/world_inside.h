@@ -1,0 +1,69 @@
+/*
+ * world_inside - what the two files of the world share
+ */
+#ifndef WORLD_WORLD_INSIDE_H
+#define WORLD_WORLD_INSIDE_H
+
+#include "base/clock.h"
+#include "engine/session.h"
+#include "world/peer.h"
+#include "world/world.h"
+
+enum { WORLD_PEERS_MAX = 32 };
+
+/* A fixed day, so that a command without --now prints the same every time. */
+#define WORLD_EPOCH_US (INT64_C(1767225600) * 1000000)     /* 2026-01-01T00:00:00Z */
+
+struct world_line { struct world_line *next; enum log_file file; struct str text; };
+/* An answer a spec wrote for lookups: an empty file or key stands for any. */
+struct world_answer { struct world_answer *next; struct str kind, file, key, value; enum status status; };
+struct world_seen { struct world_seen *next; struct world_delivery d; };
+
+struct world {
+    struct arena arena;
+    struct loop *loop;
+    struct engine *engine;
+    struct snapshot snapshot;
+    struct world_line *lines, **lines_end;
+    struct world_seen *seen, **seen_end;
+    struct world_answer *answers;   /* the newest first */
+    struct peer *peers[WORLD_PEERS_MAX];
+    size_t npeers;
+    struct conn *conn;
+    struct txn *txn;
+    uint32_t generation;
+    int64_t wall_us;                /* its time, while another world has the clock */
+    struct log_config stamps;
+    bool hermetic;
+    bool deliver;
+};
+
+struct world_session {
+    struct world *world;
+    struct session *session;        /* NULL: over */
+    struct buf in, out;
+};
+
+/* Clock, log and stamps become this world's. */
+void world_own(struct world *w);
+
+bool world_reload(struct world *w, const struct world_config *c, struct buf *why);
+void world_advance(struct world *w, int64_t ms);
+
+/* A world without rules yet, and rules for it: a reference of p is taken over. */
+struct world *world_empty(const struct world_config *c, struct buf *why);
+void world_serve(struct world *w, struct policy *p);
+/* The files and the text of c, as a snapshot. */
+bool world_rules(const struct world_config *c, struct snapshot *s, struct buf *why);
+
+struct world_session *world_session(struct world *w, struct str client);
+struct world_session *world_session_on(struct world *w, struct str client, uint16_t port);   /* our port */
+void world_any_time(struct world_session *s);
+void world_send(struct world_session *s, struct str bytes);
+bool world_reply(struct world_session *s, struct arena *a, struct str *out);
+void world_finish(struct world_session *s);
+bool world_pending(struct world_session *s);
+bool world_over(struct world_session *s);
+void world_hang_up(struct world_session *s);
+
+#endif
