@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/expectation.h"
+#include "cli/reader.h"
 #include "world/world.h"
 
 enum { FILE_MAX = 1 << 20, FILES_MAX = 64, PEERS_MAX = 64 };
@@ -51,79 +53,15 @@ static bool fail(struct play *p, const char *fmt, ...)
     return false;
 }
 
-/* ---- small readers */
-
-static struct str word(struct str *rest)
-{
-    struct str w = { 0 };
-
-    *rest = str_trim(*rest);
-    str_cut(rest, ' ', &w);
-    *rest = str_trim(*rest);
-    return w;
-}
-
-static bool number(struct str text, uint64_t *n)
-{
-    return str_u64(str_trim(text), 1000000000, n);
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* {600*a}: a run of one text. */
-static size_t unescape_run(struct str s, struct buf *out)
-{
-    size_t star = str_find(s, '*'), end = str_find(s, '}');
-    uint64_t n;
-
-    if (star == SIZE_MAX || end == SIZE_MAX || star > end || !str_u64((struct str){ s.p + 1, star - 1 }, 100000000, &n))
-        return 0;
-    while (n-- > 0)
-        buf_add(out, (struct str){ s.p + star + 1, end - star - 1 });
-    return end + 1;
-}
-
-static size_t unescape_one(struct str s, struct buf *out)
-{
-    static const char from[] = "rnt0\\{", to[] = "\r\n\t\0\\{";
-    const char *at;
-
-    if (s.n >= 4 && s.p[1] == 'x' && hex(s.p[2]) >= 0 && hex(s.p[3]) >= 0) {
-        buf_byte(out, (char)(hex(s.p[2]) * 16 + hex(s.p[3])));
-        return 4;
-    }
-    at = s.n >= 2 ? memchr(from, s.p[1], sizeof from - 1) : NULL;
-    if (!at)
-        return 0;
-    buf_byte(out, to[at - from]);
-    return 2;
-}
-
-static void unescape(struct str s, struct buf *out)
-{
-    while (s.n > 0) {
-        size_t took = s.p[0] == '\\' ? unescape_one(s, out) : s.p[0] == '{' ? unescape_run(s, out) : 0;
-
-        if (took == 0) {
-            buf_byte(out, s.p[0]);
-            took = 1;
-        }
-        s = str_from(s, took);
-    }
-}
-
 /* ---- making the world */
 
 static bool set_peer(struct play *p, struct str text)
 {
-    struct str rest = text, at = word(&rest), verb = word(&rest);
+    struct str rest = text, at = reader_word(&rest), verb = reader_word(&rest);
     struct buf plain = { 0 };
     bool ok;
 
-    unescape(rest, &plain);
+    reader_unescape(rest, &plain);
     ok = world_ops.peer(p->world, at, verb, buf_str(&plain)) || fail(p, "no peer can stand at %.*s", STR_ARG(at));
     buf_free(&plain);
     return ok;
@@ -234,7 +172,7 @@ static bool say(struct play *p, uint64_t times, struct str text, bool raw)
         return false;
     while (times-- > 0) {
         if (raw)
-            unescape(text, &b);
+            reader_unescape(text, &b);
         else
             buf_add(&b, text);
         if (!raw)
@@ -272,172 +210,17 @@ static bool expect_also(struct play *p, struct str want, bool claim)
 
 /* ---- expectations */
 
-/* seen: what there is, for the diff of an expectation that was not met. */
-struct look { struct play *p; struct str text, via; uint64_t n, frozen; bool found; struct buf seen; };
-
-static void look_log(void *ctx, enum log_file f, struct str line)
-{
-    struct look *l = ctx;
-
-    if (f == LOG_MAIN || f == LOG_PANIC)
-        l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
-}
-
-static void look_rejectlog(void *ctx, enum log_file f, struct str line)
-{
-    struct look *l = ctx;
-
-    if (f == LOG_REJECT)
-        l->found = l->found || str_find_str(line, l->text) != SIZE_MAX;
-}
-
-static void look_delivery(void *ctx, const struct world_delivery *d)
-{
-    struct look *l = ctx;
-
-    l->n++;
-    buf_addf(&l->seen, "expect: delivered %.*s via %.*s\n", STR_ARG(d->recipient), STR_ARG(d->transport));
-    if (str_same(d->recipient, l->text) && (l->via.n == 0 || str_same(d->transport, l->via)))
-        l->found = true;
-}
-
-static void look_delivered_text(void *ctx, const struct world_delivery *d)
-{
-    struct look *l = ctx;
-
-    l->found = l->found || str_find_str(d->message, l->text) != SIZE_MAX;
-}
-
-static void look_row(void *ctx, const struct world_row *r)
-{
-    struct look *l = ctx;
-    struct str text;
-
-    l->n++;
-    l->frozen += (r->flags & SPOOL_FROZEN) != 0;
-    if (l->text.n > 0 && world_ops.message(l->p->world, r->id, &l->p->arena, &text))
-        l->found = l->found || str_find_str(text, l->text) != SIZE_MAX;
-}
-
-static bool expect_queue(struct play *p, struct str arg, struct look *l)
-{
-    uint64_t n;
-
-    (void)p;
-    world_ops.each_row(p->world, look_row, l);
-    buf_addf(&l->seen, "expect: queue %llu\n", (unsigned long long)l->n);
-    return number(arg, &n) && n == l->n;
-}
-
-static bool expect_frozen(struct play *p, struct str arg, struct look *l)
-{
-    uint64_t n;
-
-    world_ops.each_row(p->world, look_row, l);
-    buf_addf(&l->seen, "expect: frozen %llu\n", (unsigned long long)l->frozen);
-    return number(arg, &n) && n == l->frozen;
-}
-
-static bool expect_delivered(struct play *p, struct str arg, struct look *l)
-{
-    uint64_t n;
-
-    if (number(arg, &n)) {
-        world_ops.each_delivery(p->world, look_delivery, l);
-        buf_clear(&l->seen);
-        buf_addf(&l->seen, "expect: delivered %llu\n", (unsigned long long)l->n);
-        return n == l->n;
-    }
-    l->text = word(&arg);
-    if (str_same(word(&arg), STR("via")))
-        l->via = arg;
-    world_ops.each_delivery(p->world, look_delivery, l);
-    return l->found;
-}
-
-static bool expect_log(struct play *p, struct str arg, struct look *l)
-{
-    l->text = arg;
-    world_ops.each_log(p->world, look_log, l);
-    return l->found;
-}
-
-static bool expect_rejectlog(struct play *p, struct str arg, struct look *l)
-{
-    l->text = arg;
-    world_ops.each_log(p->world, look_rejectlog, l);
-    return l->found;
-}
-
-/* In what was delivered, or in what is still kept. */
-static bool expect_message(struct play *p, struct str arg, struct look *l)
-{
-    l->text = arg;
-    world_ops.each_delivery(p->world, look_delivered_text, l);
-    world_ops.each_row(p->world, look_row, l);
-    return l->found;
-}
-
-static bool expect_peer(struct play *p, struct str arg, struct look *l)
-{
-    struct str at = word(&arg), what = word(&arg), heard = { 0 };
-    unsigned connections = 0;
-    uint64_t n;
-
-    if (!world_ops.peer_heard(p->world, at, &p->arena, &heard, &connections))
-        return fail(p, "there is no peer at %.*s: ", STR_ARG(at));
-    if (str_same(what, STR("connections"))) {
-        buf_addf(&l->seen, "expect: peer %.*s connections %u\n", STR_ARG(at), connections);
-        return number(arg, &n) && n == connections;
-    }
-    got(p, "", heard);
-    return str_same(what, STR("heard")) && str_find_str(heard, arg) != SIZE_MAX;
-}
-
-static const struct {
-    struct str name;
-    bool (*fn)(struct play *p, struct str arg, struct look *l);
-} expectations[] = {
-    { STR_INIT("queue"), expect_queue }, { STR_INIT("frozen"), expect_frozen },
-    { STR_INIT("delivered"), expect_delivered }, { STR_INIT("log"), expect_log }, { STR_INIT("rejectlog"), expect_rejectlog },
-    { STR_INIT("message"), expect_message }, { STR_INIT("peer"), expect_peer },
-};
-
-/* As the expectation would have been written that this line meets. */
-static void print_log(void *ctx, enum log_file f, struct str line)
-{
-    static const char *const name[LOG_FILES] = { "log", "rejectlog", "log", NULL };
-
-    if (name[f])
-        buf_addf(ctx, "expect: %s %.*s\n", name[f], STR_ARG(line));
-}
-
 static bool expect(struct play *p, struct str text)
 {
-    struct str rest = text, kind = word(&rest);
-    bool claim = !str_same(kind, STR("not"));
-    struct look l = { .p = p };
+    struct str wanted = text;
+    bool ok;
 
     if (!want_world(p))
         return false;
-    if (!claim)
-        kind = word(&rest);
-    for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++) {
-        if (!str_same(kind, expectations[i].name))
-            continue;
-        if (expectations[i].fn(p, rest, &l) == claim && p->failure.n == 0) {
-            buf_free(&l.seen);
-            buf_clear(&p->got);
-            return true;
-        }
-        buf_add(&p->got, buf_str(&l.seen));
-        buf_free(&l.seen);
-        world_ops.each_log(p->world, print_log, &p->got);
-        if (p->got.n == 0)
-            buf_add(&p->got, STR("(nothing was logged)"));
-        return fail(p, "expected %.*s", STR_ARG(text));
-    }
-    return fail(p, "there is no expectation \"%.*s\"", STR_ARG(kind));
+    ok = expectation_met(p->world, &p->arena, text, &p->got, &p->failure);
+    if (!ok && p->failure.n == 0)
+        fail(p, "expected %.*s", STR_ARG(wanted));
+    return ok;
 }
 
 /* ---- time, and the queue on command */
@@ -467,12 +250,12 @@ static void find_nth(void *ctx, const struct world_row *r)
 
 static bool queue(struct play *p, struct str arg)
 {
-    struct str verb = word(&arg), why;
+    struct str verb = reader_word(&arg), why;
     struct nth n = { 0 };
 
     if (!want_world(p))
         return false;
-    if (number(arg, &n.want)) {
+    if (reader_number(arg, &n.want)) {
         world_ops.each_row(p->world, find_nth, &n);
         arg = str_of(n.id.s);
     }
@@ -486,7 +269,7 @@ static bool set_rules(struct play *p, struct str arg)
     while (arg.n > 0) {
         if (p->nfiles == FILES_MAX)
             return fail(p, "too many rule files");
-        p->files[p->nfiles++] = arena_z(&p->arena, word(&arg));
+        p->files[p->nfiles++] = arena_z(&p->arena, reader_word(&arg));
     }
     return true;
 }

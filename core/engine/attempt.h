@@ -91,11 +91,26 @@ void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind
  * command in place of the address. A shadow may follow; then the attempt ends. */
 void attempt_delivered(struct attempt *a, struct str shown);
 struct engine *attempt_engine(struct attempt *a);
-/* The address as an RCPT or an LMTP server gets it: without affixes unless asked for. */
-struct str attempt_rcpt(struct attempt *a, const struct item *it);
-
 /* The items go through another transport instead (file_format); a is gone. */
 void attempt_elsewhere(struct attempt *a, struct str transport);
+
+/* ---- divide.c: attempts, and which of them an item joins */
+struct attempt *attempt_new(struct walk *w);                /* among those that wait */
+void attempt_free(struct attempt *a);                       /* its items stay the walk's */
+void attempt_link(struct attempt *a, struct attempt **list);
+void attempt_unlink(struct attempt *a);
+void attempt_add(struct attempt *a, struct item *it);
+/* The item joins an attempt that waits and is like it, or makes one. */
+void attempt_for(struct walk *w, struct item *it);
+/* *at does not fit in: it becomes part of *more, which is made if it is NULL. */
+void attempt_move_on(struct attempt *a, struct item **at, struct attempt **more);
+void attempt_split(struct attempt *a);                      /* to what multi_domain and max_rcpt allow */
+
+/* ---- outgoing.c */
+void attempt_header(struct attempt *a);                     /* sets a->header */
+struct str attempt_return_path(const struct attempt *a);
+/* The address as an RCPT or an LMTP server gets it: without affixes unless asked for. */
+struct str attempt_rcpt(struct attempt *a, const struct item *it);
 
 /* ---- body.c */
 uint64_t attempt_body_size(const struct attempt *a);

@@ -24,235 +24,6 @@ ssize_t walk_read_body(void *walk, uint64_t offset, char *p, size_t n)
     return spool_body_read(w->msg.body, offset, p, n);
 }
 
-/* ---- lists */
-
-static void attempt_link(struct attempt *a, struct attempt **list)
-{
-    a->next = *list;
-    a->at = list;
-    if (a->next)
-        a->next->at = &a->next;
-    *list = a;
-}
-
-static void attempt_unlink(struct attempt *a)
-{
-    if (a->next)
-        a->next->at = a->at;
-    *a->at = a->next;
-}
-
-static void attempt_free(struct attempt *a)
-{
-    attempt_unlink(a);
-    turn_give(a);
-    if (a->shadow)
-        a->shadow->shadow_of = NULL;
-    if (a->shadow_of)
-        a->shadow_of->shadow = NULL;
-    buf_free(&a->header_room);
-    if (a->filtered)
-        close(a->filtered_fd);
-    if (a->view)
-        event_view_free(a->view);
-    free(a);
-}
-
-static struct attempt *attempt_new(struct walk *w)
-{
-    struct attempt *a = calloc(1, sizeof *a);
-
-    if (!a)
-        die("no memory for a delivery");
-    a->w = w;
-    attempt_link(a, &w->waiting);
-    return a;
-}
-
-static void attempt_add(struct attempt *a, struct item *it)
-{
-    struct item **end = &a->items;
-
-    while (*end)
-        end = &(*end)->peer;
-    it->peer = NULL;
-    *end = it;
-    a->nitems++;
-}
-
-/* ---- division: one transport, one set of hosts, one sender, one header */
-
-static bool same_hosts(const struct item *a, const struct item *b)
-{
-    if (a->nhosts != b->nhosts || a->nfallback != b->nfallback)
-        return false;
-    for (size_t i = 0; i < a->nhosts + a->nfallback; i++) {
-        bool found = false;
-
-        for (size_t k = 0; k < b->nhosts + b->nfallback && !found; k++)
-            found = ip_same(a->hosts[i].ip, b->hosts[k].ip) && a->hosts[i].port == b->hosts[k].port
-                 && str_same(a->hosts[i].name, b->hosts[k].name);
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
-static bool same_edits(const struct header_edit *a, const struct header_edit *b)
-{
-    for (; a && b; a = a->next, b = b->next)
-        if (a->remove != b->remove || a->place != b->place || !str_same(a->text, b->text))
-            return false;
-    return !a && !b;
-}
-
-static bool goes_with(const struct attempt *a, const struct item *it)
-{
-    const struct item *o = a->items;
-
-    return !a->alone && str_same(o->at.transport, it->at.transport) && !o->at.file.n && !it->at.file.n
-        && !o->at.pipe.n && !it->at.pipe.n && same_hosts(o, it)
-        && (o->at.return_path.p == NULL) == (it->at.return_path.p == NULL)
-        && str_same(o->at.return_path, it->at.return_path) && same_edits(o->edits, it->edits);
-}
-
-/* A walk of a thousand recipients looks at the newest few groups only. */
-static void divide(struct walk *w, struct item *it)
-{
-    enum { GROUPS_LOOKED_AT = 64 };
-    struct attempt *a = w->waiting;
-
-    for (int i = 0; a && i < GROUPS_LOOKED_AT; a = a->next, i++)
-        if (goes_with(a, it)) {
-            attempt_add(a, it);
-            return;
-        }
-    attempt_add(attempt_new(w), it);
-}
-
-/* An item that does not fit in becomes part of an attempt that comes later. */
-static void move_on(struct attempt *a, struct item **at, struct attempt **more)
-{
-    struct item *it = *at;
-
-    *at = it->peer;
-    if (!*more)
-        *more = attempt_new(a->w);
-    attempt_add(*more, it);
-    a->nitems--;
-}
-
-/* multi_domain and max_rcpt bound a remote transport. */
-static void split(struct attempt *a)
-{
-    struct item **at = &a->items;
-    struct attempt *more = NULL;
-    uint32_t kept = 0;
-
-    while (*at) {
-        if (kept && (kept >= a->tr.max_rcpt || !(a->tr.multi_domain || str_same_fold((*at)->at.domain, a->items->at.domain)))) {
-            move_on(a, at, &more);
-            continue;
-        }
-        kept++;
-        at = &(*at)->peer;
-    }
-}
-
-/* ---- the header as it leaves */
-
-static void add_edit(struct arena *a, struct header_edit ***end, struct header_edit e)
-{
-    struct header_edit *h = arena_new(a, struct header_edit);
-
-    *h = e;
-    h->next = NULL;
-    **end = h;
-    *end = &h->next;
-}
-
-static void transport_edits(struct attempt *a, struct header_edit ***end)
-{
-    struct arena *ar = &a->w->arena;
-    struct str rest = a->tr.headers_remove, word, wire;
-    const char *reason;
-
-    for (size_t i = 0; i < rest.n; i++)
-        if (rest.p[i] == '\n')
-            ((char *)(uintptr_t)rest.p)[i] = ':';
-    while (str_cut(&rest, ':', &word))
-        if ((word = str_trim(word)).n)
-            add_edit(ar, end, (struct header_edit){ .remove = true, .text = word });
-    for (rest = a->tr.headers_add; str_cut(&rest, '\n', &word);)
-        if (str_trim(word).n && header_make(ar, str_trim(word), &wire, &reason))
-            add_edit(ar, end, (struct header_edit){ .place = HEADER_AT_END, .text = wire });
-}
-
-/* As the addresses came, each once; folded, so that no line grows too long. */
-static void envelope_to(const struct attempt *a, struct buf *out)
-{
-    buf_add(out, STR("Envelope-to: "));
-    for (const struct item *it = a->items; it; it = it->peer) {
-        bool before = false;
-
-        for (const struct item *o = a->items; o != it && !before; o = o->peer)
-            before = o->rcpt == it->rcpt;
-        if (before)
-            continue;
-        buf_addf(out, "%s%.*s", it == a->items ? "" : ",\r\n\t", STR_ARG(a->w->t->rcpts[it->rcpt].addr));
-    }
-    buf_add(out, STR("\r\n"));
-}
-
-static void trace_fields(struct attempt *a, struct str sender, struct buf *out)
-{
-    struct arena *ar = &a->w->arena;
-
-    if (a->tr.return_path_add)
-        buf_addf(out, "Return-path: <%.*s>\r\n", STR_ARG(sender));
-    if (a->tr.envelope_to_add)
-        envelope_to(a, out);
-    if (a->tr.delivery_date_add)
-        buf_addf(out, "Delivery-date: %.*s\r\n", STR_ARG(clock_rfc5322(ar, clock_wall())));
-}
-
-static void build_header(struct attempt *a)
-{
-    struct arena *ar = &a->w->arena;
-    struct header_edit *edits = NULL, **end = &edits;
-    struct buf trace = { 0 };
-
-    for (const struct header_edit *e = a->items->edits; e; e = e->next)
-        add_edit(ar, &end, *e);
-    transport_edits(a, &end);
-    trace_fields(a, a->msg.sender, &trace);
-    if (!edits && trace.n == 0) {
-        a->header = a->w->msg.header;
-        return;
-    }
-    header_apply(a->w->msg.header, edits, buf_str(&trace), &a->header_room);
-    a->header = buf_str(&a->header_room);
-    buf_free(&trace);
-}
-
-static struct str return_path(const struct attempt *a)
-{
-    if (a->tr.return_path.p)
-        return str_same(a->tr.return_path, STR("<>")) ? STR("") : a->tr.return_path;
-    if (a->items->at.return_path.p)
-        return a->items->at.return_path;
-    return a->w->t->sender;
-}
-
-struct str attempt_rcpt(struct attempt *a, const struct item *it)
-{
-    const struct at_address *at = &it->at;
-
-    if ((at->prefix.n == 0 && at->suffix.n == 0) || a->tr.include_affixes)
-        return at->address;
-    return addr_join(&a->w->arena, addr_quote(&a->w->arena, at->local_part_as_is), at->domain);
-}
-
 /* ---- one attempt */
 
 void attempt_all(struct attempt *a, enum item_end end, int err, const char *kind, struct str error)
@@ -389,7 +160,7 @@ static void batch_known(void *ctx, enum status st, const struct transport_values
         a->batched++;
         a->batch_at = &(*a->batch_at)->peer;
     } else {
-        move_on(a, a->batch_at, &a->rest);
+        attempt_move_on(a, a->batch_at, &a->rest);
     }
     if (late)
         batch_next(a);
@@ -402,7 +173,7 @@ static void batch_next(struct attempt *a)
 
     while ((it = *a->batch_at)) {
         if (a->batched >= a->tr.batch_max || it->at.local_uid != a->items->at.local_uid) {
-            move_on(a, a->batch_at, &a->rest);
+            attempt_move_on(a, a->batch_at, &a->rest);
             continue;
         }
         a->view->at = it->at;
@@ -451,7 +222,7 @@ static void options_known(void *ctx, enum status st, const struct transport_valu
     if (transport_is_local(&a->tr)) {
         batch(a, tv);
     } else {
-        split(a);
+        attempt_split(a);
         prepare(a);
     }
 }
@@ -491,8 +262,8 @@ static void prepare(struct attempt *a)
 {
     struct eval *eval;
 
-    a->msg.sender = return_path(a);
-    build_header(a);
+    a->msg.sender = attempt_return_path(a);
+    attempt_header(a);
     if (!a->tr.headers_rewrite) {
         ready(a);
         return;
@@ -620,7 +391,7 @@ void deliver_all(struct walk *w)
     w->t->phase = PH_TRANSPORT;
     for (struct item *it = w->items; it && !w->freeze; it = it->next)
         if (it->end == ITEM_OPEN && !it->same)
-            divide(w, it);
+            attempt_for(w, it);
     for (struct item *it = w->items; it && w->freeze; it = it->next)
         if (it->end == ITEM_OPEN) {
             it->end = ITEM_AGAIN;
