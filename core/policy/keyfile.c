@@ -1,6 +1,8 @@
 #include "policy/keyfile.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -53,16 +55,19 @@ bool keyfile_take(struct arena *a, struct str *line, struct str *key)
 /* What has been read of one key. */
 struct open_key { struct str key; struct buf value; unsigned line; bool open; };
 
-static bool close_key(const struct keyfile_reader *r, struct open_key *k)
+static bool close_key(const struct keyfile_reader *r, struct open_key *k, struct keyfile_place *at)
 {
-    bool go_on = !k->open || r->add(r->ctx, k->key, buf_str(&k->value), k->line);
+    bool go_on;
+
+    at->line = k->line;
+    go_on = !k->open || r->add(r->ctx, k->key, buf_str(&k->value), at);
 
     k->open = false;
     buf_clear(&k->value);
     return go_on;
 }
 
-void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader *r)
+static bool read_lines(struct arena *a, struct str text, const struct keyfile_reader *r, struct keyfile_place at)
 {
     struct open_key k = { .open = false };
     struct str line;
@@ -83,24 +88,36 @@ void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader
             }
             continue;
         }
-        go_on = close_key(r, &k);
+        go_on = close_key(r, &k, &at);
         k.open = go_on && r->take(a, &line, &k.key);
         k.line = number;
         buf_add(&k.value, line);
     }
-    if (go_on)
-        close_key(r, &k);
+    go_on = go_on && close_key(r, &k, &at);
     buf_free(&k.value);
+    return go_on;
+}
+
+bool keyfile_wrong(const struct keyfile_place *at, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    why_set(at->why, ST_AGAIN, "%s:%u: %s", at->path, at->line, text);
+    return false;
 }
 
 /* ---- the index */
 
-static bool entry_add(void *ctx, struct str key, struct str value, unsigned line)
+static bool entry_add(void *ctx, struct str key, struct str value, const struct keyfile_place *at)
 {
     struct keyfile *f = ctx;
     struct str *kept_value, lower = arena_lower(&f->arena, key);
 
-    (void)line;
+    (void)at;
     if (map_get(f->index, lower))
         return true;
     kept_value = arena_new(&f->arena, struct str);
@@ -123,13 +140,14 @@ bool keyfile_load(int fd, const char *path, const struct stat *st, const struct 
     struct arena scratch = { 0 };
     char *text;
     size_t n;
+    bool ok;
 
     if (!kept_read(fd, path, st, &text, &n, why))
         return false;
-    keyfile_lines(&scratch, (struct str){ text, n }, r);
+    ok = read_lines(&scratch, (struct str){ text, n }, r, (struct keyfile_place){ .path = path, .why = why });
     arena_free(&scratch);
     free(text);
-    return true;
+    return ok;
 }
 
 static void *keyfile_make(int fd, const char *path, const struct stat *st, struct why *why)

@@ -23,16 +23,17 @@ void keyfile_forget(void);
 
 /* How such lines are read, for files whose keys mean something else. take takes the key
  * off *line and trims what remains; false: the line has none. add gets each key with its
- * whole value and the line's number, and says false to stop. */
+ * whole value; false: the file is wrong there, and keyfile_wrong has said why. */
+struct keyfile_place { const char *path; unsigned line; struct why *why; };
 struct keyfile_reader {
     bool (*take)(struct arena *a, struct str *line, struct str *key);
-    bool (*add)(void *ctx, struct str key, struct str value, unsigned line);
+    bool (*add)(void *ctx, struct str key, struct str value, const struct keyfile_place *at);
     void *ctx;
 };
-/* The lines of a whole plain file. False: it cannot be read, and *why. */
+bool keyfile_wrong(const struct keyfile_place *at, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* false */
+/* The lines of a whole plain file. False: it cannot be read or is wrong, and *why. */
 struct stat;
 bool keyfile_load(int fd, const char *path, const struct stat *st, const struct keyfile_reader *r, struct why *why);
-void keyfile_lines(struct arena *a, struct str text, const struct keyfile_reader *r);
 bool keyfile_take(struct arena *a, struct str *line, struct str *key);
 
 #endif

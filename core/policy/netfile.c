@@ -27,9 +27,6 @@ struct net_line {
 struct netfile {
     struct arena arena;
     struct net_line *lines, **end;
-    const char *path;           /* while it is read */
-    struct why *why;
-    bool bad;
 };
 
 static bool net_parse(struct str text, struct net_line *l)
@@ -69,17 +66,14 @@ static bool take(struct arena *a, struct str *line, struct str *key)
     return true;
 }
 
-static bool add(void *ctx, struct str key, struct str value, unsigned line)
+static bool add(void *ctx, struct str key, struct str value, const struct keyfile_place *at)
 {
     struct netfile *f = ctx;
     struct net_line *l = arena_new(&f->arena, struct net_line);
 
     l->any = str_same(key, STR("*"));
-    if (!l->any && !net_parse(key, l)) {
-        why_set(f->why, ST_AGAIN, "%s:%u: \"%.*s\" is no address and no network", f->path, line, STR_ARG(key));
-        f->bad = true;
-        return false;
-    }
+    if (!l->any && !net_parse(key, l))
+        return keyfile_wrong(at, "\"%.*s\" is no address and no network", STR_ARG(key));
     l->value = arena_dup(&f->arena, value);
     *f->end = l;
     f->end = &l->next;
@@ -97,17 +91,11 @@ static void drop(void *thing)
 static void *make(int fd, const char *path, const struct stat *st, struct why *why)
 {
     struct netfile *f = calloc(1, sizeof *f);
-    bool read;
 
     if (!f)
         die("out of memory: %s", path);
     f->end = &f->lines;
-    f->path = path;
-    f->why = why;
-    read = keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = take, .add = add, .ctx = f }, why);
-    f->path = NULL;
-    f->why = NULL;
-    if (read && !f->bad)
+    if (keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = take, .add = add, .ctx = f }, why))
         return f;
     drop(f);
     return NULL;

@@ -29,33 +29,28 @@ struct pattern_line {
 struct wildfile {
     struct arena arena;
     struct pattern_line *lines, **end;
-    const char *path;           /* while it is read */
-    struct why *why;
-    bool bad;
 };
 
-static bool compile(struct wildfile *f, struct pattern_line *p, struct str pattern, unsigned line)
+static bool compile(struct pattern_line *p, struct str pattern, const struct keyfile_place *at)
 {
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_CASELESS;
     char text[128] = "";
-    PCRE2_SIZE at;
+    PCRE2_SIZE where;
     int code;
 
-    p->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, &code, &at, NULL);
+    p->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, &code, &where, NULL);
     if (p->code)
         return true;
     pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
-    why_set(f->why, ST_AGAIN, "%s:%u: the regular expression \"%.*s\" is wrong: %s", f->path, line, STR_ARG(pattern), text);
-    f->bad = true;
-    return false;
+    return keyfile_wrong(at, "the regular expression \"%.*s\" is wrong: %s", STR_ARG(pattern), text);
 }
 
-static bool add(void *ctx, struct str key, struct str value, unsigned line)
+static bool add(void *ctx, struct str key, struct str value, const struct keyfile_place *at)
 {
     struct wildfile *f = ctx;
     struct pattern_line *p = arena_new(&f->arena, struct pattern_line);
 
-    if (key.p[0] == '^' && !compile(f, p, key, line))
+    if (key.p[0] == '^' && !compile(p, key, at))
         return false;
     p->tail = key.p[0] == '*';
     p->text = arena_lower(&f->arena, str_from(key, p->tail));
@@ -78,17 +73,11 @@ static void drop(void *thing)
 static void *make(int fd, const char *path, const struct stat *st, struct why *why)
 {
     struct wildfile *f = calloc(1, sizeof *f);
-    bool read;
 
     if (!f)
         die("out of memory: %s", path);
     f->end = &f->lines;
-    f->path = path;
-    f->why = why;
-    read = keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = keyfile_take, .add = add, .ctx = f }, why);
-    f->path = NULL;
-    f->why = NULL;
-    if (read && !f->bad)
+    if (keyfile_load(fd, path, st, &(struct keyfile_reader){ .take = keyfile_take, .add = add, .ctx = f }, why))
         return f;
     drop(f);
     return NULL;
