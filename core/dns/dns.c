@@ -18,6 +18,9 @@ struct dns {
     int64_t timeout_ms;
     bool ipv6_off;
     struct dns_query *queries;      /* under way */
+    void *asker;
+    dns_fail_fn *on_fail;
+    void *on_fail_ctx;
 };
 
 enum status dns_open(struct loop *l, const struct dns_config *c, struct dns **out, struct why *why)
@@ -57,6 +60,21 @@ void dns_close(struct dns *d)
     free(d);
 }
 
+void *dns_asker(struct dns *d, void *asker)
+{
+    void *before = d ? d->asker : NULL;
+
+    if (d)
+        d->asker = asker;
+    return before;
+}
+
+void dns_on_fail(struct dns *d, dns_fail_fn *fn, void *ctx)
+{
+    d->on_fail = fn;
+    d->on_fail_ctx = ctx;
+}
+
 bool dns_ipv6_off(const struct dns *d)
 {
     return d->ipv6_off;
@@ -72,16 +90,48 @@ static void unlink_query(struct dns_query *q)
     *(q->prev ? &q->prev->next : &q->dns->queries) = q->next;
 }
 
+/* One word for what stands in words behind "MX example.org: "; a space in a name is written \032. */
+static const char *failure_word(struct str why)
+{
+    static const struct { struct str text; const char *word; } words[] = {
+        { STR_INIT("timed out"), "timeout" }, { STR_INIT("SERVFAIL"), "servfail" },
+        { STR_INIT("REFUSED"), "refused" }, { STR_INIT("bogus"), "bogus" },
+    };
+    struct str what = str_from(why, str_find_str(why, STR(": ")) + 2);
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_starts(what, words[i].text))
+            return words[i].word;
+    return "again";
+}
+
+static void tell_failed(const struct dns_query *q, const struct dns_answer *a)
+{
+    struct arena m = { 0 };
+    struct str name;
+
+    if (!q->dns->on_fail)
+        return;
+    name = dname_text(&m, &q->name);
+    q->dns->on_fail(q->dns->on_fail_ctx, q->asker, a->security == DNS_BOGUS ? "bogus" : failure_word(str_of(a->why.text)), name, q->type);
+    arena_free(&m);
+}
+
 void query_done(struct dns_query *q, const struct dns_answer *a)
 {
+    struct dns *d = q->dns;
     dns_fn *cb = q->cb;
-    void *ctx = q->ctx;
+    void *ctx = q->ctx, *before;
 
+    if (a->status == ST_AGAIN)
+        tell_failed(q, a);
+    before = dns_asker(d, q->asker);
     unlink_query(q);
     q->done = true;
     if (!q->starting)
         free(q);
     cb(ctx, a);
+    dns_asker(d, before);
 }
 
 void query_failed(struct dns_query *q, const char *what, enum dns_security security)
@@ -129,7 +179,7 @@ struct dns_query *dns_ask(struct dns *d, struct str name, uint16_t type, dns_fn 
 
     if (!q)
         die("out of memory");
-    *q = (struct dns_query){ .dns = d, .next = d->queries, .type = type, .cb = cb, .ctx = ctx, .starting = true };
+    *q = (struct dns_query){ .dns = d, .next = d->queries, .type = type, .cb = cb, .ctx = ctx, .asker = d->asker, .starting = true };
     if (q->next)
         q->next->prev = q;
     d->queries = q;

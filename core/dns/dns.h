@@ -72,6 +72,14 @@ bool dns_ipv6_off(const struct dns *d);
 struct dns_query *dns_ask(struct dns *d, struct str name, uint16_t type, dns_fn *cb, void *ctx);
 void dns_cancel(struct dns_query *q);
 
+/* Who asks from here on, until it is set again: questions remember it, and so do those that follow from their
+ * answers. It lives at least as long as its questions. Returns who asked before. d may be NULL. */
+void *dns_asker(struct dns *d, void *asker);
+/* Told of every question that could not be answered, before its dns_fn. reason: "timeout", "servfail", "refused",
+ * "bogus", or "again" for any other. */
+typedef void dns_fail_fn(void *ctx, void *asker, const char *reason, struct str name, uint16_t type);
+void dns_on_fail(struct dns *d, dns_fail_fn *fn, void *ctx);
+
 /* "1.2.0.192.in-addr.arpa" or the ip6.arpa form. */
 struct str dns_reverse_name(struct arena *a, struct ip ip);
 bool dns_type_find(struct str name, uint16_t *type);

@@ -14,6 +14,7 @@ struct dns_query {
     uint16_t type;
     dns_fn *cb;
     void *ctx;
+    void *asker;
     struct timer timer;         /* its deadline: what never answers ends in ST_AGAIN */
     bool starting;              /* inside dns_ask: it frees */
     bool done;

@@ -48,6 +48,7 @@ struct attempt {
     uint32_t tried;
     size_t resolving;                   /* of tr.hosts */
     struct hosts_query *query;
+    struct policy_asker asker;
     int64_t skipped_until;
     bool young_skipped;                 /* a host was skipped whose schedule is not over */
     struct at_host host;

@@ -153,6 +153,7 @@ enum status engine_new(struct loop *l, const struct engine_config *c, struct eng
     st = open_storage(e, why);
     if (st != ST_OK)
         goto fail;
+    dns_on_fail(e->dns, event_dns_failed, e);
     e->pool = pool_new(l, c->hermetic ? 0 : HELPERS);
     make_parts(e);
     *out = e;
@@ -189,6 +190,7 @@ static void switch_dns(struct engine *e)
     same = c.recurse == e->dns_recurse && str_same(c.servers, buf_str(&e->dns_servers));
     if (!e->cfg.dns && !e->cfg.hermetic && !same) {
         if (dns_open(e->loop, &c, &d, &why) == ST_OK) {
+            dns_on_fail(d, event_dns_failed, e);
             e->old_dns = realloc(e->old_dns, (e->nold_dns + 1) * sizeof *e->old_dns);
             if (!e->old_dns)
                 die("no memory for a resolver");
@@ -202,6 +204,16 @@ static void switch_dns(struct engine *e)
         }
     }
     arena_free(&a);
+}
+
+struct settings *engine_settings_of(struct engine *e, const struct policy *p)
+{
+    if (e->settings && e->settings->policy == p)
+        return e->settings;
+    for (size_t i = 0; i < e->npast; i++)
+        if (e->past[i]->policy == p)
+            return e->past[i];
+    return NULL;
 }
 
 static bool same_setting(const struct settings *a, const struct settings *b, enum setting which)

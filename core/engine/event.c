@@ -11,6 +11,8 @@ struct event_run {
     struct event_view *view;
     struct eval *eval;
     struct timer limit;
+    struct job soon;                /* an "after" event that begins outside of what made it known */
+    struct str data;
     event_answer *done;             /* NULL: an "after" event */
     void *ctx;
     struct event_run *next, **link;
@@ -102,8 +104,8 @@ static struct at_address apart_address(struct arena *a, const struct at_address 
 struct event_view *event_view_apart(const struct txn *t, const struct at_address *at, const struct at_host *host)
 {
     struct apart *o = calloc(1, sizeof *o);
-    struct at_address own;
-    struct at_host there = *host;
+    struct at_address own = { 0 };
+    struct at_host there = { 0 };
 
     if (!o)
         die("no memory for an event");
@@ -113,9 +115,13 @@ struct event_view *event_view_apart(const struct txn *t, const struct at_address
         apart_free(o);
         return NULL;
     }
-    own = apart_address(&o->t->arena, at);
-    there.name = arena_dup(&o->t->arena, host->name);
-    return event_view(o->t, &own, &there, o, apart_free);
+    if (at)
+        own = apart_address(&o->t->arena, at);
+    if (host) {
+        there = *host;
+        there.name = arena_dup(&o->t->arena, host->name);
+    }
+    return event_view(o->t, at ? &own : NULL, host ? &there : NULL, o, apart_free);
 }
 
 void event_view_free(struct event_view *v)
@@ -157,6 +163,7 @@ static void run_free(struct event_run *r)
     if (!r->done)
         r->e->events->after--;
     timer_clear(r->e->loop, &r->limit);
+    loop_forget(r->e->loop, &r->soon);
     event_view_free(r->view);
     settings_release(r->set);
     free(r);
@@ -215,19 +222,26 @@ static bool ask(struct event_run *r, struct str data, int defer_errno)
     return true;
 }
 
+/* NULL: there is no place; the view is gone. */
+static struct event_run *after_new(struct engine *e, struct settings *set, const char *name, struct event_view *v)
+{
+    if (e->events->after >= PLACES) {
+        engine_count(e, COUNT_events_dropped, 1);
+        event_view_free(v);
+        return NULL;
+    }
+    e->events->after++;
+    return run_new(e, set, name, v);
+}
+
 void event_after(struct engine *e, struct settings *set, const char *name, struct event_view *v,
                  struct str data, int defer_errno)
 {
     struct event_run *r;
 
-    if (e->events->after >= PLACES) {
-        engine_count(e, COUNT_events_dropped, 1);
-        event_view_free(v);
-        return;
-    }
-    e->events->after++;
-    r = run_new(e, set, name, v);
-    ask(r, data, defer_errno);
+    r = after_new(e, set, name, v);
+    if (r)
+        ask(r, data, defer_errno);
 }
 
 struct event_run *event_before(struct engine *e, struct settings *set, const char *name, struct event_view *v,
@@ -252,6 +266,36 @@ void events_free(struct engine *e)
     while (e->events->runs)
         event_cancel(e->events->runs);
     free(e->events);
+}
+
+/* ---- names that could not be found out */
+
+static void ask_now(void *ctx)
+{
+    struct event_run *r = ctx;
+
+    ask(r, r->data, 0);
+}
+
+/* The rule that asked is running, or waits: the event comes when the loop comes round. What a handler
+ * asks itself raises none: one that asks about the name that failed would go on for ever. */
+void event_dns_failed(void *engine, void *asker, const char *reason, struct str name, uint16_t type)
+{
+    struct engine *e = engine;
+    const struct policy_asker *k = asker;
+    struct settings *set = k ? engine_settings_of(e, k->policy) : NULL;
+    struct event_view *v;
+    struct event_run *r;
+
+    if (!set || k->t->phase == PH_EVENT || !event_wanted(set, "dns:fail", k->at ? k->at->transport : STR("")))
+        return;
+    v = event_view_apart(k->t, k->at, NULL);
+    r = v ? after_new(e, set, "dns:fail", v) : NULL;
+    if (!r)
+        return;
+    r->data = arena_printf(&v->t.arena, "%s:%.*s:%s", reason, STR_ARG(name), dns_type_name(type));
+    r->soon = (struct job){ .fn = ask_now, .ctx = r };
+    loop_soon(e->loop, &r->soon);
 }
 
 /* ---- sessions */

@@ -22,8 +22,8 @@ struct event_view {
 /* at and host may be NULL. Takes over one reference to owner. */
 struct event_view *event_view(const struct txn *t, const struct at_address *at, const struct at_host *host,
                               void *owner, void (*release)(void *owner));
-/* With a copy of its own, of what the spool would keep of the transaction: for an
- * "after" event about one that ends now. NULL: it could not be copied. */
+/* With a copy of its own, of what the spool would keep of the transaction: for an "after" event
+ * about one that may end first. at and host may be NULL. NULL: it could not be copied. */
 struct event_view *event_view_apart(const struct txn *t, const struct at_address *at, const struct at_host *host);
 void event_view_free(struct event_view *v);
 
@@ -36,6 +36,9 @@ void event_after(struct engine *e, struct settings *set, const char *name, struc
 
 /* About a session that may be over before the event is. */
 void event_session(struct engine *e, struct settings *set, const char *name, const struct conn *c, struct str data);
+
+/* dns:fail, for whoever asked (a policy_asker); for dns_on_fail. */
+void event_dns_failed(void *engine, void *asker, const char *reason, struct str name, uint16_t type);
 
 /* Takes the view. objection is empty where there is none; it is valid in the
  * call only. done may run before this returns; then NULL is returned. */

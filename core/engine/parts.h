@@ -103,6 +103,8 @@ void engine_count(struct engine *e, enum counter c, int64_t by);
 void engine_log(struct engine *e, enum log_file f, struct str id);
 /* Called by whoever may have ended the last thing a drain waits for. */
 void engine_check_drained(struct engine *e);
+/* The settings of a generation that is in use; NULL: of one that is not. */
+struct settings *engine_settings_of(struct engine *e, const struct policy *p);
 
 /* ---- accept */
 void sessions_shutdown(struct engine *e, const char *text);     /* 421, or at the end of the transaction */

@@ -58,7 +58,9 @@ static void resolve_one(struct attempt *a, struct str name)
 {
     struct hosts_want want = { .randomize = a->tr.hosts_randomize };
     struct host h = { .name = name, .preference = -1 };
+    struct dns *dns = attempt_engine(a)->dns;
     struct hosts_query *q;
+    void *before;
 
     if (ip_parse(name, &h.ip)) {
         struct hosts_answer one = { .end = HOSTS_OK, .host = &h, .n = 1 };
@@ -66,7 +68,10 @@ static void resolve_one(struct attempt *a, struct str name)
         resolved(a, &one);
         return;
     }
-    q = hosts_ask(attempt_engine(a)->dns, name, &want, resolved, a);
+    a->asker = (struct policy_asker){ a->w->set->policy, a->w->t, &a->items->at };
+    before = dns_asker(dns, &a->asker);
+    q = hosts_ask(dns, name, &want, resolved, a);
+    dns_asker(dns, before);
     if (q)
         a->query = q;
 }

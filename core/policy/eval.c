@@ -159,6 +159,7 @@ struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entr
     e->own_addr = e->txn->addr;
     e->host = e->txn->host;
     e->event = e->txn->event;
+    e->asker = (struct policy_asker){ p, e->txn, e->own_addr };
     e->ticks = 0;
     e->base = p->used;
     e->grown = 0;
@@ -233,13 +234,17 @@ static bool step(struct eval *e, int nargs)
     struct at_address *addr = t->addr;
     struct at_host *host = t->host;
     struct at_event *event = t->event;
+    struct dns *dns = p->env.dns;
+    void *before;
     int rc;
 
     set_budget(e, &s);
     e->inside = true;
     p->running = e;
     budget_enter(&s, p);
+    before = dns_asker(dns, &e->asker);
     rc = lua_resume(e->co, nargs);
+    dns_asker(dns, before);
     budget_leave(&s);
     p->running = outer;
     e->inside = false;

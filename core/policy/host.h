@@ -137,6 +137,7 @@ struct eval {
     struct at_address *own_addr;    /* what the transaction was about when it was asked; */
     struct at_host *host;           /* the engine may ask about another before this is done */
     struct at_event *event;
+    struct policy_asker asker;      /* of its questions */
     struct arena arena;
     struct wait *wait;
     lua_State *yielding;            /* the coroutine, its own or one inside it, that began the wait */

@@ -109,6 +109,9 @@ struct problem { struct str file; int line; bool warning; struct str text; };
 struct problems { struct arena arena; struct problem *v; size_t n; };
 void problems_free(struct problems *p);
 
+/* Who a question to the DNS is asked for (dns_asker): what dns:fail is about. at may be NULL. */
+struct policy_asker { const struct policy *policy; const struct txn *t; const struct at_address *at; };
+
 /* Builds a generation. On errors *out is NULL and problems say file:line. */
 enum status policy_load(const struct policy_env *e, const struct snapshot *s, uint32_t generation,
                         struct policy **out, struct problems *problems);

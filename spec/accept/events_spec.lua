@@ -144,4 +144,32 @@ end }]]
     assert.logged(w, "=> one@x.example")
     assert.equals(0, #w:queue())
   end)
+
+  it("dns:fail says what could not be found out, of what type and why; that there is none is no failure", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, zone = "late.example. TIMEOUT\nbroken.example. SERVFAIL\nforged.example. BOGUS\n", lua = [[
+event.on("dns:fail", function(m) logwrite("failed " .. m.event_data .. " for " .. tostring(m.sender_address)) end)
+acl.mail(function(m)
+  dns.try.mx("late.example") dns.try.a("broken.example") dns.try.txt("forged.example") dns.try.a("absent.example")
+end)
+]] }
+    local s = w:session {}
+    s:mail "a@there.example"
+    assert.logged(w, "failed timeout:late.example:MX for a@there.example")
+    assert.logged(w, "failed servfail:broken.example:A for")
+    assert.logged(w, "failed bogus:forged.example:TXT for")
+    assert.is_nil(w:logged "absent.example")
+  end)
+
+  it("dns:fail of a delivery is heard by its transport, too, and a handler that asks again is not called for that", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, zone = "hop.example. SERVFAIL\n", lua = [[
+acl.rcpt { accept {} }
+router.remote { driver = "manualroute", domains = "! +local_domains", transport = "remote", route_list = { "* 192.0.2.1" } }
+transport.remote { driver = "smtp", hosts = "hop.example", hosts_override = true, event_action = function(m)
+  if m.event_name == "dns:fail" then logwrite("heard " .. m.event_data .. " by " .. m.transport_name) dns.try.a("hop.example") end
+end }]] }
+    w:send { from = "a@example.org", to = "one@x.example" }
+    local heard = 0
+    for _, line in ipairs(w:log()) do heard = heard + (line:find("heard servfail:hop.example:A by remote", 1, true) and 1 or 0) end
+    assert.equals(1, heard)
+  end)
 end)

@@ -10,8 +10,10 @@ event { name = "dane:fail", section = "transport", before = false, data = "failu
   doc = [[Outbound connection could not satisfy DANE.]] }
 
 event { name = "dns:fail", section = "both", before = false, data = "reason:name:record-type", result = "ignored",
-  feature = "the policy surface",
-  doc = [[A DNS lookup failed.]] }
+  doc = [[A question to the DNS could not be answered, whoever asked: a rule, a router, the search for a client's name, a
+delivery. That a name or a record does not exist is an answer. The reason is `timeout`, `servfail`, `refused`, `bogus` or
+`again` (any other): `servfail:example.org:MX`. What a handler of an event asks itself raises none. Of a delivery, the
+transport's own event_action hears it too.]] }
 
 event { name = "msg:complete", section = "main", before = false, data = "empty", result = "ignored",
   doc = [[Message finished and leaves the queue (also when removed by command).]] }
