@@ -54,7 +54,7 @@ struct dns_config {
     struct str zone_text;       /* likewise, given as text (zone_file is then its name in errors) */
     struct str servers;         /* colon list "addr[#port]"; empty: resolv.conf */
     bool recurse;               /* ask the authorities, no forwarder */
-    struct str trust_anchor;    /* file; empty: built in */
+    struct str anchors;         /* as anchor_add made them: answers are validated by these; empty: by the root's */
     const char *hosts_file;     /* NULL: /etc/hosts; "": none */
     int64_t timeout_ms;         /* per query; 0: 30 s */
     bool ipv6_off;              /* hosts_ask looks for no AAAA (disable_ipv6) */

@@ -1,12 +1,14 @@
 #include "dns/master.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "dns/dns.h"
 #include "dns/rdata.h"
 
-enum { WORDS_MAX = 4096, TTL_DEFAULT = 3600 };
+enum { WORDS_MAX = 4096, TTL_DEFAULT = 3600, FILE_MAX = 64 << 20 };
 
 struct reader {
     struct str rest;
@@ -196,6 +198,26 @@ static const char *record(struct reader *r)
     wrong = rdata_read(rec.type, r->word + at, r->n - at, &r->origin, &r->data);
     rec.data = buf_str(&r->data);
     return wrong ? wrong : r->fn(r->ctx, &rec);
+}
+
+enum status master_load(const char *path, struct buf *out, struct why *why)
+{
+    enum status st = ST_OK;
+    ssize_t got;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return why_errno(why, ST_NEVER, "open %s", path);
+    while (st == ST_OK && (got = read(fd, buf_room(out, 65536), 65536)) != 0) {
+        if (got < 0)
+            st = why_errno(why, ST_NEVER, "read %s", path);
+        else
+            buf_grew(out, (size_t)got);
+        if (out->n > FILE_MAX)
+            st = why_set(why, ST_NEVER, "%s: larger than 64 MiB", path);
+    }
+    close(fd);
+    return st;
 }
 
 enum status master_read(struct str text, const char *file, master_fn *fn, void *ctx, struct why *why)

@@ -9,6 +9,7 @@
 #ifndef DNS_MASTER_H
 #define DNS_MASTER_H
 
+#include "base/buf.h"
 #include "base/why.h"
 #include "dns/dname.h"
 
@@ -26,6 +27,8 @@ struct master_record {          /* valid in the call only */
 /* Returns NULL, or why the record cannot stand. */
 typedef const char *master_fn(void *ctx, const struct master_record *r);
 
+/* The whole of a file, at most 64 MiB. ST_OK, or ST_NEVER with why. */
+enum status master_load(const char *path, struct buf *out, struct why *why);
 /* ST_OK, or ST_NEVER with why. */
 enum status master_read(struct str text, const char *file, master_fn *fn, void *ctx, struct why *why);
 

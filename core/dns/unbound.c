@@ -6,10 +6,10 @@
 #include <sys/resource.h>
 #include <unbound-event.h>
 #include <unbound.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "dns/anchor.h"
 #include "dns/hostfile.h"
 #include "dns/packet.h"
 #include "dns/probe.h"
@@ -17,13 +17,6 @@
 #include "dns/servers.h"
 
 enum { QUERIES_MAX = 4096, PROBE_AGAIN_MS = 30000, CLASS_IN = 1, UB_BOGUS = 1, UB_SECURE = 2 };
-
-/* Debian's dns-root-data keeps the root's keys current; without it, those of 2017 and 2024. */
-#define ROOT_FILE "/usr/share/dns/root.ds"
-static const char *const root_keys[] = {
-    ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
-    ". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
-};
 
 enum trust {
     TRUST_UNKNOWN,          /* no forwarder has answered yet: nothing is validated meanwhile */
@@ -34,7 +27,7 @@ enum trust {
 struct unbound {
     struct loop *loop;
     struct servers servers;         /* none: ask the authorities */
-    char *anchor;                   /* file, or NULL */
+    struct buf anchors;             /* a record a line */
     struct hostfile *hosts;
     enum trust trust;
     struct probe *probe;            /* under way */
@@ -96,12 +89,13 @@ static int set_servers(const struct unbound *u, struct ub_ctx *ctx)
 
 static int set_anchors(const struct unbound *u, struct ub_ctx *ctx)
 {
+    struct arena a = { 0 };
+    struct str rest = buf_str(&u->anchors), line;
     int r = 0;
 
-    if (u->anchor || access(ROOT_FILE, R_OK) == 0)
-        return ub_ctx_add_ta_file(ctx, u->anchor ? u->anchor : ROOT_FILE);
-    for (size_t i = 0; !r && i < sizeof root_keys / sizeof *root_keys; i++)
-        r = ub_ctx_add_ta(ctx, root_keys[i]);
+    while (!r && str_cut(&rest, '\n', &line))
+        r = ub_ctx_add_ta(ctx, arena_z(&a, line));
+    arena_free(&a);
     return r;
 }
 
@@ -122,8 +116,7 @@ static struct ub_ctx *make_context(const struct unbound *u, bool validate, struc
         r = set_anchors(u, ctx);
     if (!r)
         return ctx;
-    why_set(why, ST_NEVER, "libunbound: %s%s%s", ub_strerror(r), u->anchor ? ", trust anchor " : "",
-            u->anchor ? u->anchor : "");
+    why_set(why, ST_NEVER, "libunbound: %s", ub_strerror(r));
     ub_ctx_delete(ctx);
     return NULL;
 }
@@ -268,13 +261,16 @@ enum status unbound_open(struct loop *l, const struct dns_config *c, struct unbo
     u->loop = l;
     u->waiting_end = &u->waiting;
     /* Whoever names an anchor, or asks the authorities, says that answers are to be validated. */
-    u->trust = c->recurse || c->trust_anchor.n > 0 ? TRUST_SIGNED : TRUST_UNKNOWN;
-    u->anchor = c->trust_anchor.n ? strndup(c->trust_anchor.p, c->trust_anchor.n) : NULL;
+    u->trust = c->recurse || c->anchors.n > 0 ? TRUST_SIGNED : TRUST_UNKNOWN;
+    if (c->anchors.n > 0)
+        buf_add(&u->anchors, c->anchors);
+    else
+        st = anchor_add(STR("root"), &u->anchors, why);
     if (!c->hosts_file || c->hosts_file[0])
         u->hosts = hostfile_new(c->hosts_file ? c->hosts_file : "/etc/hosts");
-    if (c->servers.n > 0)
+    if (st == ST_OK && c->servers.n > 0)
         st = servers_read(c->servers, &u->servers, why);
-    else if (!c->recurse)
+    else if (st == ST_OK && !c->recurse)
         servers_resolv_file("/etc/resolv.conf", &u->servers);
     if (st == ST_OK && !context(u, why))
         st = ST_NEVER;
@@ -296,6 +292,6 @@ void unbound_close(struct unbound *u)
     ub_ctx_delete(u->validating);
     ub_ctx_delete(u->plain);
     hostfile_free(u->hosts);
-    free(u->anchor);
+    buf_free(&u->anchors);
     free(u);
 }

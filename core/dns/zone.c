@@ -1,17 +1,13 @@
 #include "dns/zone.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/map.h"
 #include "dns/master.h"
 #include "dns/packet.h"
 
-enum { FILE_MAX = 64 << 20, TYPE_ANY = 255 };
+enum { TYPE_ANY = 255 };
 
 struct record {
     struct record *next;
@@ -117,28 +113,10 @@ bad:
     return st;
 }
 
-static enum status read_whole(int fd, const char *path, struct buf *text, struct why *why)
-{
-    ssize_t got;
-
-    while ((got = read(fd, buf_room(text, 65536), 65536)) > 0) {
-        buf_grew(text, (size_t)got);
-        if (text->n > FILE_MAX)
-            return why_set(why, ST_NEVER, "%s: larger than 64 MiB", path);
-    }
-    return got < 0 ? why_errno(why, ST_NEVER, "read %s", path) : ST_OK;
-}
-
 enum status zone_open_file(const char *path, struct zone **out, struct why *why)
 {
     struct buf text = { 0 };
-    enum status st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return why_errno(why, ST_NEVER, "open %s", path);
-    st = read_whole(fd, path, &text, why);
-    close(fd);
+    enum status st = master_load(path, &text, why);
     if (st == ST_OK)
         st = zone_open(buf_str(&text), path, out, why);
     buf_free(&text);

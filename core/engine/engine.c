@@ -170,42 +170,6 @@ fail:
 
 /* ---- generations */
 
-/* The resolver the options describe, if they describe one and nobody above
- * us chose it. The one before stays open for queries under way. */
-static void switch_dns(struct engine *e)
-{
-    struct dns_config c = {
-        .servers = setting_str(e->settings, SET_dns_servers, STR("")),
-        .recurse = setting_bool(e->settings, SET_dns_recurse, false),
-    };
-    struct arena a = { 0 };
-    const struct val *list = setting_val(e->settings, SET_dns_servers);
-    struct dns *d;
-    struct why why;
-    bool same;
-
-    if (list && list->type == VAL_LIST)
-        for (size_t i = 0; i < list->u.list.n; i++)     /* an IPv6 address holds colons of its own */
-            c.servers = arena_printf(&a, "%.*s;%.*s", STR_ARG(i ? c.servers : STR("<")), STR_ARG(list->u.list.v[i]));
-    same = c.recurse == e->dns_recurse && str_same(c.servers, buf_str(&e->dns_servers));
-    if (!e->cfg.dns && !e->cfg.hermetic && !same) {
-        if (dns_open(e->loop, &c, &d, &why) == ST_OK) {
-            dns_on_fail(d, event_dns_failed, e);
-            e->old_dns = realloc(e->old_dns, (e->nold_dns + 1) * sizeof *e->old_dns);
-            if (!e->old_dns)
-                die("no memory for a resolver");
-            e->old_dns[e->nold_dns++] = e->dns;
-            e->env.dns = e->dns = d;
-            e->dns_recurse = c.recurse;
-            buf_clear(&e->dns_servers);
-            buf_add(&e->dns_servers, c.servers);
-        } else {
-            log_line(LOG_PANIC, "the resolver stays as it is: %s", why.text);
-        }
-    }
-    arena_free(&a);
-}
-
 struct settings *engine_settings_of(struct engine *e, const struct policy *p)
 {
     if (e->settings && e->settings->policy == p)
@@ -232,7 +196,7 @@ void engine_switch(struct engine *e, struct policy *p)
     logline_ports(setting_val(e->settings, SET_log_ports));
     clock_zone(setting_str(e->settings, SET_timezone, STR("")));
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
-    switch_dns(e);
+    resolver_switch(e);
     explain_switch(e);
     policy_use_dns(p, e->dns);      /* it was built before its options could be read */
     if (old) {
@@ -409,11 +373,7 @@ void engine_free(struct engine *e)
         settings_release(e->past[i]);
     free(e->past);
     hints_close(e->hints);
-    dns_close(e->dns);
-    for (size_t i = 0; i < e->nold_dns; i++)
-        dns_close(e->old_dns[i]);
-    free(e->old_dns);
-    buf_free(&e->dns_servers);
+    resolver_free(e);
     map_free(e->callers);
     map_free(e->holds);
     boxes_free(e);

@@ -32,8 +32,7 @@ struct engine {
     struct dns *dns;
     struct dns **old_dns;           /* resolvers of options that have changed since */
     size_t nold_dns;
-    struct buf dns_servers;         /* what the present one was made of */
-    bool dns_recurse;
+    struct buf dns_from;            /* what the present one was made of, in words */
     struct hints *hints;
     struct pool *pool;
     struct spool *spool;
@@ -123,6 +122,11 @@ void queue_free(struct engine *e);
 void queue_start(struct engine *e);
 /* Something is due, or there is room: looks when the loop comes round. */
 void queue_kick(struct engine *e);
+
+/* ---- resolver.c: the resolver that the options describe, unless whoever made the engine chose it */
+void resolver_switch(struct engine *e);
+void resolver_free(struct engine *e);
+
 /* A message has just been kept: it is tried at once if there is room. */
 void queue_arrived(struct engine *e, struct msg_id id);
 void queue_run_all(struct engine *e);                           /* queue_only: what came before now goes all the same */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dns/anchor.h"
 #include "dns/servers.h"
 #include "mail/domain.h"
 
@@ -217,6 +218,7 @@ enum status settings_check(struct str name, struct str value, struct why *why)
     const char *reason = "";
     struct servers servers;
     struct arena a = { 0 };
+    struct buf keys = { 0 };
     enum status st = ST_OK;
     log_sel sel = 0;
 
@@ -224,6 +226,8 @@ enum status settings_check(struct str name, struct str value, struct why *why)
         st = log_sel_read(value, &sel, why);
     else if (str_same(name, STR("dns_servers")))
         st = servers_read(arena_printf(&a, "<;%.*s", STR_ARG(value)), &servers, why);
+    else if (str_same(name, STR("dns_trust_anchors")))
+        st = anchor_add(value, &keys, why);
     else if (is_domain_option(name) && value.n > 0 && !domain_valid_idn(value, &reason))
         st = why_set(why, ST_NEVER, "%.*s: \"%.*s\" is no domain: %s", STR_ARG(name), STR_ARG(str_head(value, 100)), reason);
     if (str_same(name, STR("bounce_message_file")) || str_same(name, STR("warn_message_file"))) {
@@ -232,6 +236,7 @@ enum status settings_check(struct str name, struct str value, struct why *why)
         st = template_read(&t, value, why);
         template_free(&t);
     }
+    buf_free(&keys);
     arena_free(&a);
     return st;
 }

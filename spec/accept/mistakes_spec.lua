@@ -17,6 +17,7 @@ local LOAD = {
   { [[site { listen = "0.0.0.0:99999" }]], "a port is a number up to 65535" },
   { [[site { log_selector = "+milisec" }]], 'log_selector: there is no "milisec"' },
   { [[site { dns_servers = "127.0.0.1#x" }]], "dns_servers: not an address: 127.0.0.1#x" },
+  { [[site { dns_trust_anchors = { "root", "corp.example. DS 1 13 2 aab" } }]], "dns_trust_anchors: record:1: an odd number of hex digits" },
   { [[site { qualify_domain = "not a domain" }]], 'qualify_domain: "not a domain" is no domain' },
   { [[acl.rcpt { accept { control = "freeze/now" } }]], 'control freeze takes no_tell, not "now"' },
   { [[acl.rcpt { accept { control = "queue_only/now" } }]], 'control queue_only takes no option "now"' },

@@ -174,6 +174,10 @@ option { kind = "main", name = "dns_recurse", type = "boolean", default = false,
   doc = [[Ask the authorities of each domain, no forwarder.]] }
 option { kind = "main", name = "dns_servers", type = "list", section = "names of hosts",
   doc = [[Servers to forward questions to, "addr" or "addr#port"; those of resolv.conf if unset.]] }
+option { kind = "main", name = "dns_trust_anchors", type = "list", section = "names of hosts",
+  doc = [[What DNSSEC begins at: "root" (the root's keys, as they come with Debian or with Perigee), a file of DS or
+DNSKEY records, or such a record itself. Unset: the root's keys, where the DNS servers pass signatures on. What is
+set is always used: a server that takes signatures off then makes answers bogus.]] }
 option { kind = "main", name = "host_lookup", type = "hostlist", func = "connect", section = "names of hosts",
   doc = [[Clients whose name is always looked up.]] }
 option { kind = "main", name = "hosts_treat_as_local", type = "domainlist", func = "route", section = "names of hosts",

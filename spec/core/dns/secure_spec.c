@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "dns/anchor.h"
 #include "dns/dname.h"
 
 enum { TYPE_RRSIG = 46, TYPE_DNSKEY = 48, KEY_FLAGS = 257, ALG = 13, TTL = 60 };
@@ -28,7 +29,7 @@ struct world {
     struct dns *dns;
     int fd;
     struct watch *watch;
-    char anchor[64];
+    struct buf anchors;
     EVP_PKEY *key;
     struct buf dnskey;          /* its data */
     struct dname zone;
@@ -163,7 +164,7 @@ static void make_key(struct world *w)
     size_t n = 0;
     char base64[128];
     struct str text;
-    int fd;
+    struct why why = { 0 };
 
     w->key = EVP_EC_gen("P-256");
     assert_non_null(w->key);
@@ -175,12 +176,9 @@ static void make_key(struct world *w)
     buf_add(&w->dnskey, (struct str){ (char *)point + 1, 64 });
     EVP_EncodeBlock((unsigned char *)base64, point + 1, 64);
 
-    strcpy(w->anchor, "/tmp/perigee-anchor-XXXXXX");
-    fd = mkstemp(w->anchor);
     text = arena_printf(&w->arena, "sec.example. 60 IN DNSKEY %d 3 %d %s\n", KEY_FLAGS, ALG, base64);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text.p, text.n), text.n);
-    close(fd);
+    if (anchor_add(text, &w->anchors, &why) != ST_OK)
+        fail_msg("%s", why.text);
 }
 
 static int open_world(void **state)
@@ -200,7 +198,7 @@ static int open_world(void **state)
     w->watch = watch_new(w->loop, w->fd, on_question, w);
     watch_set(w->watch, WATCH_READ);
     c.servers = arena_printf(&w->arena, "127.0.0.1#%u", ntohs(at.sin_port));
-    c.trust_anchor = str_of(w->anchor);
+    c.anchors = buf_str(&w->anchors);
     if (dns_open(w->loop, &c, &w->dns, &why) != ST_OK)
         fail_msg("%s", why.text);
     *state = w;
@@ -215,7 +213,7 @@ static int close_world(void **state)
     watch_free(w->watch);
     close(w->fd);
     loop_free(w->loop);
-    unlink(w->anchor);
+    buf_free(&w->anchors);
     EVP_PKEY_free(w->key);
     buf_free(&w->dnskey);
     arena_free(&w->arena);
