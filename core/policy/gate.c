@@ -232,7 +232,7 @@ static int get_family(lua_State *L, const struct box *b, struct str name)
     else
         lua_pushnil(L);
     if (b->eval->trace && b->eval->trace->on)
-        trace_read(L, b->eval, 2);
+        trace_read(L, b->eval->trace, NULL, 2);
     return 1;
 }
 
@@ -276,7 +276,7 @@ static int gate_get(lua_State *L)
     if (row->phases == 1u << PH_AUTH && str_starts(str_of(row->name), STR("auth")))
         trace_auth_read(L, b->eval);
     if (b->eval->trace && b->eval->trace->on)
-        trace_read(L, b->eval, 2);
+        trace_read(L, b->eval->trace, row->name, 2);
     return 1;
 }
 

@@ -16,7 +16,7 @@ static struct str kept(struct policy *p, lua_State *L, int arg, size_t most)
     return arena_dup(&p->arena, str_head(str_at(L, arg), most));
 }
 
-/* explain_place(where, what, kind [, parent [, reads]]) -> number, or nil: there are too many */
+/* explain_place(where, what, kind [, parent [, reads]]) -> number from 1, or nil: there are too many */
 static int l_place(lua_State *L)
 {
     static const char *const KINDS[] = { "statement", "condition", "other", NULL };
@@ -30,7 +30,7 @@ static int l_place(lua_State *L)
     if (p->places.n >= PLACES_MAX)
         return 0;
     if (pl.kind == PLACE_CONDITION)
-        pl.parent = (unsigned)arg_int(L, 4, 0, (int64_t)p->places.n - 1);
+        pl.parent = (unsigned)(arg_int(L, 4, 1, (int64_t)p->places.n) - 1);
     pl.where = kept(p, L, 1, 300);
     pl.what = kept(p, L, 2, 200);
     if (lua_isstring(L, 5))
@@ -44,21 +44,21 @@ static int l_place(lua_State *L)
     if (p->places.n == p->places.room)
         grow(&p->places);
     p->places.v[p->places.n] = pl;
-    lua_pushinteger(L, (lua_Integer)p->places.n++);
+    lua_pushinteger(L, (lua_Integer)++p->places.n);
     return 1;
 }
 
 /* explain_mark(place, how): left; how is true, false, or nil for an error. Hot: no
- * argument is checked that only lua/mail gives. */
+ * argument is checked that only lua/mail gives, and no place is number 0. */
 static int l_mark(lua_State *L)
 {
     struct policy *p = policy_of(L);
     struct eval *e = p->running;
     lua_Integer at = lua_tointeger(L, 1);
+    enum mark how = lua_toboolean(L, 2) ? MARK_YES : lua_isnoneornil(L, 2) ? MARK_ERROR : MARK_NO;
 
-    if (!e || !e->trace || at < 0 || (size_t)at >= p->places.n || !lua_isnumber(L, 1))
-        return 0;
-    trace_mark(p, e, (unsigned)at, lua_isnoneornil(L, 2) ? MARK_ERROR : lua_toboolean(L, 2) ? MARK_YES : MARK_NO);
+    if (e && e->trace && at > 0 && (size_t)at <= p->places.n)
+        trace_mark(p, e, (unsigned)at - 1, how);
     return 0;
 }
 

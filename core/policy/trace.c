@@ -17,6 +17,9 @@ int64_t trace_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Of a text; and how much room for texts an evaluation that has ended keeps. */
+enum { VALUE_HELD = 400, TEXT_KEPT = 16 << 10 };
+
 /* ---- an evaluation's */
 
 void trace_begin(struct eval *e, bool keep)
@@ -28,40 +31,27 @@ void trace_begin(struct eval *e, bool keep)
         if (!t)
             die("out of memory");
         memset(t, 0, offsetof(struct trace, outer));
-        t->reads_ref = LUA_NOREF;
+        t->objects_ref = LUA_NOREF;
     }
     t->on = keep;
     t->n = t->nreads = t->depth = t->lost = 0;
     t->spent_ns = t->waited_ns = t->parked_ns = 0;
     t->began_ns = t->mark_ns = trace_now();
-    if (keep && t->reads_ref == LUA_NOREF) {
-        lua_newtable(e->policy->L);
-        t->reads_ref = luaL_ref(e->policy->L, LUA_REGISTRYINDEX);
-    }
 }
 
 void trace_end(struct eval *e)
 {
     struct trace *t = e->trace;
-    lua_State *L = e->policy->L;
 
     if (!t || !t->on)
         return;
     t->on = false;
-    if (!t->nreads || !t->holds)
-        return;             /* short texts stay until others take their places */
-    t->holds = false;
-    if (t->nreads > 40) {
-        luaL_unref(L, LUA_REGISTRYINDEX, t->reads_ref);
-        t->reads_ref = LUA_NOREF;
-        return;
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->reads_ref);
-    for (unsigned i = 1; i <= 3 * t->nreads; i++) {
-        lua_pushnil(L);
-        lua_rawseti(L, -2, (int)i);
-    }
-    lua_pop(L, 1);
+    if (t->text.n > TEXT_KEPT)
+        buf_free(&t->text);
+    buf_clear(&t->text);
+    luaL_unref(e->policy->L, LUA_REGISTRYINDEX, t->objects_ref);
+    t->objects_ref = LUA_NOREF;
+    t->nobjects = 0;
 }
 
 void trace_parked(struct eval *e)
@@ -82,6 +72,8 @@ void trace_resumed(struct eval *e)
 
 void trace_free(struct eval *e)
 {
+    if (e->trace)
+        buf_free(&e->trace->text);
     free(e->trace);
     e->trace = NULL;
 }
@@ -117,63 +109,123 @@ static bool trace_hides(const struct eval *e, struct str text)
 
 /* ---- reads */
 
-/* A value that is long, or part of something that grows, is not held on to. */
-enum { VALUE_HELD = 400, VALUE_SHORT = 100 };
+/* Of a long text the beginning: half a secret would not be known as one any more. */
+static struct held hold_text(lua_State *L, struct trace *t, int at)
+{
+    struct held h = { .kind = HELD_TEXT };
+    struct str text = str_at(L, at);
+
+    if (text.n > VALUE_HELD)
+        text = trace_hides(policy_of(L)->running, text) ? STR("(secret)") : str_head(text, VALUE_HELD);
+    h.u.text.at = (uint32_t)t->text.n;
+    h.u.text.n = (uint32_t)text.n;
+    buf_add(&t->text, text);
+    return h;
+}
+
+/* Tables, functions: rare, and let go as the evaluation ends. */
+static struct held hold_object(lua_State *L, struct trace *t, int at)
+{
+    struct held h = { .kind = HELD_OBJECT };
+
+    if (!lua_checkstack(L, 4))
+        return (struct held){ .kind = HELD_NIL };
+    if (t->objects_ref == LUA_NOREF) {
+        lua_newtable(L);
+        t->objects_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->objects_ref);
+    lua_pushvalue(L, at);
+    lua_rawseti(L, -2, (int)++t->nobjects);
+    lua_pop(L, 1);
+    h.u.object = (int)t->nobjects;
+    return h;
+}
+
+static struct held hold(lua_State *L, struct trace *t, int at)
+{
+    switch (lua_type(L, at)) {
+    case LUA_TNONE: case LUA_TNIL:
+        return (struct held){ .kind = HELD_NIL };
+    case LUA_TBOOLEAN:
+        return (struct held){ .kind = lua_toboolean(L, at) ? HELD_TRUE : HELD_FALSE };
+    case LUA_TNUMBER:
+        return (struct held){ .kind = HELD_NUMBER, .u.number = lua_tonumber(L, at) };
+    case LUA_TSTRING:
+        return hold_text(L, t, at);
+    default:
+        return hold_object(L, t, at);
+    }
+}
+
+void trace_push(lua_State *L, const struct trace *t, const struct held *h)
+{
+    switch (h->kind) {
+    case HELD_NIL: lua_pushnil(L); break;
+    case HELD_TRUE: case HELD_FALSE: lua_pushboolean(L, h->kind == HELD_TRUE); break;
+    case HELD_NUMBER: lua_pushnumber(L, h->u.number); break;
+    case HELD_TEXT: lua_pushlstring(L, h->u.text.n ? buf_str(&t->text).p + h->u.text.at : "", h->u.text.n); break;
+    case HELD_OBJECT:
+        lua_rawgeti(L, LUA_REGISTRYINDEX, t->objects_ref);
+        lua_rawgeti(L, -1, h->u.object);
+        lua_remove(L, -2);
+        break;
+    }
+}
+
+struct str trace_name(const struct trace *t, const struct read *r)
+{
+    if (r->name)
+        return str_of(r->name);
+    return r->label.kind == HELD_TEXT ? (struct str){ buf_str(&t->text).p + r->label.u.text.at, r->label.u.text.n } : STR("?");
+}
+
+static struct read *add_read(struct trace *t)
+{
+    if (t->nreads == TRACE_READS) {
+        t->lost++;
+        return NULL;
+    }
+    return &t->read[t->nreads];
+}
 
 void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint32_t us)
 {
-    int at = (int)(3 * t->nreads);
+    struct read *r = add_read(t);
 
-    if (t->nreads == TRACE_READS || t->reads_ref == LUA_NOREF || !lua_checkstack(L, 4)) {
-        t->lost++;
+    if (!r)
         return;
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->reads_ref);
-    lua_pushvalue(L, name);
-    lua_rawseti(L, -2, at + 1);
-    if (of)
-        lua_pushvalue(L, of);
-    else
-        lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, at + 2);
-    if (lua_type(L, value) == LUA_TTABLE || (lua_type(L, value) == LUA_TSTRING && lua_objlen(L, value) > VALUE_SHORT)
-        || (of && lua_type(L, of) == LUA_TTABLE))
-        t->holds = true;
-    if (lua_type(L, value) == LUA_TSTRING && lua_objlen(L, value) > VALUE_HELD) {
-        struct str text = str_at(L, value);
-
-        /* Half a secret would not be known as one any more. */
-        if (trace_hides(policy_of(L)->running, text))
-            lua_pushliteral(L, "(secret)");
-        else
-            lua_pushlstring(L, text.p, VALUE_HELD);
-    } else {
-        lua_pushvalue(L, value);
-    }
-    lua_rawseti(L, -2, at + 3);
-    lua_pop(L, 1);
-    t->cost[t->nreads++] = us;
+    r->name = NULL;
+    r->us = us;
+    r->label = hold(L, t, name);
+    r->of = of ? hold(L, t, of) : (struct held){ .kind = HELD_NIL };
+    r->value = hold(L, t, value);
+    t->nreads++;
 }
 
-void trace_read(lua_State *L, struct eval *e, int name)
+void trace_read(lua_State *L, struct trace *t, const char *name, int at)
 {
-    struct trace *t = e->trace;
-    int value = lua_gettop(L);
+    struct read *r = add_read(t);
 
-    trace_put(L, t, name, 0, value, 0);
+    if (!r)
+        return;
+    r->name = name;
+    r->us = 0;
+    if (!name)
+        r->label = hold(L, t, at);
+    r->of.kind = HELD_NIL;
+    r->value = hold(L, t, lua_gettop(L));
+    t->nreads++;
 }
 
 /* ---- what it costs */
 
+/* The logarithm to base two. */
 static unsigned slot_of(int64_t ns)
 {
-    unsigned i = 0;
+    unsigned i = ns > 1 ? 63u - (unsigned)__builtin_clzll((unsigned long long)ns) : 0;
 
-    while (ns > 1 && i < COST_SLOTS - 1) {
-        ns >>= 1;
-        i++;
-    }
-    return i;
+    return i < COST_SLOTS - 1 ? i : COST_SLOTS - 1;
 }
 
 static void count(struct place *pl, int64_t spent, int64_t waited)

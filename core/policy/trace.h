@@ -4,8 +4,9 @@
  * Places are the statements, conditions, handlers and routers of a generation,
  * named at load by lua/mail/explain.lua. While an evaluation runs, each place it
  * leaves is marked: a number, an end and a time, into an array that is used
- * again; what was read stands in a Lua table beside it. Nothing is rendered
- * unless the evaluation is to be explained. For core/policy only.
+ * again. What was read is copied beside it, as bytes: most mail is accepted, and
+ * then the next evaluation writes over all of it. Nothing is rendered unless the
+ * evaluation is to be explained. For core/policy only.
  */
 #ifndef POLICY_TRACE_H
 #define POLICY_TRACE_H
@@ -31,19 +32,30 @@ struct place {
 };
 
 struct step { uint32_t place; uint32_t us; uint16_t reads; uint8_t depth, mark; };
-struct read_cost { uint32_t us; };
+
+/* A value as it was when it was read; of a table, which it was. */
+struct held {
+    enum { HELD_NIL, HELD_TRUE, HELD_FALSE, HELD_NUMBER, HELD_TEXT, HELD_OBJECT } kind;
+    union { double number; struct { uint32_t at, n; } text; int object; } u;
+};
+struct read {
+    const char *name;               /* of a variable; NULL: in label */
+    struct held label, of, value;   /* of HELD_NIL: what was asked of is not shown */
+    uint32_t us;
+};
 
 struct trace {
     bool on;                        /* steps and reads are kept, not only counted */
-    bool holds;                     /* something read is large enough to be let go of */
     unsigned n, nreads, depth;
     unsigned lost;                  /* what did not fit */
-    int reads_ref;                  /* name, of, value in turn */
+    unsigned nobjects;
+    int objects_ref;                /* the tables among what was read; LUA_NOREF as long as there are none */
+    struct buf text;                /* and the texts */
     int64_t began_ns, mark_ns;
     int64_t spent_ns, waited_ns;    /* of the statement under way */
     int64_t parked_ns;              /* when it began to wait */
     struct { int64_t spent_ns, waited_ns; } outer[TRACE_DEPTH];
-    uint32_t cost[TRACE_READS];
+    struct read read[TRACE_READS];
     struct step step[TRACE_STEPS];
 };
 
@@ -51,10 +63,12 @@ void trace_begin(struct eval *e, bool keep);
 void trace_end(struct eval *e);         /* what was read is let go */
 void trace_parked(struct eval *e);
 void trace_resumed(struct eval *e);
-/* The value on top of the stack was read under the name at an index. */
-void trace_read(lua_State *L, struct eval *e, int name);
+/* The value on top of the stack was read: a variable of that name, which lasts; NULL: the name is at an index. */
+void trace_read(lua_State *L, struct trace *t, const char *name, int at);
 /* The same of a function's answer; of 0: what was asked of is not shown. */
 void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint32_t us);
+void trace_push(lua_State *L, const struct trace *t, const struct held *h);
+struct str trace_name(const struct trace *t, const struct read *r);
 void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how);
 void trace_inner(struct trace *t, bool in);     /* the ACL that is called begins, ends */
 int64_t trace_now(void);

@@ -27,7 +27,6 @@ struct tree {
     struct trace *t;
     struct arena *a;
     struct buf *out;
-    int reads;                      /* index of the table */
     struct str secret[SECRETS_MAX + 8];
     size_t nsecrets;
     struct list conds[TRACE_DEPTH + 2], done[TRACE_DEPTH + 2];
@@ -227,41 +226,34 @@ static void take_step(struct tree *r, const struct step *s, unsigned reads)
 
 /* ---- from nodes to JSON */
 
-static void put_read_json(struct tree *r, unsigned i)
+static void put_held(struct tree *r, const struct held *h)
 {
     lua_State *L = r->e->policy->L;
-    struct str name;
 
-    lua_rawgeti(L, r->reads, (int)(3 * i + 1));
-    lua_rawgeti(L, r->reads, (int)(3 * i + 2));
-    lua_rawgeti(L, r->reads, (int)(3 * i + 3));
-    name = str_at(L, -3);
+    trace_push(L, r->t, h);
+    put_json(r, json_of(r, lua_gettop(L)), VALUE_MAX);
+    lua_pop(L, 1);
+}
+
+static void put_read_json(struct tree *r, unsigned i)
+{
+    const struct read *read = &r->t->read[i];
+    struct str name = trace_name(r->t, read);
+
     buf_byte(r->out, '{');
     put_text(r, "name", name);
-    if (lua_toboolean(L, -2)) {
+    if (read->of.kind != HELD_NIL && read->of.kind != HELD_FALSE) {
         json_name(r->out, "of");
-        put_json(r, json_of(r, lua_gettop(L) - 1), VALUE_MAX);
+        put_held(r, &read->of);
     }
     json_name(r->out, "value");
     if (name.n == 5 && str_starts(name, STR("auth")) && name.p[4] >= '1' && name.p[4] <= '4')
-        buf_add(r->out, lua_isnil(L, -1) ? STR("null") : STR("\"(secret)\""));
+        buf_add(r->out, read->value.kind == HELD_NIL ? STR("null") : STR("\"(secret)\""));
     else
-        put_json(r, json_of(r, lua_gettop(L)), VALUE_MAX);
-    if (r->t->cost[i])
-        json_member_int(r->out, "us", r->t->cost[i]);
+        put_held(r, &read->value);
+    if (read->us)
+        json_member_int(r->out, "us", read->us);
     buf_byte(r->out, '}');
-    lua_pop(L, 3);
-}
-
-static bool read_named(struct tree *r, unsigned i, struct str name)
-{
-    lua_State *L = r->e->policy->L;
-    bool same;
-
-    lua_rawgeti(L, r->reads, (int)(3 * i + 1));
-    same = str_same(str_at(L, -1), name);
-    lua_pop(L, 1);
-    return same;
 }
 
 /* A list asks a variable once an evaluation; later lists are about what was read then. */
@@ -270,7 +262,7 @@ static unsigned earlier(struct tree *r, const struct node *n)
     if (!n->place || n->place->reads.n == 0)
         return TRACE_READS;
     for (unsigned i = n->reads + n->nreads; i-- > 0;)
-        if (read_named(r, i, n->place->reads))
+        if (str_same(trace_name(r->t, &r->t->read[i]), n->place->reads))
             return i < n->reads ? i : TRACE_READS;
     return TRACE_READS;
 }
@@ -404,8 +396,6 @@ void trace_render(struct eval *e, const struct ending *end, struct buf *out)
 
     *r = (struct tree){ .e = e, .t = e->trace, .a = &a, .out = out };
     lua_checkstack(L, 20);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, e->trace->reads_ref);
-    r->reads = lua_gettop(L);
     find_secrets(r);
     json_member(out, "phase", str_of(phase_name(e->phase)));
     json_member(out, "verdict", str_of(end->verdict));
