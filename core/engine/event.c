@@ -120,6 +120,7 @@ struct event_view *event_view_apart(const struct txn *t, const struct at_address
     if (host) {
         there = *host;
         there.name = arena_dup(&o->t->arena, host->name);
+        there.tls = at_tls_dup(&o->t->arena, &host->tls);
     }
     return event_view(o->t, at ? &own : NULL, host ? &there : NULL, o, apart_free);
 }
@@ -178,7 +179,13 @@ static void finish(struct event_run *r, struct str objection)
     run_free(r);
 }
 
-/* No answer is an answer without objection; whose rule it was stands in the log (EV-09). */
+/* No answer is no objection, but of a certificate that nobody could judge (design 4.5). */
+static struct str no_answer(const struct event_run *r, const char *text)
+{
+    return str_same(str_of(r->name), STR("tls:cert")) ? str_of(text) : STR("");
+}
+
+/* Whose rule it was stands in the log (EV-09). */
 static void log_failed(struct event_run *r, struct str why)
 {
     struct str transport = r->view->t.addr ? r->view->t.addr->transport : STR("");
@@ -197,7 +204,7 @@ static void answered(void *ctx, enum status st, struct str text)
         log_failed(r, text);
     if (!r->done && st == ST_OK && text.n && str_same(str_of(r->name), STR("auth:fail")))
         log_text(LOG_MAIN, STR(""), text);          /* reference/events.tsv: its result is a line */
-    finish(r, st == ST_OK ? text : STR(""));
+    finish(r, st == ST_OK ? text : no_answer(r, "the rules could not judge it"));
 }
 
 static void too_late(void *ctx)
@@ -206,7 +213,7 @@ static void too_late(void *ctx)
 
     policy_cancel(r->eval);
     log_failed(r, STR("no answer within 5s"));
-    finish(r, STR(""));
+    finish(r, no_answer(r, "the rules did not judge it in time"));
 }
 
 /* True if the answer is still to come. The run may be gone after false. */

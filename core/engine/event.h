@@ -3,7 +3,7 @@
  *
  * An "after" event runs once its fact is in the log; it changes nothing, waits
  * at most 5 s, and there are 100 places for those that wait. A "before" event
- * holds its step at most 5 s; time-out or error is no objection.
+ * holds its step at most 5 s; time-out or error is no objection, but of tls:cert.
  */
 #ifndef ENGINE_EVENT_H
 #define ENGINE_EVENT_H

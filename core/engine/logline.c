@@ -173,6 +173,23 @@ void logline_client(struct buf *out, log_sel sel, const struct conn *c)
     }
 }
 
+void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with_sni)
+{
+    if (!tls_is_on(t))
+        return;
+    if (log_sel_has(sel, LS_tls_cipher)) {
+        put_tag(out, "X", t->cipher);
+        if (log_sel_has(sel, LS_tls_resumption) && t->resumption & RESUMPTION_USED)
+            buf_byte(out, '*');
+    }
+    if (log_sel_has(sel, LS_tls_certificate_verified))
+        put_tag(out, "CV", t->verified ? t->dane ? STR("dane") : STR("yes") : STR("no"));
+    if (log_sel_has(sel, LS_tls_peerdn) && t->peer_dn.n)
+        put_quoted(out, "DN", t->peer_dn);
+    if (with_sni && log_sel_has(sel, LS_tls_sni) && t->sni.n)
+        put_quoted(out, "SNI", t->sni);
+}
+
 static void put_address(struct buf *out, struct str address)
 {
     if (address.n)
@@ -203,6 +220,7 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
         logline_client(out, sel, t->conn);
     }
     put_tag(out, "P", t->protocol);
+    logline_tls(out, sel, &t->conn->tls, true);
     if (t->conn->auth_name.n) {
         put_tag(out, "A", t->conn->auth_name);
         if (t->conn->auth_id.n) {
@@ -305,6 +323,7 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
     }
     if (log_sel_has(sel, LS_dnssec) && d->secure)
         buf_add(out, STR(" DS"));
+    logline_tls(out, sel, &d->host->tls, false);
     if (d->host->auth.n)
         put_tag(out, "A", d->host->auth);
 }

@@ -52,6 +52,8 @@ static inline bool log_sel_has(log_sel sel, enum log_selector s)
 void logline_time(struct buf *out, log_sel sel, int64_t us);
 /* "H=name (helo) [192.0.2.1]:25 I=[...]:25 U=ident"; nothing for nobody. */
 void logline_client(struct buf *out, log_sel sel, const struct conn *c);
+/* " X=TLS1.3:...:256* CV=yes DN="/CN=..." SNI="..."", as far as selected; nothing in clear. */
+void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with_sni);
 /* The same without "H=": what stands between "SMTP connection from " and the rest. */
 void logline_peer(struct buf *out, log_sel sel, const struct conn *c);
 

@@ -30,7 +30,10 @@ static const struct row CONN_ROWS[] = {
     C(28, K_BOOL, helo_dnssec), C(29, K_STR, ident), C(30, K_STR, active_hostname), C(31, K_STR, protocol),
     C(32, K_I64, since_us), C(33, K_U32, count_at_start), C(34, K_I32, uid), C(35, K_I32, gid),
     C(36, K_STR, auth_id), C(37, K_STR, auth_name), C(38, K_STR, auth_sender), C(39, K_STR, auth_fail_id),
-    C(40, K_BOOL, auth_failed), C(41, K_BOOL, tls), C(42, K_VARS, acl_c),
+    C(40, K_BOOL, auth_failed), C(42, K_VARS, acl_c), C(43, K_STR, tls.version), C(44, K_STR, tls.cipher),
+    C(45, K_STR, tls.cipher_std), C(46, K_STR, tls.sni), C(47, K_STR, tls.peer_dn), C(48, K_STR, tls.ourcert),
+    C(49, K_STR, tls.peercert), C(50, K_U16, tls.bits), C(51, K_BOOL, tls.verified), C(52, K_U8, tls.ocsp),
+    C(53, K_U8, tls.resumption),
 };
 #define T(tag, kind, name) { tag, kind, offsetof(struct txn, name) }
 static const struct row TXN_ROWS[] = {

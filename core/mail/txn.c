@@ -61,6 +61,27 @@ const struct val *user_var_get(const struct user_var *list, struct str name)
     return NULL;
 }
 
+/* ---- encryption */
+
+static struct str dup_known(struct arena *a, struct str s)
+{
+    return s.p ? arena_dup(a, s) : s;
+}
+
+struct at_tls at_tls_dup(struct arena *a, const struct at_tls *t)
+{
+    struct at_tls out = *t;
+
+    out.version = dup_known(a, t->version);
+    out.cipher = dup_known(a, t->cipher);
+    out.cipher_std = dup_known(a, t->cipher_std);
+    out.sni = dup_known(a, t->sni);
+    out.peer_dn = dup_known(a, t->peer_dn);
+    out.ourcert = dup_known(a, t->ourcert);
+    out.peercert = dup_known(a, t->peercert);
+    return out;
+}
+
 /* ---- connection */
 
 /* Serials name a session or a transaction for whoever waits on its behalf; a
@@ -233,7 +254,7 @@ struct str conn_protocol(const struct conn *c)
 
     if (!c->smtp)
         return STR("local");
-    return c->esmtp ? str_of(esmtp[(c->auth_name.n > 0) + 2 * c->tls]) : STR("smtp");
+    return c->esmtp ? str_of(esmtp[(c->auth_name.n > 0) + 2 * tls_is_on(&c->tls)]) : tls_is_on(&c->tls) ? STR("smtps") : STR("smtp");
 }
 
 void conn_copy(struct conn *out, const struct conn *c)
@@ -251,7 +272,7 @@ void conn_copy(struct conn *out, const struct conn *c)
     out->local_ip = c->local_ip;
     out->local_port = c->local_port;
     out->esmtp = c->esmtp;
-    out->tls = c->tls;
+    out->tls = at_tls_dup(&out->arena, &c->tls);
     out->helo_verified = c->helo_verified;
     out->host_lookup = c->host_lookup;
     out->since_us = c->since_us;

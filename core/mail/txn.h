@@ -50,6 +50,22 @@ const struct val *user_var_get(const struct user_var *list, struct str name);
 /* What was already counted by ratelimit, and the rate it had then. */
 struct rate_known { struct str key; double rate; struct rate_known *next; };
 
+/* What is known of an encrypted connection, with a client (tls_in_*) or with a host (tls_out_*). */
+struct at_tls {
+    struct str version;             /* "TLS1.3"; p NULL: in clear */
+    struct str cipher, cipher_std;  /* "TLS1.3:TLS_AES_256_GCM_SHA384:256", as the log has it; the suite's name in RFCs */
+    struct str sni, peer_dn;
+    struct str ourcert, peercert;   /* DER; p NULL: none was shown */
+    uint16_t bits;
+    bool verified, dane;            /* the other side's certificate; by its TLSA records */
+    uint8_t ocsp;                   /* 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good */
+    uint8_t resumption;             /* 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used */
+    uint8_t tlsa_usage;             /* 1 << usage, of the TLSA records found */
+};
+enum { RESUMPTION_USED = 16 };
+static inline bool tls_is_on(const struct at_tls *t) { return t->version.p != NULL; }
+struct at_tls at_tls_dup(struct arena *a, const struct at_tls *t);
+
 enum debug_control { DEBUG_AS_IT_IS, DEBUG_START, DEBUG_STOP, DEBUG_KILL };
 
 struct conn {
@@ -72,7 +88,7 @@ struct conn {
     int32_t uid, gid;               /* of a local submitter, -1: none */
     struct str auth_id, auth_name, auth_sender, auth_fail_id;   /* auth_name: the authenticator that said yes */
     bool auth_failed;
-    bool tls;                       /* likewise */
+    struct at_tls tls;
     struct str command;             /* the line being processed, cut at 512 */
     struct str command_argument;
     const char *history[HISTORY_MAX];   /* canonical verbs, ring */
@@ -95,7 +111,7 @@ struct conn {
 /* Who the client is and how it came, for whoever outlives its session; what belongs to a command or a
  * message is not copied. out is not initialised before. */
 void conn_copy(struct conn *out, const struct conn *c);
-/* How it came: "smtp", "esmtp", "esmtpa", "esmtps", "esmtpsa" (RFC 3848), or "local". */
+/* How it came: "smtp", "smtps", "esmtp", "esmtpa", "esmtps", "esmtpsa" (RFC 3848), or "local". */
 struct str conn_protocol(const struct conn *c);
 
 enum { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
@@ -143,6 +159,7 @@ struct at_host {
     struct ip from_ip;
     uint16_t from_port;
     struct str auth;                /* as whom we logged in: "authenticator:id"; empty: we did not */
+    struct at_tls tls;
 };
 
 struct at_event {

@@ -36,8 +36,7 @@ local function local_part_written(m)
 end
 local function recipient_written(m) return (local_part_written(m) or "") .. "@" .. (m.domain or "") end
 local function authenticator(m) return (m.sender_host_authenticated or ""):lower() end
--- Every connection is in clear until there is TLS; then this is the name of its cipher.
-local function cipher() return "" end
+local function cipher(m) return (host.get(m, "tls_in_cipher") or ""):lower() end
 
 -- `subject` is what the list is asked about; its text is kept in the ev for the
 -- statements that follow, since reading a variable costs more than a look at a hash.

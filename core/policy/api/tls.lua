@@ -1,44 +1,38 @@
--- Encryption of both ends, and what PROXY says of a connection: nil until those are built.
+-- Encryption of both ends (core/policy/vars_tls.c), and what PROXY says of a connection: nil until that is built.
 
-local inbound = session "starttls" + during { "route", "transport", "event", "queue" }
+local inbound = session "helo" + during { "starttls", "route", "transport", "event", "queue" }
 local outbound = during { "transport", "event" }
 
 local function tls(name, ty, phases, doc)
-  var { name = name, type = ty .. "?", phases = phases, feature = "TLS", group = "tls", doc = doc }
+  var { name = name, type = ty .. "?", phases = phases, get = "get_" .. name, group = "tls", doc = doc }
+end
+local function later(name, phases, doc)
+  var { name = name, type = "cert?", phases = phases, feature = "TLS", group = "tls", doc = doc }
 end
 
-tls("tls_in_bits", "integer", inbound, [[Strength of the cipher of the client's connection, in bits; 0 in clear.]])
-tls("tls_in_certificate_verified", "boolean", inbound, [[Whether the client showed a certificate that could be verified.]])
-tls("tls_in_cipher", "string", inbound, [[The cipher suite of the client's connection.]])
-tls("tls_in_cipher_std", "string", inbound, [[The same suite by the name RFCs give it.]])
-tls("tls_in_ocsp", "integer", inbound, [[What was stapled to our certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.]])
-tls("tls_in_ourcert", "cert", inbound, [[The certificate we showed to the client.]])
-tls("tls_in_peercert", "cert", inbound, [[The certificate the client showed.]])
-tls("tls_in_peerdn", "string", inbound, [[The distinguished name in the client's certificate.]])
-tls("tls_in_resumption", "integer", inbound, [[Session resumption, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.]])
-tls("tls_in_sni", "string", inbound, [[The server name the client asked for.]])
-tls("tls_in_ver", "string", inbound, [[Version of the client's connection, such as `TLS1.3`.]])
+-- Nil in clear, all of them; in_ of the client's connection, out_ of ours to a host.
+for _, way in ipairs { { "in", inbound, "client", "client's connection" }, { "out", outbound, "host", "connection to the host" } } do
+  local at, phases, who, connection = "tls_" .. way[1] .. "_", way[2], way[3], way[4]
+  tls(at .. "bits", "integer", phases, ("Strength of the cipher of the %s, in bits."):format(connection))
+  tls(at .. "certificate_verified", "boolean", phases, ("Whether the %s showed a certificate that could be verified."):format(who))
+  tls(at .. "cipher", "string", phases, ("The cipher of the %s as the log has it: `TLS1.3:TLS_AES_256_GCM_SHA384:256`."):format(connection))
+  tls(at .. "cipher_std", "string", phases, "The same suite by the name RFCs give it.")
+  tls(at .. "ocsp", "integer", phases, (way[1] == "in" and "What was stapled to our certificate" or "What the host stapled to its certificate")
+    .. ": 0 not asked for, 1 no answer, 2 not verified, 3 failed, 4 good.")
+  tls(at .. "peerdn", "string", phases, ("The distinguished name in the %s's certificate."):format(who))
+  tls(at .. "resumption", "integer", phases,
+    "Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.")
+  tls(at .. "sni", "string", phases, way[1] == "in" and "The server name the client asked for." or "The server name we asked for.")
+  tls(at .. "ver", "string", phases, ("Version of TLS on the %s, such as `TLS1.3`."):format(connection))
+  later(at .. "ourcert", phases, ("The certificate we showed to the %s."):format(who))
+  later(at .. "peercert", phases, ("The certificate the %s showed; in the event tls:cert, the one of the chain that is asked about."):format(who))
+end
 
-tls("tls_out_bits", "integer", outbound, [[Strength of the cipher of the connection to the host, in bits; 0 in clear.]])
-tls("tls_out_certificate_verified", "boolean", outbound, [[Whether the host's certificate was verified.]])
-tls("tls_out_cipher", "string", outbound, [[The cipher suite of the connection to the host.]])
-tls("tls_out_cipher_std", "string", outbound, [[The same suite by the name RFCs give it.]])
-tls("tls_out_ocsp", "integer", outbound, [[What the host stapled to its certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.]])
-tls("tls_out_ourcert", "cert", outbound, [[The certificate we showed to the host.]])
-tls("tls_out_peercert", "cert", outbound, [[The certificate the host showed.]])
-tls("tls_out_peerdn", "string", outbound, [[The distinguished name in the host's certificate.]])
-tls("tls_out_resumption", "integer", outbound, [[Session resumption, as in `tls_in_resumption`.]])
-tls("tls_out_sni", "string", outbound, [[The server name we asked for.]])
-tls("tls_out_ver", "string", outbound, [[Version of the connection to the host.]])
+tls("tls_out_dane", "boolean", outbound, [[Whether the host's certificate was verified by its TLSA records.]])
+tls("tls_out_tlsa_usage", "integer", outbound, [[The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE.]])
 
-var { name = "tls_out_dane", type = "boolean?", phases = outbound, feature = "DANE", group = "tls",
-  doc = [[Whether the host's certificate was verified by its TLSA records.]] }
-var { name = "tls_out_tlsa_usage", type = "integer?", phases = outbound, feature = "DANE", group = "tls",
-  doc = [[The usages of the TLSA records found, a bit each; 0 without DANE.]] }
-
-for _, name in ipairs { "bits", "certificate_verified", "cipher", "peerdn", "sni" } do
-  var { name = "tls_" .. name, type = "string", phases = inbound, group = "tls", doc = "An old name.",
-    never = ("it says nothing of the direction: use tls_in_%s, or tls_out_%s for what we deliver"):format(name, name) }
+for name, ty in pairs { bits = "integer", certificate_verified = "boolean", cipher = "string", peerdn = "string", sni = "string" } do
+  tls("tls_" .. name, ty, inbound, ("An old name: `tls_out_%s` while a host is spoken to, else `tls_in_%s`."):format(name, name))
 end
 
 -- ---- PROXY

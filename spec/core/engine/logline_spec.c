@@ -127,6 +127,40 @@ static void the_arrival_line_has_the_tags_of_its_selectors(void **state)
     }
 }
 
+static struct at_tls encrypted(void)
+{
+    return (struct at_tls){
+        .version = STR("TLS1.3"), .cipher = STR("TLS1.3:TLS_AES_256_GCM_SHA384:256"), .bits = 256, .sni = STR("mx.example"),
+        .peer_dn = STR("/CN=a \"b\""),
+    };
+}
+
+static void encryption_has_its_tags(void **state)
+{
+    static const struct { const char *sel; bool verified, dane; uint8_t resumption; const char *want; } rows[] = {
+        { "", false, false, 15, " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no" },
+        { "", true, false, 31, " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes" },
+        { "+tls_resumption", true, true, 31, " X=TLS1.3:TLS_AES_256_GCM_SHA384:256* CV=dane" },
+        { "+tls_resumption", false, false, 15, " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no" },
+        { "-tls_cipher +tls_peerdn", false, false, 0, " CV=no DN=\"/CN=a \\\"b\\\"\"" },
+        { "-tls_cipher -tls_certificate_verified +tls_sni", false, false, 0, " SNI=\"mx.example\"" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+        struct buf b = { 0 };
+        struct at_tls t = encrypted();
+
+        t.verified = rows[i].verified;
+        t.dane = rows[i].dane;
+        t.resumption = rows[i].resumption;
+        assert_int_equal(log_sel_read(str_of(rows[i].sel), &sel, NULL), ST_OK);
+        logline_tls(&b, sel, &t, true);
+        same(&b, rows[i].want);
+    }
+}
+
 static void a_bounce_names_what_it_is_about(void **state)
 {
     struct buf b = { 0 };
@@ -188,6 +222,29 @@ static void the_delivery_line_has_the_tags_of_its_selectors(void **state)
     }
 }
 
+static void both_lines_show_their_encryption(void **state)
+{
+    log_sel sel = log_sel_default();
+    struct log_delivery d = delivery();
+    struct buf b = { 0 };
+    struct conn c;
+    struct txn *t = message(&c);
+
+    (void)state;
+    c.tls = encrypted();
+    c.auth_name = STR("plain");
+    t->protocol = STR("esmtpsa");
+    log_sel_read(STR("-msg_id -smtp_confirmation"), &sel, NULL);
+    logline_arrival(&b, sel, t, STR(""), false);
+    same(&b, "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtpsa X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no A=plain S=433");
+    txn_free(t);
+    conn_free(&c);
+    mx.tls = encrypted();
+    logline_delivered(&b, sel, &d);
+    mx.tls = (struct at_tls){ 0 };
+    same(&b, "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no");
+}
+
 static void other_kinds_of_line(void **state)
 {
     log_sel sel = log_sel_default();
@@ -231,6 +288,8 @@ int main(void)
         { "LOG-T1 LOG-T4 the arrival line has the tags of its selectors and no others", the_arrival_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
         cmocka_unit_test(a_bounce_names_what_it_is_about),
         { "LOG-T2 LOG-T4 LOG-T5 the delivery line has the tags of its selectors and no others", the_delivery_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
+        { "LOG-04 X=, CV=, DN= and SNI= as far as they are asked for, X= with a star when resumed", encryption_has_its_tags, NULL, NULL, NULL },
+        cmocka_unit_test(both_lines_show_their_encryption),
         { "LOG-T3 further recipients, deferrals, failures, local deliveries, the end", other_kinds_of_line, NULL, NULL, NULL },
     };
 

@@ -29,7 +29,12 @@ static void fill(struct conn *c, struct txn *t)
     struct val v;
     struct rcpt *r;
 
-    c->smtp = c->esmtp = c->helo_verified = c->host_dnssec = c->helo_dnssec = c->auth_failed = c->tls = true;
+    c->smtp = c->esmtp = c->helo_verified = c->host_dnssec = c->helo_dnssec = c->auth_failed = true;
+    c->tls = (struct at_tls){
+        .version = STR("TLS1.3"), .cipher = STR("TLS1.3:TLS_AES_256_GCM_SHA384:256"), .cipher_std = STR("TLS_AES_256_GCM_SHA384"),
+        .sni = STR("mx.example"), .peer_dn = STR("/CN=there.example"), .ourcert = { "0\0\1", 3 }, .peercert = { "0\0\2", 3 },
+        .bits = 256, .verified = true, .ocsp = 4, .resumption = 31,
+    };
     ip_parse(STR("2001:db8::7"), &c->client_ip);
     ip_parse(STR("192.0.2.1"), &c->local_ip);
     c->client_port = 65535;
@@ -128,10 +133,13 @@ static void same(const struct pair *a, const struct pair *b)
     const struct txn *t = a->t, *u = b->t;
 
     SAME(x, y, smtp); SAME(x, y, esmtp); SAME(x, y, helo_verified); SAME(x, y, host_dnssec); SAME(x, y, helo_dnssec);
-    SAME(x, y, auth_failed); SAME(x, y, tls); SAME(x, y, client_port); SAME(x, y, local_port); SAME(x, y, helo_verify);
+    SAME(x, y, auth_failed); SAME(x, y, client_port); SAME(x, y, local_port); SAME(x, y, helo_verify);
     SAME(x, y, host_lookup); SAME(x, y, since_us); SAME(x, y, count_at_start); SAME(x, y, uid); SAME(x, y, gid);
     SAME_STR(x, y, helo); SAME_STR(x, y, host_name); SAME_STR(x, y, ident); SAME_STR(x, y, active_hostname); SAME_STR(x, y, protocol);
     SAME_STR(x, y, auth_id); SAME_STR(x, y, auth_name); SAME_STR(x, y, auth_sender); SAME_STR(x, y, auth_fail_id);
+    SAME_STR(x, y, tls.version); SAME_STR(x, y, tls.cipher); SAME_STR(x, y, tls.cipher_std); SAME_STR(x, y, tls.sni);
+    SAME_STR(x, y, tls.peer_dn); SAME_STR(x, y, tls.ourcert); SAME_STR(x, y, tls.peercert);
+    SAME(x, y, tls.bits); SAME(x, y, tls.verified); SAME(x, y, tls.ocsp); SAME(x, y, tls.resumption);
     assert_true(ip_same(x->client_ip, y->client_ip));
     assert_true(ip_same(x->local_ip, y->local_ip));
     same_vars(x->acl_c, y->acl_c);
