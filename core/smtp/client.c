@@ -9,7 +9,7 @@
 enum { MINUTE = 60000, TEXT_MAX = 300 };
 
 /* What the connection waits for. Messages have their own steps (exchange.h). */
-enum step { S_BANNER, S_GO, S_EHLO, S_HELO, S_IDLE, S_AUTH, S_MESSAGE, S_OVER };
+enum step { S_BANNER, S_GO, S_EHLO, S_HELO, S_IDLE, S_STARTTLS, S_SECURING, S_AUTH, S_MESSAGE, S_OVER };
 
 struct smtp_client {
     struct smtp_client_config config;
@@ -25,9 +25,10 @@ struct smtp_client {
 
     struct client_message *next;    /* given, not begun */
     /* Callbacks that are due; they run when no input is left half looked at. */
-    bool tell_banner, tell_ready, tell_auth, tell_sent, tell_closed;
+    bool tell_banner, tell_ready, tell_starttls, tell_auth, tell_sent, tell_closed;
     struct str banner;              /* in scratch; or the answer to EHLO, or to a line of AUTH */
     struct str auth;                /* mechanisms offered, in kept */
+    int starttls_code;
     bool asked;                     /* S_AUTH: a line of it waits for its answer */
     struct why why;
     bool host_error;
@@ -103,7 +104,7 @@ static void end(struct smtp_client *c, bool host_error, struct str text)
     }
     c->step = S_OVER;
     c->host_error = host_error;
-    c->tell_banner = c->tell_ready = c->tell_auth = false;
+    c->tell_banner = c->tell_ready = c->tell_starttls = c->tell_auth = false;
     c->tell_closed = true;
     why_set(&c->why, ST_AGAIN, "%.*s", STR_ARG(text));
 }
@@ -117,6 +118,9 @@ static struct str waited_for(struct smtp_client *c)
         return STR("initial connection");
     case S_EHLO:
         return arena_printf(&c->scratch, "%s %.*s", c->config.lmtp ? "LHLO" : "EHLO", STR_ARG(c->config.helo));
+    case S_STARTTLS:
+    case S_SECURING:
+        return STR("STARTTLS");
     case S_AUTH:
         return STR("AUTH");
     case S_HELO:
@@ -178,6 +182,8 @@ static void read_offer(struct smtp_client *c, struct str text)
             c->auth = exchange_printable(&c->kept, str_trim(line));
         else if (str_same_fold(word, STR("SMTPUTF8")))
             c->offer.utf8 = true;
+        else if (str_same_fold(word, STR("STARTTLS")))
+            c->offer.starttls = true;
         else if (str_same_fold(word, STR("IGNOREQUOTA")))
             c->offer.ignore_quota = c->config.lmtp && c->config.ignore_quota;
         else if (str_same_fold(word, STR("SIZE"))) {
@@ -221,6 +227,46 @@ static void on_banner(struct smtp_client *c, const struct reply *r)
 struct str smtp_client_hello(const struct smtp_client *c)
 {
     return c->banner;
+}
+
+/* ---- STARTTLS (RFC 3207) */
+
+bool smtp_client_offers_tls(const struct smtp_client *c)
+{
+    return c->offer.starttls;
+}
+
+void smtp_client_starttls(struct smtp_client *c)
+{
+    if (c->step != S_IDLE)
+        return;
+    c->step = S_STARTTLS;
+    buf_add(&c->out, STR("STARTTLS\r\n"));
+    set_deadline(c);
+}
+
+static void on_starttls(struct smtp_client *c, const struct reply *r)
+{
+    if (r->code == 421) {
+        end_refused(c, r);
+        return;
+    }
+    c->step = r->code == 220 ? S_SECURING : S_IDLE;
+    c->starttls_code = r->code;
+    c->banner = r->line;
+    c->tell_starttls = true;
+}
+
+/* Nothing that was said in clear may count once nobody can have changed it (RFC 3207 4.2). */
+void smtp_client_again(struct smtp_client *c)
+{
+    if (c->step != S_SECURING && c->step != S_IDLE)
+        return;
+    c->offer = (struct offer){ 0 };
+    c->auth = (struct str){ 0 };
+    c->exchange.need_rset = c->exchange.open = false;
+    c->step = S_EHLO;
+    say_hello(c);
 }
 
 /* ---- AUTH (RFC 4954): lines that the caller makes, answers that it reads */
@@ -294,6 +340,9 @@ static bool tell_one(struct smtp_client *c)
     } else if (c->tell_ready) {
         c->tell_ready = false;
         c->ops->ready(c->ctx);
+    } else if (c->tell_starttls) {
+        c->tell_starttls = false;
+        c->ops->starttls(c->ctx, c->starttls_code, c->banner);
     } else if (c->tell_auth) {
         c->tell_auth = false;
         c->ops->auth(c->ctx, c->banner);
@@ -369,6 +418,7 @@ static uint32_t replies_due(const struct smtp_client *c)
     case S_BANNER:
     case S_EHLO:
     case S_HELO:
+    case S_STARTTLS:
         return 1;
     case S_AUTH:
         return c->asked;
@@ -387,6 +437,8 @@ static void take_reply(struct smtp_client *c, const struct reply *r)
         take_end(c, exchange_reply(&c->exchange, r));
     else if (c->step == S_AUTH)
         on_auth(c, r);
+    else if (c->step == S_STARTTLS)
+        on_starttls(c, r);
     else
         on_hello(c, r);
 }
@@ -423,7 +475,12 @@ size_t smtp_client_input(struct smtp_client *c, struct str bytes)
         struct reply r;
         enum reply_end got;
 
-        if (!c->tell_banner && !c->tell_auth)
+        /* In clear, behind the answer to STARTTLS: whoever put it there wants it believed after the handshake. */
+        if (c->step == S_SECURING) {
+            end_bad(c, "unexpected data from remote mail server", str_trim(str_head(rest, str_find(rest, '\n'))));
+            break;
+        }
+        if (!c->tell_banner && !c->tell_starttls && !c->tell_auth)
             arena_reset(&c->scratch);
         got = reply_read(&c->scratch, &rest, &r);
         if (got == REPLY_MORE) {

@@ -8,8 +8,8 @@
  * (R4.6).
  *
  * A peer's replies are hostile: one that comes before it was asked for ends the
- * connection, so that no answer is ever taken for another command's. A
- * recipient is CLIENT_OK only after the answer to its final dot.
+ * connection, so that no answer is ever taken for another command's; likewise
+ * whatever comes in clear behind the answer to STARTTLS (R3.4). A recipient is CLIENT_OK only after the answer to its final dot.
  *
  * Callbacks run inside the calls that cause them and may call back into the
  * client, smtp_client_free included.
@@ -99,6 +99,9 @@ struct smtp_client_ops {
     void (*closed)(void *ctx, const struct why *why, bool host_error);
     /* A whole answer to a line of AUTH: "334 dGVzdA==". Goes on with smtp_client_auth_say or _over. */
     void (*auth)(void *ctx, struct str reply);
+    /* The answer to STARTTLS. 220: the handshake may begin, and smtp_client_again follows it; nothing is
+     * said and nothing may be heard meanwhile. Other codes: the client is READY as before. */
+    void (*starttls)(void *ctx, int code, struct str reply);
 };
 
 struct smtp_client *smtp_client_new(const struct smtp_client_config *c, const struct smtp_client_ops *ops, void *ctx);
@@ -108,6 +111,12 @@ void smtp_client_go(struct smtp_client *c);                 /* after banner */
 struct str smtp_client_hello(const struct smtp_client *c);
 /* What EHLO offered: "PLAIN LOGIN"; empty: no AUTH. */
 struct str smtp_client_auth(const struct smtp_client *c);
+/* READY, in clear: STARTTLS if the peer offers it (RFC 3207). */
+bool smtp_client_offers_tls(const struct smtp_client *c);
+void smtp_client_starttls(struct smtp_client *c);
+/* The connection is another from here on: secured (after 220 to STARTTLS), or in clear again (READY).
+ * What the peer has offered is forgotten, and who we are to it; EHLO is said once more and ready() follows. */
+void smtp_client_again(struct smtp_client *c);
 /* READY, or during AUTH: the next line of it, without CRLF. Not READY until it is over. */
 void smtp_client_auth_say(struct smtp_client *c, struct str line);
 void smtp_client_auth_over(struct smtp_client *c, bool authenticated);

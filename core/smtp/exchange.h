@@ -12,7 +12,7 @@
 #include "smtp/wire.h"
 
 struct offer {                  /* what the peer offers, and we use */
-    bool pipelining, eightbit, utf8, size, ignore_quota, auth;
+    bool pipelining, eightbit, utf8, size, ignore_quota, auth, starttls;
     bool authenticated;         /* we have */
     uint64_t size_max;          /* 0: it names none */
 };

@@ -11,11 +11,12 @@
 
 /*
  * A dialogue is one string of steps, separated by LF:
- *   S text     the server says this line
+ *   S text     the server says this line (~: and these, all at once)
  *   C text     the client must have said this line next (C= joins nothing)
  *   C* n       the client has said n bytes of content, up to and with the dot
  *   CLOSE      the server closes       TIMEOUT   the deadline passes
  *   QUIET      the client has said nothing more
+ *   SECURED    the handshake is over
  * The result is compared as text: one word a recipient (ok, again, never; "!"
  * where the answer to RCPT decided), then the state of the connection.
  */
@@ -34,7 +35,7 @@ struct talk {
     size_t body_at;
     size_t body_here;               /* how much of the body can be read; 0: all */
     bool body_fails, no_rewind;
-    bool closed, host_error, quit_when_done;
+    bool closed, host_error, quit_when_done, wants_tls, secured;
     struct why why;
 };
 
@@ -86,7 +87,22 @@ static void next_message(struct talk *t)
 
 static void on_ready(void *ctx)
 {
-    next_message(ctx);
+    struct talk *t = ctx;
+
+    if (t->wants_tls && !t->secured && smtp_client_offers_tls(t->client))
+        smtp_client_starttls(t->client);
+    else
+        next_message(t);
+}
+
+static void on_starttls(void *ctx, int code, struct str reply)
+{
+    struct talk *t = ctx;
+
+    assert_true(reply.n >= 3);
+    t->secured = true;                  /* or it never will be */
+    if (code != 220)
+        next_message(t);
 }
 
 static void on_sent(void *ctx, struct client_message *m)
@@ -116,7 +132,7 @@ static void on_closed(void *ctx, const struct why *why, bool host_error)
 }
 
 static const struct smtp_client_ops ops = {
-    .banner = on_banner, .ready = on_ready, .sent = on_sent, .closed = on_closed,
+    .banner = on_banner, .ready = on_ready, .starttls = on_starttls, .sent = on_sent, .closed = on_closed,
 };
 
 static void collect(struct talk *t)
@@ -172,6 +188,11 @@ static void step(struct talk *t, struct str s, const char *title)
         char line[512];
         int n = snprintf(line, sizeof line, "%.*s\r\n", STR_ARG(str_from(s, 2)));
 
+        for (int i = n - 2; i > 0; i--)         /* lines that come together */
+            if (line[i] == '~') {
+                memmove(line + i + 2, line + i + 1, (size_t)(n++ - i) - 1);
+                memcpy(line + i, "\r\n", 2);
+            }
         hear(t, (struct str){ line, (size_t)n });
     } else if (str_same(s, STR("C*"))) {
         expect_content(t, title);
@@ -182,6 +203,9 @@ static void step(struct talk *t, struct str s, const char *title)
     } else if (str_same(s, STR("TIMEOUT"))) {
         assert_true(smtp_client_deadline(t->client) > 0);
         smtp_client_timeout(t->client);
+    } else if (str_same(s, STR("SECURED"))) {
+        smtp_client_again(t->client);
+        collect(t);
     } else if (str_same(s, STR("QUIET"))) {
         if (t->said.n)
             fail_msg("%s: client said \"%.*s\"", title, STR_ARG(buf_str(&t->said)));
@@ -194,7 +218,7 @@ struct setting {
     unsigned rcpts, messages;
     unsigned probes;                /* the first messages; each asks about one recipient, the next is for all of them */
     bool resume;                    /* each message after the first */
-    bool lmtp, no_pipelining, no_esmtp, eightbit, fail_body, no_rewind, quit;
+    bool lmtp, no_pipelining, no_esmtp, eightbit, fail_body, no_rewind, quit, tls;
     uint32_t max_rcpt, line_max, max_line;
     int32_t size_addition;
     uint64_t size;
@@ -214,6 +238,7 @@ static void open_talk(struct talk *t, const struct setting *s, size_t split)
     t->body_fails = s->fail_body;
     t->no_rewind = s->no_rewind;
     t->quit_when_done = s->quit;
+    t->wants_tls = s->tls;
     for (unsigned i = 0; i < t->count; i++) {
         for (unsigned k = 0; k < RCPTS; k++)
             t->rcpts[i][k].addr = str_of(addrs[k]);
@@ -245,6 +270,7 @@ static void close_talk(struct talk *t)
 #define HELLO "S 220 hi\nC EHLO me\nS 250 you\n"
 #define PIPED "S 220 hi\nC EHLO me\nS 250-you\nS 250 PIPELINING\n"
 #define LPIPED "S 220 hi\nC LHLO me\nS 250-you\nS 250 PIPELINING\n"
+#define TLS "S 220 hi\nC EHLO me\nS 250-you\nS 250 STARTTLS\nC STARTTLS\n"
 #define MAIL "C MAIL FROM:<s@y>\n"
 #define A "C RCPT TO:<a@x>\n"
 #define B "C RCPT TO:<b@x>\n"
@@ -306,6 +332,21 @@ static const struct dialogue {
     { "a banner that is no SMTP", { 0 }, "S HTTP/1.1 400 Bad Request\n", "over", "malformed reply", true },
     { "a banner of several lines", { 0 }, "S 220-hi\nS 220 there\nC EHLO me\n", "connecting", NULL, false },
     { "a second greeting nobody asked for", { 0 }, "S 220 hi\nS 220 hi\n", "over", "unexpected reply", true },
+
+    /* STARTTLS */
+    { "STARTTLS, and EHLO again", { .tls = true },
+      TLS "S 220 go\nQUIET\nSECURED\nC EHLO me\nS 250 you\n" MAIL, "busy", NULL, false },
+    { "what was offered in clear is forgotten", { .tls = true, .eightbit = true },
+      "S 220 hi\nC EHLO me\nS 250-you\nS 250-8BITMIME\nS 250-PIPELINING\nS 250-SIZE 10\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nSECURED\n"
+      "C EHLO me\nS 250 you\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "STARTTLS refused: as before", { .tls = true }, TLS "S 454 not now\n" MAIL, "busy", NULL, false },
+    { "STARTTLS answered by 421", { .tls = true }, TLS "S 421 bye\nC QUIT\n", "over", "after STARTTLS: 421 bye", true },
+    { "bytes behind the answer to STARTTLS (R3.4)", { .tls = true },
+      TLS "S 220 go~250-you~250 AUTH PLAIN\nQUIET\n", "over", "unexpected data from remote mail server at STARTTLS: 2", true },
+    { "half a line behind the answer to STARTTLS", { .tls = true }, TLS "S 220 go~2\n", "over", "unexpected data", true },
+    { "closed after STARTTLS", { .tls = true }, TLS "CLOSE\n", "over", "in response to STARTTLS", true },
+    { "silence after STARTTLS", { .tls = true }, TLS "TIMEOUT\n", "over", "SMTP timeout after STARTTLS", true },
+    { "a server that talks while it shakes hands", { .tls = true }, TLS "S 220 go\nS 220 again\n", "over", "unexpected data", true },
 
     /* extensions */
     { "8BITMIME and SIZE are used when offered", { .eightbit = true, .size_addition = 1024 },
@@ -665,7 +706,7 @@ static void free_on_sent(void *ctx, struct client_message *m)
 static void it_may_be_freed_in_a_callback(void **state)
 {
     static const struct smtp_client_ops freeing = {
-        .banner = on_banner, .ready = on_ready, .sent = free_on_sent, .closed = on_closed,
+        .banner = on_banner, .ready = on_ready, .starttls = on_starttls, .sent = free_on_sent, .closed = on_closed,
     };
     struct smtp_client_config c = { .helo = STR("me") };
     struct setting s = { 0 };
