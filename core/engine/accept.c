@@ -169,6 +169,10 @@ static void looked_up(void *ctx, const struct hosts_answer *a)
 
     s->reverse = NULL;
     s->conn.host_lookup = a->end == HOSTS_OK ? LOOKUP_DONE : a->end == HOSTS_AGAIN ? LOOKUP_DEFERRED : LOOKUP_FAILED;
+    if (s->conn.host_lookup == LOOKUP_FAILED && log_sel_has(s->set->log, LS_host_lookup_failed)) {
+        buf_addf(&s->e->line, "no host name found for IP address %.*s", STR_ARG(ip_text(&s->conn.arena, s->conn.client_ip)));
+        engine_log(s->e, LOG_MAIN, STR(""));
+    }
     if (a->end == HOSTS_OK && a->n) {
         s->conn.host_name = arena_dup(&s->conn.arena, a->host[0].name);
         s->conn.host_dnssec = a->secure;
@@ -179,8 +183,14 @@ static void looked_up(void *ctx, const struct hosts_answer *a)
 
 static void set_lookup(struct session *s, const struct val *v)
 {
-    if (val_bool(v, false))
-        s->reverse = hosts_reverse(s->e->dns, s->conn.client_ip, looked_up, s);
+    void *before;
+
+    if (!val_bool(v, false))
+        return;
+    s->asker = (struct policy_asker){ s->set->policy, s->setup, NULL };
+    before = dns_asker(s->e->dns, s->setup ? &s->asker : NULL);
+    s->reverse = hosts_reverse(s->e->dns, s->conn.client_ip, looked_up, s);
+    dns_asker(s->e->dns, before);
 }
 
 static void evaluated(void *ctx, enum status st, const struct val *v, const struct why *why)

@@ -47,11 +47,14 @@ static void alert(void *ctx, struct str line)
     log_text(LOG_PANIC, STR(""), line);
 }
 
+bool engine_logs(const struct engine *e, struct str selector)
+{
+    return e->settings && setting_logs(e->settings, selector);
+}
+
 static bool log_selected(void *ctx, struct str name)
 {
-    struct engine *e = ctx;
-
-    return e->settings && setting_logs(e->settings, name);
+    return engine_logs(ctx, name);
 }
 
 static uint64_t queue_size(void *ctx)

@@ -96,6 +96,7 @@ void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct 
 /* Hold or release a destination domain; an empty one: all deliveries. Kept over restarts in hints. */
 void engine_hold(struct engine *e, struct str domain, bool hold);
 /* Everything in this named queue, or in none, that is not frozen is due now, hints ignored. */
+bool engine_logs(const struct engine *e, struct str selector);     /* is this selector of the log on? */
 void engine_run_queue(struct engine *e, struct str name);
 void engine_reopen_logs(struct engine *e);
 

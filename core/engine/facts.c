@@ -103,6 +103,7 @@ void facts_of(struct facts *f, const struct policy *p)
     log_sel_read(text_of(a, p, "log_selector"), &sel, NULL);
     f->millisec = log_sel_has(sel, LS_millisec);
     f->pid = log_sel_has(sel, LS_pid);
+    f->arguments = log_sel_has(sel, LS_arguments);
 }
 
 void facts_problems(struct facts *f, const struct problems *p)
@@ -151,6 +152,7 @@ void facts_write(const struct facts *f, struct buf *out)
     json_member(out, "timezone", f->timezone);
     json_member_int(out, "backlog", f->backlog);
     json_member_bool(out, "pid", f->pid);
+    json_member_bool(out, "arguments", f->arguments);
     json_member_bool(out, "rejectlog", f->rejectlog);
     json_member_bool(out, "json", f->json);
     json_member_bool(out, "watch", f->watch);
@@ -177,6 +179,7 @@ bool facts_read(struct facts *f, struct str json)
     f->millisec = json_get_bool(json, "millisec");
     f->zone = json_get_bool(json, "zone");
     f->pid = json_get_bool(json, "pid");
+    f->arguments = json_get_bool(json, "arguments");
     f->rejectlog = json_get_bool(json, "rejectlog");
     f->json = json_get_bool(json, "json");
     f->watch = json_get_bool(json, "watch");

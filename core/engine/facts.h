@@ -27,6 +27,7 @@ struct facts {
     struct str log_path, timezone;
     int64_t backlog;                /* smtp_connect_backlog */
     bool millisec, zone, pid, rejectlog, json;
+    bool arguments;                 /* how the engine was called is logged */
     bool watch;                     /* reload_on_change */
     struct str_list roots, programs, never; /* local_delivery_roots, local_delivery_programs, never_users */
     int64_t lowest_uid;

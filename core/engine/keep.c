@@ -19,6 +19,7 @@ struct keep {
     struct msg_id id;
     uint64_t size;
     bool tell;                  /* it was frozen by a rule */
+    struct why waits;           /* why it is not delivered at once; empty: it is */
     bool id_made, forgotten, returned, over;
     keep_done *done;
     void *ctx;
@@ -58,6 +59,10 @@ static void committed(void *ctx, enum status st, const struct why *why)
     }
     CRASH_POINT("keep.committed");
     record_arrived(str_of(k->id.s), &k->said);
+    if (k->waits.text[0]) {
+        buf_addf(&e->line, "no immediate delivery: %s", k->waits.text);
+        engine_log(e, LOG_MAIN, str_of(id.s));
+    }
     engine_count(e, COUNT_messages_received, 1);
     engine_count(e, COUNT_bytes_received, (int64_t)k->size);
     if (k->tell && !k->forgotten)
@@ -128,6 +133,19 @@ void keep_lend_body(struct txn *t, struct draft *d)
     t->body.ctx = d;
 }
 
+/* What a rule says counts before what the engine finds. */
+static void note_waits(struct keep *k, const struct why *waits)
+{
+    const struct txn *t = k->w.t;
+
+    if (!log_sel_has(k->w.set->log, LS_delay_delivery) || t->frozen)
+        return;
+    if (t->queue_only || t->queue_first_pass || t->queue_name.n)
+        why_set(&k->waits, ST_AGAIN, "queued%s%.*s by ACL", t->queue_name.n ? " in " : "", STR_ARG(t->queue_name));
+    else
+        k->waits = *waits;
+}
+
 static void commit(struct keep *k, struct str header)
 {
     struct txn *t = k->w.t;
@@ -135,9 +153,12 @@ static void commit(struct keep *k, struct str header)
     struct buf envelope = { 0 }, state = { 0 }, summary = { 0 };
     struct spool_entry entry = { 0 };
     int64_t now = engine_now(e);
+    struct why waits;
 
     entry.received = t->received_us / 1000000;
-    entry.state.flags = first_flags(t, engine_queues_only(e, k->w.set, t), now);
+    entry.state.flags = first_flags(t, engine_queues_only(e, k->w.set, t, &waits), now);
+    if (entry.state.flags & SPOOL_HELD)
+        note_waits(k, &waits);
     k->tell = t->freeze && !t->freeze_no_tell;
     entry.state.next_try = t->frozen ? t->frozen_at : now;
     entry.state.pending = count_pending(t);

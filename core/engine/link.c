@@ -467,6 +467,10 @@ static void take_back(struct link *l, struct link_user *u)
     u->link = NULL;
     u->host->from_ip = l->host.from_ip;
     u->host->from_port = l->host.from_port;
+    if (l->client) {
+        u->host->pipelining = smtp_client_pipelining(l->client);
+        memcpy(u->host->start, smtp_client_start(l->client), strlen(smtp_client_start(l->client)) + 1);
+    }
     u->host->auth = l->host.auth.n ? arena_dup(u->arena, l->host.auth) : (struct str){ 0 };
 }
 

@@ -190,6 +190,33 @@ void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with
         put_quoted(out, "SNI", t->sni);
 }
 
+void logline_connection(struct buf *out, log_sel sel, const struct conn *c)
+{
+    struct arena a = { 0 };
+
+    if (c->smtp && log_sel_has(sel, LS_connection_id))
+        put_tag(out, "Ci", conn_identifier(&a, c));
+    arena_free(&a);
+}
+
+/* Who logged in, and as whose mail (RFC 4954's AUTH= of MAIL) it is said to come. */
+static void put_auth(struct buf *out, log_sel sel, const struct conn *c)
+{
+    bool for_whom = log_sel_has(sel, LS_smtp_mailauth) && c->auth_sender.n;
+
+    if (!c->auth_name.n)
+        return;
+    put_tag(out, "A", c->auth_name);
+    if (c->auth_id.n || for_whom) {
+        buf_byte(out, ':');
+        buf_add(out, c->auth_id);
+    }
+    if (for_whom) {
+        buf_byte(out, ':');
+        buf_add(out, c->auth_sender);
+    }
+}
+
 static void put_address(struct buf *out, struct str address)
 {
     if (address.n)
@@ -219,15 +246,12 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
         buf_byte(out, ' ');
         logline_client(out, sel, t->conn);
     }
+    logline_connection(out, sel, t->conn);
     put_tag(out, "P", t->protocol);
+    if (log_sel_has(sel, LS_pipelining) && t->conn->pipelining)
+        buf_add(out, t->conn->pipelined ? STR(" L") : STR(" L-"));
     logline_tls(out, sel, &t->conn->tls, true);
-    if (t->conn->auth_name.n) {
-        put_tag(out, "A", t->conn->auth_name);
-        if (t->conn->auth_id.n) {
-            buf_byte(out, ':');
-            buf_add(out, t->conn->auth_id);
-        }
-    }
+    put_auth(out, sel, t->conn);
     buf_addf(out, " S=%llu", (unsigned long long)t->size);
     if (log_sel_has(sel, LS_8bitmime))
         buf_addf(out, " M8S=%d", t->body_8bit ? 8 : 0);
@@ -321,6 +345,10 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
         put_ip(out, d->host->from_ip);
         buf_addf(out, ":%u", d->host->from_port);
     }
+    if (log_sel_has(sel, LS_protocol_detail))
+        put_tag(out, "PS", str_of(d->host->start));
+    if (log_sel_has(sel, LS_pipelining) && d->host->pipelining)
+        buf_add(out, STR(" L"));
     if (log_sel_has(sel, LS_dnssec) && d->secure)
         buf_add(out, STR(" DS"));
     logline_tls(out, sel, &d->host->tls, false);

@@ -56,6 +56,8 @@ void logline_client(struct buf *out, log_sel sel, const struct conn *c);
 void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with_sni);
 /* The same without "H=": what stands between "SMTP connection from " and the rest. */
 void logline_peer(struct buf *out, log_sel sel, const struct conn *c);
+/* " Ci=..." under connection_id; nothing for what came over no connection. */
+void logline_connection(struct buf *out, log_sel sel, const struct conn *c);
 
 /* The arrival line. cause is the id of the message a bounce is about. */
 void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct str cause, bool id_made);

@@ -130,7 +130,7 @@ void resolver_free(struct engine *e);
 /* A message has just been kept: it is tried at once if there is room. */
 void queue_arrived(struct engine *e, struct msg_id id);
 void queue_run_all(struct engine *e);                           /* queue_only: what came before now goes all the same */
-void queue_try(struct engine *e, struct msg_id id, bool force); /* unless it is on its way */
+bool queue_try(struct engine *e, struct msg_id id, bool force); /* false: it is on its way */
 bool queue_idle(const struct engine *e);                        /* no message is on its way */
 /* Was a pass over the queue asked for since? Received in wall seconds. */
 bool queue_passed(const struct engine *e, int64_t received);

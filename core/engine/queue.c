@@ -273,10 +273,12 @@ static void arm_next(struct engine *e)
 
 /* ---- on command, and runs (runs.c) */
 
-void queue_try(struct engine *e, struct msg_id id, bool force)
+bool queue_try(struct engine *e, struct msg_id id, bool force)
 {
-    if (!queue_has(e, id))
-        walk_begin(e, id, WALK_DELIVER, force, STR(""));
+    if (queue_has(e, id))
+        return false;
+    walk_begin(e, id, WALK_DELIVER, force, STR(""));
+    return true;
 }
 
 static void take_orders(struct engine *e)

@@ -8,8 +8,10 @@
 #include "engine/parts.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/logline.h"
 
 enum { PAGE = 64 };
 
@@ -66,6 +68,28 @@ static struct pass *pass_of(struct runs *r, struct str name)
     return NULL;
 }
 
+/* A pass over what is held is the engine's own affair: nobody asked for it, and it is as often as a rule set changes. */
+static void log_run(struct engine *e, const struct pass *p, const char *what)
+{
+    struct str name = buf_str(&p->name);
+
+    if (p->held || !e->settings || !log_sel_has(e->settings->log, LS_queue_run))
+        return;
+    if (name.n)
+        buf_addf(&e->line, "%s '%.*s' queue run: pid=%d", what, STR_ARG(name), (int)getpid());
+    else
+        buf_addf(&e->line, "%s queue run: pid=%d", what, (int)getpid());
+    engine_log(e, LOG_MAIN, STR(""));
+}
+
+static void log_skipped(struct engine *e, const struct pass *p, struct msg_id id, const char *why)
+{
+    if (p->held || !e->settings || !log_sel_has(e->settings->log, LS_skip_delivery))
+        return;
+    buf_add(&e->line, str_of(why));
+    engine_log(e, LOG_MAIN, str_of(id.s));
+}
+
 /* One that is wanted again begins anew, and leaves out only what both would. */
 static void pass_want(struct engine *e, struct str name, bool held, bool due)
 {
@@ -81,6 +105,7 @@ static void pass_want(struct engine *e, struct str name, bool held, bool due)
         while (*at)
             at = &(*at)->next;
         *at = p;
+        log_run(e, p, "Start");
     }
     p->held = p->held && held;
     p->due = p->due && due;
@@ -102,10 +127,12 @@ static void page_row(void *ctx, const struct spool_row *r)
     const struct pass *p = g->pass;
 
     g->last = r->id;
-    if (r->flags & SPOOL_FROZEN)
-        return;
     if (!str_same(row_queue(r), buf_str(&p->name)))
         return;
+    if (r->flags & SPOOL_FROZEN) {
+        log_skipped(g->e, p, r->id, "Message is frozen");
+        return;
+    }
     if (p->held && !(r->flags & SPOOL_HELD))
         return;
     if (p->due && r->next_try > engine_now(g->e))
@@ -129,12 +156,14 @@ void runs_take(struct engine *e, size_t room)
     seen = spool_list(e->spool, p->cursor, room, page_row, &g);
     p->cursor = g.last;
     force = !p->held && !p->due;
+    for (size_t i = 0; i < g.n; i++)
+        if (!queue_try(e, g.ids[i], force))
+            log_skipped(e, p, g.ids[i], "Spool file is locked (this message is being delivered)");
     if (seen < room) {
+        log_run(e, p, "End");
         e->runs->first = p->next;
         pass_free(p);
     }
-    for (size_t i = 0; i < g.n; i++)
-        queue_try(e, g.ids[i], force);
     if (e->runs->first)
         queue_kick(e);
 }

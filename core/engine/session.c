@@ -215,6 +215,7 @@ static void log_end(struct session *s)
         return;
     buf_add(line, no_mail ? STR("no MAIL in SMTP connection from ") : STR("SMTP connection from "));
     logline_peer(line, s->set->log, &s->conn);
+    logline_connection(line, s->set->log, &s->conn);
     if (!no_mail)
         buf_addf(line, " %s", s->conn.notquit_reason ? "lost" : "closed by QUIT");
     buf_add(line, STR(" D="));
@@ -455,6 +456,7 @@ void session_begin(struct session *s)
     if (log_sel_has(s->set->log, LS_smtp_connection) && !s->quiet) {
         buf_add(&s->e->line, STR("SMTP connection from "));
         logline_peer(&s->e->line, s->set->log, &s->conn);
+        logline_connection(&s->e->line, s->set->log, &s->conn);
         buf_addf(&s->e->line, " (TCP/IP connection count = %u)", s->conn.count_at_start);
         engine_log(s->e, LOG_MAIN, STR(""));
     }

@@ -28,6 +28,7 @@ struct session {
     uint8_t step;
     struct txn *setup;              /* what those evaluations read */
     struct hosts_query *reverse;
+    struct policy_asker asker;
     /* the open question */
     struct txn *asked;              /* what it is about */
     struct eval *eval;

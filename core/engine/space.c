@@ -20,7 +20,7 @@ bool engine_has_room(struct engine *e, const struct settings *set, int64_t size,
 }
 
 /* A site's own files: looked for once a second, not once a message. */
-static bool has_queue_file(struct engine *e, const struct settings *set)
+static bool has_queue_file(struct engine *e, const struct settings *set, struct why *why)
 {
     const struct val *v = setting_val(set, SET_queue_only_file);
     int64_t now = clock_mono_ms();
@@ -28,6 +28,7 @@ static bool has_queue_file(struct engine *e, const struct settings *set)
 
     if (!v || v->type != VAL_LIST)
         return false;
+    why_set(why, ST_AGAIN, "a file of queue_only_file is there");
     if (e->queue_file_ms && now - e->queue_file_ms < 1000)
         return e->queue_file;
     e->queue_file = false;
@@ -44,23 +45,39 @@ static bool has_queue_file(struct engine *e, const struct settings *set)
     return e->queue_file;
 }
 
-static bool is_loaded(const struct settings *set, struct conn *c)
+static bool is_loaded(const struct settings *set, struct conn *c, struct why *why)
 {
-    double most = setting_num(set, SET_queue_only_load, -1);
-    bool over = most >= 0 && load_average() > most;
+    double most = setting_num(set, SET_queue_only_load, -1), load = most >= 0 ? load_average() : 0;
+    bool over = most >= 0 && load > most;
 
+    why_set(why, ST_AGAIN, "load average %.2f", load);
     if (over && setting_bool(set, SET_queue_only_load_latch, true))
         c->queue_latched = true;
     return over || c->queue_latched;
 }
 
-bool engine_queues_only(struct engine *e, const struct settings *set, struct txn *t)
+static bool has_brought_many(const struct settings *set, const struct conn *c, struct why *why)
 {
     int64_t most = setting_int(set, SET_smtp_accept_queue_per_connection, 0);
+
+    why_set(why, ST_AGAIN, "more than %lld messages received in one connection", (long long)most);
+    return c->smtp && most > 0 && c->kept > most;
+}
+
+static bool is_one_of_many(const struct settings *set, const struct conn *c, struct why *why)
+{
+    int64_t most = setting_int(set, SET_smtp_accept_queue, 0);
+
+    why_set(why, ST_AGAIN, "too many connections (%u, max %lld)", c->count_at_start, (long long)most);
+    return c->smtp && most > 0 && c->count_at_start > most;
+}
+
+bool engine_queues_only(struct engine *e, const struct settings *set, struct txn *t, struct why *why)
+{
     struct conn *c = t->conn;
 
     if (t->sender.n == 0 && !c->smtp)
         return false;               /* our own reports */
     c->kept++;
-    return (c->smtp && most > 0 && c->kept > most) || is_loaded(set, c) || has_queue_file(e, set);
+    return is_one_of_many(set, c, why) || has_brought_many(set, c, why) || is_loaded(set, c, why) || has_queue_file(e, set, why);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/args.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "net/stream.h"
@@ -22,6 +23,7 @@ struct caller {
     struct timer limit;
     struct arena arena;
     struct submission sub;
+    struct str args;                /* how the program that hands it in was called */
     struct buf message;
     uint64_t size;
     bool looking;                   /* a helper thread has it */
@@ -183,6 +185,9 @@ static const char *read_head(struct caller *c, struct str head)
     if (!json_get(&c->arena, head, "name", &c->sub.name))
         c->sub.name = STR("");
     c->sub.name = str_head(c->sub.name, SENDER_NAME_MAX);
+    if (!json_get(&c->arena, head, "args", &c->args))
+        c->args = STR("");
+    c->args = str_head(c->args, ARGS_TEXT_MAX);
     if (c->owner->held + (uint64_t)size > ALL_MAX)
         return "";
     c->size = (uint64_t)size;
@@ -191,10 +196,18 @@ static const char *read_head(struct caller *c, struct str head)
     return NULL;
 }
 
+/* The caller's own word for what it is: nothing is decided by it. */
+static void log_arguments(const struct caller *c)
+{
+    if (c->args.n && engine_logs(c->owner->engine, STR("arguments")))
+        log_line(LOG_MAIN, "%.*s", STR_ARG(c->args));
+}
+
 static void hand_over(struct caller *c)
 {
     uid_t uid = c->cred.uid;
 
+    log_arguments(c);
     c->asked = true;
     stream_pause(c->stream);
     timer_clear(engine_loop(c->owner->engine), &c->limit);

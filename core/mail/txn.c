@@ -257,6 +257,11 @@ struct str conn_protocol(const struct conn *c)
     return c->esmtp ? str_of(esmtp[(c->auth_name.n > 0) + 2 * tls_is_on(&c->tls)]) : tls_is_on(&c->tls) ? STR("smtps") : STR("smtp");
 }
 
+struct str conn_identifier(struct arena *a, const struct conn *c)
+{
+    return arena_printf(a, "%llx-%llx", (unsigned long long)c->since_us, (unsigned long long)c->serial);
+}
+
 void conn_copy(struct conn *out, const struct conn *c)
 {
     static const size_t texts[] = {

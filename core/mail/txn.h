@@ -76,6 +76,7 @@ struct conn {
     uint16_t client_port, local_port;
     struct str helo;                /* as given, cut at 255 */
     bool esmtp;                     /* EHLO, not HELO */
+    bool pipelining, pipelined;     /* offered in the last EHLO; and commands came that did not wait */
     bool helo_verified; enum lookup_state helo_verify;
     struct str host_name;           /* verified reverse name */
     enum lookup_state host_lookup;
@@ -111,6 +112,8 @@ struct conn {
 /* Who the client is and how it came, for whoever outlives its session; what belongs to a command or a
  * message is not copied. out is not initialised before. */
 void conn_copy(struct conn *out, const struct conn *c);
+/* What Ci= and connection_id say: never the same for two connections. */
+struct str conn_identifier(struct arena *a, const struct conn *c);
 /* How it came: "smtp", "smtps", "esmtp", "esmtpa", "esmtps", "esmtpsa" (RFC 3848), or "local". */
 struct str conn_protocol(const struct conn *c);
 
@@ -160,6 +163,8 @@ struct at_host {
     uint16_t from_port;
     struct str auth;                /* as whom we logged in: "authenticator:id"; empty: we did not */
     struct at_tls tls;
+    bool pipelining;                /* commands did not wait for answers */
+    char start[8];                  /* how the connection began: e EHLO, h HELO, l LHLO, a AUTH */
 };
 
 struct at_event {

@@ -250,7 +250,7 @@ static int sleep_for(lua_State *L)
 
 /* ---- variables that are fetched */
 
-struct finding { struct wait *wait; struct hosts_query *query; struct conn *conn; };
+struct finding { struct wait *wait; struct hosts_query *query; struct conn *conn; const struct policy_env *env; };
 
 static void find_cancel(void *ctx)
 {
@@ -258,6 +258,15 @@ static void find_cancel(void *ctx)
 
     if (f->query)
         hosts_cancel(f->query);
+}
+
+static void log_no_name(const struct policy_env *env, struct ip ip)
+{
+    struct arena a = { 0 };
+
+    if (env->log_selected && env->log_selected(env->ctx, STR("host_lookup_failed")))
+        log_line(LOG_MAIN, "no host name found for IP address %.*s", STR_ARG(ip_text(&a, ip)));
+    arena_free(&a);
 }
 
 /* The connection is there as long as the evaluation, and so is the wait. */
@@ -273,6 +282,8 @@ static void found(void *ctx, const struct hosts_answer *a)
         return;
     }
     c->host_lookup = a->end == HOSTS_OK && a->n ? LOOKUP_DONE : LOOKUP_FAILED;
+    if (c->host_lookup == LOOKUP_FAILED)
+        log_no_name(f->env, c->client_ip);
     if (c->host_lookup == LOOKUP_DONE) {
         c->host_name = arena_dup(&c->arena, a->host[0].name);
         c->host_dnssec = a->secure;
@@ -297,6 +308,7 @@ static int fetch_host_name(lua_State *L)
     f = wait_ctx(w);
     f->wait = w;
     f->conn = c;
+    f->env = env;
     f->query = hosts_reverse(env->dns, c->client_ip, found, f);
     return wait_yield(w);
 }

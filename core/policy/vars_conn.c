@@ -137,8 +137,7 @@ void get_smtp_active_hostname(const struct vars *v, struct val *out)
 
 void get_connection_id(const struct vars *v, struct val *out)
 {
-    val_text(out, arena_printf(v->arena, "%llx-%llx", (unsigned long long)v->t->conn->since_us,
-                               (unsigned long long)v->t->conn->serial));
+    val_text(out, conn_identifier(v->arena, v->t->conn));
 }
 
 void get_smtp_command(const struct vars *v, struct val *out)

@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/args.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "local/local.h"
@@ -142,6 +143,17 @@ void master_detach(void)
         close(null);
 }
 
+static void log_arguments(const struct house *h)
+{
+    struct buf args = { 0 };
+
+    if (h->facts.arguments)
+        args_text(&args);
+    if (args.n)
+        log_text(LOG_MAIN, STR(""), buf_str(&args));
+    buf_free(&args);
+}
+
 void master_ready(struct house *h)
 {
     if (h->ready)
@@ -150,6 +162,7 @@ void master_ready(struct house *h)
         if (h->staff[i].state != STAFF_UP)
             return;
     h->ready = true;
+    log_arguments(h);
     log_line(LOG_MAIN, "perigee %s serves: process %d, %u workers, generation %u", PERIGEE_VERSION, (int)getpid(), h->workers, h->generation);
     if (geteuid() == 0 && !h->user.drop)
         log_line(LOG_PANIC, "workers run as root (--allow-root): every rule and every bug has root's rights");

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/args.h"
 #include "base/json.h"
 #include "process/client.h"
 #include "process/master.h"
@@ -15,6 +16,8 @@ enum { WAIT_MS = 300000, ANSWER_MAX = 64 * 1024 };
 
 static void write_head(const struct submission *s, struct buf *out)
 {
+    struct buf args = { 0 };
+
     buf_byte(out, '{');
     json_member_int(out, "v", 1);
     if (s->sender.p)
@@ -28,6 +31,9 @@ static void write_head(const struct submission *s, struct buf *out)
     }
     buf_byte(out, ']');
     json_member_bool(out, "from_headers", s->from_headers);
+    args_text(&args);
+    json_member(out, "args", buf_str(&args));
+    buf_free(&args);
     if (s->name.n > 0)
         json_member(out, "name", s->name);
     if (s->envelope.n > 0) {

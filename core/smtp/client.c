@@ -35,6 +35,7 @@ struct smtp_client {
     struct arena kept;              /* what refused says */
     struct { int code; struct str asked, answer; } refused;
     bool stray;                     /* half a reply that nobody asked for came */
+    char start[8];                  /* what is said of how it began */
     bool running, doomed;           /* inside run(); freed meanwhile */
 };
 
@@ -151,10 +152,24 @@ static void end_refused(struct smtp_client *c, const struct reply *r)
 
 /* ---- banner and EHLO */
 
+static void note_start(struct smtp_client *c, char letter)
+{
+    size_t n = strlen(c->start);
+
+    if (n + 1 < sizeof c->start)
+        c->start[n] = letter;
+}
+
+const char *smtp_client_start(const struct smtp_client *c)
+{
+    return c->start;
+}
+
 static void say_hello(struct smtp_client *c)
 {
     const char *verb = c->config.lmtp ? "LHLO" : c->step == S_EHLO ? "EHLO" : "HELO";
 
+    note_start(c, c->config.lmtp ? 'l' : c->step == S_EHLO ? 'e' : 'h');
     buf_addf(&c->out, "%s %.*s\r\n", verb, STR_ARG(c->config.helo));
     set_deadline(c);
 }
@@ -293,6 +308,8 @@ void smtp_client_auth_over(struct smtp_client *c, bool authenticated)
         c->step = S_IDLE;
     c->offer.auth = c->auth.n > 0;
     c->offer.authenticated = authenticated;
+    if (authenticated)
+        note_start(c, 'a');
     set_deadline(c);
 }
 

@@ -47,7 +47,8 @@ static void greet(struct smtp_server *s)
     buf_add(&text, reply_safe(&a, c->helo));
     if (c->client_ip.v)
         buf_addf(&text, " [%.*s]", STR_ARG(ip_text(&a, c->client_ip)));
-    s->pipelining = c->esmtp && s->cfg->offer_pipelining && !c->no_pipelining;
+    s->pipelining = c->pipelining = c->esmtp && s->cfg->offer_pipelining && !c->no_pipelining;
+    c->pipelined = false;
     if (c->esmtp) {
         if (s->cfg->offer_size)
             buf_addf(&text, "\nSIZE %llu", (unsigned long long)s->cfg->limits.message_max);
@@ -71,7 +72,7 @@ static void answered_helo(struct smtp_server *s, const struct verdict *v)
     }
     snprintf(what, sizeof what, "EHLO or HELO %.*s", STR_ARG(s->c->helo));
     set_helo(s, (struct str){ NULL, 0 });
-    s->pipelining = false;
+    s->pipelining = s->c->pipelining = false;
     server_refuse(s, PH_HELO, v, what);
 }
 
@@ -246,6 +247,7 @@ void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unr
                                          "next input sent too soon: pipelining was not advertised");
         return;
     }
+    s->c->pipelined = s->c->pipelined || (s->pipelining && unread > 0);
     if (too_much_junk(s, cmd))
         return;
     if (str_find(s->c->command, '\0') != SIZE_MAX || str_find(arg, '\0') != SIZE_MAX) {

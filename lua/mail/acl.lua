@@ -447,7 +447,9 @@ local function warn(s, ev)
   local text = host.again_text(result)
   if not text then error(result, 0) end
   mark(s.place, nil)
-  warning(ev, "warn statement at " .. s.where .. " skipped: " .. text)
+  if host.log_selected("acl_warn_skipped") then
+    warning(ev, 'ACL "warn" statement skipped: condition test deferred: ' .. text .. " (" .. s.where .. ")")
+  end
 end
 
 -- One statement: nothing, or { verb, message, log_message }.

@@ -61,8 +61,13 @@ end
 
 -- What to do when a host's name cannot be known (reference: Exim's +ignore_unknown
 -- and kin). "stop" tells the chain that the whole list says no.
-local function unknown(mode)
+local function unknown(mode, ev, what)
   if mode.unknown == "ignore" then return nil end
+  local m = ev and ev.m
+  if m and host.log_selected("unknown_in_list") then
+    host.logwrite(m, "main", mode.unknown == "include" and "failed to find " .. what .. ": accepted by +include_unknown"
+      or "list matching forced to fail: failed to find " .. what)
+  end
   if mode.unknown == "include" then return true end
   return nil, nil, true
 end
@@ -88,7 +93,7 @@ local function one_of(mode, subject, before, fits, ev)
       if hit then return hit, data end
     end
   end
-  if not before and #ev.names == 0 then return unknown(mode) end
+  if not before and #ev.names == 0 then return unknown(mode, ev, "host name for " .. subject) end
 end
 
 -- Items about the client's name need the mail object: only the client has one.
@@ -104,7 +109,7 @@ local function name_item(mode, fits)
     end
     if m.sender_host_address ~= subject then return one_of(mode, subject, nil, fits, ev) end
     if m.host_lookup_deferred then return later(mode, "the name of " .. subject .. " could not be looked up") end
-    return unknown(mode)
+    return unknown(mode, ev, "host name for " .. subject)
   end
 end
 
@@ -112,7 +117,7 @@ local function address_of(mode, name)
   return function(subject, ev)
     local status, found, why = host.hosts(name, { mx = false })
     if status == "again" then return later(mode, why) end
-    if status ~= "ok" then return unknown(mode) end
+    if status ~= "ok" then return unknown(mode, ev, "IP address for " .. name) end
     local ip = packed(subject, ev)
     for _, h in ipairs(found) do
       if host.ip_pack(h.ip) == ip then return true, name end

@@ -12,7 +12,6 @@
 local host, use = ...
 local words = use "words"
 local report = use "report"
-local site = use "site"
 local rules_of = use "rewrite_rules"
 local rewrite = {}
 
@@ -81,21 +80,21 @@ local function made(rule, ev, address, captures)
   return local_part .. "@" .. domain:lower(), rule.flags.w and text:match("^%s*(.-)%s*$") or nil
 end
 
-local function logged()
-  local text = site.value("log_selector") or ""
-  if type(text) == "table" then text = table.concat(text, " ") end
-  local on = false
-  for sign, name in tostring(text):gmatch("([%+%-])%s*([%w_]+)") do
-    if name == "all" or name == "address_rewrite" then on = sign == "+" end
+local ENVELOPE = { ["env-from"] = true, ["env-to"] = true }
+
+-- What Exim writes; a field of the header has its colon.
+local function log(m, text, place, new, number)
+  if host.log_selected("address_rewrite") then
+    host.logwrite(m, "main", string.format('"%s" from %s rewritten as "%s" by rule %d', text,
+      (ENVELOPE[place] or place == "SMTP") and place or place .. ":", new, number))
   end
-  return on
 end
 
 local function told(rule, ev, place, address, new, item, trace)
   if trace then
     trace[#trace + 1] = { rule = rule, text = new and "makes it " .. (item or new) or "fits and declines" }
-  elseif new and ev.m and logged() then
-    host.logwrite(ev.m, "main", string.format('"%s" from %s rewritten as "%s" by rule %d', address, place, new, rule.number))
+  elseif new and ev.m then
+    log(ev.m, address, place, new, rule.number)
   end
 end
 
@@ -221,9 +220,7 @@ function rewrite.path(m, text)
       if rule.make == "*" then return text end
       local new = rule.make(ev, text, captures)
       if type(new) == "string" and new ~= "" and not new:find("[%c<>]") then
-        if logged() then
-          host.logwrite(m, "main", string.format('"%s" from SMTP rewritten as "%s" by rule %d', text, new, rule.number))
-        end
+        log(m, text, "SMTP", new, rule.number)
         text = new
       end
       if rule.flags.q then return text end

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "engine/logline.h"
 #include "mail/header.h"
 
@@ -78,7 +80,9 @@ static struct txn *message(struct conn *c)
     struct txn *t;
 
     conn_init(c);
-    c->smtp = true;
+    c->smtp = c->pipelining = true;
+    c->since_us = 1000000;
+    c->serial = 7;
     ip_parse(STR("192.0.2.9"), &c->client_ip);
     c->client_port = 4321;
     ip_parse(STR("198.51.100.25"), &c->local_ip);
@@ -108,6 +112,8 @@ static void the_arrival_line_has_the_tags_of_its_selectors(void **state)
         { "-msg_id +receive_time +millisec", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 RT=0.204s" },
         { "-msg_id +received_recipients", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 for bob@example.org eve@example.org" },
         { "-msg_id +subject +8bitmime", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 M8S=0 T=\"say \\\"hi\\\"\"" },
+        { "-msg_id +connection_id", "", "<= ann@there.example H=(there.example) [192.0.2.9] Ci=f4240-7 P=esmtp S=433" },
+        { "-msg_id +pipelining", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp L- S=433" },
         { "-msg_id +received_sender", "", "<= ann@there.example H=(there.example) [192.0.2.9] P=esmtp S=433 from <ann@there.example>" },
     };
 
@@ -161,6 +167,39 @@ static void encryption_has_its_tags(void **state)
     }
 }
 
+static void who_logged_in_has_three_parts(void **state)
+{
+    static const struct { const char *sel, *id, *sender, *want; } rows[] = {
+        { "", "ann", "ann@there.example", "A=plain:ann" },
+        { "+smtp_mailauth", "ann", "", "A=plain:ann" },
+        { "+smtp_mailauth", "ann", "bob@there.example", "A=plain:ann:bob@there.example" },
+        { "+smtp_mailauth", "", "bob@there.example", "A=plain::bob@there.example" },
+        { "+pipelining", "ann", "", "P=esmtp L A=plain:ann" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        log_sel sel = log_sel_default();
+        struct buf b = { 0 };
+        struct conn c;
+        struct txn *t = message(&c);
+        char want[200];
+
+        c.pipelined = true;
+        c.auth_name = STR("plain");
+        c.auth_id = str_of(rows[i].id);
+        c.auth_sender = str_of(rows[i].sender);
+        assert_int_equal(log_sel_read(str_of(rows[i].sel), &sel, NULL), ST_OK);
+        logline_arrival(&b, sel, t, STR(""), false);
+        snprintf(want, sizeof want, " %s S=433", rows[i].want);
+        buf_byte(&b, 0);
+        assert_non_null(strstr(buf_str(&b).p, want));
+        buf_free(&b);
+        txn_free(t);
+        conn_free(&c);
+    }
+}
+
 static void a_bounce_names_what_it_is_about(void **state)
 {
     struct buf b = { 0 };
@@ -189,6 +228,8 @@ static struct log_delivery delivery(void)
     ip_parse(STR("192.0.2.25"), &mx.ip);
     ip_parse(STR("198.51.100.25"), &mx.from_ip);
     mx.from_port = 40000;
+    mx.pipelining = true;
+    snprintf(mx.start, sizeof mx.start, "ea");
     return (struct log_delivery){
         .address = STR("bob@example.net"), .original = STR("bob@example.net"), .sender = STR("ann@example.org"),
         .return_path = STR("ann@example.org"), .router = STR("dns"), .transport = STR("remote"), .host = &mx,
@@ -206,6 +247,7 @@ static void the_delivery_line_has_the_tags_of_its_selectors(void **state)
         { "-smtp_confirmation +delivery_size", "=> bob@example.net R=dns T=remote S=512 H=mx.example [192.0.2.25]" },
         { "-smtp_confirmation +sender_on_delivery +return_path_on_delivery",
           "=> bob@example.net F=<ann@example.org> P=<ann@example.org> R=dns T=remote H=mx.example [192.0.2.25]" },
+        { "-smtp_confirmation +pipelining +protocol_detail", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] PS=ea L" },
         { "-smtp_confirmation +outgoing_port", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25]:25" },
         { "-smtp_confirmation +incoming_interface", "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] I=[198.51.100.25]:40000" },
     };
@@ -286,6 +328,7 @@ int main(void)
         cmocka_unit_test(an_unknown_selector_is_named),
         { "LOG-T2 LOG-T3 a duration has its unit, and a fraction only when short and asked for", times_have_a_unit, NULL, NULL, NULL },
         { "LOG-T1 LOG-T4 the arrival line has the tags of its selectors and no others", the_arrival_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
+        { "who logged in has three parts: authenticator, id, and under smtp_mailauth for whom", who_logged_in_has_three_parts, NULL, NULL, NULL },
         cmocka_unit_test(a_bounce_names_what_it_is_about),
         { "LOG-T2 LOG-T4 LOG-T5 the delivery line has the tags of its selectors and no others", the_delivery_line_has_the_tags_of_its_selectors, NULL, NULL, NULL },
         { "LOG-04 X=, CV=, DN= and SNI= as far as they are asked for, X= with a star when resumed", encryption_has_its_tags, NULL, NULL, NULL },
