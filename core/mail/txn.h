@@ -164,7 +164,7 @@ struct at_host {
     struct str auth;                /* as whom we logged in: "authenticator:id"; empty: we did not */
     struct at_tls tls;
     bool pipelining;                /* commands did not wait for answers */
-    char start[8];                  /* how the connection began: e EHLO, h HELO, l LHLO, a AUTH */
+    char start[8];                  /* how the connection began: e EHLO, h HELO, l LHLO, s TLS, a AUTH */
 };
 
 struct at_event {

@@ -277,6 +277,8 @@ void smtp_client_again(struct smtp_client *c)
 {
     if (c->step != S_SECURING && c->step != S_IDLE)
         return;
+    if (c->step == S_SECURING)
+        note_start(c, 's');
     c->offer = (struct offer){ 0 };
     c->auth = (struct str){ 0 };
     c->exchange.need_rset = c->exchange.open = false;

@@ -138,7 +138,7 @@ unsigned smtp_client_messages(const struct smtp_client *c); /* for which sent() 
 /* The answer to the banner, EHLO or HELO that ended it: its code, what was asked, its text (printable).
  * 0: nothing of the kind. The text lives as long as the client. */
 int smtp_client_refused(const struct smtp_client *c, struct str *asked, struct str *answer);
-/* The order of its beginning, a letter a step: e EHLO, h HELO, l LHLO, a AUTH. */
+/* The order of its beginning, a letter a step: e EHLO, h HELO, l LHLO, s TLS, a AUTH. */
 const char *smtp_client_start(const struct smtp_client *c);
 bool smtp_client_pipelining(const struct smtp_client *c);   /* offered and used */
 bool smtp_client_open(const struct smtp_client *c);         /* a probe left its transaction open, with recipients */
