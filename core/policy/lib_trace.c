@@ -19,7 +19,7 @@ static struct str kept(struct policy *p, lua_State *L, int arg, size_t most)
 /* explain_place(where, what, kind [, parent [, reads]]) -> number from 1, or nil: there are too many */
 static int l_place(lua_State *L)
 {
-    static const char *const KINDS[] = { "statement", "condition", "other", NULL };
+    static const char *const KINDS[] = { "statement", "condition", "other", "option", NULL };
     struct policy *p = policy_of(L);
     struct place pl = { 0 };
     size_t colon;
@@ -72,6 +72,27 @@ static int l_inner(lua_State *L)
     return 0;
 }
 
+/* explain_enter(): something begins that has a place of its own, and its time */
+static int l_enter(lua_State *L)
+{
+    struct eval *e = policy_of(L)->running;
+
+    if (e && e->trace)
+        trace_enter(e->trace);
+    return 0;
+}
+
+/* explain_leave(place, how): a mark, and who was under way is so again */
+static int l_leave(lua_State *L)
+{
+    struct eval *e = policy_of(L)->running;
+
+    l_mark(L);
+    if (e && e->trace)
+        trace_leave(e->trace);
+    return 0;
+}
+
 /* explain_clock() -> a number to give to explain_read, or nil: nothing is kept */
 static int l_clock(lua_State *L)
 {
@@ -100,6 +121,7 @@ static int l_read(lua_State *L)
 
 static const luaL_Reg plain[] = {
     { "explain_place", l_place }, { "explain_mark", l_mark }, { "explain_inner", l_inner },
+    { "explain_enter", l_enter }, { "explain_leave", l_leave },
     { "explain_clock", l_clock }, { "explain_read", l_read },
     { NULL, NULL },
 };

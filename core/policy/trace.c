@@ -30,11 +30,11 @@ void trace_begin(struct eval *e, bool keep)
         t = e->trace = malloc(sizeof *t);
         if (!t)
             die("out of memory");
-        memset(t, 0, offsetof(struct trace, outer));
+        memset(t, 0, offsetof(struct trace, frame));
         t->objects_ref = LUA_NOREF;
     }
     t->on = keep;
-    t->n = t->nreads = t->depth = t->lost = 0;
+    t->n = t->nreads = t->depth = t->lost = t->nframes = t->floor = 0;
     t->spent_ns = t->waited_ns = t->parked_ns = 0;
     t->began_ns = t->mark_ns = trace_now();
 }
@@ -254,6 +254,16 @@ static void add_step(struct trace *t, unsigned place, enum mark mark, int64_t ns
     s->mark = (uint8_t)mark;
 }
 
+/* An error went past what was entered, and a statement lives with it. */
+static void drop_frames(struct trace *t)
+{
+    if (t->floor < TRACE_FRAMES) {
+        t->spent_ns += t->frame[t->floor].spent_ns;
+        t->waited_ns += t->frame[t->floor].waited_ns;
+    }
+    t->nframes = t->floor;
+}
+
 /* A statement is counted when it is left: by a condition that does not hold, or
  * by its end. Time is its own: of an ACL it calls, that one's statements. */
 void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how)
@@ -263,13 +273,11 @@ void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how)
     int64_t now = trace_now(), took = now - t->mark_ns;
 
     t->mark_ns = now;
-    if (t->on)
-        add_step(t, at, how, took);
-    if (pl->kind == PLACE_OTHER) {          /* a router that a condition asked */
-        count(pl, took, 0);
-        return;
-    }
+    if (pl->kind <= PLACE_CONDITION && t->nframes > t->floor)
+        drop_frames(t);
     t->spent_ns += took;
+    if (t->on)
+        add_step(t, at, how, pl->kind <= PLACE_CONDITION ? took : t->spent_ns);
     if (pl->kind == PLACE_CONDITION) {
         if (how == MARK_YES)
             return;
@@ -281,23 +289,53 @@ void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how)
     t->spent_ns = t->waited_ns = 0;
 }
 
-void trace_inner(struct trace *t, bool in)
+static void push_frame(struct trace *t)
 {
     int64_t now = trace_now();
 
-    if (in) {
-        if (t->depth < TRACE_DEPTH) {
-            t->outer[t->depth].spent_ns = t->spent_ns + now - t->mark_ns;
-            t->outer[t->depth].waited_ns = t->waited_ns;
-        }
-        t->depth++;
-        t->spent_ns = t->waited_ns = 0;
-    } else if (t->depth) {
-        t->depth--;
-        t->spent_ns = t->depth < TRACE_DEPTH ? t->outer[t->depth].spent_ns : 0;
-        t->waited_ns = t->depth < TRACE_DEPTH ? t->outer[t->depth].waited_ns : 0;
-    }
+    if (t->nframes < TRACE_FRAMES)
+        t->frame[t->nframes] = (struct frame){ t->spent_ns + now - t->mark_ns, t->waited_ns, t->floor };
+    t->nframes++;
+    t->spent_ns = t->waited_ns = 0;
     t->mark_ns = now;
+}
+
+static void pop_frame(struct trace *t)
+{
+    const struct frame *f = &t->frame[--t->nframes];
+
+    if (t->nframes < TRACE_FRAMES) {
+        t->spent_ns = f->spent_ns;
+        t->waited_ns = f->waited_ns;
+        t->floor = f->floor;
+    } else if (t->floor > t->nframes) {
+        t->floor = t->nframes;
+    }
+    t->mark_ns = trace_now();
+}
+
+void trace_enter(struct trace *t)
+{
+    push_frame(t);
+}
+
+void trace_leave(struct trace *t)
+{
+    if (t->nframes > t->floor)
+        pop_frame(t);
+}
+
+void trace_inner(struct trace *t, bool in)
+{
+    if (in) {
+        push_frame(t);
+        t->floor = t->nframes;
+        t->depth++;
+    } else if (t->depth) {
+        t->nframes = t->floor;
+        pop_frame(t);
+        t->depth--;
+    }
 }
 
 /* The place an error names: the last one that begins at or before its line. */
@@ -326,6 +364,10 @@ void trace_failed(struct eval *e, bool overrun)
     if (overrun) {
         pl->overruns++;
         pl->errors++;           /* nothing of Lua's ran any more that could have marked it */
+        if (e->trace)
+            count(pl, trace_now() - e->trace->mark_ns + e->trace->spent_ns, e->trace->waited_ns);
+    } else if (pl->kind == PLACE_OTHER) {
+        pl->errors++;           /* an ACL and an option's function mark theirs */
         if (e->trace)
             count(pl, trace_now() - e->trace->mark_ns + e->trace->spent_ns, e->trace->waited_ns);
     }

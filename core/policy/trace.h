@@ -13,9 +13,9 @@
 
 #include "policy/host.h"
 
-enum { PLACES_MAX = 20000, TRACE_STEPS = 400, TRACE_READS = 200, TRACE_DEPTH = 24, COST_SLOTS = 40, SECRETS_MAX = sizeof(((struct places *)0)->secret) / sizeof(struct str) };
+enum { PLACES_MAX = 20000, TRACE_STEPS = 400, TRACE_READS = 200, TRACE_DEPTH = 24, TRACE_FRAMES = 64, COST_SLOTS = 40, SECRETS_MAX = sizeof(((struct places *)0)->secret) / sizeof(struct str) };
 
-enum place_kind { PLACE_STATEMENT, PLACE_CONDITION, PLACE_OTHER };
+enum place_kind { PLACE_STATEMENT, PLACE_CONDITION, PLACE_OTHER, PLACE_OPTION };
 enum mark { MARK_NO, MARK_YES, MARK_ERROR };
 
 struct place {
@@ -44,6 +44,9 @@ struct read {
     uint32_t us;
 };
 
+/* Who is under way while something with a place of its own runs. */
+struct frame { int64_t spent_ns, waited_ns; unsigned floor; };
+
 struct trace {
     bool on;                        /* steps and reads are kept, not only counted */
     unsigned n, nreads, depth;
@@ -54,7 +57,8 @@ struct trace {
     int64_t began_ns, mark_ns;
     int64_t spent_ns, waited_ns;    /* of the statement under way */
     int64_t parked_ns;              /* when it began to wait */
-    struct { int64_t spent_ns, waited_ns; } outer[TRACE_DEPTH];
+    unsigned nframes, floor;        /* those from floor on are of the statement under way */
+    struct frame frame[TRACE_FRAMES];
     struct read read[TRACE_READS];
     struct step step[TRACE_STEPS];
 };
@@ -71,6 +75,8 @@ void trace_push(lua_State *L, const struct trace *t, const struct held *h);
 struct str trace_name(const struct trace *t, const struct read *r);
 void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how);
 void trace_inner(struct trace *t, bool in);     /* the ACL that is called begins, ends */
+void trace_enter(struct trace *t);              /* what has a place of its own begins, ends */
+void trace_leave(struct trace *t);
 int64_t trace_now(void);
 /* An evaluation failed: counted where the text says, or where it was. */
 void trace_failed(struct eval *e, bool overrun);

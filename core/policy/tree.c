@@ -30,6 +30,7 @@ struct tree {
     struct str secret[SECRETS_MAX + 8];
     size_t nsecrets;
     struct list conds[TRACE_DEPTH + 2], done[TRACE_DEPTH + 2];
+    struct list options;            /* functions that the step under way has asked */
 };
 
 /* ---- what must not be seen */
@@ -194,6 +195,11 @@ static void take_step(struct tree *r, const struct step *s, unsigned reads)
 
     n->reads = reads;
     n->nreads = s->reads - reads;
+    if (pl->kind == PLACE_OPTION) {
+        list_add(&r->options, n);
+        return;
+    }
+    adopt(n, &r->options);
     if (pl->kind == PLACE_OTHER) {
         list_add(&r->done[d + 1], n);
         return;
@@ -333,6 +339,12 @@ static void put_rest(struct tree *r, const char *end)
     unsigned seen = t->n ? t->step[t->n - 1].reads : 0;
     struct node *n;
 
+    if (r->options.first) {
+        n = node_new(r, NULL, "unfinished", 0);
+        n->what = "what asked for an option";
+        adopt(n, &r->options);
+        list_add(&r->done[r->e->phase == PH_ROUTE], n);
+    }
     for (unsigned d = TRACE_DEPTH + 1; d-- > 0;) {
         close_depth(r, d);
         if (d == 1 && r->e->phase == PH_ROUTE && r->done[1].first) {

@@ -8,6 +8,7 @@ local host, use = ...
 local words = use "words"
 local options = use "options"
 local report = use "report"
+local explain = use "explain"
 local site = use "site"
 local authenticators = {}
 
@@ -33,7 +34,7 @@ local function set_option(a, name, value)
     return report.problem(where, 'authenticator.%s: "%s" is no option of the driver %s', a.name, name, a.driver)
   end
   if options.known(row, name, where, "authenticator option", host.options.authenticator) then
-    a.cells[row.name] = options.set(row, value, where, "authenticator option")
+    a.cells[row.name] = options.set(row, value, where, "authenticator option", "authenticator " .. a.name)
   end
 end
 
@@ -110,6 +111,7 @@ function authenticators.check()
       report.problem(at, 'authenticator.%s: there is no driver "%s"%s', a.name, driver, words.meant(driver, DRIVERS))
     else
       a.driver = driver
+      a.place = explain.other(a.where, "authenticator " .. a.name)
       for key, value in pairs(a.spec) do
         if key ~= "driver" then set_option(a, key, value) end
       end
@@ -323,7 +325,9 @@ function authenticators.authenticate(m, mechanism, initial)
   local began = host.now_us()
   for _, a in ipairs(in_order) do
     if a.public == mechanism:upper() and is_server(a) and possible(a, m) then
+      explain.enter()
       local result, name, id, text = SERVE[a.driver](a, m, initial)
+      explain.leave(a.place, result == "ok")
       if result == "no" then
         if most then count_failure(m, every) end
         local left = FAILURE_US - (host.now_us() - began)
@@ -458,7 +462,9 @@ function authenticators.log_in(m, mechanisms)
   for name in mechanisms:gmatch("%S+") do offered[name:upper()] = true end
   for _, a in ipairs(in_order) do
     if fits(a, m, offered) then
+      explain.enter()
       local state, why, code = LOG_IN[a.driver](a, m)
+      explain.leave(a.place, state == "ok")
       if state == "ok" then return "ok", a.name, value(a, "client_set_id", m) or value(a, "client_username", m) or "", "" end
       last = { name = a.name, why = why }
       again = again or code == 0 or code < 500

@@ -7,6 +7,7 @@
 local host, use = ...
 local words = use "words"
 local report = use "report"
+local options = use "options"
 local site = use "site"
 local transports = use "transports"
 local explain = use "explain"
@@ -32,7 +33,10 @@ end
 
 function event.library() return { on = on } end
 
-local function main_action() return site.cells.event_action and site.cells.event_action.fn end
+local function main_action()
+  local cell = site.cells.event_action
+  return cell and cell.fn and cell
+end
 
 -- A transport's own action hears transport events, the site's main events.
 local function action_of(name, transport)
@@ -58,13 +62,14 @@ end
 function event.run(name, m, transport)
   local text
   for _, h in ipairs(event.handlers[name] or {}) do
+    explain.enter()
     local result = said(h.fn(m), h.where, name)
-    explain.mark(h.place, true)
+    explain.leave(h.place, true)
     text = text or result
   end
   local action = action_of(name, transport)
   if action then
-    local result = said(action(m), "event_action", name)
+    local result = said(options.called(action, m), action.where, name)
     text = text or result
   end
   return text

@@ -14,6 +14,9 @@ local function nothing() end
 local place = not host.check_only and host.explain_place or nothing
 explain.mark = not host.check_only and host.explain_mark or nothing      -- (place, true | false | nil: an error)
 explain.inner = not host.check_only and host.explain_inner or nothing    -- (true): an ACL is called; (false): it is back
+-- What has a place of its own, an option's function or a router: its time is not that of who asked for it.
+explain.enter = not host.check_only and host.explain_enter or nothing    -- ()
+explain.leave = not host.check_only and host.explain_leave or nothing    -- (place, true | false | nil: an error)
 -- What the library was asked: since = clock() before, read(since, name, of, value) after; no since: nothing is kept.
 explain.clock, explain.read = host.explain_clock or nothing, host.explain_read or nothing
 
@@ -46,7 +49,10 @@ function explain.condition(s, name, no, value, where)
   s.marks[#s.marks + 1] = s.place and place(where, text, "condition", s.place, ABOUT[name]) or false
 end
 
--- An event's handler, a router: what runs is counted.
+-- An event's handler, a router, an authenticator, a retry rule: what runs is counted.
 function explain.other(where, what) return place(where, what, "other") end
+
+-- The function that stands for an option's value.
+function explain.option(where, what) return place(where, what, "option") end
 
 return explain

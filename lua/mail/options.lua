@@ -9,6 +9,7 @@ local words = use "words"
 local lists = use "lists"
 local lookups = use "lookups"
 local report = use "report"
+local explain = use "explain"
 local options = {}
 
 options.LISTS = { domainlist = "domain", hostlist = "host", addresslist = "address", localpartlist = "local" }
@@ -136,14 +137,14 @@ function options.known(row, name, where, what, names)
 end
 
 -- One option set at load: the cell { value =, fn =, match =, where = }, or nil
--- with the problem reported.
-function options.set(row, value, where, what)
+-- with the problem reported. owner: "router aliases"; nil: it is a main option.
+function options.set(row, value, where, what, owner)
   local name = row.name
   if type(value) == "function" then
     if not row.func and row.type ~= "function" then
       return report.problem(where, '%s "%s" cannot be a function; it takes %s', what, name, options.said(row))
     end
-    return { fn = value, where = where, row = row }
+    return { fn = value, where = where, row = row, place = explain.option(where, owner and owner .. ": " .. name or "option " .. name) }
   end
   local read = options.read(row, value)
   if read == nil then
@@ -158,10 +159,19 @@ function options.set(row, value, where, what)
   return cell
 end
 
+-- What the function of a cell says. of: one of several that stand in it.
+function options.called(cell, m, of)
+  explain.enter()
+  local ok, result = pcall(of or cell.fn, m)
+  if ok then explain.leave(cell.place, true) else explain.leave(cell.place) end
+  if not ok then error(report.placed(result, cell.where), 0) end
+  return result
+end
+
 -- The value of a cell now: a constant, or what its function says, checked.
 function options.value(cell, m)
   if not cell.fn then return cell.value end
-  local result = report.called(cell.fn, m, cell.where)
+  local result = options.called(cell, m)
   if result == nil then return nil end
   local read = options.read(cell.row, result)
   -- one text, one field: a line end in it may be the sender's (R4.6)
@@ -180,7 +190,7 @@ function options.matches(cell, m, subject, ev)
   local kind = options.LISTS[cell.row.type]
   local match = cell.match
   if cell.fn then
-    local result = report.called(cell.fn, m, cell.where)
+    local result = options.called(cell, m)
     if result == nil then return false end
     if type(result) == "boolean" then return result end
     match = lists.late(kind, result, cell.where)

@@ -9,6 +9,7 @@ local host, use = ...
 local words = use "words"
 local lists = use "lists"
 local report = use "report"
+local explain = use "explain"
 local retry = {}
 
 retry.rules = {}
@@ -113,7 +114,7 @@ local function rule(spec)
   if not steps then return report.problem(where, "retry.rule: " .. why) end
   report.attempt(function()
     retry.rules[#retry.rules + 1] = {
-      fits = pattern(text, where), error = err, steps = steps, where = where,
+      fits = pattern(text, where), error = err, steps = steps, where = where, place = explain.other(where, "retry rule " .. text),
       senders = spec.senders ~= nil and lists.compile("address", spec.senders, where) or nil,
     }
   end)
@@ -127,13 +128,16 @@ end
 function retry.find(m, address, host_name, happened)
   if #retry.rules == 0 then return LAST_RESORT end
   local ev = { m = m }
+  explain.enter()
   address, host_name = (address or ""):lower(), (host_name or ""):lower()
   for _, r in ipairs(retry.rules) do
     if error_fits(r.error, happened or "*") and r.fits(address, host_name, ev)
        and (not r.senders or r.senders((m.sender_address or ""):lower(), ev)) then
+      explain.leave(r.place, true)
       return r.steps
     end
   end
+  explain.leave()
   return nil
 end
 

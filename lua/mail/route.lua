@@ -268,8 +268,9 @@ end
 
 local function try_router(walk, r, addr)
   if cover then cover.asked(r) end
+  places.enter()
   local ended, more = try_once(walk, r, addr)
-  places.mark(r.place, ended == "done")
+  places.leave(r.place, ended == "done")
   if not cover then return ended, more end
   if ended == "done" then cover.taken(r) end
   return ended, more

@@ -5,7 +5,7 @@
 
 local host, use = ...
 local words = use "words"
-local report = use "report"
+local options = use "options"
 local routers = use "routers"
 local verify = use "verify"
 local addresses = {}
@@ -110,12 +110,12 @@ local function set_variables(r, addr, ev)
   local cell = r.cells.set
   if not cell then return end
   local value = cell.value
-  if cell.fn then value = report.called(cell.fn, ev.m, cell.where) end
+  if cell.fn then value = options.called(cell, ev.m) end
   for name, v in pairs(type(value) == "table" and value or {}) do
     if type(name) ~= "string" or not name:find("^r_") then
       error(string.format('%s: set: "%s" is no r_ variable', cell.where, tostring(name)), 0)
     end
-    if type(v) == "function" then v = report.called(v, ev.m, cell.where) end
+    if type(v) == "function" then v = options.called(cell, ev.m, v) end
     addr.r_vars[name], addr.m[name] = v, v
   end
 end

@@ -5,7 +5,7 @@
 
 local host, use = ...
 local words = use "words"
-local report = use "report"
+local options = use "options"
 local routers = use "routers"
 local address = use "route_address"
 local conditions = {}
@@ -120,7 +120,7 @@ function pre.condition(r, addr, ev)
   local cell = r.cells.condition
   if not cell then return true end
   local value = cell.value
-  if cell.fn then value = report.called(cell.fn, ev.m, cell.where) end
+  if cell.fn then value = options.called(cell, ev.m) end
   local yes = words.truth(value)
   if yes == nil and cell.fn == nil then yes = false end
   -- an address, a name: any text a function finds is a "yes" of its own

@@ -7,7 +7,7 @@
 
 local host, use = ...
 local words = use "words"
-local report = use "report"
+local options = use "options"
 local routers = use "routers"
 local file = use "route_file"
 local redirect = {}
@@ -241,7 +241,7 @@ function redirect.driver(r, addr, ev)
   if r.cells.data then
     local cell = r.cells.data
     local data = cell.value
-    if cell.fn then data = report.called(cell.fn, ev.m, cell.where) end
+    if cell.fn then data = options.called(cell, ev.m) end
     if data == nil or data == "" then return outcome("decline", "no data") end
     return redirect.expand(r, addr, ev, data)
   end

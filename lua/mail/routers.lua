@@ -48,7 +48,7 @@ local function set_option(r, name, value)
     return report.problem(where, 'router.%s: "%s" is an option of %s, this is %s', r.name, name, other, r.driver)
   end
   if options.known(row, name, where, "router option", names_of(r.driver)) then
-    r.cells[row.name] = options.set(row, value, where, "router option")
+    r.cells[row.name] = options.set(row, value, where, "router option", "router " .. r.name)
   end
 end
 

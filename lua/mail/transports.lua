@@ -49,8 +49,8 @@ local function set_option(t, name, value)
       t.cells.headers_rewrite = { value = "yes", where = where, row = row }
       return
     end
-    local cell = options.set(row, value, where, "transport option")
-    if row.name == "event_action" then t.event_action = cell and cell.fn
+    local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
+    if row.name == "event_action" then t.event_action = cell and cell.fn and cell
     else t.cells[row.name] = cell end
     if cell and cell.fn and row.name ~= "event_action" then t.varies = true end
   end

@@ -221,6 +221,41 @@ static void on_event(void *ctx, enum status st, struct str text)
     (void)text;
 }
 
+static void on_option(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    (void)ctx;
+    (void)st;
+    (void)v;
+    (void)why;
+}
+
+static void on_transport(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
+{
+    (void)ctx;
+    (void)st;
+    (void)tv;
+    (void)why;
+}
+
+static void on_retry(void *ctx, enum status st, const struct retry_rule *rule)
+{
+    (void)ctx;
+    (void)st;
+    (void)rule;
+}
+
+static void on_say(void *ctx, struct str text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+static void on_auth(void *ctx, const struct auth_result *result)
+{
+    (void)ctx;
+    assert_int_equal(result->end, LOGIN_OK);
+}
+
 static void on_route(void *ctx, struct route_item *items, size_t n)
 {
     (void)ctx;
@@ -251,6 +286,46 @@ static void statements_functions_handlers_and_routers_are_counted(void **state)
     assert_int_equal(cost(&r, "10-spec.lua:7", "count"), 1);
     policy_route(r.policy, r.txn, STR("ann@example.org"), on_route, NULL);
     assert_int_equal(cost(&r, "10-spec.lua:8", "count"), 1);
+    close_with(&r, &k);
+}
+
+/* What else is a function of the rules': each has a line of its own, under the name of who asks for it. */
+static void options_authenticators_and_retry_rules_are_counted(void **state)
+{
+    struct txn *t;
+    struct rig r;
+    struct kept k;
+
+    (void)state;
+    open_with(&r, &k,
+              "site {\n smtp_banner = function(m) return 'x' end,\n host_lookup = function(m) return nil .. 'x' end }\n"
+              "router.here {\n driver = 'accept', transport = 'box', domains = 'example.org',\n condition = function(m) return m.domain ~= '' end }\n"
+              "transport.box {\n driver = 'appendfile', maildir_format = true,\n directory = function(m) return '/var/mail/all' end,\n"
+              " event_action = function(m) end }\n"
+              "retry.rule { 'example.org', '*', 'F,2h,15m' }\n"
+              "event.on('msg:complete', function(m) return nil .. 'x' end)\n"
+              "authenticator.plain {\n driver = 'plaintext', public_name = 'PLAIN',\n server_condition = function(m) return m.auth2 == 'ann' end }\n"
+              "site { auth_cleartext_hosts = '*' }\n");
+    t = r.txn;
+    policy_option(r.policy, policy_opt_find(STR("smtp_banner")), t, on_option, NULL);
+    policy_match(r.policy, policy_opt_find(STR("host_lookup")), t, STR("192.0.2.1"), on_option, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:2", "count"), 1);
+    assert_int_equal(cost(&r, "10-spec.lua:3", "count"), 1);
+    assert_int_equal(cost(&r, "10-spec.lua:3", "errors"), 1);
+    policy_route(r.policy, t, STR("ann@example.org"), on_route, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:4", "count"), 1);
+    assert_int_equal(cost(&r, "10-spec.lua:6", "count"), 1);
+    txn_at(t, STR("ann@example.org"), &r.at);
+    t->addr = &r.at;
+    policy_transport(r.policy, STR("box"), t, on_transport, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:9", "count"), 1);
+    policy_retry(r.policy, t, STR("ann@example.org"), STR(""), STR("*"), on_retry, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:11", "count"), 1);
+    policy_event(r.policy, "msg:complete", t, STR(""), 0, on_event, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:12", "errors"), 1);
+    policy_authenticate(r.policy, t, STR("PLAIN"), (struct str){ "\0ann\0x", 6 }, on_say, on_auth, NULL);
+    assert_int_equal(cost(&r, "10-spec.lua:13", "count"), 1);
+    assert_int_equal(cost(&r, "10-spec.lua:15", "count"), 1);
     close_with(&r, &k);
 }
 
@@ -323,6 +398,7 @@ int main(void)
         cmocka_unit_test(what_auth_gave_never_stands_in_it),
         cmocka_unit_test(much_is_cut_and_said_to_be),
         cmocka_unit_test(statements_functions_handlers_and_routers_are_counted),
+        cmocka_unit_test(options_authenticators_and_retry_rules_are_counted),
         cmocka_unit_test(what_goes_over_a_budget_is_named_and_counted_where_it_stands),
         cmocka_unit_test(a_messages_budget_is_shared_by_its_evaluations),
     };
