@@ -26,7 +26,7 @@ lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 -- A list that costs look-ups, and in which no function may answer one way now and another
 -- later, is asked once a message about each subject (as Exim's named lists).
 local function remembered(entry, kind, name, subject, ev)
-  local id = table.concat({ "named", kind, name, entry.caseful and items.written(subject, ev) or subject }, "\0")
+  local id = table.concat({ entry.caseful and "named as written" or "named", kind, name, entry.caseful and items.written(subject, ev) or subject }, "\0")
   local data_of = {}
   local status, value = lookups.once(id, function()
     local hit, data = entry.match(subject, ev)
@@ -38,11 +38,19 @@ local function remembered(entry, kind, name, subject, ev)
   return status == "ok", value
 end
 
-local function named_item(kind, name)
+-- The same list for one that looks at case throughout (caseful_local_part): made when it is first asked.
+local function caseful_of(entry, kind)
+  if entry.caseful then return entry end
+  entry.as_written = entry.as_written
+    or { match = lists.compile(kind, entry.value, entry.where, true), once = entry.once, caseful = true }
+  return entry.as_written
+end
+
+local function named_item(kind, name, caseful)
   local entry
   local named = lists.named
   return function(subject, ev)
-    entry = entry or named[kind][name]
+    entry = entry or (caseful and caseful_of(named[kind][name], kind) or named[kind][name])
     if entry.once then return remembered(entry, kind, name, subject, ev) end
     return entry.match(subject, ev)
   end
@@ -316,7 +324,7 @@ local function step_of(kind, item, where, last, mode)
   if name and not (kind == "host" and hosts.FLAGS[name]) then
     lists.uses[#lists.uses + 1] = { kind = kind, name = name, where = where }
     mode.fickle = true          -- it may hold anything; it remembers for itself
-    return { no = no, try = named_item(kind, name) }
+    return { no = no, try = named_item(kind, name, mode.throughout) }
   end
   if item:sub(1, 1) == "/" then
     local caseful = mode.caseful
@@ -330,8 +338,8 @@ local function step_of(kind, item, where, last, mode)
 end
 
 -- Items are texts, functions, lookup tables, or, of a file, { text =, where = }.
-local function steps_of(kind, value, where)
-  local steps, mode = {}, {}
+local function steps_of(kind, value, where, caseful)
+  local steps, mode = {}, { caseful = caseful, throughout = caseful }
   if type(value) == "function" or lookups.is_table(value) then value = { value } end
   if type(value) ~= "table" and type(value) ~= "string" then
     fail(where, "a list is a text or a table, this is a " .. type(value))
@@ -349,22 +357,23 @@ end
 function lists.decider(kind, value, where) return decider((steps_of(kind, value, where))) end
 
 -- value: a string in Exim's form, an array of items, or one function or lookup table. The second
--- result says what it costs: { costly = look-ups, fickle = functions }.
-function lists.compile(kind, value, where)
-  local steps, traits = steps_of(kind, value, where)
+-- result says what it costs: { costly = look-ups, fickle = functions }. caseful: as if it began with
+-- +caseful, and so did the lists it names.
+function lists.compile(kind, value, where, caseful)
+  local steps, traits = steps_of(kind, value, where, caseful)
   return chain(steps), traits
 end
 
 -- A list that is only known when it is asked for (a function's result): compiled
 -- then, and remembered while the same text comes again.
 local recent, recent_n = {}, 0
-function lists.late(kind, value, where)
-  if type(value) ~= "string" then return lists.compile(kind, value, where) end
-  local key = kind .. "\0" .. value
+function lists.late(kind, value, where, caseful)
+  if type(value) ~= "string" then return lists.compile(kind, value, where, caseful) end
+  local key = kind .. (caseful and "\0\0" or "\0") .. value
   local match = recent[key]
   if not match then
     local uses = #lists.uses
-    match = lists.compile(kind, value, where)
+    match = lists.compile(kind, value, where, caseful)
     for i = #lists.uses, uses + 1, -1 do
       local u = lists.uses[i]
       lists.uses[i] = nil

@@ -185,15 +185,19 @@ function options.value(cell, m)
   return read
 end
 
--- Is subject in the list of this cell? A nil result of a function is the empty list.
-function options.matches(cell, m, subject, ev)
+-- Is subject in the list of this cell? A nil result of a function is the empty list. caseful: its items are
+-- compared as they are written.
+function options.matches(cell, m, subject, ev, caseful)
   local kind = options.LISTS[cell.row.type]
   local match = cell.match
   if cell.fn then
     local result = options.called(cell, m)
     if result == nil then return false end
     if type(result) == "boolean" then return result end
-    match = lists.late(kind, result, cell.where)
+    match = lists.late(kind, result, cell.where, caseful)
+  elseif caseful then
+    cell.as_written = cell.as_written or lists.compile(kind, cell.value, cell.where, true)
+    match = cell.as_written
   end
   return lists.ask(match, kind, subject, ev or { m = m })
 end

@@ -45,7 +45,7 @@ local function item(walk, kind, addr, router, text)
   local it = {
     kind = kind, text = text, hosts = {}, fallback = {}, edits = addr.edits or {},
     one_time = addr.one_time or false, unseen = false,
-    address = addr.address, local_part = addr.local_part, domain = addr.domain, local_part_as_is = addr.local_part_as_is,
+    address = addr.address, local_part = address.local_part(addr), domain = addr.domain, local_part_as_is = addr.local_part_as_is,
     prefix = addr.prefix, prefix_v = addr.prefix_v, suffix = addr.suffix, suffix_v = addr.suffix_v,
     domain_data = addr.domain_data, local_part_data = addr.local_part_data,
     parent = addr.parent and addr.parent.address or nil, original = addr.original,

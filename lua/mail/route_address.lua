@@ -64,11 +64,14 @@ local function show_one(addr, name, value)
   end
 end
 
+-- As this router has it (caseful_local_part).
+function addresses.local_part(addr) return addr.caseful and addr.local_part_as_is or addr.local_part end
+
 -- Brings the variables of the address up to what is known of it now. Asked several
 -- times for each router, so only what has changed is told.
 function addresses.show(addr, router)
   local shown = addr.shown
-  show_one(addr, "local_part", addr.caseful and addr.local_part_as_is or addr.local_part)
+  show_one(addr, "local_part", addresses.local_part(addr))
   show_one(addr, "router_name", router)
   for i = 1, #FACTS do
     local row = FACTS[i]

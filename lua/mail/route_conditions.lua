@@ -83,7 +83,7 @@ local function list_pre(name, subject_of, keep)
   return function(r, addr, ev)
     local cell = r.cells[name]
     if not cell then return true end
-    local hit, data = routers.listed(r, name, ev, subject_of(addr, ev))
+    local hit, data = routers.listed(r, name, ev, subject_of(addr, ev), name == "local_parts" and addr.caseful)
     if not hit then return false, string.format('%s does not hold for "%s"', name, subject_of(addr, ev)) end
     if keep then addr[keep] = data end
     return true
@@ -97,7 +97,7 @@ pre.hosts = list_pre("hosts", function(_, ev) return ev.m.sender_host_address or
 
 function pre.local_user(r, addr, ev)
   if not routers.option(r, "check_local_user", ev.m) then return true end
-  local status, user = host.passwd(addr.local_part)
+  local status, user = host.passwd(address.local_part(addr))
   if status == "again" then error(host.again(user)) end
   if status ~= "ok" then return false, string.format('there is no login "%s" (check_local_user)', addr.local_part) end
   addr.local_uid, addr.local_gid, addr.home = user.uid, user.gid, user.home
@@ -161,7 +161,7 @@ function conditions.apply(r, addr, ev, walk)
   if seen_before(r, addr, ev) then return false, "this router has already had this address" end
   if r.fn then
     addr.local_part_as_is = addr.whole_local_part or addr.local_part_as_is
-    addr.local_part = addr.local_part_as_is:lower()
+    addr.local_part, addr.caseful = addr.local_part_as_is:lower(), false
     address.show(addr, r.name)
     return true
   end

@@ -196,10 +196,10 @@ function routers.option(r, name, m)
 end
 
 -- Is it in the list of that option? nil when the option is not set.
-function routers.listed(r, name, ev, subject)
+function routers.listed(r, name, ev, subject, caseful)
   local cell = r.cells[name]
   if not cell then return nil end
-  return options.matches(cell, ev.m, subject, ev)
+  return options.matches(cell, ev.m, subject, ev, caseful)
 end
 
 return routers

@@ -225,4 +225,20 @@ describe("EXPN", function()
     w = new([[acl.expn { accept { message = "250 2.1.5 nobody" } }]] .. LIST:format "")
     assert.reply(w:session({}):say "EXPN list", "250 2.1.5 nobody")
   end)
+
+  it("caseful_local_part: local_parts and the transport have the local part as it was written", function()
+    local rules = [[
+router.exact { driver = "accept", domains = "example.org", local_parts = "Ann", caseful_local_part = %s, transport = "box" }
+transport.box { driver = "appendfile", maildir_format = true, directory = "/box",
+  headers_add = function(m) return "X-Local: " .. m.local_part end }
+]]
+    local w = new(rules:format "true")
+    w:send { to = { "Ann@example.org", "ann@example.org" } }
+    assert.logged(w, "=> Ann <Ann@example.org> R=exact")
+    assert.matches("X%-Local: Ann\r\n", w:deliveries()[1].message)
+    assert.logged(w, "=> ann <ann@example.org> R=here")
+    w = new(rules:format "false")
+    w:send { to = { "Ann@example.org", "ann@example.org" } }
+    assert.logged(w, "=> Ann <Ann@example.org> R=here")
+  end)
 end)

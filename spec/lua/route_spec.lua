@@ -221,9 +221,21 @@ describe("routing: preconditions", function()
     assert.has_error(function() load(r [[user = "nobody-here"]]):routed "x@ex.test" end)
   end)
 
-  it("keeps case only when told", function()
+  it("keeps case only when told, in the lists it asks, too", function()
+    local function people(options, address)
+      return (routed('localpartlist.people = "Ann"\n' .. r(options), address):find("^to ")) ~= nil
+    end
     assert.is_true(goes([[caseful_local_part = true, condition = function(m) return m.local_part == "Ann" end]], "Ann@ex.test"))
     assert.is_true(goes([[condition = function(m) return m.local_part == "ann" end]], "Ann@ex.test"))
+    assert.is_true(goes([[local_parts = "ann"]], "Ann@ex.test"))
+    assert.is_false(goes([[caseful_local_part = true, local_parts = "ann"]], "Ann@ex.test"))
+    assert.is_true(goes([[caseful_local_part = true, local_parts = "Ann"]], "Ann@ex.test"))
+    assert.is_true(goes([[caseful_local_part = true, local_parts = "! ann"]], "Ann@ex.test"))
+    assert.is_false(people([[caseful_local_part = true, local_parts = "+people"]], "ANN@ex.test"))
+    assert.is_true(people([[caseful_local_part = true, local_parts = "+people"]], "Ann@ex.test"))
+    assert.is_true(people([[local_parts = "+people"]], "ANN@ex.test"))
+    assert.is_true(goes([[caseful_local_part = true, local_parts = function() return "bob : Ann" end]], "Ann@ex.test"))
+    assert.is_false(goes([[caseful_local_part = true, local_parts = function() return "bob : ann" end]], "Ann@ex.test"))
   end)
 end)
 

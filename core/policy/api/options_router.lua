@@ -8,7 +8,7 @@ option { kind = "router", name = "address_test", type = "boolean", default = tru
 option { kind = "router", name = "cannot_route_message", type = "string", func = "route", section = "generic",
   doc = [[Text when no router handles the address.]] }
 option { kind = "router", name = "caseful_local_part", type = "boolean", default = false, section = "generic",
-  doc = [[Keep local part case.]] }
+  doc = [[The local part keeps the case it was written in: for local_parts (and the lists it names), check_local_user, and the transport. Otherwise it is lower case.]] }
 option { kind = "router", name = "check_local_user", type = "boolean", default = false, section = "generic",
   doc = [[Local part must be a login; sets home and ids.]] }
 option { kind = "router", name = "condition", type = "string", func = "route", section = "generic",
