@@ -239,6 +239,7 @@ transport.box { driver = "appendfile", maildir_format = true, directory = "/box"
     assert.logged(w, "=> ann <ann@example.org> R=here")
     w = new(rules:format "false")
     w:send { to = { "Ann@example.org", "ann@example.org" } }
-    assert.logged(w, "=> Ann <Ann@example.org> R=here")
+    assert.logged(w, "=> ann <ann@example.org> R=exact")
+    assert.matches("X%-Local: ann\r\n", w:deliveries()[1].message)
   end)
 end)
