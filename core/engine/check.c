@@ -330,6 +330,18 @@ static void dropped(struct session *s, struct str text, struct str reply)
     refused(s, NULL, NULL, text, reply);
 }
 
+static void tls_failed(struct session *s, struct str text)
+{
+    struct buf *line = &s->e->line;
+
+    buf_add(line, STR("TLS error on connection from "));
+    logline_peer(line, s->set->log, &s->conn);
+    buf_byte(line, ' ');
+    buf_add(line, text);
+    engine_log(s->e, LOG_MAIN, STR(""));
+    event_session(s->e, s->set, "tls:fail:connect", &s->conn, text);
+}
+
 void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply)
 {
     struct session *s = ctx;
@@ -359,6 +371,9 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
     case NOTE_SIZE:
         if (log_sel_has(s->set->log, LS_size_reject))
             rejected(s, t, text, reply);
+        break;
+    case NOTE_TLS:
+        tls_failed(s, text);
         break;
     case NOTE_TIMEOUT:
         engine_count(s->e, COUNT_sessions_timeout, 1);

@@ -14,7 +14,8 @@ enum command {
     CMD_NONE,               /* nothing we know */
     CMD_HELO, CMD_EHLO, CMD_MAIL, CMD_RCPT, CMD_DATA, CMD_RSET, CMD_NOOP, CMD_VRFY, CMD_EXPN,
     CMD_HELP, CMD_QUIT,
-    CMD_STARTTLS, CMD_AUTH, CMD_BDAT, CMD_ETRN, CMD_ATRN, CMD_TURN,     /* known, not offered */
+    CMD_STARTTLS, CMD_AUTH,
+    CMD_BDAT, CMD_ETRN, CMD_ATRN, CMD_TURN,     /* known, not offered */
     CMD_HTTP                /* a request line of HTTP (R3.9) */
 };
 

@@ -12,7 +12,7 @@ const struct smtp_limits smtp_limits_default = {
     .line_max = 2048, .auth_line_max = 12288, .header_max = 256 * 1024, .header_fields_max = 2000,
     .recipients_max = 1000, .transactions_max = 1000, .errors_max = 20, .unknown_max = 3, .nonmail_max = 100,
     .data_line_max = 16 * 1024, .received_max = 50, .auth_failures_max = 3, .header_line_max = UINT32_MAX, .message_max = 50 * 1024 * 1024,
-    .greeting_ms = 300 * 1000, .command_ms = 300 * 1000, .data_ms = 180 * 1000, .message_ms = 3600 * 1000,
+    .greeting_ms = 300 * 1000, .command_ms = 300 * 1000, .handshake_ms = 30 * 1000, .data_ms = 180 * 1000, .message_ms = 3600 * 1000,
     .data_rate_min = 500,
 };
 
@@ -58,6 +58,7 @@ void smtp_server_free(struct smtp_server *s)
     free(s->text);
     free(s->helo);
     free(s->farewell);
+    free(s->banner);
     buf_free(&s->line);
     buf_free(&s->out);
     free(s);
@@ -88,7 +89,7 @@ static int64_t command_ms(const struct smtp_server *s, int64_t ms)
 
 /* A command's time begins with the reply to the one before; a client that
  * sends octet by octet gains nothing. */
-static void wait_for_command(struct smtp_server *s, int64_t ms)
+void server_wait(struct smtp_server *s, int64_t ms)
 {
     s->deadline = clock_mono_ms() + command_ms(s, ms);
 }
@@ -109,7 +110,8 @@ static struct str first_line(struct str s)
 
 void server_reply_str(struct smtp_server *s, int code, const char *enhanced, struct str text)
 {
-    reply_put(&s->out, code, enhanced, s->c->no_multiline ? first_line(text) : text);
+    if (!starttls_silent(s))
+        reply_put(&s->out, code, enhanced, s->c->no_multiline ? first_line(text) : text);
 }
 
 void server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text)
@@ -187,13 +189,12 @@ static void farewell(struct smtp_server *s)
     server_close(s, "signal-exit");
 }
 
-
 void server_settle(struct smtp_server *s)
 {
     if (s->asked != ASKED_NONE || s->state == SERVER_OVER)
         return;
     if (s->state == SERVER_COMMAND || s->state == SERVER_AUTH)
-        wait_for_command(s, s->cfg->limits.command_ms);
+        server_wait(s, s->cfg->limits.command_ms);
     if (!s->lost) {
         farewell(s);
         return;
@@ -207,6 +208,10 @@ static void answered_connect(struct smtp_server *s, const struct verdict *v)
     if (v->verb != V_ACCEPT && v->verb != V_DISCARD) {
         if (server_refuse(s, PH_CONNECT, v, "connection in \"connect\" ACL"))
             server_close(s, "acl-drop");
+        return;
+    }
+    if (s->cfg->tls_on_connect) {
+        starttls_on_connect(s, v->message.n ? v->message : s->cfg->banner);
         return;
     }
     if (s->unread && server_enforces_sync(s)) {
@@ -235,7 +240,7 @@ void smtp_server_answer(struct smtp_server *s, const struct verdict *v)
     else
         verb_answered(s, (enum phase)ph, v);
     if (s->state == SERVER_COMMAND && ph == PH_CONNECT)
-        wait_for_command(s, s->cfg->limits.greeting_ms);
+        server_wait(s, s->cfg->limits.greeting_ms);
     else
         server_settle(s);
     txn_free(aside);
@@ -258,7 +263,8 @@ void smtp_server_start(struct smtp_server *s)
 /* ---- refusing */
 
 static const struct { int deny, defer; const char *mark; } CODES[PH_COUNT] = {
-    [PH_CONNECT] = { 554, 421, "7.1" }, [PH_HELO] = { 550, 451, "7.1" }, [PH_AUTH] = { 503, 454, "7.0" }, [PH_MAIL] = { 550, 451, "7.1" },
+    [PH_CONNECT] = { 554, 421, "7.1" }, [PH_HELO] = { 550, 451, "7.1" }, [PH_STARTTLS] = { 550, 454, "7.0" },
+    [PH_AUTH] = { 503, 454, "7.0" }, [PH_MAIL] = { 550, 451, "7.1" },
     [PH_RCPT] = { 550, 451, "7.1" }, [PH_PREDATA] = { 550, 451, "7.1" }, [PH_DATA] = { 550, 451, "7.1" }, [PH_MIME] = { 550, 451, "7.1" },
     /* RFC 5321 3.5.3: a server that will not verify says so with 252. */
     [PH_VRFY] = { 252, 451, "5.2" }, [PH_EXPN] = { 550, 451, "7.1" },
@@ -330,7 +336,7 @@ size_t smtp_server_input(struct smtp_server *s, struct str bytes)
 
         if (s->state == SERVER_OVER)
             return bytes.n;
-        if (s->state == SERVER_BANNER)
+        if (s->state == SERVER_BANNER || s->state == SERVER_TLS)
             return at;
         at += s->state == SERVER_CONTENT ? intake_input(s, rest) : line_input(s, rest);
         if (s->state == SERVER_COMMAND && s->asked == ASKED_NONE)
@@ -364,6 +370,10 @@ void smtp_server_lost(struct smtp_server *s)
         server_over(s);
         return;
     }
+    if (s->state == SERVER_TLS) {
+        starttls_failed(s, "(SSL_accept): the client closed the connection");
+        return;
+    }
     server_note(s, NOTE_LOST, (struct str){ "", 0 }, "unexpected disconnection while reading SMTP %s", content ? "data" : "command");
     server_close(s, "connection-lost");
 }
@@ -377,6 +387,10 @@ void smtp_server_timeout(struct smtp_server *s)
         return;
     if (content ? !intake_late(s, now) : now < s->deadline)
         return;
+    if (s->state == SERVER_TLS) {
+        starttls_failed(s, "(SSL_accept): timed out");
+        return;
+    }
     server_note(s, NOTE_TIMEOUT, STR("421 4.4.2 timeout"),
                 content ? "SMTP data timeout (message abandoned) on connection" : "SMTP command timeout on connection");
     server_reply(s, 421, "4.4.2", content ? "data timeout, closing connection" : "command timeout, closing connection");

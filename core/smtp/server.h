@@ -37,7 +37,7 @@ struct smtp_limits {            /* R3.7, R3.8; 0 is never "no limit" */
              transactions_max, errors_max, unknown_max, nonmail_max, data_line_max, received_max, auth_failures_max,
              header_line_max;   /* a field with its continuations; header_max is the most it can be */
     uint64_t message_max;       /* from message_size_limit, per session */
-    int64_t greeting_ms, command_ms, data_ms, message_ms;
+    int64_t greeting_ms, command_ms, handshake_ms, data_ms, message_ms;
     uint32_t data_rate_min;     /* bytes a second over a minute */
 };
 extern const struct smtp_limits smtp_limits_default;
@@ -58,6 +58,9 @@ struct smtp_config {            /* read at start of session; owned by the engine
     bool bare_lf_ok;            /* R3.1: turn a bare LF in content into CRLF; never ends data on it */
     struct str auth;            /* mechanisms offered now, separated by blanks; empty: none. May change at each EHLO */
     bool auth_needs_tls;        /* some would be, were the connection encrypted */
+    bool offer_tls;             /* STARTTLS; looked at at each EHLO */
+    bool tls_on_connect;        /* TLS comes before the first reply, and nothing is said without */
+    bool remember_esmtp;        /* tls_remember_esmtp: EHLO still counts after STARTTLS */
     bool max_reject;            /* recipients_max_reject */
     bool stress;                /* shortened deadlines, one error */
 };
@@ -72,6 +75,7 @@ enum smtp_note {
     NOTE_SIZE,                  /* "message too big: read=N max=M" */
     NOTE_TIMEOUT, NOTE_LOST,    /* ended without QUIT: "SMTP command timeout on connection",
                                    "unexpected disconnection while reading SMTP command" */
+    NOTE_TLS,                   /* the handshake failed, or there was none to be had: text is why */
     NOTE_INCOMPLETE,            /* "incomplete transaction (RSET)" */
     NOTE_DISCARDED              /* "RCPT <x>: discarded by RCPT ACL" */
 };
@@ -106,6 +110,8 @@ struct smtp_server_ops {
     /* The response to the last challenge. p NULL: the client gave up, or sent what is no
      * base64; smtp_server_authenticated(AUTH_BAD) ends it. */
     void (*auth_heard)(void *ctx, struct str response);
+    /* The client is to be spoken to under TLS: get ready, then smtp_server_tls_ready. */
+    void (*starttls)(void *ctx);
 };
 
 struct smtp_server *smtp_server_new(struct conn *c, const struct smtp_config *cfg,
@@ -127,6 +133,12 @@ void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *w
 enum auth_end { AUTH_OK, AUTH_NO, AUTH_LATER, AUTH_BAD };
 void smtp_server_challenge(struct smtp_server *s, struct str challenge);
 void smtp_server_authenticated(struct smtp_server *s, enum auth_end end, struct str text);
+/* TLS can be begun, or not. Tell smtp_server_pending before. If smtp_server_handshaking then says so, send the
+ * output to its last octet, and then let the handshake begin; input is not taken until smtp_server_secured. */
+void smtp_server_tls_ready(struct smtp_server *s, bool ready);
+bool smtp_server_handshaking(const struct smtp_server *s);
+/* why NULL: everything from here on is encrypted, and c->tls says how. Else it failed: the session ends without a word. */
+void smtp_server_secured(struct smtp_server *s, const struct why *why);
 /* The peer closed, or the deadline passed: runs PH_NOTQUIT, then is over. Cancel
  * a question of a phase first: its answer is no longer waited for. A message
  * being kept is waited for: the session is over after smtp_server_kept. A call of

@@ -2,10 +2,12 @@
  * state - what an SMTP session is, for the files that make one up
  *
  * server.c asks questions and ends sessions, line.c takes lines, verb.c is the
- * table of verbs, auth.c logs in, transaction.c what MAIL, RCPT and DATA do, intake.c takes a
+ * table of verbs, auth.c logs in, starttls.c
+ * begins TLS, transaction.c what MAIL, RCPT and DATA do, intake.c takes a
  * message. Only they include this.
  *
  *     BANNER --accept--> COMMAND --354--> CONTENT --dot, answers--> COMMAND
+ *     COMMAND --STARTTLS--> TLS --done--> COMMAND (starttls.c)
  *        any state --quit, refusal, loss, time, limits--> OVER
  *
  * Within COMMAND the place in the dialogue is computed, not stored: no HELO yet,
@@ -20,10 +22,10 @@
 #include "smtp/reply.h"
 #include "smtp/server.h"
 
-enum server_state { SERVER_BANNER, SERVER_COMMAND, SERVER_AUTH, SERVER_CONTENT, SERVER_OVER };
+enum server_state { SERVER_BANNER, SERVER_COMMAND, SERVER_AUTH, SERVER_TLS, SERVER_CONTENT, SERVER_OVER };
 enum place { AT_GREETING, AT_READY, AT_SENDER, AT_RECIPIENT };
 
-enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT, ASKED_AUTH };    /* else an enum phase */
+enum { ASKED_NONE = -1, ASKED_KEEP = PH_COUNT, ASKED_AUTH, ASKED_TLS };    /* else an enum phase */
 
 struct intake;
 struct login;
@@ -41,6 +43,7 @@ struct smtp_server {
     char *text;                 /* the last command: c->command points into it */
     char *helo;                 /* c->helo points to it */
     char *farewell;             /* smtp_server_shutdown's text */
+    char *banner;               /* to be said when TLS is there; NULL: it was said */
     size_t unread;              /* bytes the caller holds for us */
     size_t too_long;            /* octets of an over-long line thrown away */
     int64_t deadline;
@@ -50,7 +53,7 @@ struct smtp_server {
     bool begun;                 /* ops->begin made a draft */
     bool discarded;             /* a recipient was accepted and thrown away */
     bool too_many;              /* recipients: logged, and the end of the message with recipients_max_reject */
-    bool pipelining;            /* offered in the last EHLO */
+    bool pipelining, tls_offered;   /* in the last EHLO */
     struct str auth_claimed;    /* AUTH= of MAIL, in the arena of t */
     bool login_garbled;         /* the last response was no base64 */
     bool lost;                  /* the peer went while its message was being kept */
@@ -82,9 +85,13 @@ void server_settle(struct smtp_server *s);
  * the verdict says so. What it says the answer to is `what` in the log. False: closed. */
 bool server_refuse(struct smtp_server *s, enum phase ph, const struct verdict *v, const char *what);
 
+/* A command's time begins. */
+void server_wait(struct smtp_server *s, int64_t ms);
+
 /* ---- verb.c */
 void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unread);
 void verb_answered(struct smtp_server *s, enum phase ph, const struct verdict *v);
+void verb_forget_helo(struct smtp_server *s);
 
 /* ---- transaction.c: MAIL, RCPT, DATA */
 void transaction_mail(struct smtp_server *s, struct str arg);
@@ -100,6 +107,15 @@ void auth_command(struct smtp_server *s, struct str arg);
 void auth_acl_answered(struct smtp_server *s, const struct verdict *v);
 void auth_line(struct smtp_server *s, struct str line);
 void auth_free(struct login *l);
+
+/* ---- starttls.c */
+void starttls_command(struct smtp_server *s, struct str arg);
+void starttls_acl_answered(struct smtp_server *s, const struct verdict *v);
+/* The ACL of connect accepted a client that speaks TLS from its first octet. */
+void starttls_on_connect(struct smtp_server *s, struct str banner);
+/* Whatever was said now would be in clear where it must not be, or no TLS to a client that speaks it. */
+bool starttls_silent(const struct smtp_server *s);
+void starttls_failed(struct smtp_server *s, const char *text);
 
 /* ---- line.c */
 size_t line_input(struct smtp_server *s, struct str bytes);

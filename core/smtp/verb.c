@@ -22,6 +22,11 @@ static void set_helo(struct smtp_server *s, struct str name)
     s->c->helo = (struct str){ s->helo, name.n };
 }
 
+void verb_forget_helo(struct smtp_server *s)
+{
+    set_helo(s, (struct str){ NULL, 0 });
+}
+
 static void do_helo(struct smtp_server *s, struct str arg)
 {
     struct str name = str_head(arg, 255);
@@ -49,6 +54,7 @@ static void greet(struct smtp_server *s)
         buf_addf(&text, " [%.*s]", STR_ARG(ip_text(&a, c->client_ip)));
     s->pipelining = c->pipelining = c->esmtp && s->cfg->offer_pipelining && !c->no_pipelining;
     c->pipelined = false;
+    s->tls_offered = c->esmtp && s->cfg->offer_tls && !tls_is_on(&c->tls);
     if (c->esmtp) {
         if (s->cfg->offer_size)
             buf_addf(&text, "\nSIZE %llu", (unsigned long long)s->cfg->limits.message_max);
@@ -56,6 +62,8 @@ static void greet(struct smtp_server *s)
                  s->pipelining ? "\nPIPELINING" : "", s->cfg->offer_vrfy ? "\nVRFY" : "", s->cfg->offer_expn ? "\nEXPN" : "");
         if (s->cfg->auth.n)
             buf_addf(&text, "\nAUTH %.*s", STR_ARG(s->cfg->auth));
+        if (s->tls_offered)
+            buf_add(&text, STR("\nSTARTTLS"));
     }
     reply_put(&s->out, 250, NULL, buf_str(&text));
     buf_free(&text);
@@ -71,8 +79,8 @@ static void answered_helo(struct smtp_server *s, const struct verdict *v)
         return;
     }
     snprintf(what, sizeof what, "EHLO or HELO %.*s", STR_ARG(s->c->helo));
-    set_helo(s, (struct str){ NULL, 0 });
-    s->pipelining = s->c->pipelining = false;
+    verb_forget_helo(s);
+    s->pipelining = s->c->pipelining = s->tls_offered = false;
     server_refuse(s, PH_HELO, v, what);
 }
 
@@ -185,7 +193,7 @@ static const struct row {
     [CMD_EXPN] = { ANY, LAST | JUNK, NULL },
     [CMD_HELP] = { ANY, JUNK, NULL },
     [CMD_QUIT] = { ANY, 0, NULL },
-    [CMD_STARTTLS] = { ANY, LAST | JUNK, NULL },
+    [CMD_STARTTLS] = { ANY, LAST | JUNK, NULL },    /* within a transaction it ends that (RFC 3207 4.2) */
     [CMD_AUTH] = { R | S | T, LAST | JUNK, NULL },
     [CMD_BDAT] = { ANY, 0, NULL },
     [CMD_ETRN] = { ANY, LAST | JUNK, NULL },
@@ -207,6 +215,8 @@ static void misplaced(struct smtp_server *s, enum command cmd, enum place at)
 
 static bool out_of_turn(const struct smtp_server *s, enum command cmd, size_t unread)
 {
+    if (unread && cmd == CMD_STARTTLS)
+        return true;                    /* R3.4, whatever is enforced otherwise */
     return unread > 0 && server_enforces_sync(s) && (ROWS[cmd].is & (s->pipelining ? LAST : LAST | ALONE));
 }
 
@@ -266,10 +276,11 @@ void verb_do(struct smtp_server *s, enum command cmd, struct str arg, size_t unr
     case CMD_RSET: server_end_txn(s, "RSET"); server_reply(s, 250, "2.0.0", "Reset OK"); break;
     case CMD_NOOP: server_reply(s, 250, "2.0.0", "OK"); break;
     case CMD_VRFY: case CMD_EXPN: do_vrfy(s, arg); break;
-    case CMD_HELP: server_reply(s, 214, "2.0.0", "Commands supported:\nHELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT"); break;
+    case CMD_HELP: server_reply(s, 214, "2.0.0", "Commands supported:\nHELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT"); break;
     case CMD_QUIT: server_ask(s, PH_QUIT); break;
     case CMD_AUTH: auth_command(s, arg); break;
-    case CMD_STARTTLS: case CMD_BDAT: case CMD_ETRN: case CMD_ATRN: case CMD_TURN: do_not_offered(s, cmd); break;
+    case CMD_STARTTLS: starttls_command(s, arg); break;
+    case CMD_BDAT: case CMD_ETRN: case CMD_ATRN: case CMD_TURN: do_not_offered(s, cmd); break;
     case CMD_HTTP: do_http(s); break;
     case CMD_NONE: do_unknown(s); break;
     }
@@ -284,6 +295,7 @@ void verb_answered(struct smtp_server *s, enum phase ph, const struct verdict *v
     switch (ph) {
     case PH_HELO: answered_helo(s, v); break;
     case PH_AUTH: auth_acl_answered(s, v); break;
+    case PH_STARTTLS: starttls_acl_answered(s, v); break;
     case PH_MAILAUTH: transaction_mailauth_answered(s, v); break;
     case PH_MAIL: transaction_mail_answered(s, v); break;
     case PH_RCPT: transaction_rcpt_answered(s, v); break;

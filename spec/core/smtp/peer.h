@@ -25,6 +25,8 @@ struct peer {
     int open;                   /* the phase waiting for a late answer; PH_COUNT: keep; -1 */
     struct txn *open_txn;
     enum status begin, body, keep;
+    bool no_tls;                /* STARTTLS cannot be had */
+    enum { SHAKE_YES, SHAKE_NO, SHAKE_WAIT } shake;
     struct buf said, notes, asked, content, kept;
     unsigned begins, drops, keeps;
     struct txn *live;           /* begun and not yet dropped or kept */
@@ -127,8 +129,31 @@ static inline void peer_note(void *ctx, enum smtp_note note, const struct txn *t
     buf_addf(&p->notes, "%d %.*s [%.*s]\n", (int)note, STR_ARG(text), STR_ARG(reply));
 }
 
+enum { PEER_TLS = PH_COUNT + 1 };
+
+static inline void peer_starttls(void *ctx)
+{
+    struct peer *p = ctx;
+
+    if (p->late)
+        p->open = PEER_TLS;
+    else
+        smtp_server_tls_ready(p->s, !p->no_tls);
+}
+
+static inline void peer_secured(struct peer *p)
+{
+    struct why why;
+
+    why_set(&why, ST_AGAIN, "(SSL_accept): bad handshake");
+    if (p->shake == SHAKE_YES)
+        p->c.tls.version = STR("TLS1.3");
+    smtp_server_secured(p->s, p->shake == SHAKE_YES ? NULL : &why);
+}
+
 static const struct smtp_server_ops peer_ops = {
     .ask = peer_ask, .begin = peer_begin, .body = peer_body, .keep = peer_kept, .drop = peer_drop, .note = peer_note,
+    .starttls = peer_starttls,
 };
 
 static inline void peer_init(struct peer *p)
@@ -153,12 +178,16 @@ static inline void peer_collect(struct peer *p)
 /* Gives the answers that are due, until nothing is open. */
 static inline void peer_settle(struct peer *p)
 {
-    while (p->open >= 0) {
+    while (p->open >= 0 || (p->shake != SHAKE_WAIT && smtp_server_handshaking(p->s) && !smtp_server_waiting(p->s))) {
         int ph = p->open;
 
         p->open = -1;
-        if (ph == PH_COUNT)
+        if (ph < 0)
+            peer_secured(p);
+        else if (ph == PH_COUNT)
             peer_keep(p);
+        else if (ph == PEER_TLS)
+            smtp_server_tls_ready(p->s, !p->no_tls);
         else
             peer_answer(p, (enum phase)ph, p->open_txn);
     }
