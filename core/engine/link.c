@@ -5,15 +5,18 @@
 #include "engine/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "local/local.h"
 #include "net/sock.h"
 
-enum { IDLE_MS = 5000, QUIT_MS = 10000 };
+enum { IDLE_MS = 5000, QUIT_MS = 10000, PROGRAM_MS = 3600 * 1000 };
 
 /* ---- a link's life */
 
@@ -79,7 +82,10 @@ static void link_failed(struct link *l, const char *kind)
 static size_t link_input(void *ctx, struct str bytes)
 {
     struct link *l = ctx;
-    size_t n = l->client ? smtp_client_input(l->client, bytes) : bytes.n;
+    size_t n;
+
+    l->heard = true;
+    n = l->client ? smtp_client_input(l->client, bytes) : bytes.n;
 
     link_flush(l);
     return n;
@@ -99,7 +105,8 @@ static void link_ended(void *ctx, const struct why *why)
 {
     struct link *l = ctx;
 
-    if (l->client)
+    l->mute_end = l->local && !l->heard;        /* the program never was: why, the local process is about to say */
+    if (l->client && !l->mute_end)
         smtp_client_eof(l->client, why);
     link_flush(l);
 }
@@ -289,17 +296,59 @@ static void program_ended(void *ctx, const struct program_end *end)
     }
 }
 
+static void local_ended(void *ctx, const struct local_end *end)
+{
+    struct link *l = ctx;
+
+    l->local = NULL;
+    if (l->state == LINK_CLOSED)
+        return;
+    if (end->status != ST_OK) {
+        l->why = end->why;
+        link_failed(l, "*");
+    } else if (l->mute_end) {
+        link_ended(l, NULL);
+    }
+}
+
+/* The same, with another user's rights: its socket goes to the local process, ours stays. */
+static void connect_program_as(struct link *l, char *const *argv, char *const *envp)
+{
+    struct link_user *u = l->user;
+    struct local_program p = { .argv = argv, .envp = envp, .directory = u->tr->directory, .umask = 022, .out_fd = -1, .talk = true };
+    struct local_want w = {
+        .user = u->as_user, .group = u->tr->group, .initgroups = u->tr->initgroups, .program = &p, .timeout_ms = PROGRAM_MS,
+    };
+    int pair[2];
+
+    if (!l->e->cfg.local || FAULT(SOCKET) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        why_set(&l->why, ST_AGAIN, "transport %.*s: %s", STR_ARG(u->tr->name),
+                l->e->cfg.local ? "no socket for the program" : "a program as another user needs the local delivery process");
+        link_failed(l, "*");
+        return;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);        /* ours alone: the program may wait */
+    p.out_fd = pair[1];
+    l->local = local_deliver(l->e->cfg.local, &w, NULL, local_ended, l);
+    close(pair[1]);
+    link_open(l, pair[0]);
+}
+
 /* LMTP with a program at the other end of a socket. */
 static void connect_program(struct link *l)
 {
     struct link_user *u = l->user;
     struct program_want w = {
-        .argv = command_argv(u->arena, &u->tr->command), .umask = 022, .timeout_ms = 3600 * 1000, .talk = true,
+        .argv = command_argv(u->arena, &u->tr->command), .umask = 022, .timeout_ms = PROGRAM_MS, .talk = true,
     };
     static char *const no_environment[] = { NULL };
     int fd;
 
     w.envp = no_environment;
+    if (w.argv && w.argv[0][0] == '/' && u->as_user.n) {
+        connect_program_as(l, w.argv, w.envp);
+        return;
+    }
     if (!w.argv || w.argv[0][0] != '/') {
         why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(u->tr->name));
         link_failed(l, "*");
@@ -436,6 +485,8 @@ void link_free(struct link *l)
         stream_close(l->stream, QUIT_MS);
     if (l->program)
         program_cancel(l->program);
+    if (l->local)
+        local_cancel(l->local);
     timer_clear(e->loop, &l->timer);
     if (l->stepping)
         loop_forget(e->loop, &l->step);

@@ -25,7 +25,9 @@ struct link {
     struct smtp_client *client;
     struct link_login *login;           /* AUTH is under way */
     bool may_log_in;                    /* it has not been tried */
-    struct program *program;            /* LMTP over a program */
+    struct program *program;            /* LMTP over a program, */
+    struct local_delivery *local;       /* or one of another user */
+    bool heard, mute_end;               /* it has said something; it ended without a word */
     struct watch *watch;                /* connecting */
     int fd;
     struct timer timer;

@@ -38,6 +38,7 @@ struct link_user {
     const struct transport *tr;
     struct at_host *host;               /* where to; where from is filled in */
     struct arena *arena;
+    struct str as_user;                 /* a program at the other end runs as that user; empty: as the engine */
     bool fresh;                         /* no connection that was used before */
     bool force;                         /* however many wait there already */
     bool urgent;                        /* in front of those who wait: somebody waits for this one */

@@ -333,9 +333,11 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
     buf_add(out, STR(" H="));
     if (d->host->name.n) {
         buf_add(out, d->host->name);
-        buf_byte(out, ' ');
+        if (d->host->ip.v)
+            buf_byte(out, ' ');
     }
-    put_ip(out, d->host->ip);
+    if (d->host->ip.v)
+        put_ip(out, d->host->ip);
     if (d->reused)
         buf_byte(out, '*');
     if (log_sel_has(sel, LS_outgoing_port) && d->host->port && port_logged(d->host->port))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -468,6 +469,13 @@ static struct event_view *view(struct link_user *u, const struct at_host *host, 
     return event_view(a->w->t, &a->items->at, host, a->w, walk_release);
 }
 
+static bool own_rights(const struct attempt *a)
+{
+    int64_t uid = attempt_uid(a);
+
+    return uid == -1 || uid == (int64_t)geteuid();
+}
+
 static bool ask_for_link(struct attempt *a)
 {
     static const struct link_ops ops = { linked, sent, failed, view };
@@ -479,6 +487,8 @@ static bool ask_for_link(struct attempt *a)
     a->use.host = &a->host;
     a->use.arena = &a->w->arena;
     a->use.force = a->w->force;
+    if (a->tr.driver == DRIVER_LMTP && !a->tr.socket.n && !own_rights(a))
+        a->use.as_user = attempt_user(a, attempt_uid(a));
     return link_request(&a->use);
 }
 

@@ -349,6 +349,11 @@ static void to_file(struct order *r, int *memory, uint64_t size, struct local_en
                                .unread_s = f->unread_s, .format = f->format };
 }
 
+static bool talks(const struct order *r)
+{
+    return r->o.kind == LOCAL_PROGRAM && r->o.flags & LOCAL_TALK && r->out_fd >= 0;
+}
+
 static void to_program(struct arena *a, struct order *r, int memory, int64_t ms, struct buf *out, struct local_end *end)
 {
     int64_t most = r->o.number[LOCAL_N_output_max];
@@ -357,6 +362,7 @@ static void to_program(struct arena *a, struct order *r, int memory, int64_t ms,
         .umask = (mode_t)r->o.number[LOCAL_N_umask] & 0777, .timeout_ms = ms,
         .output_max = most > 0 && most < LOCAL_OUTPUT_MAX ? (size_t)most : LOCAL_OUTPUT_MAX,
         .file_max = (uint64_t)r->o.number[LOCAL_N_file_max], .input = memory, .out_fd = r->out_fd,
+        .asker = talks(r) ? r->fd : -1,
     };
 
     local_program_run(&run, out, end);
@@ -379,7 +385,7 @@ static void act(const struct local_limits *l, struct order *r, int64_t ms, struc
     uint64_t size = 0;
 
     if ((end->status = allowed(l, &a, r, &user, &end->why)) != ST_OK
-        || (end->status = read_message(r->fd, &memory, &size, &end->why)) != ST_OK)
+        || (!talks(r) && (end->status = read_message(r->fd, &memory, &size, &end->why)) != ST_OK))
         return;
     umask(077);
     if (FAULT(HELPER) || chdir("/") < 0 || user_become(&user, &end->why) != ST_OK) {

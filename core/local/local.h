@@ -39,6 +39,8 @@ struct local_program {
     size_t output_max;
     int out_fd;                         /* its standard output goes there, at most file_max bytes; -1: it is collected */
     uint64_t file_max;
+    bool talk;                          /* out_fd is a socket: standard input and output, and there is no message. The
+                                         * program is ended when the delivery is cancelled */
 };
 
 /* What to deliver. Strings are copied by local_deliver. One of file and program is set. */
@@ -71,6 +73,7 @@ typedef enum content_end local_source(void *ctx, struct buf *out);
 /* Called once, never inside local_deliver. */
 typedef void local_done(void *ctx, const struct local_end *end);
 
+/* source is not asked where the program talks. */
 struct local_delivery *local_deliver(struct local_link *l, const struct local_want *w,
                                      local_source *source, local_done *done, void *ctx);
 void local_cancel(struct local_delivery *d);    /* done is not called */
@@ -90,6 +93,7 @@ struct local_run {
     size_t output_max;
     uint64_t file_max;
     int input, out_fd;
+    int asker;                  /* talk: input is nothing, out_fd both ways, and who asked hangs up to end it; else -1 */
 };
 /* end->output lives in out. */
 void local_program_run(const struct local_run *r, struct buf *out, struct local_end *end);

@@ -132,7 +132,7 @@ static bool send_more(struct local_delivery *d)
 {
     ssize_t n;
 
-    if (d->out.n == 0 && !next_piece(d)) {
+    if (d->out.n == 0 && !d->whole && !next_piece(d)) {
         why_errno(&d->why, ST_AGAIN, "read the message");
         finish(d, ST_AGAIN);
         return false;
@@ -243,6 +243,7 @@ static void order_file(const struct appendfile *f, struct local_order *o, struct
 static void order_program(const struct local_program *p, struct local_order *o, struct str *text, struct buf *argv, struct buf *env)
 {
     o->kind = LOCAL_PROGRAM;
+    o->flags |= p->talk ? LOCAL_TALK : 0;
     o->number[LOCAL_N_umask] = p->umask;
     o->number[LOCAL_N_output_max] = (int64_t)p->output_max;
     o->number[LOCAL_N_file_max] = (int64_t)p->file_max;
@@ -321,6 +322,7 @@ struct local_delivery *local_deliver(struct local_link *l, const struct local_wa
     *d = (struct local_delivery){ .loop = l->loop, .fd = -1, .source = source, .done = done, .ctx = ctx };
     d->limit = (struct timer){ .fn = on_limit, .ctx = d };
     d->failed = (struct job){ .fn = on_failed, .ctx = d };
+    d->whole = w->program && w->program->talk;
     if (begin(l, d, w) != ST_OK) {
         loop_soon(l->loop, &d->failed);
         return d;

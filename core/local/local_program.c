@@ -23,6 +23,13 @@
 
 enum { GRACE_MS = 2000 };
 
+static bool give_input(const struct local_run *r)
+{
+    if (r->asker >= 0)
+        return dup2(r->out_fd, 0) >= 0;
+    return lseek(r->input, 0, SEEK_SET) == 0 && dup2(r->input, 0) >= 0;
+}
+
 static _Noreturn void become(const struct local_run *r, pid_t parent, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, size = { r->file_max, r->file_max };
@@ -36,7 +43,7 @@ static _Noreturn void become(const struct local_run *r, pid_t parent, int out, i
     if (r->out_fd >= 0 && r->file_max)
         setrlimit(RLIMIT_FSIZE, &size);
     umask(r->umask);
-    if (lseek(r->input, 0, SEEK_SET) == 0 && dup2(r->input, 0) >= 0 && dup2(r->out_fd >= 0 ? r->out_fd : out, 1) >= 0
+    if (give_input(r) && dup2(r->out_fd >= 0 ? r->out_fd : out, 1) >= 0
         && dup2(out, 2) >= 0 && (entered = chdir(r->directory)) == 0 && dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
         fail = 3;
         syscall(SYS_close_range, 4u, ~0u, 0u);
@@ -50,15 +57,15 @@ static _Noreturn void become(const struct local_run *r, pid_t parent, int out, i
 /* Until the program has closed its output, or there is too much of it, or it is late. */
 static void collect(const struct local_run *r, int fd, int64_t until, struct buf *out, struct local_end *end)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = r->asker } };
     ssize_t n = 1;
 
     while (n != 0 && !end->late && !end->too_much) {
         int64_t left = until - clock_mono_ms();
-        int got = left > 0 ? poll(&p, 1, left > 60000 ? 60000 : (int)left) : 0;
+        int got = left > 0 ? poll(p, 2, left > 60000 ? 60000 : (int)left) : 0;
 
-        if (got == 0)
-            end->late = left <= 0;
+        if (got == 0 || p[1].revents)
+            end->late = left <= 0 || p[1].revents;
         else if (got > 0 && (n = read(fd, buf_room(out, 4096), 4096)) > 0)
             buf_grew(out, (size_t)n);
         else if (got > 0 && n < 0 && errno != EINTR)
@@ -70,14 +77,14 @@ static void collect(const struct local_run *r, int fd, int64_t until, struct buf
 }
 
 /* It may have closed its output and go on: the limit holds all the same. */
-static void await(pid_t pid, int64_t until, struct local_end *end)
+static void await(const struct local_run *r, pid_t pid, int64_t until, struct local_end *end)
 {
+    struct pollfd asker = { .fd = r->asker };
     int status = 0;
     pid_t got;
 
     while ((got = waitpid(pid, &status, end->late || end->too_much ? 0 : WNOHANG)) == 0) {
-        poll(NULL, 0, 20);
-        if (clock_mono_ms() >= until) {
+        if (poll(&asker, 1, 20) > 0 || clock_mono_ms() >= until) {
             end->late = true;
             kill(-pid, SIGKILL);
         }
@@ -118,7 +125,7 @@ void local_program_run(const struct local_run *r, struct buf *out, struct local_
     collect(r, pipe_out[0], until, out, end);
     if (end->late || end->too_much)
         kill(-pid, SIGKILL);
-    await(pid, until + (end->late ? GRACE_MS : 0), end);
+    await(r, pid, until + (end->late ? GRACE_MS : 0), end);
     kill(-pid, SIGKILL);                /* what it left running */
     end->status = ST_OK;
     end->output = buf_str(out);

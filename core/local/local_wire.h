@@ -2,7 +2,7 @@
  * local_wire - what a worker and the local process say to each other
  *
  * The order is one packet with a descriptor, or two where a program's output
- * goes to a file; over the first the message comes in pieces, each with its
+ * goes to a file, or where it talks over a socket (then there is no message); over the first the message comes in pieces, each with its
  * length before it, and a piece of length 0 says it is whole (an end without it
  * means the worker died: nothing is delivered). Then one result goes back, and
  * behind it what a program printed.
@@ -20,13 +20,13 @@ enum { LOCAL_MAGIC = 0x70676c32, LOCAL_TEXT_MAX = 65536, LOCAL_PIECE_MAX = 1 << 
 /* What is asked for: a message into a mailbox, or through a program. */
 enum local_kind { LOCAL_FILE, LOCAL_PROGRAM };
 
-enum { LOCAL_INITGROUPS = 1 << 30 };        /* among the flags */
+enum { LOCAL_INITGROUPS = 1 << 30, LOCAL_TALK = 1 << 29 };      /* among the flags */
 
 enum local_flag {
 #define X(name) LOCAL_F_##name,
     APPENDFILE_FLAGS(X)
 #undef X
-    LOCAL_FLAGS             /* fewer than 30 */
+    LOCAL_FLAGS             /* fewer than 29 */
 };
 enum local_number {
     LOCAL_N_timeout_ms,

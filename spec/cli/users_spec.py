@@ -9,12 +9,16 @@ RULES = """
 site {{ local_delivery_roots = {{ "{dir}/open" }}, local_delivery_programs = {{ "/bin/sh", "/bin/sed" }} }}
 router.box   {{ driver = "accept", domains = "box.example", transport = "box" }}
 router.prog  {{ driver = "accept", domains = "prog.example", transport = "prog" }}
+router.unlisted {{ driver = "accept", domains = "unlisted.example", transport = "unlisted" }}
+router.lmtp  {{ driver = "accept", domains = "lmtp.example", transport = "lmtp" }}
 router.other {{ driver = "accept", domains = "other.example", transport = "other" }}
 router.quota {{ driver = "accept", domains = "quota.example", transport = "quota" }}
 transport.box   {{ driver = "appendfile", file = "{dir}/open/box", user = "nobody",
                    transport_filter = {{ "/bin/sed", "1i X-Filter: was here" }} }}
 transport.prog  {{ driver = "pipe", user = "nobody", return_fail_output = true, command = {{ "/bin/sh", "-c",
                    "id -un; id -Gn; echo $RECIPIENT; cat; exit 1" }} }}
+transport.unlisted {{ driver = "lmtp", user = "nobody", command = {{ "/bin/cat" }} }}
+transport.lmtp  {{ driver = "lmtp", user = "nobody", command = {{ "/bin/sh", "{dir}/lmtp" }} }}
 transport.other {{ driver = "pipe", user = "nobody", command = {{ "/usr/bin/id" }} }}
 transport.quota {{ driver = "appendfile", directory = "{dir}/open/quota", maildir_format = true, maildir_use_size_file = true,
                    user = "nobody", quota = 1500, quota_warn_threshold = "50%", directory_mode = "0755", mode = "0644" }}
@@ -49,6 +53,33 @@ def filtered():
     same(os.stat(os.path.join(open_dir, "box")).st_uid, 65534)
 
 
+LMTP = '''#!/bin/sh
+say() { printf '%s\\r\\n' "$1"; }
+say "220 $(id -un) $(id -Gn)"
+while read -r line; do
+    case $line in
+    LHLO*) say "250 here" ;;
+    DATA*) say "354 go on"
+        while read -r line; do [ "$line" = "$(printf '.\\r')" ] && break; done
+        say "250 kept by $(id -un) of $(id -Gn)" ;;
+    QUIT*) say "221 bye"; exit ;;
+    *) say "250 ok" ;;
+    esac
+done
+'''
+
+
+def talked():
+    e.send("x@lmtp.example")
+    logged('=> x <x@lmtp.example> R=lmtp T=lmtp')
+    logged('C="250 kept by nobody of nogroup"')
+
+
+def not_talked():
+    e.send("x@unlisted.example")
+    logged("running /bin/cat as user nobody is refused: it is not among local_delivery_programs")
+
+
 def ran():
     e.send("x@prog.example", sender="b@example.org")
     logged("** x@prog.example R=prog T=prog: the program returned exit code 1")
@@ -72,9 +103,13 @@ def full():
 
 
 try:
+    with open(os.path.join(e.dir, "lmtp"), "w") as f:
+        f.write(LMTP)
     e.start()
     case("a filter and a mailbox as another user", filtered)
     case("a program as another user has its rights, its message and nothing of ours; what it prints is in the bounce", ran)
+    case("LMTP with a program of another user", talked)
+    case("and only with one the site has listed; the reason is told", not_talked)
     case("a program the site has not listed is not run", refused)
     case("a full mailbox of another user is for later, and its size file is kept", full)
 finally:

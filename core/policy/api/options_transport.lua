@@ -142,7 +142,8 @@ option { kind = "transport", drivers = { "smtp" }, name = "delay_after_cutoff", 
 -- lmtp
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "command", type = "list", func = "transport",
   section = "lmtp",
-  doc = [[The program and its arguments: a table, or a text whose words are taken apart without a shell.]] }
+  doc = [[The program and its arguments: a table, or a text whose words are taken apart without a shell. With `user`, or a
+user of the router's, it runs as that user, through the local delivery process (`local_delivery_programs`).]] }
 option { kind = "transport", drivers = { "lmtp" }, name = "socket", type = "string", func = "transport", section = "lmtp",
   doc = [[Unix socket speaking LMTP.]] }
 option { kind = "transport", drivers = { "lmtp", "pipe" }, name = "timeout", type = "time", section = "lmtp",
