@@ -8,6 +8,7 @@
 #include "engine/debug.h"
 #include "engine/event.h"
 #include "engine/explain.h"
+#include "engine/prove.h"
 #include "engine/record.h"
 #include "net/sock.h"
 
@@ -142,11 +143,31 @@ static void parts_answered(void *ctx, const struct verdict *v)
     answered(s, v);
 }
 
+/* The answer came inside the call if the server is still in it. */
+static void proved(void *ctx, const struct verdict *v)
+{
+    struct session *s = ctx;
+
+    s->late = !s->proving;
+    answered(s, v);
+}
+
+static void ask_prove(struct session *s)
+{
+    s->proving = true;
+    prove_ask(s->prove, proved, s);
+    s->proving = false;
+}
+
 static void ask_acl(struct session *s, enum phase ph, struct txn *t)
 {
     struct verdict v = { 0 };
     struct eval *eval;
 
+    if (ph == PH_DKIM && s->prove) {
+        ask_prove(s);
+        return;
+    }
     if (ph == PH_MIME && mimewalk_wanted(s->set->policy, ph, t)) {
         s->parts = mimewalk_ask(s->e->loop, s->set->policy, ph, t, parts_answered, s);
         return;
@@ -168,6 +189,8 @@ void check_cancel(struct session *s)
         policy_cancel(s->eval);
     if (s->parts)
         mimewalk_cancel(s->parts);
+    if (s->prove)
+        prove_quiet(s->prove);
     s->eval = NULL;
     s->parts = NULL;
 }
@@ -202,6 +225,9 @@ void check_ask(void *ctx, enum phase ph, struct txn *t)
     struct eval *eval;
 
     s->asked = t;
+    /* A message without a body has not been looked at; signatures are those of what came, not of what rules make of it. */
+    if (ph == PH_DKIM && !s->prove && s->draft)
+        s->prove = prove_begin(s->e, s->set, t);
     if (!rewrites(s, ph, t)) {
         ask_acl(s, ph, t);
         return;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/keyrecord.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
@@ -129,6 +130,7 @@ static void make_parts(struct engine *e)
         .callout = callout_start, .callout_cancel = callout_cancel,
         .room = room_ask, .room_cancel = room_cancel, .overran = overran,
     };
+    e->keys = keys_new();
     explain_new(e);
 }
 
@@ -364,6 +366,7 @@ void engine_free(struct engine *e)
     queue_free(e);
     runs_free(e);
     keeps_free(e);
+    keys_free(e->keys);
     letters_free(e);
     events_free(e);
     rooms_free(e);

@@ -1,5 +1,6 @@
 #include "engine/logline.h"
 
+#include "auth/proof.h"
 #include "base/clock.h"
 #include "mail/addr.h"
 
@@ -234,6 +235,14 @@ static void put_recipients(struct buf *out, const struct txn *t)
     }
 }
 
+/* One domain that signed it; empty: none did. */
+static struct str dkim_domain(const struct txn *t)
+{
+    const struct signature *s = t->proof ? proof_passed(t->proof) : NULL;
+
+    return s ? s->domain : STR("");
+}
+
 void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct str cause, bool id_made)
 {
     struct arena a = { 0 };
@@ -255,6 +264,8 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
     buf_addf(out, " S=%llu", (unsigned long long)t->size);
     if (log_sel_has(sel, LS_8bitmime))
         buf_addf(out, " M8S=%d", t->body_8bit ? 8 : 0);
+    if (log_sel_has(sel, LS_dkim))
+        put_tag(out, "DKIM", dkim_domain(t));
     if (log_sel_has(sel, LS_receive_time)) {
         buf_add(out, STR(" RT="));
         logline_time(out, sel, t->received_done_us - t->received_us);

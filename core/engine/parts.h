@@ -23,6 +23,7 @@ struct events;
 struct callouts;
 struct room;
 struct explain;
+struct keys;
 
 struct engine {
     struct loop *loop;
@@ -67,6 +68,7 @@ struct engine {
     struct events *events;
     struct room *rooms;             /* looks into mailboxes */
     struct callouts *callouts;      /* connections held after one */
+    struct keys *keys;              /* of signatures, as domains publish them */
     struct explain *explain;        /* why mail was refused */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */

@@ -9,6 +9,7 @@
 #include "engine/cutthrough.h"
 #include "engine/debug.h"
 #include "engine/logline.h"
+#include "engine/prove.h"
 #include "engine/space.h"
 
 enum { LINGER_MS = 5000, SLOW_MS = 20, SMALL_BODY = 128 << 10 };
@@ -49,6 +50,9 @@ static enum status body(void *ctx, struct txn *t, struct str bytes, struct why *
 
     if (!s->draft)
         return why_set(why, ST_AGAIN, "no room in the spool");
+    if (!s->prove)
+        s->prove = prove_begin(s->e, s->set, t);
+    prove_body(s->prove, bytes);
     st = draft_add(s->draft, bytes, why);
     if (st == ST_OK)
         try_cutthrough(s, t);
@@ -67,6 +71,8 @@ static void drop(void *ctx, struct txn *t)
         cutthrough_cancel(s->cut);
     s->cut = NULL;
     s->cut_tried = false;
+    prove_free(s->prove);
+    s->prove = NULL;
     callout_let_go(s->e, &s->conn, false);
     if (s->keep) {
         keep_forget(s->keep);
@@ -146,6 +152,8 @@ static void keep(void *ctx, struct txn *t)
 {
     struct session *s = ctx;
 
+    prove_free(s->prove);
+    s->prove = NULL;
     try_cutthrough(s, t);
     if (!s->cut) {
         s->cut_tried = false;

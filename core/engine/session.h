@@ -14,6 +14,8 @@
 #include "net/stream.h"
 #include "smtp/server.h"
 
+struct prove;
+
 struct session {
     struct engine *e;
     struct settings *set;           /* its generation, for good (P2) */
@@ -33,7 +35,9 @@ struct session {
     struct txn *asked;              /* what it is about */
     struct eval *eval;
     struct mimewalk *parts;
+    struct prove *prove;            /* the signatures of the message that is coming in */
     char explain[EXPLAIN_ID];       /* what the last answer can be asked under, while it is being told */
+    bool proving;                   /* inside prove_ask */
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;

@@ -33,7 +33,9 @@
     X(queue_only_load) X(queue_only_load_latch) X(smtp_accept_queue_per_connection) X(smtp_accept_keepalive) X(tcp_nodelay) \
     X(smtp_backlog_monitor) X(freeze_tell) X(local_from_prefix) X(local_from_suffix) X(trusted_users) X(trusted_groups) \
     X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
-    X(timeout_frozen_after)
+    X(timeout_frozen_after) \
+    X(dkim_verify_hashes) X(dkim_verify_keytypes) X(dkim_verify_min_keysizes) X(dkim_verify_minimal) X(dkim_verify_signatures_max) \
+    X(dkim_verify_signers)
 
 enum setting {
 #define X(name) SET_##name,

@@ -131,11 +131,21 @@ void txn_free(struct txn *t)
         return;
     if (t->at_end)
         t->at_end(t);
+    for (const struct txn_end *e = t->ends; e; e = e->next)
+        e->fn(e->ctx);
     if (t->mime)
         mime_free(t->mime);
     free(t->mime);
     arena_free(&t->arena);
     free(t);
+}
+
+void txn_at_end(struct txn *t, void (*fn)(void *ctx), void *ctx)
+{
+    struct txn_end *e = arena_new(&t->arena, struct txn_end);
+
+    *e = (struct txn_end){ fn, ctx, t->ends };
+    t->ends = e;
 }
 
 /* Lines are without their CR LF. */

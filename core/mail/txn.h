@@ -223,6 +223,9 @@ struct txn {
     struct str part_file;           /* where decode put it */
     void (*at_end)(struct txn *t);  /* before the memory goes: whoever left something outside of it. May be NULL */
     void *at_end_ctx;
+    struct txn_end { void (*fn)(void *ctx); void *ctx; struct txn_end *next; } *ends;  /* the same, for several: txn_at_end */
+    struct { struct str domain, selector; } signing;    /* while a transport's dkim_ options are worked out */
+    struct proof *proof;            /* its signatures (auth/proof.h); NULL: nobody looked. Let go at the end */
 
     /* acl machinery */
     struct str auth_given[4];       /* auth1 ...: what an exchange of AUTH brought, in its own transaction */
@@ -245,6 +248,7 @@ struct txn {
     struct str submission_domain, submission_name;
     struct str fake_reply; int fake_code;       /* fakereject 550, fakedefer 450 */
     bool no_mbox_unspool;
+    bool dkim_disabled;             /* control dkim_disable_verify */
     enum { CUTTHROUGH_NO, CUTTHROUGH_SPOOL, CUTTHROUGH_PASS } cutthrough;   /* and what a temporary refusal does */
     bool cutthrough_tptsender;
     struct str next_hop_said;       /* cutthrough: its refusal, which is ours then */
@@ -261,6 +265,7 @@ enum { REJECT_LOGS_SET = 0x80 };
 
 struct txn *txn_new(struct conn *c);
 void txn_free(struct txn *t);
+void txn_at_end(struct txn *t, void (*fn)(void *ctx), void *ctx);  /* fn is called before its memory goes; the last asked for first */
 struct rcpt *txn_add_rcpt(struct txn *t, struct str addr);     /* in the arena; grows by doubling */
 /* A message that is whole, in wire form: its header section (kept), and what is counted of both
  * (the body is looked at and not kept). A session counts the same while it comes in (smtp/intake.c). */

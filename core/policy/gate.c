@@ -326,13 +326,33 @@ static void set_user_var(lua_State *L, const struct box *b, struct str name)
         user_var_set(a, list, name, &v);
 }
 
+/* A row that says it may be assigned to: its put keeps what it likes of the value. */
+static int set_row(lua_State *L, const struct box *b, const struct var_row *row)
+{
+    struct txn *t = seen(b);
+    struct val v;
+
+    if (!in_phase(row->writable, b->phase))
+        return rule_error(L, "%s cannot be assigned to in phase %s", row->name, phase_name(b->phase));
+    if (lua_type(L, 3) != LUA_TSTRING || lua_objlen(L, 3) > 1024)
+        return rule_error(L, "%s takes a string of at most 1024 bytes", row->name);
+    if (t->arena.used > 4 * USER_MEMORY_MAX)
+        return rule_error(L, "too many facts for one message");
+    val_of(L, 3, policy_scratch(L), &v);
+    row->put(t, &t->arena, &v);
+    return 0;
+}
+
 static int gate_set(lua_State *L)
 {
     struct box *b = box_arg(L, 1);
     struct str name = name_arg(L, 2);
+    const struct var_row *row = row_named(L, 2);
     const struct family_row *f;
 
-    if (row_named(L, 2))
+    if (row && row->writable)
+        return set_row(L, b, row);
+    if (row)
         return rule_error(L, "%s cannot be assigned to; rules keep what is theirs in m.acl_c_NAME and m.acl_m_NAME", name.p);
     f = family_of(name);
     if (!f)

@@ -150,6 +150,7 @@ static const struct flag txn_flags[] = {
     { "submission_sender_retain", offsetof(struct txn, submission_sender_retain) },
     { "suppress_fixups", offsetof(struct txn, suppress_fixups) },
     { "no_mbox_unspool", offsetof(struct txn, no_mbox_unspool) },
+    { "dkim_disabled", offsetof(struct txn, dkim_disabled) },
     { "cutthrough_tptsender", offsetof(struct txn, cutthrough_tptsender) },
     { "explain", offsetof(struct txn, explain) },
 };

@@ -26,6 +26,7 @@ struct var_row {
     var_get *get;
     var_put *put;                   /* NULL: fixed */
     const char *wait;               /* the host function that fetches it, or NULL */
+    uint32_t writable;              /* phases in which rules may assign to it: put is called */
 };
 extern const struct var_row var_rows[];
 extern const size_t var_count;

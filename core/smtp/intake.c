@@ -321,10 +321,8 @@ static void intake_done(struct smtp_server *s)
     /* Nobody is left to ask about or to deliver to. */
     if (s->t->discard || s->t->nrcpts == 0)
         thrown_away(s, (struct str){ "", 0 });
-    else if (header_field(&s->t->header, STR("Content-Type"), 0))
-        server_ask(s, PH_MIME);
     else
-        server_ask(s, PH_DATA);
+        server_ask(s, PH_DKIM);
 }
 
 /* Reading on is polite, but not without end. */
@@ -358,8 +356,8 @@ void intake_answered(struct smtp_server *s, enum phase ph, const struct verdict 
 {
     switch (v->verb) {
     case V_ACCEPT:
-        if (ph == PH_MIME) {
-            server_ask(s, PH_DATA);
+        if (ph != PH_DATA) {
+            server_ask(s, ph == PH_DKIM && header_field(&s->t->header, STR("Content-Type"), 0) ? PH_MIME : PH_DATA);
             return;
         }
         s->content->said = arena_dup(&s->t->arena, v->message);
@@ -372,7 +370,7 @@ void intake_answered(struct smtp_server *s, enum phase ph, const struct verdict 
         thrown_away(s, v->message);
         break;
     case V_DEFER: case V_DENY: case V_DROP:
-        if (server_refuse(s, ph, v, ph == PH_MIME ? "during MIME ACL checks" : "after DATA"))
+        if (server_refuse(s, ph, v, ph == PH_DKIM ? "during DKIM ACL checks" : ph == PH_MIME ? "during MIME ACL checks" : "after DATA"))
             server_end_txn(s, NULL);
         break;
     }

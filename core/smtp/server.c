@@ -235,7 +235,7 @@ void smtp_server_answer(struct smtp_server *s, const struct verdict *v)
         answered_connect(s, v);
     else if (ph == PH_NOTQUIT)
         server_over(s);
-    else if (ph == PH_MIME || ph == PH_DATA)
+    else if (ph == PH_DKIM || ph == PH_MIME || ph == PH_DATA)
         intake_answered(s, (enum phase)ph, v);
     else
         verb_answered(s, (enum phase)ph, v);
@@ -266,6 +266,7 @@ static const struct { int deny, defer; const char *mark; } CODES[PH_COUNT] = {
     [PH_CONNECT] = { 554, 421, "7.1" }, [PH_HELO] = { 550, 451, "7.1" }, [PH_STARTTLS] = { 550, 454, "7.0" },
     [PH_AUTH] = { 503, 454, "7.0" }, [PH_MAIL] = { 550, 451, "7.1" },
     [PH_RCPT] = { 550, 451, "7.1" }, [PH_PREDATA] = { 550, 451, "7.1" }, [PH_DATA] = { 550, 451, "7.1" }, [PH_MIME] = { 550, 451, "7.1" },
+    [PH_DKIM] = { 550, 451, "7.1" },
     /* RFC 5321 3.5.3: a server that will not verify says so with 252. */
     [PH_VRFY] = { 252, 451, "5.2" }, [PH_EXPN] = { 550, 451, "7.1" },
 };

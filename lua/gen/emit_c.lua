@@ -40,9 +40,9 @@ local function emit_vars(tables)
   table.insert(text, "\nconst struct var_row var_rows[] = {\n")
   for _, row in ipairs(tables.var) do
     for _, name in ipairs { row.name, unpack(row.also or {}) } do
-      table.insert(text, ("    { %s, %s, %s, %s, %s, %s },\n"):format(
+      table.insert(text, ("    { %s, %s, %s, %s, %s, %s, %s },\n"):format(
         c_string(name), VAR_TYPE[(row.type:gsub("%?$", ""))], rows.mask(row.phases), row.get or NIL_UNTIL, row.put or "NULL",
-        row.wait and c_string(row.wait) or "NULL"))
+        row.wait and c_string(row.wait) or "NULL", rows.mask(row.writable or {})))
     end
   end
   table.insert(text, "};\nconst size_t var_count = sizeof var_rows / sizeof var_rows[0];\n")

@@ -17,6 +17,7 @@
 --   feature = "SPF",              in place of get: known, and nil until that feature comes
 --   never  = "there is no ...",   in place of get: known, and refused for this reason when it is read
 --   put    = "put_spf_result",    optional: host.fact(m, "spf_result", x) may set it (var_put in vars.h)
+--   writable = during { "dkim" }, optional: rules may assign to it there; put is called
 --   wait   = "fetch_host_name",   optional: the host function that fetches it first (a `waits` function of a lib)
 --   group  = "connection",        page section
 --   doc    = [[...]],

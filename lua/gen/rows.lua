@@ -77,7 +77,7 @@ for i = 1, rows.ACLS do acl_names[i] = rows.PHASES[i] end
 
 local KEYS = {
   var    = { name = "string", also = "table", type = "string", values = "table", phases = "table", get = "string",
-             put = "string", wait = "string", group = "string", feature = "string", never = "string", doc = "string" },
+             put = "string", writable = "table", wait = "string", group = "string", feature = "string", never = "string", doc = "string" },
   family = { name = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
   gone   = { name = "string", text = "string" },
   option = { kind = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",

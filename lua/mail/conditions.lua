@@ -10,6 +10,7 @@ local lists = use "lists"
 local verify = use "verify"
 local dnslists, ratelimit, seen = use "dnslists", use "ratelimit", use "seen"
 local content = use "content"
+local signers = use "signers"
 local conditions = {}
 
 -- The order in which the conditions of one statement are tried (design 4.2).
@@ -184,6 +185,7 @@ end
 local BUILT = {
   condition = plain_condition, acl = acl_condition, verify = verify_condition,
   dnslists = dnslists.compile, ratelimit = ratelimit.compile, seen = seen.compile,
+  dkim_status = signers.status, dkim_signers = signers.signer,
   regex = content.regex, mime_regex = content.mime_regex, decode = content.decode,
 }
 

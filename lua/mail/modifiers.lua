@@ -30,10 +30,9 @@ local function set(value, where)
   if type(value) ~= "table" then error(where .. ": set takes a table: set = { acl_m_name = value }", 0) end
   local names = {}
   for name, v in pairs(value) do
-    if type(name) ~= "string" or not (name:find("^acl_c[_%d]") or name:find("^acl_m[_%d]")) then
-      if name == "dkim_verify_status" or name == "dkim_verify_reason" then
-        error(where .. ": set: " .. name .. " comes with DKIM", 0)
-      end
+    local row = type(name) == "string" and host.vars[name]
+    local written = row and row.writable and next(row.writable)
+    if type(name) ~= "string" or not (written or name:find("^acl_c[_%d]") or name:find("^acl_m[_%d]")) then
       error(string.format('%s: set: "%s" cannot be set; names begin with acl_c_ (for the connection) or acl_m_ (for the message)',
         where, tostring(name)), 0)
     end
@@ -68,6 +67,7 @@ controls.allow_auth_unadvertised = flag("auth_unadvertised", true)
 controls.no_delay_flush = flag("no_delay_flush", true)
 controls.suppress_local_fixups = flag("suppress_fixups", true)
 controls.no_mbox_unspool = flag("no_mbox_unspool", true)
+controls.dkim_disable_verify = flag("dkim_disabled", true)
 controls.queue_only = flag("queue_only", true)
 local BEFORE_MAIL = { connect = true, helo = true, starttls = true, auth = true }
 function controls.explain(m)

@@ -43,11 +43,10 @@ word { kind = "condition", name = "decode", type = "string", not_ = true, phases
   doc = [[Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory.
 `mime_decoded_filename` says where. It is removed when the transaction ends.]] }
 word { kind = "condition", name = "dkim_signers", type = "string", not_ = true, phases = during { "dkim" },
-  feature = "DKIM",
-  doc = [[True if dkim_cur_signer is in the list.]] }
+  doc = [[True if dkim_cur_signer is in the list of domains and identities.]] }
 word { kind = "condition", name = "dkim_status", type = "string", not_ = true, phases = during { "dkim", "mime", "prdr",
-  "data" }, feature = "DKIM",
-  doc = [[True if DKIM result is in the list.]] }
+  "data" },
+  doc = [[True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.]] }
 word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" },
   feature = "DMARC",
   doc = [[Runs the DMARC check and matches its outcome; spf must have run first.]] }
@@ -158,8 +157,8 @@ word { kind = "control", name = "debug", type = "string",
 begins `debuglog.ann`, `debug/stop` ends it, `debug/kill` removes it too.]] }
 word { kind = "control", name = "dkim_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit",
-  "notquit", "route", "transport", "event" }, feature = "DKIM",
-  doc = [[Turns DKIM verification off for the message.]] }
+  "notquit", "route", "transport", "event" },
+  doc = [[Turns DKIM verification off for the message, before its content comes: no key is asked for and the dkim ACL is not run.]] }
 word { kind = "control", name = "dmarc_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown",
   "quit", "notquit", "route", "transport", "event" }, feature = "DMARC",

@@ -327,21 +327,6 @@ option { kind = "main", name = "dccifd_address", type = "string", feature = "con
 option { kind = "main", name = "dccifd_options", type = "string", feature = "content scanning",
   section = "of later features",
   doc = [[Options sent to dccifd.]] }
-option { kind = "main", name = "dkim_verify_hashes", type = "list", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Hash types accepted in signatures, in order.]] }
-option { kind = "main", name = "dkim_verify_keytypes", type = "list", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Key types accepted in signatures, in order.]] }
-option { kind = "main", name = "dkim_verify_min_keysizes", type = "list", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Smallest acceptable key per key type.]] }
-option { kind = "main", name = "dkim_verify_minimal", type = "boolean", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Stop verifying after the first good signature.]] }
-option { kind = "main", name = "dkim_verify_signers", type = "domainlist", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Signers for which the DKIM ACL is run.]] }
 option { kind = "main", name = "dmarc_forensic_sender", type = "string", feature = "sender authentication",
   section = "of later features",
   doc = [[From address of forensic reports.]] }

@@ -5,6 +5,7 @@ local from_mail = since "mail" - during { "route", "transport", "event", "queue"
 local function of(feature, group)
   return function(name, ty, phases, doc, more)
     local row = { name = name, type = ty .. "?", phases = phases, feature = feature, group = group, doc = doc }
+    if not feature then row.get = "get_" .. name end
     for key, value in pairs(more or {}) do row[key] = value end
     var(row)
   end
@@ -24,18 +25,20 @@ spf("spf_used_domain", "string", from_mail, [[The domain whose record was judged
 
 -- ---- DKIM
 
-local dkim = of("DKIM", "dkim")
+local dkim = of(nil, "dkim")
 local signature = during { "dkim" }
 local judged = since "dkim" - during { "not_smtp", "not_smtp_mime", "route", "transport", "event", "queue" }
 local signed = signature + during { "transport" }
 
 dkim("dkim_signers", "list", judged, [[All domains and identities that signed the message.]])
-dkim("dkim_verify_status", "string", judged, [[What became of the signature; after the dkim ACL, of all of them, as a colon list.]])
-dkim("dkim_verify_reason", "string", judged, [[Why, where the status is fail or invalid.]])
+dkim("dkim_verify_status", "string", judged, [[What became of the signature: none, invalid, fail or pass. In the dkim ACL it can be set; after
+that ACL it is a colon list of what each of its runs ended with.]], { put = "put_dkim_verify_status", writable = signature })
+dkim("dkim_verify_reason", "string", judged, [[Why, where the status is fail or invalid: `bodyhash_mismatch`, `signature_incorrect`, `pubkey_unavailable`,
+`pubkey_syntax`, `pubkey_revoked`, `syntax`, `algorithm`, `keysize`, `expired`. In the dkim ACL it can be set, to anything.]], { put = "put_dkim_verify_reason", writable = signature })
 dkim("dkim_verify_signers", "list", signature, [[The signers the dkim ACL is asked about.]])
 dkim("dkim_cur_signer", "string", signature, [[The domain or identity this run of the ACL is about.]])
-dkim("dkim_domain", "string", signed, [[Domain of the signature, d=; while we sign, the one we sign for.]])
-dkim("dkim_selector", "string", signed, [[Selector of the signature, s=; while we sign, the one we sign with.]])
+dkim("dkim_domain", "string", signed, [[Domain of the signature, d=; while we sign, the one we sign for.]], { put = "put_dkim_domain" })
+dkim("dkim_selector", "string", signed, [[Selector of the signature, s=; while we sign, the one we sign with.]], { put = "put_dkim_selector" })
 dkim("dkim_algo", "string", signature, [[Algorithm of the signature, a=.]])
 dkim("dkim_bodylength", "integer", signature, [[How much of the body is signed, l=; 9999999999999: all of it.]])
 dkim("dkim_canon_body", "string", signature, [[How the body was made canonical.]], { values = { "simple", "relaxed" } })

@@ -881,6 +881,9 @@ static void nothing_is_said_before_the_message_is_kept(void **state)
     begin_data(&p);
     p.late = true;
     smtp_server_input(p.s, STR(MSG));
+    assert_int_equal(p.open, PH_DKIM);
+    p.open = -1;
+    peer_answer(&p, PH_DKIM, p.open_txn);
     assert_int_equal(p.open, PH_DATA);
     p.open = -1;
     peer_answer(&p, PH_DATA, p.open_txn);
@@ -1004,6 +1007,8 @@ static void a_client_lost_while_its_message_is_kept_does_not_undo_it(void **stat
     begin_data(&p);
     p.late = true;
     smtp_server_input(p.s, STR(MSG));
+    p.open = -1;
+    peer_answer(&p, PH_DKIM, p.open_txn);
     p.open = -1;
     peer_answer(&p, PH_DATA, p.open_txn);
     smtp_server_lost(p.s);

@@ -1,0 +1,29 @@
+/*
+ * prove - a message's signatures while it comes in, and the dkim ACL about them
+ *
+ * Begun when the header is known: the keys are asked for while the body comes,
+ * and the body is hashed as it passes. The question of the phase dkim waits for the
+ * keys, judges, asks the ACL once for each signature of each signer of
+ * dkim_verify_signers (F14), and is answered with the first verdict that is not yes.
+ * What was found is t->proof, which the transaction lets go.
+ */
+#ifndef ENGINE_PROVE_H
+#define ENGINE_PROVE_H
+
+#include "engine/parts.h"
+
+struct prove;
+struct sig_rules;
+
+/* What the options say of signatures, now. */
+void prove_rules(const struct settings *set, struct sig_rules *out);
+
+/* With t's header known, before anything changes it. */
+struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t);
+void prove_body(struct prove *p, struct str bytes);
+/* The body is whole. done may run inside the call. */
+void prove_ask(struct prove *p, acl_done *done, void *ctx);
+void prove_quiet(struct prove *p);      /* nobody waits for the answer any more */
+void prove_free(struct prove *p);       /* NULL is allowed; the transaction may be gone */
+
+#endif
