@@ -22,6 +22,7 @@ struct stream {
     int err;                    /* errno that broke it */
     int watching;
     bool paused, eof, ended;
+    bool working;               /* the layer talks for itself: ops->work */
     bool closing, dead;         /* lingering; to be freed when the callback returns */
     bool soon_set;
     unsigned busy;              /* callbacks under way */
@@ -45,7 +46,7 @@ static void raw_close(struct stream *s)
     close(s->fd);
 }
 
-static const struct stream_ops raw = { raw_read, raw_write, raw_close };
+static const struct stream_ops raw = { .read = raw_read, .write = raw_write, .close = raw_close };
 
 static bool would_wait(void)
 {
@@ -122,11 +123,12 @@ void stream_write(struct stream *s, struct str bytes)
 {
     if (s->err || s->ended || s->dead || s->closing || bytes.n == 0)
         return;
-    if (s->out.n == 0)
+    if (s->out.n == 0 && !s->working)
         bytes = str_from(bytes, write_some(s, bytes));
     if (bytes.n > 0 && !s->err) {
         buf_add(&s->out, bytes);
-        watch(s, s->watching | WATCH_WRITE);
+        if (!s->working)
+            watch(s, s->watching | WATCH_WRITE);
     }
 }
 
@@ -228,7 +230,7 @@ static void tell_end(struct stream *s)
  * here, when bytes come although it is paused, and often never. */
 static void settle(struct stream *s)
 {
-    if (s->dead || s->ended || s->closing)
+    if (s->dead || s->ended || s->closing || s->working)
         return;
     if (s->eof && (!s->paused || s->err))
         tell_end(s);
@@ -244,6 +246,42 @@ static void leave(struct stream *s)
         release(s);
 }
 
+/* ---- a layer's own talk */
+
+static void write_waiting(struct stream *s)
+{
+    if (write_queued(s) && !s->err && s->user->flushed)
+        s->user->flushed(s->ctx);
+}
+
+static void work(struct stream *s)
+{
+    int wants = s->ops->work(s);
+
+    if (s->dead || s->closing)
+        return;
+    if (wants == STREAM_WORK_FAILED) {
+        s->working = false;
+        s->ended = true;
+        buf_free(&s->out);
+        watch(s, 0);
+    } else if (wants == STREAM_WORK_DONE) {
+        s->working = false;
+        watch(s, WATCH_READ | (s->out.n > 0 ? WATCH_WRITE : 0));
+        if (s->out.n > 0)
+            write_waiting(s);
+        soon(s);
+    } else {
+        watch(s, wants);
+    }
+}
+
+void stream_work(struct stream *s)
+{
+    if (s->working && !s->dead && !s->closing)
+        soon(s);
+}
+
 static void on_soon(void *ctx)
 {
     struct stream *s = ctx;
@@ -252,6 +290,11 @@ static void on_soon(void *ctx)
     if (s->dead || s->ended || s->closing)
         return;
     s->busy++;
+    if (s->working) {
+        work(s);
+        leave(s);
+        return;
+    }
     if (!s->paused && s->in.n > 0)
         offer(s, (struct str){ NULL, 0 });
     if (s->ops != &raw || s->err)
@@ -288,7 +331,9 @@ static void linger_on(struct stream *s, int what)
             return;
     }
     if (!(s->watching & WATCH_READ)) {
-        if (s->eof || s->ops != &raw || !unread_in_kernel(s) || shutdown(s->fd, SHUT_WR) < 0) {
+        if (s->ops->finish)
+            s->ops->finish(s);
+        if (s->eof || !unread_in_kernel(s) || shutdown(s->fd, SHUT_WR) < 0) {
             bury(s);
             return;
         }
@@ -309,8 +354,8 @@ void stream_close(struct stream *s, int64_t linger_ms)
     if (s->dead || s->closing)
         return;
     s->closing = true;
-    if (s->err || linger_ms <= 0) {
-        if (s->out.n > 0 && !s->err)
+    if (s->err || s->working || linger_ms <= 0) {
+        if (s->out.n > 0 && !s->err && !s->working)
             write_queued(s);
         bury(s);
         return;
@@ -337,9 +382,11 @@ static void on_watch(void *ctx, int what)
     s->busy++;
     if (s->closing) {
         linger_on(s, what);
+    } else if (s->working) {
+        work(s);
     } else {
-        if (what & WATCH_WRITE && write_queued(s) && !s->err && s->user->flushed)
-            s->user->flushed(s->ctx);
+        if (what & WATCH_WRITE)
+            write_waiting(s);
         if (what & WATCH_READ && s->paused && !s->dead && !s->closing)
             watch(s, s->watching & ~WATCH_READ);
         else if (what & WATCH_READ)
@@ -390,6 +437,14 @@ void stream_set_ops(struct stream *s, const struct stream_ops *ops, void *below)
 {
     s->ops = ops ? ops : &raw;
     s->below = below;
+    s->working = s->ops->work != NULL;
+    if (s->working)
+        soon(s);
+}
+
+const struct stream_ops *stream_ops_of(const struct stream *s)
+{
+    return s->ops;
 }
 
 void *stream_below(const struct stream *s)

@@ -30,12 +30,21 @@ struct stream_user {
     void (*ended)(void *ctx, const struct why *why);
 };
 
-/* The raw layer; TLS wraps one in another. Return as read(2)/write(2) do,
- * -1 with EAGAIN to wait. */
+/* What a layer's own work waits for: WATCH_READ, WATCH_WRITE, 0 (stream_work says when), or: */
+enum { STREAM_WORK_DONE = -1, STREAM_WORK_FAILED = -2 };
+
+/* The raw layer; TLS wraps one in another. read and write return as read(2) and
+ * write(2) do, -1 with EAGAIN to wait. */
 struct stream_ops {
     ssize_t (*read)(struct stream *s, char *p, size_t n);
     ssize_t (*write)(struct stream *s, const char *p, size_t n);
     void (*close)(struct stream *s);
+    /* A talk of the layer's own before the user's (a handshake), or NULL. Called soon after stream_set_ops, then
+     * whenever what it waits for is there. Until it is done nothing is read for the user, and what the
+     * user writes waits. Failed: the stream says nothing more to its user. */
+    int (*work)(struct stream *s);
+    /* The layer's last words, before the write side ends; or NULL. */
+    void (*finish)(struct stream *s);
 };
 
 /* Reads from the start. Owns fd. No callback runs inside stream_new,
@@ -43,7 +52,9 @@ struct stream_ops {
  * function may be called in every callback. */
 struct stream *stream_new(struct loop *l, int fd, const struct stream_user *u, void *ctx);
 void stream_set_ops(struct stream *s, const struct stream_ops *ops, void *below);
+void stream_work(struct stream *s);                     /* soon: the layer's work goes on */
 void *stream_below(const struct stream *s);
+const struct stream_ops *stream_ops_of(const struct stream *s);
 int stream_fd(const struct stream *s);
 
 void stream_write(struct stream *s, struct str bytes);  /* tries at once, queues the rest */

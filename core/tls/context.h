@@ -9,6 +9,8 @@
 #ifndef TLS_CONTEXT_H
 #define TLS_CONTEXT_H
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/why.h"
 #include "tls/ticket.h"
@@ -28,7 +30,7 @@ struct tls_config {
     struct str crl;                 /* a file or a directory of hashed names; set: every signer of a chain needs a list (CRL-01) */
     struct str ciphers;             /* OpenSSL's list; names of TLS 1.3's suites in it are taken for TLS 1.3 */
     struct str groups;              /* tls_eccurve: "X25519:P-256", or "auto" */
-    struct str dhparam;             /* a PEM file, the name of a group ("ffdhe2048"), "none", or a number of bits */
+    struct str dhparam;             /* a PEM file, the name of a group ("ffdhe2048"), "none"; empty: as large as the key */
     unsigned dh_min_bits;           /* client: what it takes at least; 0: 1024 */
     struct tls_list alpn;           /* protocols we speak, such as "smtp" */
     struct str options;             /* openssl_options: "+no_tlsv1_3 -all"; TLS 1.2 is the least whatever it says */
@@ -56,10 +58,10 @@ void tls_context_drop(struct tls_context *c);
 struct str tls_context_note(const struct tls_context *c, size_t i);
 bool tls_context_fresh(struct tls_context *c);
 
-/* Whether a key file may be used: only its owner writes, only its owner or the
- * engine's group reads (0400, 0440, 0600, 0640), and its owner is the engine's user or root.
- * For `perigee check`; tls_context_get asks the same. */
-enum status tls_key_file_check(struct str path, struct why *why);
+/* Whether this user may use a key file and nobody else can: its mode is 0400, 0440,
+ * 0600 or 0640, its owner the user or root, and what the group may read is the group's of the
+ * user. For `perigee check`, which may be root; tls_context_get asks the same for itself. */
+enum status tls_key_file_check(struct str path, uid_t uid, gid_t gid, struct why *why);
 /* Words of openssl_options, of cipher lists, of groups: ST_NEVER with the wrong word. */
 enum status tls_words_check(const struct tls_config *config, struct why *why);
 

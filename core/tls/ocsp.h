@@ -27,7 +27,7 @@ struct str tls_proof_pem(struct arena *a, const struct tls_proof *p);
 /* issuers: PEM of the certificate's issuers, as behind it in its file: trusted to have
  * issued it. Empty: then only the serial number and the issuer's name are compared,
  * and the signature by the certificates in the proof. now_s: seconds since 1970. */
-enum status tls_proof_check(const struct tls_proof *p, const struct tls_cert *cert, struct str issuers, int64_t now_s,
+enum status tls_proof_check(struct tls_proof *p, const struct tls_cert *cert, struct str issuers, int64_t now_s,
                             struct why *why);
 /* Whether it speaks of this certificate at all: by serial number and issuer's name. */
 bool tls_proof_is_of(const struct tls_proof *p, const struct tls_cert *cert);

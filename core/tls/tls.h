@@ -55,7 +55,8 @@ struct tls_ops {
      * by tls_cert_answer, here or later. Not called in a resumed session. The handshake's bytes may
      * have passed already; no byte of the application has. */
     void (*cert)(void *ctx, int depth, struct tls_cert *cert);
-    /* A line for the main log: what was wrong with a certificate that need not verify. */
+    /* For the main log: what is wrong with a certificate, whether or not it must verify, and with what
+     * is read later ("SSL verify error: depth=0 error=...", "(SSL_read): ..."). Only listens. */
     void (*note)(void *ctx, struct str text);
     /* Done (why->text empty) or failed: "(SSL_accept): ..." as Exim logs behind "TLS error on
      * connection from ..." and "TLS session: ". After a failure the stream says nothing more: close it. */
@@ -73,8 +74,9 @@ void tls_refuse(struct tls *t, struct str reason);
 void tls_cert_answer(struct tls *t, bool ok);
 
 /* Says close-notify and goes on in clear: what is written from here is clear, what is read is
- * clear once the other side has said it too. TLS that has only its records on the way is not waited for. */
-void tls_end(struct tls *t);
+ * clear once the other side has said close-notify too. Nothing may be queued. False: it could not be
+ * said; close the stream. */
+bool tls_end(struct tls *t);
 /* Whether s talks under TLS now. */
 struct tls *tls_of(const struct stream *s);
 

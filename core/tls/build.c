@@ -1,0 +1,357 @@
+/* A context from its files: certificates with their chains and keys, anchors, proofs. */
+#include <grp.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tls/cache.h"
+#include "tls/errors.h"
+
+enum { CERTIFICATES_MAX = 16, CHAIN_MAX = 16, DEPTH_MAX = 16, NOTES_MAX = 32, GROUPS_MAX = 256 };
+
+void tls_context_free(struct tls_context *c)
+{
+    SSL_CTX_free(c->ctx);
+    tls_anchors_drop(c->anchors);
+    for (size_t i = 0; i < c->proofs; i++)
+        tls_proof_free(c->proof[i]);
+    arena_free(&c->arena);
+    free(c);
+}
+
+struct tls_context *tls_context_of(const SSL_CTX *ctx)
+{
+    return SSL_CTX_get_app_data(ctx);
+}
+
+static void note(struct tls_context *c, struct str text)
+{
+    if (c->notes < NOTES_MAX)
+        c->note[c->notes++] = arena_dup(&c->arena, text);
+}
+
+static void seen(struct tls_context *c, struct str path, struct tls_identity id)
+{
+    c->file[c->files] = arena_dup(&c->arena, path);
+    c->identity[c->files++] = id;
+}
+
+/* ---- key files */
+
+static bool in_group(gid_t g, uid_t uid, gid_t gid)
+{
+    gid_t all[GROUPS_MAX];
+    int n;
+
+    if (g == gid)
+        return true;
+    if (uid != geteuid())
+        return false;
+    n = getgroups(GROUPS_MAX, all);
+    for (int i = 0; i < n; i++)
+        if (all[i] == g)
+            return true;
+    return false;
+}
+
+static enum status key_rights(struct str path, const struct stat *st, uid_t uid, gid_t gid, struct why *why)
+{
+    unsigned mode = st->st_mode & 07777;
+
+    if (mode & ~0640U)
+        return why_set(why, ST_AGAIN, "%.*s: a private key must not be open to others: its mode is %04o, make it 0640 or less",
+                       STR_ARG(path), mode);
+    if (st->st_uid != uid && st->st_uid != 0)
+        return why_set(why, ST_AGAIN, "%.*s: a private key must belong to our user or to root, it belongs to user %u", STR_ARG(path),
+                       (unsigned)st->st_uid);
+    if ((mode & 0040) && st->st_uid != uid && !in_group(st->st_gid, uid, gid))
+        return why_set(why, ST_AGAIN, "%.*s: it can be read by group %u, which is not ours", STR_ARG(path), (unsigned)st->st_gid);
+    if (uid != 0 && st->st_uid != uid && !(mode & 0040))
+        return why_set(why, ST_AGAIN, "%.*s: it cannot be read by our user: it belongs to root alone (mode %04o)", STR_ARG(path), mode);
+    return ST_OK;
+}
+
+enum status tls_key_file_check(struct str path, uid_t uid, gid_t gid, struct why *why)
+{
+    struct buf text = { 0 };
+    struct stat st;
+    enum status got = tls_file_read(path, CERT_TEXT_MAX, &text, &st, why);
+
+    if (text.n)
+        OPENSSL_cleanse(text.mem, text.cap);
+    buf_free(&text);
+    return got == ST_OK ? key_rights(path, &st, uid, gid, why) : got;
+}
+
+static EVP_PKEY *key_parse(struct str text)
+{
+    BIO *b = BIO_new_mem_buf(text.p, (int)text.n);
+    EVP_PKEY *key;
+
+    tls_errors_clear();
+    key = PEM_read_bio_PrivateKey(b, NULL, tls_no_phrase, NULL);
+    BIO_free(b);
+    return key;
+}
+
+static enum status key_read(struct tls_context *c, struct str path, EVP_PKEY **out, struct why *why)
+{
+    struct buf text = { 0 };
+    struct stat file;
+    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+    char reason[160];
+
+    if (st == ST_OK)
+        st = key_rights(path, &file, geteuid(), getegid(), why);
+    if (st == ST_OK) {
+        seen(c, path, tls_identity_stat(&file));
+        *out = key_parse(buf_str(&text));
+        if (!*out && str_find_str(buf_str(&text), STR("ENCRYPTED")) != SIZE_MAX)
+            st = why_set(why, ST_AGAIN, "%.*s: the private key is encrypted; a server cannot ask for its pass phrase", STR_ARG(path));
+        else if (!*out)
+            st = why_set(why, ST_AGAIN, "%.*s holds no private key: %s", STR_ARG(path), tls_error_reason(reason, sizeof reason));
+    }
+    if (text.n)
+        OPENSSL_cleanse(text.mem, text.cap);
+    buf_free(&text);
+    return st;
+}
+
+/* ---- certificates */
+
+STACK_OF(X509) *tls_certs_read(struct str pem)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+    X509 *x;
+
+    while (sk_X509_num(all) <= CHAIN_MAX && (x = PEM_read_bio_X509(b, NULL, tls_no_phrase, NULL)))
+        sk_X509_push(all, x);
+    BIO_free(b);
+    ERR_clear_error();
+    if (sk_X509_num(all) > 0)
+        return all;
+    sk_X509_free(all);
+    return NULL;
+}
+
+static enum status chain_read(struct tls_context *c, struct str path, STACK_OF(X509) **out, struct why *why)
+{
+    struct buf text = { 0 };
+    struct stat file;
+    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+
+    if (st == ST_OK) {
+        seen(c, path, tls_identity_stat(&file));
+        *out = tls_certs_read(buf_str(&text));
+        if (!*out)
+            st = why_set(why, ST_AGAIN, "%.*s holds no certificate", STR_ARG(path));
+    }
+    buf_free(&text);
+    return st;
+}
+
+static enum status pair_use(struct tls_context *c, struct str cert_path, struct str key_path, STACK_OF(X509) *chain, EVP_PKEY *key,
+                            struct why *why)
+{
+    X509 *leaf = sk_X509_shift(chain);
+    char reason[160];
+    enum status st = ST_OK;
+
+    tls_errors_clear();
+    if (!X509_check_private_key(leaf, key))
+        st = why_set(why, ST_AGAIN, "the key in %.*s does not belong to the certificate in %.*s", STR_ARG(key_path), STR_ARG(cert_path));
+    else if (!SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 0))
+        st = ERR_GET_REASON(ERR_peek_error()) == SSL_R_NOT_REPLACING_CERTIFICATE ?
+             why_set(why, ST_AGAIN, "%.*s: another certificate before it has the same kind of key; one of each kind can be used",
+                     STR_ARG(cert_path)) :
+             why_set(why, ST_AGAIN, "%.*s cannot be used: %s", STR_ARG(cert_path), tls_error_reason(reason, sizeof reason));
+    else if (tls_asn1_time(X509_get0_notAfter(leaf)) < clock_wall())
+        note(c, arena_printf(&c->arena, "the certificate in %.*s is out of date", STR_ARG(cert_path)));
+    ERR_clear_error();
+    sk_X509_unshift(chain, leaf);
+    return st;
+}
+
+static enum status pair_read(struct tls_context *c, struct str cert_path, struct str key_path, struct why *why)
+{
+    STACK_OF(X509) *chain = NULL;
+    EVP_PKEY *key = NULL;
+    enum status st = chain_read(c, cert_path, &chain, why);
+
+    if (key_path.n == 0)
+        key_path = cert_path;
+    if (st == ST_OK)
+        st = key_read(c, key_path, &key, why);
+    if (st == ST_OK)
+        st = pair_use(c, cert_path, key_path, chain, key, why);
+    EVP_PKEY_free(key);
+    sk_X509_pop_free(chain, X509_free);
+    return st;
+}
+
+static enum status pairs_read(struct tls_context *c, const struct tls_config *config, struct why *why)
+{
+    size_t n = config->certificates.n;
+    enum status st = ST_OK;
+
+    if (n > CERTIFICATES_MAX)
+        return why_set(why, ST_NEVER, "tls_certificate: %zu files, at most %d are used", n, CERTIFICATES_MAX);
+    if (config->keys.n > 0 && config->keys.n != n)
+        return why_set(why, ST_NEVER, "tls_privatekey names %zu files and tls_certificate %zu: a key for each, or none where the key stands "
+                       "with the certificate", config->keys.n, n);
+    if (n == 0 && config->server)
+        return why_set(why, ST_AGAIN, "there is no certificate: tls_certificate is not set");
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = pair_read(c, config->certificates.item[i], config->keys.n ? config->keys.item[i] : (struct str){ "", 0 }, why);
+    return st;
+}
+
+/* ---- proofs: one that is of no use is told of and left out, TLS goes on (OCSP-03) */
+
+struct of_cert { X509 *leaf; STACK_OF(X509) *chain; };
+
+/* Goes through the certificates of the context, whatever their kind. */
+static bool cert_of_proof(struct tls_context *c, const struct tls_proof *p, struct of_cert *out)
+{
+    for (long at = SSL_CTX_set_current_cert(c->ctx, SSL_CERT_SET_FIRST); at == 1;
+         at = SSL_CTX_set_current_cert(c->ctx, SSL_CERT_SET_NEXT)) {
+        out->leaf = SSL_CTX_get0_certificate(c->ctx);
+        SSL_CTX_get0_chain_certs(c->ctx, &out->chain);
+        if (out->leaf && tls_proof_is_of_x509(p, out->leaf))
+            return true;
+    }
+    return false;
+}
+
+static enum status proof_read(struct tls_context *c, struct str path, struct why *why)
+{
+    struct buf text = { 0 };
+    struct stat file;
+    struct tls_proof *p = NULL;
+    struct of_cert of;
+    bool revoked = false;
+    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+
+    if (st != ST_OK)
+        goto done;
+    c->identity[c->files - 1] = tls_identity_stat(&file);
+    st = tls_proof_read(buf_str(&text), &p, why);
+    if (st == ST_OK && !cert_of_proof(c, p, &of))
+        st = why_set(why, ST_NEVER, "it is about none of our certificates");
+    if (st == ST_OK)
+        st = tls_proof_check_by(p, of.leaf, of.chain, c->anchors ? tls_anchors_store(c->anchors) : NULL, clock_wall(), &revoked, why);
+    if (st == ST_OK) {
+        c->proof[c->proofs++] = p;
+        p = NULL;
+    }
+done:
+    tls_proof_free(p);
+    buf_free(&text);
+    return st;
+}
+
+static void proofs_read(struct tls_context *c, struct tls_list paths)
+{
+    c->proof = arena_array(&c->arena, struct tls_proof *, paths.n);
+    for (size_t i = 0; i < paths.n; i++) {
+        struct str path = paths.item[i];
+        struct why why = { 0 };
+
+        if (str_starts(path, STR("DER ")) || str_starts(path, STR("PEM ")))
+            path = str_trim(str_from(path, 4));
+        seen(c, path, tls_identity_of(path));
+        if (proof_read(c, path, &why) != ST_OK)
+            note(c, arena_printf(&c->arena, "the OCSP proof in %.*s is not sent: %s", STR_ARG(path), why.text));
+    }
+    ERR_clear_error();
+}
+
+/* ---- the whole */
+
+static void alpn_use(struct tls_context *c, struct tls_list alpn)
+{
+    struct buf wire = { 0 };
+
+    for (size_t i = 0; i < alpn.n; i++)
+        if (alpn.item[i].n > 0 && alpn.item[i].n < 256) {
+            buf_byte(&wire, (char)alpn.item[i].n);
+            buf_add(&wire, alpn.item[i]);
+        }
+    c->alpn_wire_n = wire.n;
+    c->alpn_wire = (unsigned char *)arena_dup(&c->arena, buf_str(&wire)).p;
+    if (!c->server && wire.n)
+        SSL_CTX_set_alpn_protos(c->ctx, c->alpn_wire, (unsigned)wire.n);
+    buf_free(&wire);
+}
+
+static void rules_set(struct tls_context *c)
+{
+    SSL_CTX *ctx = c->ctx;
+
+    SSL_CTX_set_app_data(ctx, c);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    /* A stream writes from wherever its queue lies, and an idle session must stay small. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_default_passwd_cb(ctx, tls_no_phrase);
+    SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFE_S);
+    SSL_CTX_set_verify_depth(ctx, DEPTH_MAX);
+    SSL_CTX_set_max_early_data(ctx, 0);
+    if (c->server)
+        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+
+static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, const struct tls_config *config, struct why *why)
+{
+    enum status st;
+
+    if (config->ca.n == 0 && config->crl.n == 0)
+        return ST_OK;
+    st = tls_anchors_get(cache, config->ca, config->crl, &c->anchors, why);
+    if (st != ST_OK)
+        return st;
+    SSL_CTX_set1_cert_store(c->ctx, tls_anchors_store(c->anchors));
+    if (c->server && tls_anchors_names(c->anchors))
+        SSL_CTX_set_client_CA_list(c->ctx, SSL_dup_CA_list(tls_anchors_names(c->anchors)));
+    if (config->ca.n && !str_starts(config->ca, STR("system")))
+        seen(c, config->ca, tls_identity_of(config->ca));
+    if (config->crl.n)
+        seen(c, config->crl, tls_identity_of(config->crl));
+    return ST_OK;
+}
+
+enum status tls_context_build(struct tls_cache *cache, const struct tls_config *config, struct tls_context **out, struct why *why)
+{
+    struct tls_context *c = calloc(1, sizeof *c);
+    size_t files = 2 * config->certificates.n + config->proofs.n + 2;
+    enum status st;
+
+    if (!c || !(c->ctx = SSL_CTX_new(config->server ? TLS_server_method() : TLS_client_method())))
+        die("out of memory: a context of TLS");
+    c->held = 1;
+    c->server = config->server;
+    c->fresh = true;
+    c->tickets = cache->tickets;
+    c->dh_min_bits = config->dh_min_bits ? config->dh_min_bits : 1024;
+    c->file = arena_array(&c->arena, struct str, files);
+    c->identity = arena_array(&c->arena, struct tls_identity, files);
+    c->note = arena_array(&c->arena, struct str, NOTES_MAX);
+    rules_set(c);
+    alpn_use(c, config->alpn);
+    st = tls_words_apply(c->ctx, config, why);
+    if (st == ST_OK)
+        st = anchors_use(c, cache, config, why);
+    if (st == ST_OK)
+        st = pairs_read(c, config, why);
+    if (st == ST_OK && config->proofs.n)
+        proofs_read(c, config->proofs);
+    if (st != ST_OK) {
+        tls_context_free(c);
+        return st;
+    }
+    (c->server ? tls_callbacks_server : tls_callbacks_client)(c);
+    *out = c;
+    return ST_OK;
+}

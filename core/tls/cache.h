@@ -1,0 +1,23 @@
+/*
+ * cache - contexts and anchors by what they were made from
+ */
+#ifndef TLS_CACHE_H
+#define TLS_CACHE_H
+
+#include "base/map.h"
+#include "tls/inside.h"
+
+struct tls_cache {
+    struct map *contexts;           /* by the text of the configuration: struct tls_context */
+    struct tls_anchors *anchors;
+    struct tls_tickets *tickets;
+    uint64_t asked;
+};
+
+void tls_anchors_orphan(struct tls_cache *cache);   /* the cache goes; who holds anchors keeps them */
+
+/* Reads everything config names. */
+enum status tls_context_build(struct tls_cache *cache, const struct tls_config *config, struct tls_context **out, struct why *why);
+void tls_context_free(struct tls_context *c);
+
+#endif

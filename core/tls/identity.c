@@ -1,0 +1,82 @@
+#include "tls/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+
+static bool path_z(struct str path, char out[PATH_MAX])
+{
+    if (path.n == 0 || path.n >= PATH_MAX || memchr(path.p, 0, path.n)) {
+        errno = ENOENT;
+        return false;
+    }
+    memcpy(out, path.p, path.n);
+    out[path.n] = 0;
+    return true;
+}
+
+struct tls_identity tls_identity_stat(const struct stat *st)
+{
+    return (struct tls_identity){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
+                                  st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
+}
+
+struct tls_identity tls_identity_of(struct str path)
+{
+    char z[PATH_MAX];
+    struct stat st;
+
+    if (!path_z(path, z) || stat(z, &st) < 0)
+        return (struct tls_identity){ 0 };
+    return tls_identity_stat(&st);
+}
+
+bool tls_identity_same(const struct tls_identity *a, const struct tls_identity *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_s == b->mtime_s &&
+           a->mtime_ns == b->mtime_ns;
+}
+
+static enum status read_all(int fd, struct str path, size_t most, struct buf *out, struct why *why)
+{
+    size_t start = out->n;
+
+    for (;;) {
+        ssize_t n = FAULT(READ) ? -1 : read(fd, buf_room(out, 16384), 16384);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return why_errno(why, ST_AGAIN, "read %.*s", STR_ARG(path));
+        if (n == 0)
+            return ST_OK;
+        buf_grew(out, (size_t)n);
+        if (out->n - start > most)
+            return why_set(why, ST_AGAIN, "%.*s is larger than %zu bytes", STR_ARG(path), most);
+    }
+}
+
+enum status tls_file_read(struct str path, size_t most, struct buf *out, struct stat *st, struct why *why)
+{
+    char z[PATH_MAX];
+    struct stat own;
+    enum status got;
+    int fd;
+
+    /* O_NONBLOCK: a pipe in the file's place must not hold the loop. */
+    if (FAULT(OPEN) || !path_z(path, z) || (fd = open(z, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
+        return why_errno(why, ST_AGAIN, "open %.*s", STR_ARG(path));
+    if (fstat(fd, &own) < 0)
+        got = why_errno(why, ST_AGAIN, "stat %.*s", STR_ARG(path));
+    else if (!S_ISREG(own.st_mode))
+        got = why_set(why, ST_AGAIN, "%.*s is not a file", STR_ARG(path));
+    else
+        got = read_all(fd, path, most, out, why);
+    if (got == ST_OK && st)
+        *st = own;
+    close(fd);
+    return got;
+}
