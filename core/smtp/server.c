@@ -292,9 +292,11 @@ bool server_refuse(struct smtp_server *s, enum phase ph, const struct verdict *v
     char enhanced[8];
     size_t at = s->out.n;
 
+    reply_split(text, &code, &mark, &rest);
+    if (ph == PH_VRFY && !later && code / 100 == 5)
+        want = 550;             /* a rule that says who is not here is taken at its word */
     snprintf(enhanced, sizeof enhanced, "%c.%s", '0' + want / 100, v->error && later ? "3.0" : CODES[ph].mark);
     server_reply_str(s, want, enhanced, text);
-    reply_split(text, &code, &mark, &rest);
     log = v->log_message.n ? v->log_message : first_line(rest);
     if (want / 100 != 2)
         server_note(s, NOTE_REJECTED, str_trim(first_line(str_from(buf_str(&s->out), at))), "%srejected %s: %.*s%s",
