@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -318,11 +319,15 @@ static int take_options(struct cli *c, char **arg, int n)
 static int check_args(struct cli *c)
 {
     const struct cli_verb *v = c->verb;
+    struct stat st;
 
     if (c->narg >= v->least && (v->most < 0 || c->narg <= v->most))
         return 0;
     if (c->narg < v->least)
         return cli_fail(c, EX_USAGE, "wants %s", v->args);
+    if (accepts(v, CO_RULES) && stat(c->arg[v->most], &st) == 0)
+        return cli_fail(c, EX_USAGE, S_ISDIR(st.st_mode) ? "takes a rule directory as --rules %s"
+                                                         : "takes a directory of rules, --rules DIR, not one file (%s)", c->arg[v->most]);
     return cli_fail(c, EX_USAGE, "does not know what to do with \"%s\"", c->arg[v->most]);
 }
 

@@ -200,10 +200,13 @@ static enum status end(struct reading *r, enum status st)
 enum status snapshot_read(const char *dir, struct snapshot *out, struct why *why)
 {
     struct reading r = { .out = out, .why = why };
+    size_t n = strlen(dir);
     enum status st;
 
     memset(out, 0, sizeof *out);
-    st = begin(&r, dir, strlen(dir));
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    st = begin(&r, dir, n);
     if (st == ST_OK)
         st = read_dir(&r, dir, "", true);
     if (st == ST_OK)

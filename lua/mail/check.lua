@@ -11,6 +11,7 @@ local report = use "report"
 local lists = use "lists"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
+local routers = use "routers"
 local transports = use "transports"
 local acl = use "acl"
 local parse = use "check_parse"
@@ -114,6 +115,19 @@ local function judge_field(at, f)
   end
 end
 
+-- ---- texts
+
+-- Exim's habit: a text with $domain in it. Ours are texts; what is written there is what is sent.
+local function judge_text(at, text)
+  for before, name in text:gmatch("(.?)%${?([%a_][%w_]*)") do
+    local field = name:match("^[rbl]?h_(.+)$") or name:match("^[rbl]?header_(.+)$")
+    if before ~= "\\" and before ~= "$" and (host.vars[name] or field) then
+      return report.warning(at, "texts are not expanded: $%s stays as it is; use m.%s, in a function(m)", name,
+        not field and name or field:find("^[%a_][%w_]*$") and "header." .. field:lower() or 'header["' .. field:lower() .. '"]')
+    end
+  end
+end
+
 -- ---- names of the library, and globals
 
 local LISTS = {}
@@ -125,7 +139,7 @@ local function judge_member(at, path, env)
   if not api.names[base] or rawget(env, base) == nil then return end
   if LISTS[base] then
     local named = lists.named[LISTS[base]]
-    if not named[name] then report.problem(at, "there is no %s.%s%s", base, name, words.meant(name, named)) end
+    if not named[name] then report.problem(at, "%s", lists.unknown(base, name, named)) end
   elseif STANDARD[base] then
     if STANDARD[base][name] == nil then
       report.problem(at, "there is no %s.%s%s", base, name, words.meant(name, STANDARD[base]))
@@ -290,7 +304,8 @@ local function judge_call(found, c)
   elseif phases.VERBS[c.path] then judge_answer(at, c, c.path)
   elseif c.path == "route.to" then judge_route(at, c) end
   local row = host.functions[c.path] or host.functions[(c.path:gsub("%.try%.", "."))]
-  if row and row.file then judge_file(at, c) end
+  -- a table made at load is opened at load, and says so itself
+  if row and row.file and not (c.fn == found.main and c.path:find("^lookup%.table%.")) then judge_file(at, c) end
 end
 
 -- transport.x { directory = dir_of }: what is written in place is found by source.lua.
@@ -306,6 +321,29 @@ local function judge_paths(found, c)
           item.key)
       end
     end
+  end
+end
+
+-- ---- options that name hosts
+
+-- "relay.example:587" is a list of two in Exim's form; the second half is no host.
+local function judge_hosts(what, where, list)
+  local before
+  for _, item in ipairs(list) do
+    if type(item) == "table" then item = item.name end
+    if type(item) == "string" and item:find("^%s*%d+%s*$") then
+      report.warning(where, '%s: "%s" is a number and no host: a colon divides a list; %s', what, item,
+        before and string.format('for a port write "%s::%s" in route_list, or port = %s in the transport', before, item, item)
+          or "write the host's name or address")
+    end
+    before = item
+  end
+end
+
+local function judge_host_options(what, cells)
+  for _, name in ipairs { "hosts", "fallback_hosts" } do
+    local cell = cells[name]
+    if cell and cell.row.type == "list" and type(cell.value) == "table" then judge_hosts(what .. ": " .. name, cell.where, cell.value) end
   end
 end
 
@@ -339,6 +377,9 @@ function check.run(env, locked, site)
     for _, f in ipairs(found.fields) do
       if not f.fn.guarded then judge_field(found.file .. ":" .. f.l, f) end
     end
+    for _, s in ipairs(found.strings) do
+      if s.v:find("$", 1, true) and s.l then judge_text(found.file .. ":" .. s.l, s.v) end
+    end
     for _, m in ipairs(found.members) do
       local base = m.path:match("^[^.]+")
       if not m.fn.guarded and not written[base] then judge_member(found.file .. ":" .. m.l, m.path, env) end
@@ -349,9 +390,20 @@ function check.run(env, locked, site)
       judge_paths(found, c)
     end
   end
-  judge_option_files(site.cells)
-  for _, t in pairs(transports.by_name) do judge_option_files(t.cells) end
   files, graph = {}, nil
+end
+
+-- What options name; once they have been read.
+function check.options(site)
+  judge_option_files(site.cells)
+  for _, t in pairs(transports.by_name) do
+    judge_option_files(t.cells)
+    judge_host_options("transport." .. t.name, t.cells)
+  end
+  for _, r in ipairs(routers.list) do
+    judge_host_options("router." .. r.name, r.cells)
+    for _, rule in ipairs(r.rules or {}) do judge_hosts("router." .. r.name .. ": route_list", r.cells.route_list.where, rule.parts.hosts) end
+  end
 end
 
 return check

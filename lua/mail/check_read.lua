@@ -9,11 +9,15 @@
 --   fields   { b = binding, n = name, l =, fn =, write = bool }
 --   globals  { n =, l =, fn =, write = bool }
 --   members  { path =, l =, fn = }           library names read, "lookup.try.lsearch"
+--   strings  { v =, l =, fn = }              texts; not those that are patterns or have names of their own
 --   fns      every function, named = those assigned to a global
 --
 -- A function is `guarded` when it is handed to pcall: an error in it is expected.
 
 local check_read = {}
+
+-- Where a text may hold $name and mean it, or $ is a sign of patterns.
+local OWN_DOLLAR = { rewrite = true, regex = true, string = true }
 
 local FOLLOW = 20               -- aliases of aliases
 
@@ -53,12 +57,19 @@ function check_read.parameter(e)
 end
 
 function check_read.facts(main)
-  local found = { calls = {}, fields = {}, globals = {}, members = {}, fns = { main }, named = {}, main = main }
+  local found = { calls = {}, fields = {}, globals = {}, members = {}, strings = {}, fns = { main }, named = {}, main = main }
   local calls, fields, globals, members = found.calls, found.fields, found.globals, found.members
   local fn = main
   local see, statements
+  local apart = 0                       -- inside of what reads $ in its own way
 
   local function each(list) for i = 1, #list do see(list[i]) end end
+
+  local function each_apart(list, really)
+    apart = apart + (really and 1 or 0)
+    each(list)
+    apart = apart - (really and 1 or 0)
+  end
 
   local function field(e, write)
     local b = check_read.parameter(e.o)
@@ -84,12 +95,15 @@ function check_read.facts(main)
     calls[#calls + 1] = { path = called, to = origin(e.f), a = e.a, fn = fn, l = e.l }
     see(e.f)
     local expected = called == "pcall" or called == "xpcall"
+    local own = OWN_DOLLAR[(called or ""):match("^[^.]*")]
+    apart = apart + (own and 1 or 0)
     for i = 1, #e.a do
       local arg = e.a[i]
       local given = expected and i == 1 and origin(arg)
       if given and given.k == "fn" then given.guarded = true end
       if arg.k == "fn" then body(arg, expected) else see(arg) end
     end
+    apart = apart - (own and 1 or 0)
   end
 
   function see(e)
@@ -102,13 +116,15 @@ function check_read.facts(main)
     elseif k == "call" then call(e)
     elseif k == "method" then
       see(e.o)
-      each(e.a)
+      each_apart(e.a, true)
+    elseif k == "string" then
+      if apart == 0 then found.strings[#found.strings + 1] = { v = e.v, l = e.l, fn = fn } end
     elseif k == "fn" then body(e)
     elseif k == "table" then
       for i = 1, #e.items do
         local item = e.items[i]
         if item.e then see(item.e) end
-        see(item.v)
+        each_apart({ item.v }, item.key == "headers_rewrite")
       end
     elseif k == "op" then each(e.e) end
   end

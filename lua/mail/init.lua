@@ -191,6 +191,7 @@ function entry.check()
   acl.check()
   site.check()
   authenticators.check()
+  if check then check.options(site) end
   for _, u in ipairs(lists.uses) do
     if not lists.named[u.kind][u.name] then report.problem(u.where, lists.missing(u)) end
   end

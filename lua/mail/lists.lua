@@ -385,13 +385,23 @@ function lists.late(kind, value, where, caseful)
   return match
 end
 
+-- Said of a list that is not there: the name that was meant, or else what to do.
+function lists.unknown(title, name, named)
+  local meant = words.meant(name, named)
+  if meant == "" then
+    meant = string.format(": set %s.%s = { ... } in a file of the same directory; a file alone is checked in place, beside the others",
+      title, name)
+  end
+  return string.format("there is no %s.%s%s", title, name, meant)
+end
+
 function lists.missing(u)
   for other, name in pairs(lists.KINDS) do
     if other ~= u.kind and lists.named[other][u.name] then
       return string.format("+%s is a %s, a %s is needed here", u.name, name, lists.KINDS[u.kind])
     end
   end
-  return string.format('there is no %s.%s%s', lists.KINDS[u.kind], u.name, words.meant(u.name, lists.named[u.kind]))
+  return lists.unknown(lists.KINDS[u.kind], u.name, lists.named[u.kind])
 end
 
 -- Declares a named list. Compiled at once, so its mistakes show at its own line.

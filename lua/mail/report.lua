@@ -27,6 +27,9 @@ local function note(where, warning, text, ...)
   local file, line = (where .. ":"):match("^([^:\n]+):(%d+):")
   if not file then file, line = where, 0 end
   if select("#", ...) > 0 then text = string.format(text, ...) end
+  -- the mark of where the trusted part of a path ends is for those who open it
+  local more
+  repeat text, more = text:gsub("/%./", "/") until more == 0
   problems[#problems + 1] = { file = file, line = tonumber(line), text = text, warning = warning }
 end
 

@@ -48,6 +48,7 @@ local ERRORS = {
   { [[acl.rcpt(function(m) if check.verify("recipeint") then return accept() end end)]], 4, 'did you mean "recipient"?' },
   { [[acl.rcpt(function(m) if check.acl("nobody a b") then return accept() end end)]], 4, "there is no acl.sub.nobody" },
   { [[router.x(function(m) return route.to { transport = "bx", host = "192.0.2.1" } end)]], 4, 'there is no transport "bx", did you mean "box"?' },
+  { [[acl.rcpt { deny { hosts = "+friends_of_mine" } }]], 4, "there is no hostlist.friends_of_mine: set hostlist.friends_of_mine = { ... } in a file of the same directory" },
   -- names
   { [[acl.rcpt(function(m) return denny "x" end)]], 4, 'there is no "denny", did you mean "deny"?' },
   { "acl.rcpt(function(m)\n  if m.domain == 'x' then return lcoal_thing end end)", 5, 'there is no "lcoal_thing"' },
@@ -76,10 +77,21 @@ local WARNINGS = {
   { [[transport.y { driver = "appendfile", directory = function(m) return "/var/mail/" .. m.local_part end }]], 4, "put together with .." },
   { "local function dir(m)\n  return '/var/mail/' .. m.local_part\nend\ntransport.y { driver = 'appendfile', directory = dir }", 5, "put together with .." },
   { [[transport.y { driver = "pipe", command = function(m) return "/bin/x " .. m.local_part end }]], 4, '"command" is put together' },
+  { [[acl.rcpt { deny { message = "550 no mail for $local_part@$domain" } }]], 4, "texts are not expanded: $local_part stays as it is; use m.local_part" },
+  { [[acl.rcpt(function(m) return deny("550 ${sender_address} is unknown") end)]], 4, "use m.sender_address" },
+  { [[acl.data { warn { log_message = "about $h_Subject:" } }]], 4, "use m.header.subject" },
+  { [[acl.data { warn { log_message = "for $header_x-list:" } }]], 4, 'use m.header.x' },
+  { "router.x { driver = 'redirect',\n  data = '$local_part@other.example' }", 5, "use m.local_part" },
+  { [[transport.y { driver = "smtp", hosts = "relay.example:587" }]], 4, 'transport.y: hosts: "587" is a number and no host' },
+  { [[transport.y { driver = "smtp", hosts = "587" }]], 4, "write the host's name or address" },
+  { [[transport.y { driver = "smtp" } router.x { driver = "manualroute", route_list = { "* relay.example:587" }, transport = "y" }]], 4, 'for a port write "relay.example::587"' },
 }
 
 -- what must be left alone
 local FINE = {
+  [[rewrite.rule { "*@old.example", "${local_part}+$domain@example.org" }]],
+  [[acl.rcpt(function(m) return m.local_part:find("x$domain") and deny("550 costs $5, $nothing, \\$domain") or nil end)]],
+  [[transport.y { driver = "smtp", hosts = "relay.example : 192.0.2.1", port = 587 }]],
   [[acl.rcpt(function(m) local d = m.domain m.acl_m_x = d m.acl_c_y = 1 return m.acl_m_x and accept() or nil end)]],
   [[acl.mail(function(m) local ok = pcall(function() return m.domain end) return ok and accept() or nil end)]],
   [[acl.mail(function(m) m = { domain = 1 } if m.domain then return accept() end end)]],
@@ -114,6 +126,13 @@ describe("check", function()
       assert(found, said)
     end)
   end
+
+  it("a file that is not there is told of once", function()
+    local _, said = check [[acl.rcpt { deny { domains = lookup.table.lsearch "/no/such/file" } }]]
+    assert.equal(1, select(2, said:gsub("/no/such/file", "")))
+    _, said = check [[acl.rcpt(function(m) return lookup.table.lsearch("/no/such/file") and nil end)]]
+    assert.equal(1, select(2, said:gsub("/no/such/file", "")))
+  end)
 
   for _, case in ipairs(WARNINGS) do
     it("warns: " .. case[3] .. ": " .. case[1], function()

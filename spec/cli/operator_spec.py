@@ -84,6 +84,14 @@ def check_files():
     code, out, err = e.run("check")
     os.unlink(os.path.join(e.rules, "30-bad.lua"))
     same((code, "30-bad.lua:1: " in out, "/no/such/file" in out), (1, True, True))
+    alone = os.path.join(e.dir, "alone")
+    os.makedirs(alone, exist_ok=True)
+    with open(os.path.join(alone, "10.lua"), "w") as f:
+        f.write('acl.rcpt { deny { domains = lookup.table.lsearch "names" }, accept { hosts = "+friends" } }')
+    code, out, err = e.run("check", "--rules", alone + "//")
+    same((code, f"10.lua:1: open {alone}/names: No such file" in out, "hostlist.friends = { ... } in a file" in out), (1, True, True))
+    code, out, err = e.run("check", alone)
+    same((code, f"--rules {alone}" in err), (64, True))
 
 
 def status_in_words():
