@@ -16,6 +16,8 @@ static struct str visible(struct arena *a, struct str s)
 
 static struct str sentence(struct arena *a, struct str domain, struct str ip, const struct spf_answer *r)
 {
+    struct str why = visible(a, str_of(r->why.text));
+
     switch (r->result) {
     case SPF_PASS:
         return arena_printf(a, "domain of %.*s designates %.*s as permitted sender", STR_ARG(domain), STR_ARG(ip));
@@ -29,11 +31,11 @@ static struct str sentence(struct arena *a, struct str domain, struct str ip, co
     case SPF_NONE:
         return arena_printf(a, "domain of %.*s does not provide an SPF record", STR_ARG(domain));
     case SPF_TEMPERROR:
-        return arena_printf(a, "temporary error in processing of domain of %.*s: %s", STR_ARG(domain), r->why.text);
+        return arena_printf(a, "temporary error in processing of domain of %.*s: %.*s", STR_ARG(domain), STR_ARG(why));
     case SPF_PERMERROR:
         break;
     }
-    return arena_printf(a, "permanent error in processing of domain of %.*s: %s", STR_ARG(domain), r->why.text);
+    return arena_printf(a, "permanent error in processing of domain of %.*s: %.*s", STR_ARG(domain), STR_ARG(why));
 }
 
 struct str spf_comment(struct arena *a, const struct spf_want *w, const struct spf_answer *r)

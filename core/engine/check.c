@@ -60,6 +60,7 @@ static void put_who(struct session *s, const struct txn *t, struct buf *line)
         buf_add(line, STR(" F=<"));
         buf_add(line, t->sender);
         buf_byte(line, '>');
+        logline_judged(line, s->set->log, t);
     }
     buf_byte(line, ' ');
 }

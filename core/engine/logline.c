@@ -218,6 +218,23 @@ static void put_auth(struct buf *out, log_sel sel, const struct conn *c)
     }
 }
 
+/* " SPF" for a pass; with the verbose selector the result, whatever it is. */
+static void put_mark(struct buf *out, const char *name, bool passed, bool verbose, struct str result)
+{
+    if (verbose)
+        put_tag(out, name, result);
+    else if (passed)
+        buf_addf(out, " %s", name);
+}
+
+void logline_judged(struct buf *out, log_sel sel, const struct txn *t)
+{
+    bool verbose = log_sel_has(sel, LS_spf_verbose);
+
+    if (t->spf && (verbose || log_sel_has(sel, LS_spf)))
+        put_mark(out, "SPF", str_same(t->spf->result, STR("pass")), verbose, t->spf->result);
+}
+
 static void put_address(struct buf *out, struct str address)
 {
     if (address.n)
@@ -261,6 +278,7 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
         buf_add(out, t->conn->pipelined ? STR(" L") : STR(" L-"));
     logline_tls(out, sel, &t->conn->tls, true);
     put_auth(out, sel, t->conn);
+    logline_judged(out, sel, t);
     buf_addf(out, " S=%llu", (unsigned long long)t->size);
     if (log_sel_has(sel, LS_8bitmime))
         buf_addf(out, " M8S=%d", t->body_8bit ? 8 : 0);

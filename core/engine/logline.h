@@ -58,6 +58,8 @@ void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with
 void logline_peer(struct buf *out, log_sel sel, const struct conn *c);
 /* " Ci=..." under connection_id; nothing for what came over no connection. */
 void logline_connection(struct buf *out, log_sel sel, const struct conn *c);
+/* " SPF", " DMARC": what the rules asked about the sender, where the selectors want it. */
+void logline_judged(struct buf *out, log_sel sel, const struct txn *t);
 
 /* The arrival line. cause is the id of the message a bounce is about. */
 void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct str cause, bool id_made);

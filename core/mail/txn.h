@@ -174,6 +174,13 @@ struct at_event {
 
 struct dnslist_facts { struct str domain, matched, text, value; };
 
+/* What a check of SPF found: RFC 7208's word, and what can be said of it. */
+struct spf_facts {
+    struct str result, domain;          /* the identity's domain, as given */
+    struct str comment, smtp_comment, received, explanation;
+    bool helo, guessed;                 /* HELO was the identity; the record was a guess */
+};
+
 struct txn {
     struct arena arena;
     struct conn *conn;              /* not owned; never NULL */
@@ -236,6 +243,7 @@ struct txn {
     struct str held_rcpt;           /* the last recipient whose callout's transaction is held open */
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
+    struct spf_facts *spf, *spf_known[2];   /* the last condition's; the domain's own record, the guess */
     struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */
     struct str rate, rate_limit, rate_period;
     struct rate_known *rates;       /* per_mail and its like */

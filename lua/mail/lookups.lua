@@ -21,13 +21,14 @@ local KINDS = {
   sqlite = { file = true, query = true, options = { write = true, busy = true } },
   dnsdb = { query = true, options = { separator = true, field_separator = true, dnssec = true, defer = true } },
   passwd = { options = {} },
+  spf = { file = true, options = {} },          -- its "file" is the client's address
 }
 local EVERY_FILE = { partial = true, affix = true, default = true, ret = true, timeout = true }
 local EVERY_QUERY = { ret = true, timeout = true }
 
 -- Known, and not there: with a feature to come, or never.
 local LATER = { redis = "the lookups of servers", pgsql = "the lookups of servers", mysql = "the lookups of servers",
-                ldap = "the lookups of servers", http = "the lookups of servers", spf = "sender authentication" }
+                ldap = "the lookups of servers", http = "the lookups of servers" }
 local NEVER = {
   dbm = "the file has no one format, and its library trusts it; make a cdb of the same text (cdb -c, tinycdb) and use lookup.cdb",
   dbmnz = "the file has no one format, and its library trusts it; make a cdb of the same text (cdb -c, tinycdb) and use lookup.cdb",
@@ -232,6 +233,18 @@ function lookups.passwd(name, o)
   return status, user
 end
 
+local function no_host(ip) return string.format("lookup.spf: invalid IP address '%s'", ip) end
+
+function lookups.spf(ip, address, o)
+  local status, value = scripted("spf", ip, address)
+  if status then return status, value end
+  return once(table.concat({ "spf", ip, address, tostring(o.ret) }, "\0"), function()
+    local m = host.current()
+    local result = host.spf_lookup(ip, address, m and host.get(m, "primary_hostname") or "")
+    return "ok", o.ret == "key" and address or result
+  end)
+end
+
 -- ---- arguments of rules
 
 local function text(value, what, call, level)
@@ -319,6 +332,14 @@ function lookups.functions()
       function functions.dnsdb(query, params, o)
         return lookups.dnsdb(text(query, "the query", call, 3), params_of(name, params, 3), options_of(name, o, 3))
       end
+    elseif name == "spf" then
+      function functions.spf(ip, address, o)
+        ip, address = text(ip, "the IP address", call, 3), text(address, "the address", call, 3)
+        -- Written either way round: only one of the two can be an address of a host.
+        if not host.ip_pack(ip) and host.ip_pack(address) then ip, address = address, ip end
+        if not host.ip_pack(ip) then error(no_host(ip), 3) end
+        return lookups.spf(ip, address, options_of(name, o, 3))
+      end
     elseif name == "passwd" then
       function functions.passwd(user, o) return lookups.passwd(text(user, "the name", call, 3), options_of(name, o, 3)) end
     else
@@ -355,6 +376,8 @@ local function asker(spec)
   elseif spec.kind == "passwd" then
     o.ret = o.ret or "text"
     return function(subject) return lookups.passwd(subject, o) end
+  elseif spec.kind == "spf" then
+    return function(subject) return lookups.spf(spec.file, subject, o) end
   end
   return function(subject) return lookups.file(spec.kind, spec.file, subject, o) end
 end
@@ -383,6 +406,7 @@ function lookups.tables()
       end
       spec.options = options_of(name, args[at], 2)
       if spec.options.write then error(call .. ": a list does not write", 2) end
+      if name == "spf" and not host.ip_pack(spec.file) then error(no_host(spec.file), 2) end
       spec.where = host.where(2)
       local t = setmetatable({}, { __metatable = call, __index = Table,
                                    __newindex = function() error(call .. " cannot be changed", 2) end })
@@ -457,6 +481,7 @@ function lookups.parse(item, where, fail)
   elseif kind.file then
     spec.file = rest
     if rest == "" then fail(where, string.format('the list item "%s" names no file', item)) end
+    if name == "spf" and not host.ip_pack(rest) then fail(where, no_host(rest)) end
   end
   return spec
 end

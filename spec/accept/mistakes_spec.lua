@@ -50,7 +50,7 @@ local LOAD = {
   { [[acl.rcpt { accept { acl = "nobody" } }]], "there is no acl.sub.nobody" },
   { [[acl.rcpt { accept { delay = "soon" } }]], '"soon" is no time; write "30s" or "2m"' },
   { [[acl.rcpt { accept { set = { acl_x = 1 } } }]], "names begin with acl_c_" },
-  { [[acl.rcpt { deny { spf = "fail" } }]], 'condition "spf" comes with SPF' },
+  { [[acl.data { deny { spam = "nobody" } }]], 'condition "spam" comes with content scanning' },
   { [[acl.rcpt(function(m) return check.host("x") end)]], 'there is no check.host, did you mean "hosts"?' },
   { [[acl.rcpt(function(m) return lookup.lsearh("a", "b") end)]], 'there is no lookup.lsearh, did you mean "lsearch"?' },
   { [[router.a { driver = "acept", transport = "box" }]], 'there is no router driver "acept", did you mean "accept"?' },

@@ -55,7 +55,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("site { tls_certificate = '/x' }", '10.lua:1: option "tls_certificate" comes with TLS')
     says("site { acl_smtp_rcpt = 'x' }", "ACLs are declared with acl.PHASE")
     says("acl.data { deny { malware = '*' } }", 'condition "malware" comes with content scanning')
-    says("acl.rcpt { deny { spf = 'fail' } }", 'condition "spf" comes with SPF')
+    says("acl.data { deny { spam = 'nobody' } }", 'condition "spam" comes with content scanning')
     says("acl.rcpt { accept { control = 'utf8_downconvert' } }", 'control "utf8_downconvert" comes with internationalised mail')
     says("acl.rcpt { accept { verify = 'sender/callout=hold' } }", "callout=hold is for recipients")
     says("acl.rcpt { accept { verify = 'certificate' } }", "comes with TLS")

@@ -98,12 +98,11 @@ word { kind = "condition", name = "spam", type = "string", not_ = true, phases =
   doc = [[Scans with spamd or rspamd; sets spam_ variables; :true forces true.]] }
 word { kind = "condition", name = "spf", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
   "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "SPF",
-  doc = [[Evaluates SPF and matches outcome; sets spf_ variables.]] }
+  doc = [[Checks the sender (HELO's name for the empty one) by SPF, RFC 7208, and asks whether the result is in the list: `pass`, `fail`,
+`softfail`, `neutral`, `none`, `temperror`, `permerror`; `err_temp` and `err_perm` are old names of the last two. Sets the spf_ variables.]] }
 word { kind = "condition", name = "spf_guess", type = "string", not_ = true, phases = during { "mail", "rcpt", "predata",
   "dkim", "mime", "prdr", "data", "atrn", "wellknown", "quit", "notquit", "route", "transport", "event" },
-  feature = "SPF",
-  doc = [[Same using the best-guess record.]] }
+  doc = [[As `spf`, but a domain that publishes no record is judged by the one in `spf_guess`: no standard, and no ground to refuse.]] }
 word { kind = "condition", name = "verify", type = "list", not_ = true,
   doc = [[Runs one of the verify tests.]] }
 

@@ -41,6 +41,12 @@ fn { name = "lookup.passwd", args = { { "name", "string" }, { "options", "table?
 fn { name = "lookup.table.passwd", args = { { "options", "table?" } }, returns = "table",
   doc = [[lookup.passwd as an item of a list: is the subject a user of this machine?]] }
 
+fn { name = "lookup.spf", args = { { "ip", "string" }, { "address", "string" }, { "options", "table?" } }, returns = "string?", waits = true,
+  doc = [[May this host send for this address? The word of SPF (RFC 7208): `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or
+`permerror`. IPv4 and IPv6.]] }
+fn { name = "lookup.table.spf", args = { { "ip", "string" }, { "options", "table?" } }, returns = "table",
+  doc = "lookup.spf as an item of a list, asked about the list's subject." }
+
 -- ---- lists in code
 
 local function match(name, what)

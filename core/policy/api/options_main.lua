@@ -402,12 +402,12 @@ option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", fe
 option { kind = "main", name = "spamd_address", type = "string", feature = "content scanning",
   section = "of later features",
   doc = [[spamd or rspamd servers.]] }
-option { kind = "main", name = "spf_guess", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Best-guess SPF record.]] }
-option { kind = "main", name = "spf_smtp_comment_template", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Template for spf_smtp_comment.]] }
+option { kind = "main", name = "spf_guess", type = "string", default = "v=spf1 a/24 mx/24 ptr ?all", section = "sender authentication",
+  doc = [[The record that `spf_guess` judges a domain by that publishes none.]] }
+option { kind = "main", name = "spf_smtp_comment_template", type = "string", default = "Please%_see%_http://www.open-spf.org/Why", func = "mail",
+  section = "sender authentication",
+  doc = [[What spf_smtp_comment says where the domain explains nothing, with SPF's macros (RFC 7208 section 7): `%{s}` the sender, `%{i}` the
+client, `%{r}` this host, `%_` a space.]] }
 option { kind = "main", name = "sqlite_dbfile", type = "string", section = "lookups",
   doc = [[The database of lookup.sqlite(nil, query) and of list items that name none.]] }
 option { kind = "main", name = "sqlite_lock_timeout", type = "time", default = 5, section = "lookups",

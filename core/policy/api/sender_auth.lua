@@ -13,15 +13,21 @@ end
 
 -- ---- SPF
 
-local spf = of("SPF", "spf")
-spf("spf_result", "string", from_mail, [[Result of the SPF check for this sender. `temperror`: the DNS did not answer; a later try may differ.]],
+local function spf(name, ty, phases, doc, more)
+  local row = { name = name, type = ty .. "?", phases = phases, get = "get_" .. name, group = "spf", doc = doc }
+  for key, value in pairs(more or {}) do row[key] = value end
+  var(row)
+end
+spf("spf_result", "string", from_mail, [[What the last `spf` or `spf_guess` found for this sender, nil while none was asked. `temperror`: the DNS did
+not answer; a later try may differ.]],
   { values = { "none", "neutral", "pass", "fail", "softfail", "temperror", "permerror" } })
-spf("spf_result_guessed", "boolean", from_mail, [[Whether the result is that of a guessed record (`spf_guess`).]])
+spf("spf_result_guessed", "boolean", from_mail, [[Whether the result is that of a guessed record: the domain has none, and `spf_guess` was asked.]])
 spf("spf_guess", "string", from_mail, [[The record that is guessed for domains that publish none.]])
 spf("spf_header_comment", "string", from_mail, [[The result in a sentence, for headers and logs.]])
-spf("spf_smtp_comment", "string", from_mail, [[The result in a sentence that may be told to the client.]])
-spf("spf_received", "string", from_mail, [[The whole Received-SPF: field.]])
-spf("spf_used_domain", "string", from_mail, [[The domain whose record was judged.]])
+spf("spf_smtp_comment", "string", from_mail, [[What may be told to the client: the domain's own explanation of a fail, else `spf_smtp_comment_template`.
+Empty for a pass and for errors.]])
+spf("spf_received", "string", from_mail, [[The whole Received-SPF: field (X-SPF-Guess: of a guessed record), for `add_header = ":at_start:"`.]])
+spf("spf_used_domain", "string", from_mail, [[The domain whose record was judged: the sender's, or HELO's name for the empty sender.]])
 
 -- ---- DKIM
 

@@ -233,6 +233,34 @@ describe("results.lua", function()
   end)
 end)
 
+describe("spf.lua", function()
+  local ZONE_SPF = ZONE .. [[
+there.example. TXT "v=spf1 a -all"
+strict.example. TXT "v=spf1 ?all"
+silent.example. A 203.0.7.7
+]]
+  local function spf() return world.new { rules = rules "spf", lua = OPEN, zone = ZONE_SPF } end
+
+  it("refuses a fail with who, for whom and where to read about it", function()
+    local w = spf()
+    assert.reply(send(w), "550 5.7.23 203.0.113.9 is not allowed to send mail from there.example. "
+      .. "Please see http://www.open-spf.org/Why?scope=mfrom&identity=a@there.example&ip=203.0.113.9")
+    assert.reply(send(w, { from = "" }), "550 5.7.23 203.0.113.9 is not allowed to send mail from there.example. "
+      .. "Please see http://www.open-spf.org/Why?scope=helo&identity=there.example&ip=203.0.113.9")
+    assert.reply(send(w, { from = "a@strict.example" }), "550 5.7.23 not from there")
+  end)
+
+  it("shows the result at the top, and a guess as one", function()
+    local w = spf()
+    assert.reply(send(w, { client = "198.51.100.1" }), "250")
+    has(delivered(w), "Received-SPF: pass (")
+    w = spf()
+    assert.reply(send(w, { from = "a@silent.example", client = "203.0.113.9" }), "250")
+    has(delivered(w), "Received-SPF: none (")
+    has(delivered(w), "X-SPF-Guess: pass (")
+  end)
+end)
+
 describe("statement.lua", function()
   it("writes a line over several lines (ACL-T2), with a comment between (ACL-T3)", function()
     local w = new "statement"
