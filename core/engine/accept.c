@@ -254,6 +254,8 @@ static void constants(struct session *s)
         l->nonmail_max = (uint32_t)n;
     if ((n = setting_int(set, SET_smtp_max_unknown_commands, 0)) > 0)
         l->unknown_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_smtp_max_synprot_errors, -1)) >= 0)
+        l->errors_max = (uint32_t)n;
     if ((n = setting_int(set, SET_header_line_maxsize, 0)) > 0)
         l->header_line_max = (uint32_t)n;
     if ((n = setting_int(set, SET_auth_failures_max, 0)) > 0)

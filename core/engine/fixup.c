@@ -1,7 +1,11 @@
 #include "engine/fixup.h"
 
+#include <ctype.h>
+
 #include "base/clock.h"
 #include "mail/addr.h"
+
+enum { ID_PART_MAX = 200 };
 
 static void edit(struct txn *t, bool remove, enum header_place place, struct str text)
 {
@@ -155,21 +159,35 @@ static void fix_from(const struct settings *set, struct txn *t)
     add(t, "From", with_name(t, who));
 }
 
-static void fix_message_id(const struct settings *set, struct txn *t, bool *made)
+bool fixup_makes_id(const struct txn *t)
 {
-    struct str domain = setting_str(set, SET_message_id_header_domain, set->hostname);
-    struct str text = setting_str(set, SET_message_id_header_text, STR(""));
-
-    if (has(t, STR("Message-ID")))
-        return;
-    *made = true;
-    add(t, "Message-Id", arena_printf(&t->arena, "<E%s%s%.*s@%.*s>", t->id.s, text.n ? "-" : "", STR_ARG(text),
-                                      STR_ARG(domain.n ? domain : set->hostname)));
+    return !t->suppress_fixups && (!t->conn->smtp || t->submission) && !has(t, STR("Message-ID"));
 }
 
-void fixup(const struct settings *set, struct txn *t, bool trusted, bool *id_made)
+/* As Exim: what a function says is put into a Message-ID, and never more than that. */
+static struct str id_part(struct txn *t, struct str text, const char *also)
 {
-    *id_made = false;
+    char *p;
+
+    text = arena_dup(&t->arena, str_head(text, ID_PART_MAX));
+    p = (char *)text.p;
+    for (size_t i = 0; i < text.n; i++)
+        if (!isalnum((unsigned char)p[i]) && (p[i] == '\0' || !strchr(also, p[i])))
+            p[i] = '-';
+    return text;
+}
+
+static void fix_message_id(const struct settings *set, struct txn *t, struct str domain, struct str text)
+{
+    struct str host = domain.n ? id_part(t, domain, ".-") : set->hostname;
+
+    text = id_part(t, text, "!#$%&'*+-/=?^_`{|}~.");
+    add(t, "Message-Id", arena_printf(&t->arena, "<E%s%s%.*s@%.*s>", t->id.s, text.n ? "-" : "", STR_ARG(text), STR_ARG(host)));
+}
+
+void fixup(const struct settings *set, struct txn *t, bool trusted, struct str id_domain, struct str id_text, bool *id_made)
+{
+    *id_made = fixup_makes_id(t);
     if (setting_bool(set, SET_return_path_remove, true))
         remove_all(t, STR("Return-path"));
     if (setting_bool(set, SET_envelope_to_remove, true))
@@ -180,7 +198,8 @@ void fixup(const struct settings *set, struct txn *t, bool trusted, bool *id_mad
         return;
     if (!has(t, STR("Date")))
         add(t, "Date", clock_rfc5322(&t->arena, t->received_us / 1000000));
-    fix_message_id(set, t, id_made);
+    if (*id_made)
+        fix_message_id(set, t, id_domain, id_text);
     fix_from(set, t);
     fix_sender(set, t, trusted);
 }

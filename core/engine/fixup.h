@@ -10,8 +10,11 @@
 
 #include "engine/settings.h"
 
-/* Appends to t->edits, so that all of it is applied together with what rules
+/* Will a Message-ID be made? For the options that say how. */
+bool fixup_makes_id(const struct txn *t);
+
+/* id_domain, id_text: for a Message-ID, may be empty; what may not stand there becomes a hyphen. Appends to t->edits, so that all of it is applied together with what rules
  * asked for (R8.6). *id_made says whether a Message-ID was made. */
-void fixup(const struct settings *set, struct txn *t, bool trusted, bool *id_made);
+void fixup(const struct settings *set, struct txn *t, bool trusted, struct str id_domain, struct str id_text, bool *id_made);
 
 #endif

@@ -12,9 +12,18 @@
 
 enum { SUMMARY_MAX = 200 };
 
+/* Options that may be functions of the finished message, asked in this order. */
+enum { OWN_RECEIVED, OWN_ID_DOMAIN, OWN_ID_TEXT, ASKED };
+static const enum setting own_options[ASKED] = {
+    [OWN_RECEIVED] = SET_received_header_text, [OWN_ID_DOMAIN] = SET_message_id_header_domain,
+    [OWN_ID_TEXT] = SET_message_id_header_text,
+};
+
 struct keep {
     struct keep_want w;
     struct eval *eval;
+    struct str own[ASKED];      /* what the site's own options said, as far as they were asked */
+    unsigned asked;
     struct arrival said;        /* made before the txn may go */
     struct msg_id id;
     uint64_t size;
@@ -184,7 +193,7 @@ static void assemble(struct keep *k, struct str received)
     struct buf header = { 0 };
 
     t->received_text = received;
-    fixup(k->w.set, t, k->w.trusted, &k->id_made);
+    fixup(k->w.set, t, k->w.trusted, k->own[OWN_ID_DOMAIN], k->own[OWN_ID_TEXT], &k->id_made);
     header_apply(t->header_text, t->edits, received, &header);
     t->size = header.n + 2 + draft_size(k->w.draft);
     t->received_done_us = clock_wall_us();
@@ -206,20 +215,49 @@ static void take_as_it_was(struct keep *k)
     commit(k, t->header_text);
 }
 
-static void received_known(void *ctx, enum status st, const struct val *v, const struct why *why)
+static void compose(struct keep *k);
+
+static void option_known(void *ctx, enum status st, const struct val *v, const struct why *why)
 {
     struct keep *k = ctx;
     struct txn *t = k->w.t;
-    struct str field = STR("");
+    enum setting which = own_options[k->asked];
+    bool late = k->eval != NULL;
 
     k->eval = NULL;
     if (st == ST_OK && v->type == VAL_STR)
-        field = received_custom(&t->arena, v->u.s, t->received_us / 1000000);
+        k->own[k->asked] = arena_dup(&t->arena, v->u.s);
     else if (st != ST_OK)
-        log_line(LOG_MAIN, "%s received_header_text: %s", t->id.s, why ? why->text : "failed");
-    if (field.n == 0)
-        field = received_default(&t->arena, t, k->w.set->hostname);
-    assemble(k, field);
+        log_line(LOG_MAIN, "%s %.*s: %s", t->id.s, STR_ARG(setting_name(which)), why ? why->text : "failed");
+    k->asked++;
+    if (late)
+        compose(k);
+}
+
+/* A function that does not wait has answered before policy_option returns. */
+static void compose(struct keep *k)
+{
+    struct settings *set = k->w.set;
+    struct txn *t = k->w.t;
+    struct str field = STR("");
+
+    while (k->asked < ASKED) {
+        enum setting which = own_options[k->asked];
+        struct eval *eval;
+
+        if (!setting_is_function(set, which) || (k->asked != OWN_RECEIVED && !fixup_makes_id(t))) {
+            k->own[k->asked++] = setting_str(set, which, STR(""));
+            continue;
+        }
+        eval = policy_option(set->policy, setting_opt(which), t, option_known, k);
+        if (eval) {
+            k->eval = eval;
+            return;
+        }
+    }
+    if (k->own[OWN_RECEIVED].n)
+        field = received_custom(&t->arena, k->own[OWN_RECEIVED], t->received_us / 1000000);
+    assemble(k, field.n ? field : received_default(&t->arena, t, set->hostname));
 }
 
 /* All recipients were discarded by rules: the client is told 250 and nothing
@@ -263,14 +301,8 @@ struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
         take_as_it_was(k);
     else if (t->discard || t->nrcpts == 0)
         discard(k);
-    else if (setting_is_function(w->set, SET_received_header_text))
-        k->eval = policy_option(w->set->policy, setting_opt(SET_received_header_text), t, received_known, k);
-    else {
-        struct str text = setting_str(w->set, SET_received_header_text, STR(""));
-        struct str field = text.n ? received_custom(&t->arena, text, t->received_us / 1000000) : STR("");
-
-        assemble(k, field.n ? field : received_default(&t->arena, t, w->set->hostname));
-    }
+    else
+        compose(k);
     k->returned = true;
     if (k->over) {
         keep_free(k);

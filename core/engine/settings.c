@@ -18,6 +18,11 @@ static const struct str names[SET_COUNT] = {
 static int opts[SET_COUNT];
 static bool opts_known;
 
+struct str setting_name(enum setting s)
+{
+    return names[s];
+}
+
 int setting_opt(enum setting s)
 {
     if (!opts_known) {

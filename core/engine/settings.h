@@ -29,7 +29,7 @@
     X(smtp_accept_max_nonmail) X(smtp_accept_max_per_connection) X(smtp_accept_max_per_host) \
     X(smtp_accept_queue) X(smtp_accept_rate_per_host) X(smtp_active_hostname) X(smtp_banner) X(smtp_enforce_sync) \
     X(smtp_receive_timeout) X(smtp_reserve_hosts) X(smtp_accept_reserve) X(smtp_load_reserve) X(smtp_accept_max_nonmail_hosts) \
-    X(smtp_max_unknown_commands) X(header_line_maxsize) X(check_spool_space) X(smtp_check_spool_space) X(queue_only_file) \
+    X(smtp_max_unknown_commands) X(smtp_max_synprot_errors) X(header_line_maxsize) X(check_spool_space) X(smtp_check_spool_space) X(queue_only_file) \
     X(queue_only_load) X(queue_only_load_latch) X(smtp_accept_queue_per_connection) X(smtp_accept_keepalive) X(tcp_nodelay) \
     X(smtp_backlog_monitor) X(freeze_tell) X(local_from_prefix) X(local_from_suffix) X(trusted_users) X(trusted_groups) \
     X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
@@ -65,6 +65,7 @@ bool setting_logs(const struct settings *s, struct str selector);  /* by its nam
 struct settings *settings_hold(struct settings *s);
 void settings_release(struct settings *s);      /* NULL is allowed */
 
+struct str setting_name(enum setting s);
 int setting_opt(enum setting s);                /* for policy_option; -1: no such option */
 /* The constant, or NULL if it is not set or is a function. */
 const struct val *setting_val(const struct settings *s, enum setting which);

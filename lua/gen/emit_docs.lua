@@ -10,13 +10,19 @@
 
 local rows = require "rows"
 
-local MADE = "Made by `make docs` from `core/policy/api`; do not edit. Everything here is there since 0.1.0.\n"
+local MADE = "Made by `make docs` from `core/policy/api`; do not edit.\n"
+
+-- The version that brought a name; a row says so when it is not the first.
+local FIRST = "0.1.0"
+local function since_text(row) return "since " .. (row.since or FIRST) end
 
 local function page() return setmetatable({}, { __call = function(p, fmt, ...)
   table.insert(p, select("#", ...) > 0 and fmt:format(...) or fmt)        -- alone it is text, not a format
 end }) end
 
 local function trim(text) return (text:gsub("^%s+", ""):gsub("%s+$", "")) end
+
+local function trim_end(text) return (text:gsub("%s+$", "")) end
 
 local function sorted(list, key)
   local copy = {}
@@ -72,9 +78,14 @@ local function default_text(v)
   return tostring(v)
 end
 
--- Rules that show the name at work; a spec loads each of them.
+-- Rules that show the name at work, a spec loads each of them; and what a client hears of them, which is run.
 local function shown(p, row)
-  for _, code in ipairs(row.shown or {}) do p("\n```lua\n%s\n```\n", (code:gsub("%s+$", ""))) end
+  for _, example in ipairs(row.shown or {}) do
+    p("\n```lua\n%s\n```\n", trim_end(example.code))
+    if example.run then p("\n```smtp\n%s\n```\n", trim_end(example.run)) end
+  end
+  if row.seen then p "\n" end
+  for _, one in ipairs(row.seen or {}) do p("    %s --> %s%s-- %s\n", one.expression, one.is, (" "):rep(8), one.phase) end
 end
 
 -- ---- pages
@@ -85,12 +96,16 @@ local function vars_page(tables)
   p(MADE)
   p "\nEvery variable is read as `m.NAME`. Nil means that there is none; reading one in a phase where it cannot be\n"
   p "known is an error, and so is a name that does not exist.\n"
+  p "\nWhat stands behind `-->` is the value, as `perigee eval --json` writes it, in the phase behind `--` of this conversation, which a\n"
+  p "client at 203.0.113.9 has on 2026-03-04T05:06:07Z:\n"
+  local scene = require("emit_values").scene
+  p("\n```lua\n%s\n```\n\n```zone\n%s\n```\n\n```text\n%s\n```\n", scene.rules, scene.zone, scene.says)
   local order, by = groups(tables.var, "group")
   for _, group in ipairs(order) do
     p("\n## %s\n", group)
     for _, row in ipairs(sorted(by[group], function(r) return r.name end)) do
       p("\n### %s\n\n", row.name)
-      p("%s, in %s.%s%s%s\n\n", row.type, phases_text(row.phases), row.wait and " Reading it may wait." or "",
+      p("%s, in %s, %s.%s%s%s\n\n", row.type, phases_text(row.phases), since_text(row), row.wait and " Reading it may wait." or "",
         values_text(row), also_text(row))
       p("%s%s\n", trim(row.doc), row.feature and "\n\nComes with " .. row.feature .. "; nil until then." or "")
       shown(p, row)
@@ -98,7 +113,7 @@ local function vars_page(tables)
   end
   p "\n## families\n"
   for _, row in ipairs(sorted(tables.family, function(r) return r.name end)) do
-    p("\n### %s\n\n%s, in %s.%s\n\n%s\n", row.name, row.type, phases_text(row.phases),
+    p("\n### %s\n\n%s, in %s, %s.%s\n\n%s\n", row.name, row.type, phases_text(row.phases), since_text(row),
       row.writable and " Assigned to in " .. phases_text(row.writable) .. "." or "", trim(row.doc))
     shown(p, row)
   end
@@ -173,6 +188,7 @@ local function option_lines(p, row)
   end
   if row.restart then table.insert(facts, "a change needs a restart") end
   if row.feature then table.insert(facts, "comes with " .. row.feature) end
+  table.insert(facts, since_text(row))
   p("%s.%s%s\n\n%s\n", table.concat(facts, "; "), values_text(row), also_text(row), trim(row.doc))
 end
 
@@ -223,7 +239,8 @@ local function acl_page(tables)
       if row.type then table.insert(facts, row.type) end
       if row.phases then table.insert(facts, "in " .. phases_text(row.phases)) end
       if row.feature then table.insert(facts, "comes with " .. row.feature) end
-      if #facts > 0 then p("%s.%s%s\n\n", table.concat(facts, "; "), values_text(row), also_text(row)) end
+      table.insert(facts, since_text(row))
+      p("%s.%s%s\n\n", table.concat(facts, "; "), values_text(row), also_text(row))
       p("%s\n", trim(row.doc))
       shown(p, row)
     end
@@ -237,8 +254,8 @@ local function events_page(tables)
   p(MADE)
   for _, row in ipairs(sorted(tables.event, function(r) return r.name end)) do
     p("\n## %s\n\n", row.name)
-    p("%s, raised %s the step. `event_data`: %s. A non-empty result: %s.%s\n\n%s\n",
-      row.section == "both" and "main and transports" or row.section, row.before and "before" or "after",
+    p("%s, raised %s the step; %s. `event_data`: %s. A non-empty result: %s.%s\n\n%s\n",
+      row.section == "both" and "main and transports" or row.section, row.before and "before" or "after", since_text(row),
       row.data or "nothing", row.result or "ignored", row.feature and " Comes with " .. row.feature .. "." or "", trim(row.doc))
     shown(p, row)
   end
@@ -254,16 +271,56 @@ local function arguments(row)
   return table.concat(names, ", ")
 end
 
+-- Where the examples of functions are evaluated: a spec makes it from the page.
+local ABOUT_FUNCTIONS = [==[
+
+What stands behind `-->` is the value, as `perigee eval --json` prints it, for the client 203.0.113.9 that says HELO
+there.example, under these rules:
+
+```lua
+router.ours { driver = "accept", domains = "example.org", transport = "box" }
+transport.box { driver = "appendfile", maildir_format = true, directory = "/mail" }
+rewrite.rule { "*@old.example", "$1@example.org", flags = "T" }
+```
+
+with this zone as all of the DNS:
+
+```zone
+example.org. NS ns.example.org.
+example.org. MX 10 mx.example.org.
+example.org. TXT "v=spf1 mx -all"
+mx.example.org. A 192.0.2.25
+mx.example.org. AAAA 2001:db8::25
+www.example.org. CNAME mx.example.org.
+_imap._tcp.example.org. SRV 0 1 143 mx.example.org.
+there.example. A 203.0.113.9
+9.113.0.203.in-addr.arpa. PTR there.example.
+```
+
+and with these files beside the rules:
+
+| file | lines |
+|---|---|
+| `aliases` | `ann: anne@example.net` |
+| `patterns` | `*.example.net: a neighbour`, `^box[0-9]+$: a box` |
+| `nets` | `192.0.0.0/16: wide`, `192.0.2.0/24: narrow` |
+| `site.json` | `{ "hosts": [ { "name": "mx" } ] }` |
+| `motd` | `be kind` |
+| `relay.secret` | `s3cret` |
+| `boxes/ann` | |
+]==]
+
 local function functions_page(tables)
   local p = page()
   p "# Functions\n\n"
   p(MADE)
+  p(ABOUT_FUNCTIONS)
   for _, row in ipairs(sorted(tables.fn, function(r) return r.name end)) do
     p("\n## %s\n\n", row.name)
     p("`%s(%s)`", row.name, arguments(row))
     local returns = type(row.returns) == "table" and table.concat(row.returns, ", ") or row.returns
     if returns then p(" gives %s", returns) end
-    p(".%s%s\n\n%s\n", row.waits and " It may wait." or "", row.feature and " Comes with " .. row.feature .. "." or "",
+    p("; %s.%s%s\n\n%s\n", since_text(row), row.waits and " It may wait." or "", row.feature and " Comes with " .. row.feature .. "." or "",
       trim(row.doc))
     if row.exim then p("\nStands for Exim's %s.\n", table.concat(row.exim, ", ")) end
     if row.example then p "\n" end

@@ -7,7 +7,8 @@ GEN_C    += $(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c)
 GEN_H    += $(addprefix $(B)/gen/,options.h getters.h)
 
 $(B)/gen/stamp: $(GEN_IN) $(GEN_TOOL) lua/gen/gen.mk
-	@mkdir -p $(B)/gen/spec
+	@mkdir -p $(B)/gen/spec/examples
+	@rm -f $(B)/gen/spec/examples/*.smtp
 	@echo '  gen  $(B)/gen'
 	@$(LUAJIT) lua/gen/init.lua c $(B)/gen $(GEN_IN)
 	@touch $@

@@ -67,6 +67,11 @@
 -- restated { name = "operator strlen", as = "#s" }     an expansion of Exim that is no function here: what to write
 --                                 instead, or never = "why", or feature = "what it comes with"
 --
+-- example { of = { "condition hosts", "option main listen" }, code = [[rules]], run = [[C: ... S: ...]] }   examples.lua; run:
+--                                 optional, what a client says to them and hears, as in a transcript
+-- value { phase = "rcpt", list = { "m.rcpt_count --> 1" } }      values.lua: what variables are in the page's conversation
+-- Any of these but gone and restated may have since = "0.2.0": the version that brought it, when it is not the first.
+--
 -- Phases (design 4.2):
 --   always                        every phase
 --   since "mail"                  mail and later in the walk of a message, not_smtp, route, transport, event, queue
@@ -125,6 +130,8 @@ end
 if what == "c" then
   require("emit_c")(tables, input, out, write)
   require("emit_spec")(tables, out, write)
+  require("emit_values").emit(tables, out, write)
+  require("emit_runs")(tables, out, write)
 elseif what == "docs" then
   require("emit_docs")(tables, out, write)
 else

@@ -76,28 +76,32 @@ for i = 1, rows.ACLS do acl_names[i] = rows.PHASES[i] end
 -- ---- the kinds of row and their keys
 
 local KEYS = {
-  var    = { name = "string", also = "table", type = "string", values = "table", phases = "table", get = "string",
+  var    = { name = "string", since = "string", also = "table", type = "string", values = "table", phases = "table", get = "string",
              put = "string", writable = "table", wait = "string", group = "string", feature = "string", never = "string", doc = "string" },
-  family = { name = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
+  family = { name = "string", since = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
   gone   = { name = "string", text = "string" },
-  option = { kind = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",
+  option = { kind = "string", since = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",
              func = "string", wait = "boolean", restart = "boolean", values = "table", feature = "string", never = "string",
              section = "string", doc = "string" },
-  word   = { kind = "string", name = "string", also = "table", type = "string", values = "table", phases = "table",
+  word   = { kind = "string", since = "string", name = "string", also = "table", type = "string", values = "table", phases = "table",
              feature = "string", not_ = "boolean", default = "any", doc = "string" },
-  event  = { name = "string", section = "string", before = "boolean", data = "string", result = "string",
+  event  = { name = "string", since = "string", section = "string", before = "boolean", data = "string", result = "string",
              feature = "string", doc = "string" },
-  fn     = { name = "string", args = "table", returns = "any", waits = "boolean", phases = "table",
+  fn     = { name = "string", since = "string", args = "table", returns = "any", waits = "boolean", phases = "table",
              feature = "string", exim = "table", example = "table", doc = "string" },
   restated = { name = "string", as = "string", feature = "string", never = "string" },
   -- Rules that show how names are used; `of` says whose pages they stand on, as "option main listen", "condition hosts",
   -- "var domain", "event msg:delivery", "fn dns.mx". A spec loads every one.
-  example = { of = "table", code = "string" },
+  -- run: what a client says to these rules and hears, as in a transcript (docs/guide/testing.md); it is run.
+  example = { of = "table", code = "string", run = "string" },
+  -- What variables are in one phase of the conversation that docs/ref/vars.md shows: "EXPRESSION --> VALUE", as of functions.
+  value = { phase = "string", list = "table" },
 }
 local NEEDED = {
   var = { "name", "type", "phases", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
   gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
   event = { "name", "section", "doc" }, fn = { "name", "doc" }, restated = { "name" }, example = { "of", "code" },
+  value = { "phase", "list" },
 }
 local TYPES = {
   var = { string = true, integer = true, number = true, boolean = true, list = true, cert = true },
@@ -168,7 +172,25 @@ local function give_examples(all)
       if not found[1] then error(("%s: there is no %s to give an example of"):format(example.where, name), 0) end
       if found[2] then error(("%s: %s is of several drivers, say which"):format(example.where, name), 0) end
       found[1].shown = found[1].shown or {}
-      table.insert(found[1].shown, example.code)
+      table.insert(found[1].shown, example)
+    end
+  end
+end
+
+-- A value stands with every variable its expression reads.
+local function give_values(all)
+  for _, value in ipairs(all.value) do
+    for _, line in ipairs(value.list) do
+      local expression, is = line:match "^(.-) %-%-> (.*)$"
+      if not is then error(("%s: no arrow in %s"):format(value.where, line), 0) end
+      local one = { phase = value.phase, expression = expression, is = is }
+      for name in expression:gmatch "%f[%w_]m%.([%w_]+)" do
+        local row = all.var.by[name] or all.family.by[name] or all.family.by[name:gsub("^(%a+_).*$", "%1*")]
+        if not row then error(("%s: there is no variable %s to give a value of"):format(value.where, name), 0) end
+        row.seen = row.seen or {}
+        table.insert(row.seen, one)
+      end
+      table.insert(all.values, one)
     end
   end
 end
@@ -188,7 +210,7 @@ function rows.read(paths)
   local function add(kind, row, where)
     check(kind, row, where)
     row.kind_of_row, row.where = kind, where
-    if kind == "example" then return table.insert(all.example, row) end
+    if kind == "example" or kind == "value" then return table.insert(all[kind], row) end
     local names = { row.name, unpack(row.also or {}) }
     for _, name in ipairs(names) do
       local key = key_of(kind, row, name)
@@ -229,6 +251,8 @@ function rows.read(paths)
     end
   end
   give_examples(all)
+  all.values = {}
+  give_values(all)
   for _, row in ipairs(all.gone) do
     if all.var.by[row.name] then error(row.where .. ": " .. row.name .. " is both gone and there", 0) end
   end

@@ -164,7 +164,8 @@ local function net_lookup(spec)
 end
 
 function hosts.item(item, where, no, last, mode)
-  local flag, what = item:match("^%+(%a+)_(%a+)$")
+  local flag, what
+  if type(item) == "string" then flag, what = item:match("^%+(%a+)_(%a+)$") end       -- not lookup.table.NAME(...)
   if flag and hosts.FLAGS[flag .. "_" .. what] then
     mode[what] = flag
     return nil

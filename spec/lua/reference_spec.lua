@@ -130,6 +130,20 @@ describe("the reference", function()
     end))
   end)
 
+  -- What is built is shown at work: by rules, by a value in a conversation, or by an expression and what it gives.
+  for _, kind in ipairs { "var", "family", "option", "word", "event", "fn" } do
+    it("has an example of every " .. kind .. " that is built", function()
+      local bare = {}
+      for _, row in ipairs(all[kind]) do
+        local built = not row.feature and not row.never
+        if built and not (row.shown or row.seen or row.example) then
+          bare[#bare + 1] = ("%s %s %s%s"):format(row.where, row.kind or kind, row.name, row.drivers and " (" .. table.concat(row.drivers, ", ") .. ")" or "")
+        end
+      end
+      assert.equal("", table.concat(bare, "\n"))
+    end)
+  end
+
   -- ---- pages
 
   local page = text_of "docs/guide/exim-commands.md"

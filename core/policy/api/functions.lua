@@ -6,22 +6,29 @@
 -- ---- names
 
 fn { name = "dns.a", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  example = { [==[dns.a "mx.example.org" --> ["192.0.2.25"]]==] },
   doc = [[The IPv4 addresses of a name.]] }
 fn { name = "dns.aaaa", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  example = { [==[dns.aaaa "mx.example.org", dns.aaaa "nobody.example" --> ["2001:db8::25"],null]==] },
   doc = [[The IPv6 addresses of a name.]] }
 fn { name = "dns.mx", args = { { "name", "string" } }, returns = "table[]?", waits = true,
   doc = [[The mail hosts of a domain as { preference =, name = }, best first. A null MX has the name "".]] }
 fn { name = "dns.txt", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  example = { [==[dns.txt "example.org" --> ["v=spf1 mx -all"]]==] },
   doc = [[The texts of a name, the strings of each record joined.]] }
 fn { name = "dns.ns", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  example = { [==[dns.ns "example.org" --> ["ns.example.org"]]==] },
   doc = [[The name servers of a zone.]] }
 fn { name = "dns.cname", args = { { "name", "string" } }, returns = "string[]?", waits = true,
+  example = { [==[dns.cname "www.example.org" --> ["mx.example.org"]]==] },
   doc = [[What a name is another name for.]] }
 fn { name = "dns.srv", args = { { "name", "string" } }, returns = "table[]?", waits = true,
+  example = { [==[dns.srv("_imap._tcp.example.org")[1].target --> "mx.example.org"]==] },
   doc = [[The services at a name as { preference =, weight =, port =, target = }.]] }
 fn { name = "dns.ptr", args = { { "ip", "string" } }, returns = "string[]?", waits = true,
   doc = [[The names that the reverse zone gives for an address, verified or not.]] }
 fn { name = "dns.reverse", args = { { "ip", "string" } }, returns = "string?", waits = true,
+  example = { [==[dns.reverse "203.0.113.9" --> "there.example"]==] },
   doc = [[The verified name of an address: one of its names leads back to it.]] }
 
 -- ---- files and memory
@@ -45,12 +52,15 @@ fn { name = "secret.file", args = { { "path", "string" } }, returns = "string",
 -- ---- verifying
 
 fn { name = "verify.recipient", args = { { "address", "string?" }, { "options", "table?" } }, returns = "boolean", waits = true,
+  example = { [==[verify.recipient "ann@example.org", verify.recipient "x@nowhere.example" --> true,false]==] },
   doc = [[Would this recipient, or the one being asked about, have a place to go? Asked by routing it.]] }
 fn { name = "verify.sender", args = { { "address", "string?" }, { "options", "table?" } }, returns = "boolean", waits = true,
   doc = [[Could an answer to this sender, or to the message's, be routed? The null sender always passes.]] }
 fn { name = "verify.helo", returns = "boolean", waits = true,
+  example = { [==[verify.helo() --> true]==] },
   doc = [[Does the name in HELO or EHLO lead to the client, or the client's address to the name?]] }
 fn { name = "verify.reverse_host_lookup", returns = "boolean", waits = true,
+  example = { [==[verify.reverse_host_lookup() --> true]==] },
   doc = [[Has the client a verified name?]] }
 fn { name = "verify.header_syntax", returns = "boolean",
   doc = [[Are all addresses in the header sound?]] }
@@ -87,8 +97,11 @@ fn { name = "rewrite.rule", args = { { "rule", "table" } },
 captured, a regular expression or a function; the replacement a text with $1, $local_part and $domain, "*" to leave the
 address alone, or function(m, address, captures). docs/guide/rewriting.md has the flags.]] }
 fn { name = "rewrite.address", args = { { "address", "string" }, { "place", "string?" } }, returns = "string", waits = true,
+  example = { [==[rewrite.address "ann@old.example", rewrite.address("ann@old.example", "from") --> "ann@example.org","ann@old.example"]==] },
   doc = [[What the rules make of an address at a place: env-to (the default), env-from, from, sender, reply-to, to, cc, bcc.]] }
 fn { name = "rewrite.explain", args = { { "address", "string" } }, returns = "table[]", waits = true,
+  example = { [==[#rewrite.explain("ann@old.example") --> 8]==] },
   doc = [[What each rule does to an address, place by place: { place =, result =, steps = { { rule =, where =, text = } } }.]] }
 fn { name = "rewrite.text", args = { { "address", "string" } }, returns = "string", waits = true,
+  example = { [==[rewrite.text("ann@old.example"):match "env%-to: [^\n]*" --> "env-to: ann@example.org"]==] },
   doc = [[The same for people to read, as `perigee rewrite` prints it.]] }

@@ -179,7 +179,8 @@ fn { name = "number.spread", args = { { "text", "string" }, { "modulus", "intege
   example = { [[number.spread("ann", 4) == number.spread("ann", 4) --> true]] },
   doc = [[A number from 0 to modulus - 1 that depends on the text alone: for spreading users over directories. It is not
 the number Exim's nhash gives.]] }
-fn { name = "time.now", returns = "number", doc = [[Seconds since 1970, by the engine's clock.]] }
+fn { name = "time.now", returns = "number", example = { [==[time.now() --> 1767225600]==] },
+  doc = [[Seconds since 1970, by the engine's clock.]] }
 fn { name = "time.seconds", args = { { "text", "any" } }, returns = "integer?", exim = { "operator time_eval" },
   example = { [[time.seconds "1d12h" --> 129600]] }, doc = [[Seconds of a time such as "1d12h"; nil and the reason if it is none.]] }
 fn { name = "time.interval", args = { { "seconds", "integer" } }, returns = "string", exim = { "operator time_interval" },
@@ -233,11 +234,14 @@ fn { name = "hash.md5", args = { { "text", "string" } }, returns = "string", exi
   example = { [[hash.md5 "" --> "d41d8cd98f00b204e9800998ecf8427e"]] }, doc = [[MD5 in hex. For old formats only.]] }
 fn { name = "hash.sha1", args = { { "text", "string" } }, returns = "string", exim = { "operator sha1" },
   example = { [[hash.sha1 "" --> "da39a3ee5e6b4b0d3255bfef95601890afd80709"]] }, doc = [[SHA-1 in hex.]] }
-fn { name = "hash.sha224", args = { { "text", "string" } }, returns = "string", doc = [[SHA-224 in hex.]] }
+fn { name = "hash.sha224", args = { { "text", "string" } }, returns = "string", example = { [==[hash.sha224 "abc" --> "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"]==] },
+  doc = [[SHA-224 in hex.]] }
 fn { name = "hash.sha256", args = { { "text", "string" } }, returns = "string", exim = { "operator sha256", "operator sha2" },
   example = { [[hash.sha256("abc"):sub(1, 8) --> "ba7816bf"]] }, doc = [[SHA-256 in hex.]] }
-fn { name = "hash.sha384", args = { { "text", "string" } }, returns = "string", exim = { "operator sha2" }, doc = [[SHA-384 in hex.]] }
-fn { name = "hash.sha512", args = { { "text", "string" } }, returns = "string", exim = { "operator sha2" }, doc = [[SHA-512 in hex.]] }
+fn { name = "hash.sha384", args = { { "text", "string" } }, returns = "string", exim = { "operator sha2" }, example = { [==[hash.sha384("abc"):sub(1, 16) --> "cb00753f45a35e8b"]==] },
+  doc = [[SHA-384 in hex.]] }
+fn { name = "hash.sha512", args = { { "text", "string" } }, returns = "string", exim = { "operator sha2" }, example = { [==[hash.sha512("abc"):sub(1, 16) --> "ddaf35a193617aba"]==] },
+  doc = [[SHA-512 in hex.]] }
 fn { name = "hash.sha3", args = { { "text", "string" }, { "bits", "integer?" } }, returns = "string", exim = { "operator sha3" },
   example = { [[hash.sha3("") --> "a7ffc6f8bf1ed76651c14756a061d662f580ff4de43b49fa82d80a4b80f8434a"]] },
   doc = [[SHA-3 in hex, of 224, 256 (the default), 384 or 512 bits.]] }
@@ -255,6 +259,7 @@ fn { name = "crypto.password", args = { { "password", "string" }, { "kept", "str
 -- ---- files and sockets
 
 fn { name = "file.read", args = { { "path", "string" } }, returns = "string?", waits = true, exim = { "item readfile" },
+  example = { [==[file.read "motd", file.read "none" --> "be kind\n",null]==] },
   doc = [[The whole of a file of at most 4 MiB; nil if it is not there. A relative path begins in the rule directory; what
 follows the root of a path() is opened beneath it.]] }
 fn { name = "file.exists", args = { { "path", "string" } }, returns = "boolean", waits = true, exim = { "condition exists" },
