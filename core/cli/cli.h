@@ -108,6 +108,10 @@ void cli_man(void);
 void cli_completion(void);
 void cli_guide(void);
 
+/* One line that shows a verb at work, and a text that stands in what it prints ("": nothing need be). NULL: there is none. */
+struct cli_example { const char *verb, *line, *prints; };
+const struct cli_example *cli_example(const char *verb);
+
 /* ---- the verbs, by file */
 int cli_run_help(struct cli *c);            /* cli_help.c */
 int cli_run_serve(struct cli *c);           /* cli_serve.c */

@@ -36,6 +36,8 @@ void cli_help_verb(const struct cli_verb *v)
     if (v->opts)
         printf("\n");
     each_option(v, help_option);
+    if (cli_example(v->name))
+        printf("\nas in:\n  %s\n", cli_example(v->name)->line);
 }
 
 int cli_run_help(struct cli *c)
@@ -176,6 +178,9 @@ void cli_completion(void)
 
 /* ---- docs/ref/cli.md */
 
+/* The version that brought every verb so far. */
+#define CLI_FIRST "0.1.0"
+
 static void guide_option(const struct cli_option *o)
 {
     printf("| `--%s%s%s` | %s |\n", o->name, o->arg ? " " : "", o->arg ? o->arg : "", o->help);
@@ -183,15 +188,24 @@ static void guide_option(const struct cli_option *o)
 
 void cli_guide(void)
 {
-    printf("# Command line\n\nPrinted by `perigee help --guide` from the table in `core/cli/cli.c`.\n");
+    printf("# Command line\n\nPrinted by `perigee help --guide` from the table in `core/cli/cli.c`.\n\n"
+           "The examples are run where `rules` is a rule directory and `run/spool` its spool, with a running engine; `message` is a\n"
+           "message, `session` what a client says, `zone` a zone file, ID an id of the queue or of the log.\n");
     for (size_t i = 0; i < cli_nverbs; i++) {
         const struct cli_verb *v = &cli_verbs[i];
 
-        printf("\n## perigee %s\n\n`perigee %s%s%s`\n\n%s.\n", v->name, v->name, *v->args ? " " : "", v->args, v->help);
+        const struct cli_example *example = cli_example(v->name);
+
+        printf("\n## perigee %s\n\n`perigee %s%s%s`, since " CLI_FIRST ": %s.\n", v->name, v->name, *v->args ? " " : "", v->args,
+               v->help);
         if (*v->doc)
             printf("%s\n", v->doc);
         if (v->opts)
             printf("\n| option | |\n|---|---|\n");
         each_option(v, guide_option);
+        if (example)
+            printf("\n    %s\n", example->line);
+        if (example && *example->prints)
+            printf("\nprints among other things `%s`.\n", example->prints);
     }
 }

@@ -260,19 +260,19 @@
 ---@field host_port integer? TCP port of the host we deliver to.
 ---@field sending_ip_address string? Our own address of the connection to that host.
 ---@field sending_port integer? Our own port of the connection to that host.
----@field tls_out_bits integer? Strength of the cipher of the connection to the host, in bits; 0 in clear.
----@field tls_out_certificate_verified boolean? Whether the host's certificate was verified.
----@field tls_out_cipher string? The cipher suite of the connection to the host.
+---@field tls_out_bits integer? Strength of the cipher of the connection to the host, in bits.
+---@field tls_out_certificate_verified boolean? Whether the host showed a certificate that could be verified.
+---@field tls_out_cipher string? The cipher of the connection to the host as the log has it: `TLS1.3:TLS_AES_256_GCM_SHA384:256`.
 ---@field tls_out_cipher_std string? The same suite by the name RFCs give it.
 ---@field tls_out_dane boolean? Whether the host's certificate was verified by its TLSA records.
----@field tls_out_ocsp integer? What the host stapled to its certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.
+---@field tls_out_ocsp integer? What the host stapled to its certificate: 0 not asked for, 1 no answer, 2 not verified, 3 failed, 4 good.
 ---@field tls_out_ourcert string? The certificate we showed to the host.
----@field tls_out_peercert string? The certificate the host showed.
+---@field tls_out_peercert string? The certificate the host showed; in the event tls:cert, the one of the chain that is asked about.
 ---@field tls_out_peerdn string? The distinguished name in the host's certificate.
----@field tls_out_resumption integer? Session resumption, as in `tls_in_resumption`.
+---@field tls_out_resumption integer? Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
 ---@field tls_out_sni string? The server name we asked for.
----@field tls_out_tlsa_usage integer? The usages of the TLSA records found, a bit each; 0 without DANE.
----@field tls_out_ver string? Version of the connection to the host.
+---@field tls_out_tlsa_usage integer? The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE.
+---@field tls_out_ver string? Version of TLS on the connection to the host, such as `TLS1.3`.
 ---@field transport_name string? The transport that runs, or ran.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
@@ -396,22 +396,27 @@
 ---@field srs_orig_sender string? The sender before it was rewritten.
 ---@field srs_status string? What became of it, in words.
 
--- starttls to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, route, transport, event, queue
+-- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, route, transport, event, queue
 ---@class mail.known44
----@field tls_in_bits integer? Strength of the cipher of the client's connection, in bits; 0 in clear.
+---@field tls_bits integer? An old name: `tls_out_bits` while a host is spoken to, else `tls_in_bits`.
+---@field tls_certificate_verified boolean? An old name: `tls_out_certificate_verified` while a host is spoken to, else `tls_in_certificate_verified`.
+---@field tls_cipher string? An old name: `tls_out_cipher` while a host is spoken to, else `tls_in_cipher`.
+---@field tls_in_bits integer? Strength of the cipher of the client's connection, in bits.
 ---@field tls_in_certificate_verified boolean? Whether the client showed a certificate that could be verified.
----@field tls_in_cipher string? The cipher suite of the client's connection.
+---@field tls_in_cipher string? The cipher of the client's connection as the log has it: `TLS1.3:TLS_AES_256_GCM_SHA384:256`.
 ---@field tls_in_cipher_std string? The same suite by the name RFCs give it.
----@field tls_in_ocsp integer? What was stapled to our certificate: 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good.
+---@field tls_in_ocsp integer? What was stapled to our certificate: 0 not asked for, 1 no answer, 2 not verified, 3 failed, 4 good.
 ---@field tls_in_ourcert string? The certificate we showed to the client.
----@field tls_in_peercert string? The certificate the client showed.
+---@field tls_in_peercert string? The certificate the client showed; in the event tls:cert, the one of the chain that is asked about.
 ---@field tls_in_peerdn string? The distinguished name in the client's certificate.
----@field tls_in_resumption integer? Session resumption, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
+---@field tls_in_resumption integer? Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
 ---@field tls_in_sni string? The server name the client asked for.
----@field tls_in_ver string? Version of the client's connection, such as `TLS1.3`.
+---@field tls_in_ver string? Version of TLS on the client's connection, such as `TLS1.3`.
+---@field tls_peerdn string? An old name: `tls_out_peerdn` while a host is spoken to, else `tls_in_peerdn`.
+---@field tls_sni string? An old name: `tls_out_sni` while a host is spoken to, else `tls_in_sni`.
 
 ---@class mail.connect : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31
----@class mail.helo : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40
+---@class mail.helo : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
 ---@class mail.starttls : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
 ---@class mail.auth : mail.known1, mail.known7, mail.known8, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
 ---@class mail.mailauth : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44

@@ -49,6 +49,7 @@
 ---@field dns_ipv4_lookup? string|string[]|fun(m: mail.route): any Domains for which AAAA is not looked up.
 ---@field dns_recurse? boolean Ask the authorities of each domain, no forwarder.
 ---@field dns_servers? string|string[] Servers to forward questions to, "addr" or "addr#port"; those of resolv.conf if unset.
+---@field dns_trust_anchors? string|string[] What DNSSEC begins at: "root" (the root's keys, as they come with Debian or with Perigee), a file of DS or DNSKEY records, or such a record itself. Unset: the root's keys, where the DNS servers pass signatures on. What is set is always used: a server that takes signatures off then makes answers bogus.
 ---@field dsn_advertise_hosts? string|string[] Clients offered the DSN extension.
 ---@field dsn_from? string|fun(m: mail.queue): any From: line of generated bounces and warnings.
 ---@field envelope_to_remove? boolean Strip Envelope-to: from incoming mail.
@@ -215,7 +216,7 @@
 ---@field allow_defer? boolean Permit :defer:.
 ---@field allow_fail? boolean Permit :fail:.
 ---@field cannot_route_message? string|fun(m: mail.route): any Text when no router handles the address.
----@field caseful_local_part? boolean Keep local part case.
+---@field caseful_local_part? boolean The local part keeps the case it was written in: for local_parts (and the lists it names), check_local_user, and the transport. Otherwise it is lower case.
 ---@field check_ancestor? boolean Treat address equal to an ancestor as handled.
 ---@field check_group? boolean The file's group must be the user's (check_local_user) or one of owngroups. Unset: when check_local_user is set and modemask lets the group write.
 ---@field check_local_user? boolean Local part must be a login; sets home and ids.

@@ -281,6 +281,9 @@ run = "peer: 192.0.2.1 rcpt 450 4.2.1 busy\n" .. mail("cat@elsewhere.example")
 example { of = { "event msg:rcpt:defer" }, code = [[
 event.on("msg:rcpt:defer", function(m) logwrite(("%s@%s waits: %s"):format(m.local_part, m.domain, m.event_data)) end)]],
 run = "zone: slow.example. TIMEOUT\n" .. mail("dan@slow.example") .. "S: 250\nC: QUIT\nS: 221\nclock: +5m\nexpect: log dan@slow.example waits: \n" }
+example { of = { "event dns:fail" }, code = [[
+event.on("dns:fail", function(m) logwrite("not answered: " .. m.event_data) end)]],
+run = "zone: slow.example. SERVFAIL\n" .. mail("dan@slow.example") .. "S: 250\nC: QUIT\nS: 221\nexpect: log not answered: servfail:slow.example:MX\n" }
 example { of = { "event msg:fail:delivery" }, code = [[
 event.on("msg:fail:delivery", function(m) logwrite(m.local_part .. " cannot have it: " .. m.event_data) end)]],
 run = "peer: 192.0.2.1 rcpt 550 5.1.1 who?\n" .. mail("cat@elsewhere.example")

@@ -195,3 +195,6 @@ site { sqlite_dbfile = "/var/lib/users.db", sqlite_lock_timeout = "2s" }
 acl.rcpt(function(m)
   if not lookup.sqlite(nil, "select 1 from users where name = ?", { m.local_part }) then return deny("550 5.1.1 no such user here") end
 end)]])
+main("dns_trust_anchors", [[
+-- the root's keys, and those of a zone that only we serve
+site { dns_trust_anchors = { "root", "inside.example. DS 12345 8 2 " .. ("ab"):rep(32) } }]])
