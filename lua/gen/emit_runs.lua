@@ -3,6 +3,7 @@
 -- Around the rules of an example stand the lists, routers and transports it takes for granted, and a world with a
 -- caller from there.example and a server at elsewhere.example.
 
+local SITE = 'site { primary_hostname = "mx.example.org", qualify_domain = "example.org" }\n'
 local BEFORE = [[
 domainlist.local_domains = { "example.org" }
 hostlist.relay_from = { "192.0.2.0/24" }
@@ -33,7 +34,7 @@ local function transcript(example)
     own, rest = own .. line, tail
   end
   local text = { "-- ", table.concat(example.of, ", "), "\n" }
-  local site = example.code:find "primary_hostname%s*=" and "" or 'site { primary_hostname = "mx.example.org", qualify_domain = "example.org" }\n'
+  local site = example.code:find "primary_hostname%s*=" and "" or SITE
   text[#text + 1] = lines(site .. BEFORE .. "\n" .. example.code .. "\n" .. AFTER, "lua: ")
   text[#text + 1] = WORLD .. own
   if not own:find "peer: 192.0.2.1[ \n]" then text[#text + 1] = "peer: 192.0.2.1\n" end

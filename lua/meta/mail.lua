@@ -214,8 +214,8 @@
 -- dkim to data
 ---@class mail.known19
 ---@field dkim_signers string[]? All domains and identities that signed the message.
----@field dkim_verify_reason string? Why, where the status is fail or invalid.
----@field dkim_verify_status string? What became of the signature; after the dkim ACL, of all of them, as a colon list.
+---@field dkim_verify_reason string? Why, where the status is fail or invalid: `bodyhash_mismatch`, `signature_incorrect`, `pubkey_unavailable`, `pubkey_syntax`, `pubkey_revoked`, `syntax`, `algorithm`, `keysize`, `expired`. In the dkim ACL it can be set, to anything.
+---@field dkim_verify_status string? What became of the signature: none, invalid, fail or pass. In the dkim ACL it can be set; after that ACL it is a colon list of what each of its runs ended with.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp
 ---@class mail.known20

@@ -35,11 +35,12 @@
 ---@field delay_warning_condition? boolean|fun(m: mail.queue): any Condition deciding whether a delay warning is sent.
 ---@field delivery_date_remove? boolean Strip Delivery-date: from incoming mail.
 ---@field disable_ipv6? boolean Turn IPv6 off entirely.
----@field dkim_verify_hashes? string|string[] Hash types accepted in signatures, in order.
----@field dkim_verify_keytypes? string|string[] Key types accepted in signatures, in order.
----@field dkim_verify_min_keysizes? string|string[] Smallest acceptable key per key type.
----@field dkim_verify_minimal? boolean Stop verifying after the first good signature.
----@field dkim_verify_signers? string|string[] Signers for which the DKIM ACL is run.
+---@field dkim_verify_hashes? string|string[] Hashes of signatures that are accepted: any of sha1, sha256, sha512. One that is made with another cannot pass: its status is `invalid`, its reason `algorithm`. rsa-sha1 must not be accepted (RFC 8301 section 3.1).
+---@field dkim_verify_keytypes? string|string[] Keys of signatures that are accepted: any of ed25519 and rsa.
+---@field dkim_verify_min_keysizes? string|string[] The smallest keys accepted, in bits, for each kind. A smaller one gives the status `fail` and the reason `keysize`. RSA keys of more than 4096 bits are never computed with.
+---@field dkim_verify_minimal? boolean Stop after the first signature that passes.
+---@field dkim_verify_signatures_max? integer|string How many signatures of a message are looked at, from the top of its header down; at most 20. Others have the status `none`.
+---@field dkim_verify_signers? string|string[]|fun(m: mail.dkim): any The signers, domains or identities, for whom the dkim ACL is asked, in this order; a function of the mail object may make the list of what arrived. Unset: all in `dkim_signers`. One who did not sign has the status `none`.
 ---@field dmarc_forensic_sender? string From address of forensic reports.
 ---@field dmarc_history_file? string File collecting DMARC results for opendmarc tools.
 ---@field dmarc_tld_file? string Public suffix list; unset disables DMARC.
@@ -329,7 +330,7 @@
 ---@field check_group? boolean Check file group.
 ---@field check_owner? boolean Check file owner.
 ---@field check_string? string Line start that gets escaped.
----@field command? string|string[]|fun(m: mail.transport): any The program and its arguments: a table, or a text whose words are taken apart without a shell.
+---@field command? string|string[]|fun(m: mail.transport): any The program and its arguments: a table, or a text whose words are taken apart without a shell. With `user`, or a user of the router's, it runs as that user, through the local delivery process (`local_delivery_programs`).
 ---@field command_timeout? integer|string Timeout for replies.
 ---@field connect_timeout? integer|string TCP connect timeout.
 ---@field connection_max_messages? integer|string Messages per connection.
@@ -551,9 +552,9 @@
 ---@field decode? any Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory. `mime_decoded_filename` says where. It is removed when the transaction ends.
 ---@field not_decode? any
 ---@field delay? any Sleeps, flushing pending SMTP output first; not imposed under -bh.
----@field dkim_signers? any True if dkim_cur_signer is in the list.
+---@field dkim_signers? any True if dkim_cur_signer is in the list of domains and identities.
 ---@field not_dkim_signers? any
----@field dkim_status? any True if DKIM result is in the list.
+---@field dkim_status? any True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.
 ---@field not_dkim_status? any
 ---@field dmarc_status? any Runs the DMARC check and matches its outcome; spf must have run first.
 ---@field not_dmarc_status? any
@@ -677,6 +678,10 @@ function event.on(name, act) end
 ---@field not_condition fun(...: any): boolean
 ---@field decode fun(...: any): boolean Writes the decoded part into a file below the scan directory of the spool: "default", a name, or a path below that directory. `mime_decoded_filename` says where. It is removed when the transaction ends.
 ---@field not_decode fun(...: any): boolean
+---@field dkim_signers fun(...: any): boolean True if dkim_cur_signer is in the list of domains and identities.
+---@field not_dkim_signers fun(...: any): boolean
+---@field dkim_status fun(...: any): boolean True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.
+---@field not_dkim_status fun(...: any): boolean
 ---@field dnslists fun(...: any): boolean Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order; TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without the name, unless `+include_unknown` or `+defer_unknown` stands before it.
 ---@field not_dnslists fun(...: any): boolean
 ---@field domains fun(...: any): boolean Matches recipient domain; sets domain_data.
@@ -711,6 +716,7 @@ check = {}
 ---@field caselower_local_part fun(...: any) Returns local_part to lower case.
 ---@field cutthrough_delivery fun(...: any) Delivers onward while receiving, first recipient decides; no queueing on definite answer.
 ---@field debug fun(...: any) A file beside the main log with what happens in this session: commands, what the rules say, replies. `debug/tag=.ann` begins `debuglog.ann`, `debug/stop` ends it, `debug/kill` removes it too.
+---@field dkim_disable_verify fun(...: any) Turns DKIM verification off for the message, before its content comes: no key is asked for and the dkim ACL is not run.
 ---@field dscp fun(...: any) Sets DSCP on the inbound socket: name or 0..0x3F.
 ---@field enforce_sync fun(...: any) Turns SMTP synchronisation checking on for the connection.
 ---@field explain fun(...: any) Has what this and the message's later ACLs try be kept for `perigee explain` even if they accept; before MAIL, what all of the session's try.

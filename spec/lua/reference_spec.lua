@@ -140,7 +140,7 @@ describe("the reference", function()
           bare[#bare + 1] = ("%s %s %s%s"):format(row.where, row.kind or kind, row.name, row.drivers and " (" .. table.concat(row.drivers, ", ") .. ")" or "")
         end
       end
-      assert.equal("", table.concat(bare, "\n"))
+      assert.equal("", table.concat(bare, "\n"), "give each an example in core/policy/api/examples_*.lua or values.lua")
     end)
   end
 
