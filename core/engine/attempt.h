@@ -70,6 +70,8 @@ struct attempt {
     struct attempt *box_next;
     struct program *program;
     struct filter *filter;
+    struct vouch *vouch;                /* it is being signed */
+    struct str signed_by;               /* "domain:selector:domain:selector" */
     struct autoreply *reply;
     struct pair_job *pair;
     struct content content;

@@ -55,7 +55,7 @@ static bool same_people(const struct callout *at, const struct txn *t)
 /* What a delivery would do to the message and this does not. */
 static bool needs_more(const struct transport *tr)
 {
-    return tr->filter.type != VAL_NIL || tr->headers_rewrite || tr->headers_add.n || tr->headers_remove.n || tr->return_path_add || tr->envelope_to_add
+    return tr->signs || tr->filter.type != VAL_NIL || tr->headers_rewrite || tr->headers_add.n || tr->headers_remove.n || tr->return_path_add || tr->envelope_to_add
         || tr->delivery_date_add || tr->shadow.n || tr->body_only || tr->headers_only || tr->message_size_limit > 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/vouch.h"
 #include "mail/addr.h"
 #include "options.h"
 
@@ -313,7 +314,10 @@ void attempt_filtered(struct attempt *a)
     switch (a->tr.driver) {
     case DRIVER_SMTP:
     case DRIVER_LMTP:
-        remote_start(a);
+        if (vouch_wanted(&a->tr))
+            vouch_start(a);
+        else
+            remote_start(a);
         break;
     case DRIVER_APPENDFILE:
         mailbox_start(a);
@@ -410,6 +414,7 @@ void deliver_cancel(struct walk *w)
             policy_cancel(a->eval);
         if (a->event)
             event_cancel(a->event);
+        vouch_cancel(a);
         remote_cancel(a);
         mailbox_cancel(a);
         command_cancel(a);

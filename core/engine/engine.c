@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "auth/keyrecord.h"
+#include "auth/signkey.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
@@ -131,6 +131,7 @@ static void make_parts(struct engine *e)
         .room = room_ask, .room_cancel = room_cancel, .overran = overran,
     };
     e->keys = keys_new();
+    e->signkeys = signkeys_new();
     explain_new(e);
 }
 
@@ -367,6 +368,7 @@ void engine_free(struct engine *e)
     runs_free(e);
     keeps_free(e);
     keys_free(e->keys);
+    signkeys_free(e->signkeys);
     letters_free(e);
     events_free(e);
     rooms_free(e);

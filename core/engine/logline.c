@@ -408,6 +408,8 @@ void logline_delivered(struct buf *out, log_sel sel, const struct log_delivery *
     if (log_sel_has(sel, LS_delivery_size))
         buf_addf(out, " S=%llu", (unsigned long long)d->size);
     put_host(out, sel, d);
+    if (log_sel_has(sel, LS_dkim_verbose))
+        put_tag(out, "DKIM", d->signed_by);
     if (log_sel_has(sel, LS_smtp_confirmation) && d->confirmation.n)
         put_quoted(out, "C", d->confirmation);
     put_times(out, sel, d, true);

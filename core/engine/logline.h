@@ -75,6 +75,7 @@ struct log_delivery {
     struct str shadow;          /* the shadow transport, and what went wrong there */
     struct str confirmation;
     struct str error;           /* deferred and failed lines */
+    struct str signed_by;       /* domains and selectors, under dkim_verbose */
     struct str explain;         /* a name for perigee explain; empty: none */
     int err;                    /* errno, or one of Exim's negative numbers */
     uint64_t size;

@@ -24,6 +24,7 @@ struct callouts;
 struct room;
 struct explain;
 struct keys;
+struct signkeys;
 
 struct engine {
     struct loop *loop;
@@ -69,6 +70,7 @@ struct engine {
     struct room *rooms;             /* looks into mailboxes */
     struct callouts *callouts;      /* connections held after one */
     struct keys *keys;              /* of signatures, as domains publish them */
+    struct signkeys *signkeys;      /* our own */
     struct explain *explain;        /* why mail was refused */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */

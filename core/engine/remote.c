@@ -199,6 +199,7 @@ static void capture(struct attempt *a)
         show_delivery(a, it, buf_str(&message));
         it->end = ITEM_DONE;
         it->host = a->host;
+        it->signed_by = a->signed_by;
         settle_delivered(a->w, it, STR(""), STR(""), clock_wall_us() - a->began_us, false, it != a->items, false);
     }
     buf_free(&message);
@@ -356,6 +357,7 @@ static void take_results(struct attempt *a, bool reused)
             CRASH_POINT("deliver.sent");
             it->end = ITEM_DONE;
             it->host = a->host;
+            it->signed_by = a->signed_by;
             if (watched && message.n == 0)
                 message_of(a, &message);
             if (watched)

@@ -38,7 +38,7 @@ static void fill_line(struct walk *w, const struct item *it, struct log_delivery
         .sender = w->t->sender, .return_path = it->at.return_path.p ? it->at.return_path : w->t->sender,
         .router = it->at.router, .transport = it->at.transport, .queue = w->t->queue_name,
         .host = it->host.name.n ? &it->host : NULL, .error = it->error, .err = it->err, .size = w->size,
-        .queue_us = queue_time(w), .explain = it->explain,
+        .queue_us = queue_time(w), .explain = it->explain, .signed_by = it->signed_by,
     };
 }
 

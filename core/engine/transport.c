@@ -181,6 +181,20 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->auth_force = flag(tv, TOPT_authenticated_sender_force, false);
 }
 
+static void read_signing(struct arena *a, const struct transport_values *tv, struct transport *t)
+{
+    const struct val *sign = get(tv, TOPT_dkim_domain);
+
+    if (sign && sign->type == VAL_LIST) {
+        struct val d = val_dup(a, sign);
+
+        t->sign = d.u.list.v;
+        t->nsigned = d.u.list.n;
+    }
+    t->arc_sign = text(a, tv, TOPT_arc_sign, STR(""));
+    t->signs = sign || get(tv, TOPT_arc_sign);
+}
+
 static void read_program(struct arena *a, const struct transport_values *tv, struct transport *t)
 {
     bool lmtp = t->driver == DRIVER_LMTP;
@@ -330,9 +344,11 @@ void transport_read(struct arena *a, const struct transport_values *tv, struct s
     switch (t->driver) {
     case DRIVER_SMTP:
         read_smtp(a, tv, hostname, t);
+        read_signing(a, tv, t);
         break;
     case DRIVER_LMTP:
         read_smtp(a, tv, hostname, t);
+        read_signing(a, tv, t);
         read_program(a, tv, t);
         t->lmtp = true;
         t->ignore_quota = flag(tv, TOPT_ignore_quota, false);

@@ -14,6 +14,8 @@
 
 enum driver { DRIVER_SMTP, DRIVER_LMTP, DRIVER_APPENDFILE, DRIVER_PIPE, DRIVER_AUTOREPLY, DRIVER_QUEUEFILE, DRIVER_OTHER };
 
+enum { SIGN_TEXTS = 9 };
+
 struct transport {
     enum driver driver;
     struct str name, driver_name;
@@ -51,6 +53,11 @@ struct transport {
     uint32_t hard_max_try;
     bool keepalive, ignore_quota, delay_after_cutoff;
     int dscp;                                   /* -1: not set */
+
+    /* signing: SIGN_TEXTS texts for each signature (lua/mail/transports.lua) */
+    const struct str *sign; size_t nsigned;
+    bool signs;                         /* dkim_domain or arc_sign is there, be it empty */
+    struct str arc_sign;
 
     /* lmtp */
     struct str socket;

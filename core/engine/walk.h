@@ -45,6 +45,7 @@ struct item {
     int64_t next_try;               /* AGAIN: when; for not_tried, when a host is due */
     bool quiet;                     /* its router or its transport has disable_logging */
     struct str output;              /* what a program printed, for the bounce */
+    struct str signed_by;           /* for its line: "domain:selector" of each signature */
     struct str shadow;              /* for its line: "copy", or "copy(what went wrong)" */
 };
 

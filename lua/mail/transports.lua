@@ -235,10 +235,60 @@ local function never(t, m, out)
   return found
 end
 
+-- Options that are worked out again for each domain and selector: all but dkim_domain, which carries the outcome.
+local SIGNING = { "dkim_private_key", "dkim_hash", "dkim_identity", "dkim_canon", "dkim_strict", "dkim_timestamps", "dkim_sign_headers" }
+local SIGNS = { dkim_domain = true, dkim_selector = true, arc_sign = true }
+for _, name in ipairs(SIGNING) do SIGNS[name] = true end
+
+local function option_now(t, m, name)
+  local cell = t.cells[name]
+  local value
+  if cell then value = options.value(cell, m) end
+  if value == nil then value = host.options.transport[name].default end
+  return value
+end
+
+-- What the functions of the other options read as m.dkim_domain and m.dkim_selector.
+local function signing_for(m, name, value)
+  if m then host.fact(m, name, value) end
+end
+
+local NO_KEY = { [""] = true, ["0"] = true, ["false"] = true }
+
+-- Each pair of a domain and a selector that has a key is one signature: its name, selector and the options of
+-- SIGNING in their order, texts in a row for core/engine/vouch.c.
+local function signatures(t, m)
+  local out, seen = {}, {}
+  for _, domain in ipairs(option_now(t, m, "dkim_domain") or {}) do
+    domain = tostring(domain):lower()
+    signing_for(m, "dkim_domain", domain)
+    for _, selector in ipairs(domain ~= "" and option_now(t, m, "dkim_selector") or {}) do
+      local pair = domain .. ":" .. selector
+      signing_for(m, "dkim_selector", selector)
+      local key = selector ~= "" and not seen[pair] and option_now(t, m, "dkim_private_key")
+      seen[pair] = true
+      if key and not NO_KEY[key] then
+        out[#out + 1], out[#out + 2], out[#out + 3] = domain, selector, key
+        for i = 2, #SIGNING do
+          local value = option_now(t, m, SIGNING[i])
+          if type(value) == "table" then value = table.concat(value, ":") end
+          out[#out + 1] = value == nil and "" or tostring(value)
+        end
+      end
+    end
+  end
+  signing_for(m, "dkim_domain", nil)
+  signing_for(m, "dkim_selector", nil)
+  return out
+end
+
 local function values(t, m)
   local out = {}
+  if t.cells.dkim_domain then out.dkim_domain = signatures(t, m) end
+  -- Said at all, it keeps a message from going on while it comes in: it is sealed when it is whole.
+  if t.cells.arc_sign then out.arc_sign = option_now(t, m, "arc_sign") or "" end
   for name, row in pairs(host.options.transport) do
-    if name == row.name and row_of(t.driver, name) then
+    if name == row.name and row_of(t.driver, name) and not SIGNS[name] then
       local cell = t.cells[name]
       local value
       if cell then value = options.value(cell, m) end

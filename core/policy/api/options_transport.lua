@@ -404,9 +404,6 @@ option { kind = "transport", drivers = { "autoreply" }, name = "return_message",
   doc = [[Put the message behind the text, up to bounce_return_size_limit.]] }
 
 -- of later features
-option { kind = "transport", drivers = { "smtp" }, name = "arc_sign", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[ARC signing: admd : selector : key [: timestamps,expire].]] }
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", func = "transport", section = "authentication",
   doc = [[AUTH= parameter of MAIL when we have authenticated; a function of the mail object, or a text. Nil: none; "": <>.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", default = false, section = "authentication",
@@ -414,33 +411,6 @@ option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_
 option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
   section = "of later features",
   doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_canon", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Canonicalisation, default relaxed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_domain", type = "list", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Signing domain(s); empty means unsigned.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_hash", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[sha256, sha512 or sha1.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_identity", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[i= value.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_private_key", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Key text or file; 0/false/empty unsigned.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_selector", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Selector(s).]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_sign_headers", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Headers to sign; = all present, + oversign.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_strict", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Defer when signing fails.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dkim_timestamps", type = "integer",
-  feature = "sender authentication", section = "of later features",
-  doc = [[Add t= and x=; seconds until expiry, 0 none.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
   section = "of later features",
   doc = [[Domains looked up with DNSSEC asked for.]] }
