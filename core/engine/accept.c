@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/load.h"
+#include "engine/explain.h"
 #include "engine/record.h"
+#include "engine/refusal.h"
 
 enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000, GIVE_WAY_MS = 2 };
 
@@ -57,17 +59,26 @@ static void set_size(struct session *s, const struct val *v)
     s->cfg.limits.message_max = n > 0 ? (uint64_t)n : smtp_limits_default.message_max;
 }
 
-static void refuse_logged(struct session *s, const char *why, const char *reply)
+static void refuse_logged(struct session *s, enum setting limit, const char *why, const char *reply)
 {
+    struct str text = str_trim(str_of(reply));
+    struct refusal r = {
+        .conn = &s->conn, .phase = phase_name(PH_CONNECT), .verdict = reply[0] == '4' ? "defer" : "deny", .error = str_of(why), .reply = text,
+        .option = setting_name(limit),
+    };
+
+    r.value = setting_text(s->set, limit, &s->conn.arena);
+    refusal_explain(s->e, s->set, &r, s->explain_own);
     if (log_sel_has(s->set->log, LS_connection_reject)) {
         buf_add(&s->e->line, STR("Connection from "));
         logline_peer(&s->e->line, s->set->log, &s->conn);
         buf_addf(&s->e->line, " refused: %s", why);
+        explain_put(&s->e->line, str_of(s->explain_own));
         engine_log(s->e, LOG_MAIN, STR(""));
     }
     record_refused(s->set, &(struct log_refusal){
-        .conn = &s->conn, .phase = phase_name(PH_CONNECT), .error = str_of(why), .reply = str_trim(str_of(reply)),
-        .temporary = reply[0] == '4',
+        .conn = &s->conn, .phase = phase_name(PH_CONNECT), .error = r.error, .reply = text, .temporary = reply[0] == '4',
+        .explain = str_of(s->explain_own),
     });
     session_refuse(s, reply);
 }
@@ -75,21 +86,21 @@ static void refuse_logged(struct session *s, const char *why, const char *reply)
 static void set_rate(struct session *s, const struct val *v)
 {
     if (!callers_rate(s, val_str(v, STR(""))))
-        refuse_logged(s, "too many new connections from that IP address in a short time",
+        refuse_logged(s, SET_smtp_accept_rate_per_host, "too many new connections from that IP address in a short time",
                       "421 4.7.0 Too many new SMTP connections from this IP address; please try again later.\r\n");
 }
 
 static void set_per_host(struct session *s, const struct val *v)
 {
     if (!callers_count(s, val_int(v, 0)))
-        refuse_logged(s, "too many connections from that IP address",
+        refuse_logged(s, SET_smtp_accept_max_per_host, "too many connections from that IP address",
                       "421 4.7.0 Too many concurrent SMTP connections from this IP address; please try again later.\r\n");
 }
 
 static void set_rejected(struct session *s, const struct val *v)
 {
     if (val_bool(v, false))
-        refuse_logged(s, "host_reject_connection", "554 5.7.1 SMTP service not available\r\n");
+        refuse_logged(s, SET_host_reject_connection, "host_reject_connection", "554 5.7.1 SMTP service not available\r\n");
 }
 
 static void set_helo(struct session *s, const struct val *v) { s->cfg.require_helo = val_bool(v, true); }
@@ -124,9 +135,9 @@ static void set_reserved(struct session *s, const struct val *v)
     if (val_bool(v, false))
         return;
     if (max > 0 && kept > 0 && (int64_t)s->conn.count_at_start > max - kept)
-        refuse_logged(s, "too many connections: the rest is reserved", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
+        refuse_logged(s, SET_smtp_accept_reserve, "too many connections: the rest is reserved", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
     else if (load >= 0 && load_average() > load)
-        refuse_logged(s, "load average is too high", "421 4.3.2 Too much load; please try again later.\r\n");
+        refuse_logged(s, SET_smtp_load_reserve, "load average is too high", "421 4.3.2 Too much load; please try again later.\r\n");
 }
 
 static void set_lookup(struct session *s, const struct val *v);
@@ -252,6 +263,8 @@ static void constants(struct session *s)
     l->transactions_max = n > 0 ? (uint32_t)n : UINT32_MAX;     /* Exim's 0: as many as one likes */
     if ((n = setting_int(set, SET_smtp_accept_max_nonmail, 0)) > 0)
         l->nonmail_max = (uint32_t)n;
+    if ((n = setting_int(set, SET_smtp_max_synprot_errors, 0)) > 0)
+        l->errors_max = (uint32_t)n;
     if ((n = setting_int(set, SET_smtp_max_unknown_commands, 0)) > 0)
         l->unknown_max = (uint32_t)n;
     if ((n = setting_int(set, SET_smtp_max_synprot_errors, -1)) >= 0)
@@ -265,7 +278,7 @@ static void constants(struct session *s)
     if ((n = setting_time(set, SET_smtp_receive_timeout, 0)) > 0)
         l->command_ms = n * 1000;
     if (max > 0 && s->conn.count_at_start > max)
-        refuse_logged(s, "too many connections", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
+        refuse_logged(s, SET_smtp_accept_max, "too many connections", "421 4.3.2 Too many concurrent SMTP connections; please try again later.\r\n");
 }
 
 void session_setup(struct session *s)

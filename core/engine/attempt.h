@@ -53,6 +53,7 @@ struct attempt {
     bool young_skipped;                 /* a host was skipped whose schedule is not over */
     struct at_host host;
     bool secure;
+    struct history *history;            /* hosts and what they said; NULL: none yet */
     bool hint_seen;                     /* the host has failed before */
     struct client_message msg;
     struct client_rcpt *rcpts;

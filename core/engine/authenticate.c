@@ -7,7 +7,9 @@
 #include "engine/session.h"
 
 #include "engine/event.h"
+#include "engine/explain.h"
 #include "engine/logline.h"
+#include "engine/refusal.h"
 
 /* ---- EHLO */
 
@@ -42,7 +44,12 @@ bool authenticate_offer(struct session *s, struct txn *t)
 static void log_failure(struct session *s, const struct auth_result *r)
 {
     struct buf *line = &s->e->line;
+    struct refusal why = {
+        .conn = &s->conn, .phase = phase_name(PH_AUTH), .verdict = r->end == LOGIN_LATER ? "defer" : "deny",
+        .error = r->text.n ? r->text : STR("Incorrect authentication data"),
+    };
 
+    refusal_explain(s->e, s->set, &why, s->explain_own);
     buf_add(line, r->name.n ? r->name : STR("AUTH"));
     buf_add(line, STR(" authenticator failed for "));
     logline_peer(line, s->set->log, &s->conn);
@@ -56,6 +63,7 @@ static void log_failure(struct session *s, const struct auth_result *r)
         buf_add(line, r->id);
         buf_byte(line, ')');
     }
+    explain_put(line, str_of(s->explain_own));
     log_text(LOG_REJECT, STR(""), buf_str(line));
     engine_log(s->e, LOG_MAIN, STR(""));
 }

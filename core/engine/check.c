@@ -10,6 +10,7 @@
 #include "engine/explain.h"
 #include "engine/prove.h"
 #include "engine/record.h"
+#include "engine/refusal.h"
 #include "net/sock.h"
 
 enum { HEADER_SHOWN = 8192 };
@@ -90,7 +91,9 @@ static void note_explain(struct session *s, const struct verdict *v)
 static void answer(struct session *s, const struct verdict *v)
 {
     note_explain(s, v);
+    s->refusing = v->verb != V_ACCEPT;
     smtp_server_answer(s->srv, v);
+    s->refusing = false;
     if (v->verb != V_DISCARD)
         s->explain[0] = '\0';
 }
@@ -278,14 +281,37 @@ static void log_header(struct session *s, const struct txn *t)
     }
 }
 
-static void refused(struct session *s, const struct txn *t, const char *phase, struct str text, struct str reply)
+static void refused(struct session *s, const struct txn *t, const char *phase, struct str text, struct str reply, struct str explain)
 {
     struct log_refusal r = {
         .conn = &s->conn, .t = t, .phase = phase, .error = text, .reply = reply, .temporary = str_starts(reply, STR("4")),
-        .explain = str_of(s->explain),
+        .explain = explain,
     };
 
     record_refused(s->set, &r);
+}
+
+/* The id for a line: of the answer that is being told, else no rule had a part in it, and the protocol's own
+ * refusal gets one here. */
+static struct str explain_id(struct session *s, const struct txn *t, const char *verdict, struct str text, struct str reply)
+{
+    const struct smtp_limit *limit = s->srv ? smtp_server_limit(s->srv) : NULL;
+    struct refusal r = {
+        .conn = &s->conn, .t = t, .verdict = verdict, .error = text, .reply = reply,
+    };
+    char value[32];
+
+    if (s->refusing)
+        return str_of(s->explain);
+    if (limit) {
+        r.option = str_of(limit->option);
+        snprintf(value, sizeof value, "%lld", (long long)limit->value);
+        r.value = str_of(value);
+    }
+    if (!verdict)
+        r.verdict = str_starts(reply, STR("4")) ? "defer" : "deny";
+    refusal_explain(s->e, s->set, &r, s->explain_own);
+    return str_of(s->explain_own);
 }
 
 static void rejected(struct session *s, const struct txn *t, struct str text, struct str reply)
@@ -293,15 +319,16 @@ static void rejected(struct session *s, const struct txn *t, struct str text, st
     struct str id = t ? str_of(t->id.s) : STR("");
     struct buf *line = &s->e->line;
     unsigned logs = t && t->reject_logs & REJECT_LOGS_SET ? t->reject_logs : 1u << LOG_MAIN | 1u << LOG_REJECT;
+    struct str explain = explain_id(s, t, NULL, text, reply);
 
     put_who(s, t, line);
     buf_add(line, text);
-    explain_put(line, str_of(s->explain));
+    explain_put(line, explain);
     for (unsigned f = LOG_MAIN; f <= LOG_PANIC; f++)
         if (logs >> f & 1)
             log_text((enum log_file)f, id, buf_str(line));
     buf_clear(line);
-    refused(s, t, t ? phase_name(t->phase) : NULL, text, reply);
+    refused(s, t, t ? phase_name(t->phase) : NULL, text, reply, explain);
     count_refusal(s, t, text);
     if (t && (t->phase == PH_DATA || t->phase == PH_MIME || t->phase == PH_DKIM || t->phase == PH_PRDR))
         log_header(s, t);
@@ -312,16 +339,18 @@ static void rejected(struct session *s, const struct txn *t, struct str text, st
 static void protocol(struct session *s, struct str text, struct str reply, bool main_too)
 {
     struct buf *line = &s->e->line;
+    struct str explain = explain_id(s, NULL, NULL, text, reply);
 
     buf_add(line, text);
     buf_byte(line, ' ');
     logline_client(line, s->set->log, &s->conn);
     buf_byte(line, ' ');
     buf_add(line, reply);
+    explain_put(line, explain);
     if (main_too)
         log_text(LOG_MAIN, STR(""), buf_str(line));
     engine_log(s->e, LOG_REJECT, STR(""));
-    refused(s, NULL, NULL, text, reply);
+    refused(s, NULL, NULL, text, reply, explain);
 }
 
 static void from(struct session *s, enum log_selector sel, struct str text)
@@ -347,14 +376,16 @@ static void discarded(struct session *s, const struct txn *t, struct str text)
 static void dropped(struct session *s, struct str text, struct str reply)
 {
     struct buf *line = &s->e->line;
+    struct str explain = explain_id(s, NULL, "drop", text, reply);
 
     buf_add(line, STR("SMTP call from "));
     logline_peer(line, s->set->log, &s->conn);
     buf_add(line, STR(" dropped: "));
     buf_add(line, text);
+    explain_put(line, explain);
     log_text(LOG_REJECT, STR(""), buf_str(line));
     engine_log(s->e, LOG_MAIN, STR(""));
-    refused(s, NULL, NULL, text, reply);
+    refused(s, NULL, NULL, text, reply, explain);
 }
 
 static void tls_failed(struct session *s, struct str text)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/history.h"
 #include "engine/vouch.h"
 #include "mail/addr.h"
 #include "options.h"
@@ -113,6 +114,7 @@ void attempt_end(struct attempt *a)
         shadow_over(a);
         return;
     }
+    history_end(a);
     w->nrunning--;
     attempt_free(a);
     if (w->nrunning || w->waiting)

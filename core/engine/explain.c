@@ -12,7 +12,7 @@
 
 /* Numbers begin with the sixteenths of a second since 2025: a ring that was lost
  * gives none again, as long as a worker explained no more than one in each. */
-enum { US_A_NUMBER = 1000000 / 16, NUMBER_MAX = 16 };
+enum { US_A_NUMBER = 1000000 / 16, NUMBER_MAX = 16, A_SECOND = 20 };
 static const int64_t SINCE_US = INT64_C(1735689600) * 1000000;
 
 struct explain {
@@ -23,6 +23,8 @@ struct explain {
     struct why why;                 /* of the thread */
     enum status st;
     bool failing;                   /* it was said */
+    int64_t second;                 /* of those that are allowed by the second */
+    unsigned allowed;
 };
 
 void explain_new(struct engine *e)
@@ -78,6 +80,23 @@ void explain_free(struct engine *e)
 }
 
 /* ---- keeping */
+
+bool explain_wanted(const struct engine *e)
+{
+    return e->on_explain || e->explain->ring;
+}
+
+bool explain_allowed(struct engine *e)
+{
+    struct explain *x = e->explain;
+    int64_t now = clock_mono_ms() / 1000;
+
+    if (x->second != now) {
+        x->second = now;
+        x->allowed = 0;
+    }
+    return ++x->allowed <= A_SECOND;
+}
 
 static void write_ring(void *ctx)
 {

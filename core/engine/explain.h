@@ -14,6 +14,11 @@ void explain_new(struct engine *e);
 void explain_switch(struct engine *e);      /* the size the options of the generation in use want */
 void explain_free(struct engine *e);        /* after the pool */
 
+/* Somebody keeps, or listens. */
+bool explain_wanted(const struct engine *e);
+/* So many a second of what is worth little each: mail that was not tried, since its time has not come. */
+bool explain_allowed(struct engine *e);
+
 /* For policy_env. */
 bool explain_keep(void *engine, struct str members, char id[EXPLAIN_ID]);
 /* " E=fq3k2a-0" at the end of a log line; nothing for an empty id. */

@@ -109,6 +109,16 @@ static void put_line(struct arena *a, struct buf *out, struct str object, const 
         buf_addf(out, "%-10s %.*s\n", title, STR_ARG(v));
 }
 
+/* The limit that was met, and where it is set. */
+static void put_limit(struct arena *a, struct buf *out, struct str object)
+{
+    struct str limit = get(a, object, "limit");
+
+    if (limit.n)
+        buf_addf(out, "limit      %.*s = %.*s, %.*s\n", STR_ARG(get(a, limit, "option")), STR_ARG(get(a, limit, "value")),
+                 STR_ARG(get(a, limit, "where")));
+}
+
 void explain_text(struct str object, struct buf *out)
 {
     struct arena a = { 0 };
@@ -122,10 +132,13 @@ void explain_text(struct str object, struct buf *out)
     put_line(&a, out, object, "reply", "reply");
     put_line(&a, out, object, "log", "log");
     put_line(&a, out, object, "error", "error");
+    put_limit(&a, out, object);
     put_line(&a, out, object, "client", "client");
     put_line(&a, out, object, "helo", "helo");
     put_line(&a, out, object, "sender", "sender");
+    put_line(&a, out, object, "command", "command");
     put_line(&a, out, object, "recipient", "recipient");
+    put_line(&a, out, object, "original", "original");
     put_line(&a, out, object, "message_id", "message");
     put_nodes(&a, out, get(&a, object, "tree"), 0);
     if (lost.n)

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/history.h"
 #include "engine/host.h"
 
 enum { ERR_RCPT_4XX = -44, ERR_DATA_4XX = -46, ERR_RETRY = -53, ERR_LOCAL = -17, PARK_S = 60 };
@@ -235,8 +236,10 @@ static void next_host(struct attempt *a)
             if (a->skipped_until == 0 || hint.next < a->skipped_until)
                 a->skipped_until = hint.next;
             a->young_skipped = a->young_skipped || !hint.expired;
+            history_skip(a, hint.next);
             continue;
         }
+        history_begin(a);
         a->view->host = a->host;
         a->view->t.host = &a->view->host;
         if (e->cfg.hermetic && !e->on_connect && e->on_delivery)
@@ -370,8 +373,10 @@ static void take_results(struct attempt *a, bool reused)
             it->host = a->host;
             it->err = 0;
             it->error = r->text.n ? r->text : STR("refused by the remote server");
+            history_note(a, "refused", it, it->error);
         } else if (r->code) {
             deferred_here(a, it, r);
+            history_note(a, "deferred", it, it->error);
         }
     }
     buf_free(&message);
@@ -386,6 +391,8 @@ static void sent(struct link_user *u, bool reused)
         a->failed_kind = u->kind;
     }
     take_results(a, reused);
+    if (u->kind && open_items(a))
+        history_note(a, "failed", NULL, str_of(a->failed.text));
     if (a->hint_seen)
         host_hint_worked(attempt_engine(a), &a->host, a->tr.include_ip);
     a->tried++;
@@ -453,6 +460,7 @@ static void failed(struct link_user *u, const struct why *why, const char *kind,
     a->failed_kind = kind;
     if (!a->failed.text[0])
         why_set(&a->failed, ST_AGAIN, "connection closed by the remote server");
+    history_note(a, "failed", NULL, str_of(a->failed.text));
     if (host_error && open_items(a)) {
         host_failed(a);
         return;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "engine/record.h"
 
-enum { CHILD_MARK = '>', QUEUED_LOOK = 3600 };
+enum { CHILD_MARK = '>', QUEUED_LOOK = 3600, ROUTED_MAX = 256 << 10 };
 
 /* ">router/transport/where": no address begins so, and no recipient of a
  * message can be taken for it. */
@@ -241,15 +241,28 @@ static void take_item(struct walk *w, const struct route_item *r)
     }
 }
 
+/* For a message with very many recipients, of the first. */
+static const struct tried *keep_tried(struct walk *w, const struct tried *t)
+{
+    if (!t || w->routed_size > ROUTED_MAX)
+        return NULL;
+    w->routed_size += tried_size(t);
+    return tried_keep(&w->arena, t);
+}
+
 static void routed(void *ctx, struct route_item *items, size_t n)
 {
     struct walk *w = ctx;
+    const struct tried *tried = keep_tried(w, n ? items[0].tried : NULL);
+    struct item **from = w->items_end;
     bool late = w->eval != NULL;
 
     w->eval = NULL;
     engine_count(w->e, COUNT_rule_evaluations, 1);
     for (size_t i = 0; i < n; i++)
         take_item(w, &items[i]);
+    for (struct item *it = *from; it; it = it->next)
+        it->routed = tried;
     if (n == 0) {
         struct item *it = item_add(w, w->at_rcpt);
 

@@ -38,6 +38,8 @@ struct session {
     struct prove *prove;            /* the signatures of the message that is coming in */
     char explain[EXPLAIN_ID];       /* what the last answer can be asked under, while it is being told */
     bool proving;                   /* inside prove_ask */
+    char explain_own[EXPLAIN_ID];   /* likewise, of a line that no rule stands behind */
+    bool refusing;                  /* what is being told is not "yes" */
     bool late;                      /* the question before it had to wait */
     struct keep *keep;
     struct draft *draft;

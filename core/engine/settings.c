@@ -126,6 +126,43 @@ struct str setting_str(const struct settings *s, enum setting which, struct str 
     return val_str(setting_val(s, which), def);
 }
 
+struct str setting_name(enum setting s)
+{
+    return names[s];
+}
+
+static struct str list_text(const struct val *v, struct arena *a)
+{
+    struct buf b = { 0 };
+    struct str text;
+
+    for (size_t i = 0; i < v->u.list.n && b.n < 200; i++) {
+        buf_add(&b, i ? STR(" : ") : STR(""));
+        buf_add(&b, v->u.list.v[i]);
+    }
+    text = arena_dup(a, buf_str(&b));
+    buf_free(&b);
+    return text;
+}
+
+struct str setting_text(const struct settings *s, enum setting which, struct arena *a)
+{
+    const struct val *v = setting_val(s, which);
+
+    if (setting_is_function(s, which))
+        return STR("a function");
+    if (!v)
+        return STR("");
+    switch (v->type) {
+    case VAL_BOOL: return v->u.b ? STR("true") : STR("false");
+    case VAL_INT: return arena_printf(a, "%lld", (long long)v->u.i);
+    case VAL_NUM: return arena_printf(a, "%g", v->u.d);
+    case VAL_STR: return v->u.s;
+    case VAL_LIST: return list_text(v, a);
+    default: return STR("");
+    }
+}
+
 int setting_everybody(const struct settings *s, enum setting which, bool def)
 {
     int opt = setting_opt(which);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/event.h"
+#include "engine/history.h"
 #include "engine/keep.h"
 #include "engine/record.h"
 #include "engine/retry.h"
@@ -72,7 +73,7 @@ void settle_delivered(struct walk *w, struct item *it, struct str confirmation, 
     fire(w, "msg:delivery", it, confirmation, 0);
 }
 
-static void line_deferred(struct walk *w, const struct item *it)
+static void line_deferred(struct walk *w, struct item *it)
 {
     struct log_delivery d;
 
@@ -80,6 +81,8 @@ static void line_deferred(struct walk *w, const struct item *it)
         return;
     if (it->not_tried && !log_sel_has(w->set->log, LS_retry_defer))
         return;
+    if (!it->quiet)
+        history_explain(w, it);
     fill_line(w, it, &d);
     if (!it->quiet)
         record_deferred(w->e, w->set, str_of(w->id.s), &d);
@@ -88,10 +91,12 @@ static void line_deferred(struct walk *w, const struct item *it)
         fire(w, "msg:rcpt:defer", it, it->error, it->err);
 }
 
-static void line_failed(struct walk *w, const struct item *it)
+static void line_failed(struct walk *w, struct item *it)
 {
     struct log_delivery d;
 
+    if (!it->quiet)
+        history_explain(w, it);
     fill_line(w, it, &d);
     if (!it->quiet)
         record_failed(w->e, w->set, str_of(w->id.s), &d);
@@ -101,7 +106,7 @@ static void line_failed(struct walk *w, const struct item *it)
 
 static void lines(struct walk *w)
 {
-    for (const struct item *it = w->items; it; it = it->next) {
+    for (struct item *it = w->items; it; it = it->next) {
         if (it->same)
             continue;
         if (it->end == ITEM_AGAIN)

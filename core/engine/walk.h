@@ -37,7 +37,9 @@ struct item {
     bool not_tried;                 /* AGAIN because no host was due */
     bool reported;                  /* a bounce about it is kept, or not wanted */
     bool expired;
-    struct str explain;             /* why a router ended it: a name for perigee explain, or empty */
+    struct str explain;             /* why it ended: a name for perigee explain, or empty */
+    const struct tried *routed;     /* what the routers tried; NULL: not kept */
+    struct history *history;        /* what its attempt tried; NULL: there was none */
     struct str error;               /* one line */
     int err;
     const char *kind;               /* for retry rules: "*", "rcpt_4xx", "refused", "timeout_connect" ... */
@@ -75,6 +77,7 @@ struct walk {
     uint8_t *held;                  /* by recipient: 1 held, 2 not due yet */
     unsigned hold_asked;                /* how many of hold_domains and queue_domains have let this recipient through */
     bool freeze; struct str freeze_why;
+    size_t routed_size;             /* of what is kept of routing */
 
     /* deliver */
     struct attempt *waiting, *running;

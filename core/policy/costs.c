@@ -60,6 +60,16 @@ static const char *route_verdict(enum route_kind kind)
     return NULL;
 }
 
+/* It may yet come to nothing where it is sent. */
+static void keep_tried(struct eval *e, struct route_item *items, size_t n)
+{
+    struct tried *t = arena_new(&e->arena, struct tried);
+
+    *t = trace_tried(e);
+    for (size_t i = 0; i < n; i++)
+        items[i].tried = t;
+}
+
 void explained_route(struct eval *e, struct route_item *items, size_t n)
 {
     struct ending end = { .error = str_of(e->why.text) };
@@ -74,8 +84,10 @@ void explained_route(struct eval *e, struct route_item *items, size_t n)
             end.log_message = items[i].text;
         end.address = items[i].at.address;
     }
-    if (!end.verdict)
+    if (!end.verdict) {
+        keep_tried(e, items, n);
         return;
+    }
     trace_render(e, &end, &members);
     if (e->policy->env.explained(e->policy->env.ctx, buf_str(&members), id))
         for (size_t i = 0; i < n; i++)

@@ -27,7 +27,7 @@ enum {
 /* What lua/mail must answer: lua/host/README.md. */
 #define ENTRIES(X) \
     X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(option) X(match) \
-    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered) \
+    X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered) X(option_where) \
     X(has_authenticators) X(offers) X(authenticate) X(log_in)
 enum entry {
 #define X(name) ENTRY_##name,

@@ -50,6 +50,22 @@ struct str policy_answered(struct policy *p, enum phase ph, struct arena *a)
     return where;
 }
 
+struct str policy_option_where(struct policy *p, struct str name, struct arena *a)
+{
+    struct str where = STR("");
+    struct why why;
+
+    if (!state_entry(p, ENTRY_option_where))
+        return where;
+    push_str(p->L, name);
+    if (!state_call(p, 1, 1, EVAL_TICKS, EVAL_MEMORY, &why))
+        return where;
+    if (lua_isstring(p->L, -1))
+        where = arena_dup(a, str_at(p->L, -1));
+    lua_pop(p->L, 1);
+    return where;
+}
+
 /* design 4.2: unlike Exim's, for several files add to one phase. */
 void policy_acl_default(enum phase ph, struct verdict *v)
 {

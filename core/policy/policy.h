@@ -142,6 +142,9 @@ struct eval *policy_option(struct policy *p, int opt, struct txn *t, opt_done *d
 /* Is the client (host list) or a domain in this option's list? VAL_BOOL. */
 struct eval *policy_match(struct policy *p, int opt, struct txn *t, struct str subject, opt_done *done, void *ctx);
 
+/* Where a main option is set: "00-site.lua:4"; empty: nowhere. In the arena. */
+struct str policy_option_where(struct policy *p, struct str name, struct arena *a);
+
 /* ---- ACLs */
 typedef void acl_done(void *ctx, const struct verdict *v);
 bool policy_has_acl(const struct policy *p, enum phase ph);     /* false: the default answers at once */
@@ -158,6 +161,7 @@ enum route_kind {
     ROUTE_NOTE                  /* no destination: text is for at.address to know (syntax_errors_to) */
 };
 enum log_style { LOG_STYLE_TRANSPORT, LOG_STYLE_LOCAL, LOG_STYLE_FULL };    /* log_as_local */
+struct tried;                   /* what the routers tried */
 struct route_item {
     enum route_kind kind;
     struct at_address at;       /* address, router, transport, parents, affixes, r_ variables */
@@ -173,9 +177,15 @@ struct route_item {
     struct str directory;       /* transport_current_directory */
     bool queue;                 /* in queue_smtp_domains: it waits for a pass over the queue */
     struct str explain;         /* under which name it can be asked why, unless it is ROUTE_TO; empty: none */
+    const struct tried *tried;  /* ROUTE_TO: for tried_keep; NULL: nothing is explained */
     int order;                  /* remote_sort_domains: place of its domain, from 1; 0: before all */
 };
 typedef void route_done(void *ctx, struct route_item *items, size_t n);     /* valid in the call only */
+/* A copy for when the delivery fails; good as long as the arena and the generation. */
+const struct tried *tried_keep(struct arena *a, const struct tried *t);
+size_t tried_size(const struct tried *t);
+/* Adds the routers as nodes of an explanation's tree (explain.md), separated by commas. False: there are none. */
+bool tried_render(const struct tried *t, const struct txn *txn, struct buf *out);
 /* Walks the routers for one address of t; several items when it was redirected. */
 struct eval *policy_route(struct policy *p, struct txn *t, struct str address, route_done *done, void *ctx);
 /* The walk in words (perigee route): one line per router tried. */

@@ -158,28 +158,6 @@ static struct held hold(lua_State *L, struct trace *t, int at)
     }
 }
 
-void trace_push(lua_State *L, const struct trace *t, const struct held *h)
-{
-    switch (h->kind) {
-    case HELD_NIL: lua_pushnil(L); break;
-    case HELD_TRUE: case HELD_FALSE: lua_pushboolean(L, h->kind == HELD_TRUE); break;
-    case HELD_NUMBER: lua_pushnumber(L, h->u.number); break;
-    case HELD_TEXT: lua_pushlstring(L, h->u.text.n ? buf_str(&t->text).p + h->u.text.at : "", h->u.text.n); break;
-    case HELD_OBJECT:
-        lua_rawgeti(L, LUA_REGISTRYINDEX, t->objects_ref);
-        lua_rawgeti(L, -1, h->u.object);
-        lua_remove(L, -2);
-        break;
-    }
-}
-
-struct str trace_name(const struct trace *t, const struct read *r)
-{
-    if (r->name)
-        return str_of(r->name);
-    return r->label.kind == HELD_TEXT ? (struct str){ buf_str(&t->text).p + r->label.u.text.at, r->label.u.text.n } : STR("?");
-}
-
 static struct read *add_read(struct trace *t)
 {
     if (t->nreads == TRACE_READS) {

@@ -71,8 +71,19 @@ void trace_resumed(struct eval *e);
 void trace_read(lua_State *L, struct trace *t, const char *name, int at);
 /* The same of a function's answer; of 0: what was asked of is not shown. */
 void trace_put(lua_State *L, struct trace *t, int name, int of, int value, uint32_t us);
-void trace_push(lua_State *L, const struct trace *t, const struct held *h);
-struct str trace_name(const struct trace *t, const struct read *r);
+
+/* What there is of a trace: where it was noted, or in the copy of whoever keeps it. */
+struct tried {
+    struct policy *policy;
+    const struct step *step;
+    const struct read *read;
+    unsigned n, nreads, lost;
+    int objects_ref;
+    struct str text;
+};
+struct tried trace_tried(const struct eval *e);
+void tried_push(lua_State *L, const struct tried *t, const struct held *h);
+struct str tried_name(const struct tried *t, const struct read *r);
 void trace_mark(struct policy *p, struct eval *e, unsigned at, enum mark how);
 void trace_inner(struct trace *t, bool in);     /* the ACL that is called begins, ends */
 void trace_enter(struct trace *t);              /* what has a place of its own begins, ends */

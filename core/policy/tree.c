@@ -23,8 +23,10 @@ struct node {
 struct list { struct node *first, **end; };
 
 struct tree {
-    struct eval *e;
-    struct trace *t;
+    struct policy *p;
+    const struct txn *txn;
+    struct tried t;
+    bool route;                     /* routers are all there is */
     struct arena *a;
     struct buf *out;
     struct str secret[SECRETS_MAX + 8];
@@ -40,7 +42,7 @@ static struct str json_of(struct tree *r, int at)
     struct buf b = { 0 };
     struct str s;
 
-    show_json(r->e->policy->L, at, r->a, &b);
+    show_json(r->p->L, at, r->a, &b);
     s = arena_dup(r->a, buf_str(&b));
     buf_free(&b);
     return s;
@@ -48,7 +50,7 @@ static struct str json_of(struct tree *r, int at)
 
 static struct str json_of_text(struct tree *r, struct str text)
 {
-    lua_State *L = r->e->policy->L;
+    lua_State *L = r->p->L;
     struct str s;
 
     lua_pushlstring(L, text.n ? text.p : "", text.n);
@@ -68,8 +70,8 @@ static void add_secret(struct tree *r, struct str text)
 
 static void find_secrets(struct tree *r)
 {
-    struct policy *p = r->e->policy;
-    const struct conn *c = r->e->txn->conn;
+    struct policy *p = r->p;
+    const struct conn *c = r->txn->conn;
 
     for (size_t i = 0; i < p->places.nsecrets; i++)
         add_secret(r, p->places.secret[i]);
@@ -160,7 +162,7 @@ static void adopt(struct node *n, struct list *l)
 /* What an inner ACL left when it ended without finishing its statement. */
 static void close_depth(struct tree *r, unsigned d)
 {
-    const struct places *all = &r->e->policy->places;
+    const struct places *all = &r->p->places;
 
     if (r->conds[d].first) {
         const struct place *pl = r->conds[d].first->place;
@@ -174,7 +176,7 @@ static void close_depth(struct tree *r, unsigned d)
 /* A statement that failed: was it the condition after those that held? Conditions stand behind their statement. */
 static struct node *failed_condition(struct tree *r, const struct step *s, const struct list *held)
 {
-    const struct places *all = &r->e->policy->places;
+    const struct places *all = &r->p->places;
     size_t at = s->place + 1;
 
     for (const struct node *n = held->first; n; n = n->next)
@@ -188,7 +190,7 @@ static const char *const HOW[] = { [MARK_NO] = "no", [MARK_YES] = "yes", [MARK_E
 
 static void take_step(struct tree *r, const struct step *s, unsigned reads)
 {
-    const struct places *all = &r->e->policy->places;
+    const struct places *all = &r->p->places;
     const struct place *pl = &all->v[s->place];
     unsigned d = s->depth < TRACE_DEPTH ? s->depth : TRACE_DEPTH;
     struct node *n = node_new(r, pl, HOW[s->mark], s->us), *stat;
@@ -234,17 +236,17 @@ static void take_step(struct tree *r, const struct step *s, unsigned reads)
 
 static void put_held(struct tree *r, const struct held *h)
 {
-    lua_State *L = r->e->policy->L;
+    lua_State *L = r->p->L;
 
-    trace_push(L, r->t, h);
+    tried_push(L, &r->t, h);
     put_json(r, json_of(r, lua_gettop(L)), VALUE_MAX);
     lua_pop(L, 1);
 }
 
 static void put_read_json(struct tree *r, unsigned i)
 {
-    const struct read *read = &r->t->read[i];
-    struct str name = trace_name(r->t, read);
+    const struct read *read = &r->t.read[i];
+    struct str name = tried_name(&r->t, read);
 
     buf_byte(r->out, '{');
     put_text(r, "name", name);
@@ -268,7 +270,7 @@ static unsigned earlier(struct tree *r, const struct node *n)
     if (!n->place || n->place->reads.n == 0)
         return TRACE_READS;
     for (unsigned i = n->reads + n->nreads; i-- > 0;)
-        if (str_same(trace_name(r->t, &r->t->read[i]), n->place->reads))
+        if (str_same(tried_name(&r->t, &r->t.read[i]), n->place->reads))
             return i < n->reads ? i : TRACE_READS;
     return TRACE_READS;
 }
@@ -335,7 +337,7 @@ static void put_nodes(struct tree *r, const struct node *n)
 /* What was read after the last mark: by what did not come to its end. */
 static void put_rest(struct tree *r, const char *end)
 {
-    struct trace *t = r->t;
+    const struct tried *t = &r->t;
     unsigned seen = t->n ? t->step[t->n - 1].reads : 0;
     struct node *n;
 
@@ -343,11 +345,11 @@ static void put_rest(struct tree *r, const char *end)
         n = node_new(r, NULL, "unfinished", 0);
         n->what = "what asked for an option";
         adopt(n, &r->options);
-        list_add(&r->done[r->e->phase == PH_ROUTE], n);
+        list_add(&r->done[r->route], n);
     }
     for (unsigned d = TRACE_DEPTH + 1; d-- > 0;) {
         close_depth(r, d);
-        if (d == 1 && r->e->phase == PH_ROUTE && r->done[1].first) {
+        if (d == 1 && r->route && r->done[1].first) {
             r->done[0] = r->done[1];        /* routers are all there is */
             r->done[1] = (struct list){ 0 };
         } else if (d > 0 && r->done[d].first) {
@@ -366,9 +368,9 @@ static void put_rest(struct tree *r, const char *end)
     }
 }
 
-static void put_who(struct tree *r, const struct ending *end)
+static void put_who(struct tree *r, const struct eval *e, const struct ending *end)
 {
-    const struct txn *t = r->e->txn;
+    const struct txn *t = r->txn;
     const struct conn *c = t->conn;
 
     if (c->client_ip.v)
@@ -378,46 +380,80 @@ static void put_who(struct tree *r, const struct ending *end)
         json_name(r->out, "sender");
         put_json(r, json_of_text(r, t->sender), 2000);
     }
-    if (r->e->own_addr || end->address.n)
-        put_text(r, "recipient", end->address.n ? end->address : r->e->own_addr->address);
+    if (e->own_addr || end->address.n)
+        put_text(r, "recipient", end->address.n ? end->address : e->own_addr->address);
     put_text(r, "message_id", str_of(t->id.s));
 }
 
-static void put_tree(struct tree *r, const struct ending *end)
+/* What there is, as nodes; false: there is nothing. */
+static struct node *nodes_of(struct tree *r, const char *end)
 {
-    struct trace *t = r->t;
+    const struct tried *t = &r->t;
     unsigned reads = 0;
 
     for (unsigned i = 0; i < t->n; i++) {
         take_step(r, &t->step[i], reads);
         reads = t->step[i].reads;
     }
-    put_rest(r, end->by_default ? "the end of the ACL" : NULL);
-    json_name(r->out, "tree");
-    put_nodes(r, r->done[0].first);
-    if (t->lost)
-        json_member_int(r->out, "lost", t->lost);
+    put_rest(r, end);
+    return r->done[0].first;
+}
+
+static struct tree *tree_new(struct arena *a, struct policy *p, const struct txn *txn, const struct tried *t, struct buf *out)
+{
+    struct tree *r = arena_new(a, struct tree);
+
+    *r = (struct tree){ .p = p, .txn = txn, .t = *t, .a = a, .out = out };
+    lua_checkstack(p->L, 20);
+    find_secrets(r);
+    return r;
+}
+
+/* The nodes of a routing, without brackets, to stand before others of a tree. False: none. */
+bool tried_render(const struct tried *t, const struct txn *txn, struct buf *out)
+{
+    struct arena a = { 0 };
+    struct tree *r = tree_new(&a, t->policy, txn, t, out);
+    struct node *n;
+    bool any;
+
+    r->route = true;
+    n = nodes_of(r, NULL);
+    any = n != NULL;
+    for (; n && out->n < TREE_MAX; n = n->next) {
+        put_node(r, n);
+        if (n->next)
+            buf_byte(out, ',');
+    }
+    if (n)
+        buf_add(out, STR("{\"what\":\"more, which is not kept\",\"result\":\"\",\"us\":0}"));
+    arena_free(&a);
+    return any;
 }
 
 void trace_render(struct eval *e, const struct ending *end, struct buf *out)
 {
     lua_State *L = e->policy->L;
     struct arena a = { 0 };
-    struct tree *r = arena_new(&a, struct tree);
+    struct tried t = trace_tried(e);
+    struct tree *r = tree_new(&a, e->policy, e->txn, &t, out);
     int top = lua_gettop(L);
+    struct node *nodes;
 
-    *r = (struct tree){ .e = e, .t = e->trace, .a = &a, .out = out };
-    lua_checkstack(L, 20);
-    find_secrets(r);
+    r->route = e->phase == PH_ROUTE;
     json_member(out, "phase", str_of(phase_name(e->phase)));
     json_member(out, "verdict", str_of(end->verdict));
     put_text(r, "reply", end->message);
     put_text(r, "log", end->log_message);
     put_text(r, "error", end->error);
-    put_who(r, end);
+    put_who(r, e, end);
     json_member_int(out, "generation", e->policy->generation);
     json_member_int(out, "us", (trace_now() - e->trace->began_ns) / 1000);
-    put_tree(r, end);
+    nodes = nodes_of(r, end->by_default ? "the end of the ACL" : NULL);
+    json_name(out, "tree");
+    put_nodes(r, nodes);
+    if (t.lost)
+        json_member_int(out, "lost", t.lost);
     lua_settop(L, top);
     arena_free(&a);
 }

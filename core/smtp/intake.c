@@ -272,19 +272,33 @@ static void fill_in(struct smtp_server *s)
     t->lines = (int64_t)(lines(t->header_text) + m->body_lines);
 }
 
+/* The option behind a fault, if there is one. */
+static struct smtp_limit limit_of(const struct smtp_limits *l, enum fault f)
+{
+    switch (f) {
+    case HEADER_TOO_BIG: return (struct smtp_limit){ "header_maxsize", (int64_t)l->header_max };
+    case HEADER_LINE: return (struct smtp_limit){ "header_line_maxsize", l->header_line_max };
+    case HOPS: return (struct smtp_limit){ "received_headers_max", l->received_max };
+    default: return (struct smtp_limit){ NULL, 0 };
+    }
+}
+
 /* The answer is no because of the content itself. */
 static void refuse_content(struct smtp_server *s, enum fault f)
 {
     struct intake *m = s->content;
     int code = FAULTS[f].code;
     const char *mark = FAULTS[f].mark, *text = FAULTS[f].text;
+    struct smtp_limit limit = limit_of(&s->cfg->limits, f);
     char reply[160];
     int n = snprintf(reply, sizeof reply, "%d %s %s", code, mark, text);
 
     server_reply(s, code, mark, text);
     if (f == TOO_BIG)
-        server_note(s, NOTE_SIZE, (struct str){ reply, (size_t)n }, "message too big: read=%llu max=%llu",
+        server_limit(s, NOTE_SIZE, "message_size_limit", s->cfg->limits.message_max, (struct str){ reply, (size_t)n }, "message too big: read=%llu max=%llu",
                     (unsigned long long)m->bytes, (unsigned long long)s->cfg->limits.message_max);
+    else if (limit.option)
+        server_limit(s, NOTE_REJECTED, limit.option, (uint64_t)limit.value, (struct str){ reply, (size_t)n }, "rejected after DATA: %s", text);
     else
         server_note(s, NOTE_REJECTED, (struct str){ reply, (size_t)n }, "%srejected after DATA: %s", code < 500 ? "temporarily " : "",
                     f == NOT_STORED ? m->why.text : text);

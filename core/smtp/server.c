@@ -119,16 +119,39 @@ void server_reply(struct smtp_server *s, int code, const char *enhanced, const c
     server_reply_str(s, code, enhanced, str_of(text));
 }
 
-void server_note(struct smtp_server *s, enum smtp_note note, struct str reply, const char *fmt, ...)
+static void note(struct smtp_server *s, enum smtp_note kind, struct str reply, const char *fmt, va_list ap)
 {
     struct buf text = { 0 };
+
+    buf_addv(&text, fmt, ap);
+    s->ops->note(s->ctx, kind, s->t, buf_str(&text), reply);
+    buf_free(&text);
+}
+
+void server_note(struct smtp_server *s, enum smtp_note kind, struct str reply, const char *fmt, ...)
+{
     va_list ap;
 
     va_start(ap, fmt);
-    buf_addv(&text, fmt, ap);
+    note(s, kind, reply, fmt, ap);
     va_end(ap);
-    s->ops->note(s->ctx, note, s->t, buf_str(&text), reply);
-    buf_free(&text);
+}
+
+void server_limit(struct smtp_server *s, enum smtp_note kind, const char *option, uint64_t value, struct str reply, const char *fmt, ...)
+{
+    struct smtp_limit limit = { option, value > INT64_MAX ? INT64_MAX : (int64_t)value };
+    va_list ap;
+
+    s->limit = &limit;
+    va_start(ap, fmt);
+    note(s, kind, reply, fmt, ap);
+    va_end(ap);
+    s->limit = NULL;
+}
+
+const struct smtp_limit *smtp_server_limit(const struct smtp_server *s)
+{
+    return s->limit;
 }
 
 void server_error(struct smtp_server *s, enum smtp_note kind, int code, const char *enhanced, const char *text)
@@ -144,7 +167,7 @@ void server_error(struct smtp_server *s, enum smtp_note kind, int code, const ch
     server_reply(s, code, enhanced, line);
     if (!last)
         return;
-    server_note(s, NOTE_TOO_MANY, (struct str){ "", 0 }, "too many syntax or protocol errors (last command was \"%.*s\")",
+    server_limit(s, NOTE_TOO_MANY, "smtp_max_synprot_errors", most, (struct str){ "", 0 }, "too many syntax or protocol errors (last command was \"%.*s\")",
                 STR_ARG(s->c->command));
     server_close(s, "bad-commands");
 }
@@ -319,7 +342,7 @@ bool server_enforces_sync(const struct smtp_server *s)
 void server_desync(struct smtp_server *s, const char *how)
 {
     server_reply(s, 554, "5.5.0", "SMTP synchronization error");
-    server_note(s, NOTE_SYNC, STR("554 5.5.0 SMTP synchronization error"),
+    server_limit(s, NOTE_SYNC, "smtp_enforce_sync", 1, STR("554 5.5.0 SMTP synchronization error"),
                 "SMTP protocol synchronization error (%s): rejected \"%.*s\"", how, STR_ARG(s->c->command));
     server_close(s, "synchronization-error");
 }

@@ -80,6 +80,9 @@ enum smtp_note {
     NOTE_DISCARDED              /* "RCPT <x>: discarded by RCPT ACL" */
 };
 
+/* An option of ours that stands behind a refusal. */
+struct smtp_limit { const char *option; int64_t value; };
+
 struct smtp_server_ops {
     /* The ACL of a phase wants its answer: smtp_server_answer. For PH_RCPT,
      * txn->addr is the address asked about; for PH_VRFY/EXPN command_argument.
@@ -99,7 +102,7 @@ struct smtp_server_ops {
      * once for each begin that said ST_OK and was not followed by kept(ST_OK). */
     void (*drop)(void *ctx, struct txn *t);
     /* Something for the log. reply is what the client was told, may be empty.
-     * t is NULL outside of a transaction. */
+     * t is NULL outside of a transaction. smtp_server_limit tells of the limit behind it. */
     void (*note)(void *ctx, enum smtp_note note, const struct txn *t, struct str text, struct str reply);
     /* What stands between < and > of MAIL FROM: or RCPT TO:, to be read instead, in
      * a or text itself; it may be no address on either side. May be NULL. */
@@ -126,6 +129,8 @@ void smtp_server_start(struct smtp_server *s);
  * before a question was opened. Offer the rest again once that is answered.
  * Nothing of it is needed afterwards. */
 size_t smtp_server_input(struct smtp_server *s, struct str bytes);
+/* In note(): the limit that was met; NULL: none. */
+const struct smtp_limit *smtp_server_limit(const struct smtp_server *s);
 /* Answers to ask and keep. id of the message goes into the 250. */
 void smtp_server_answer(struct smtp_server *s, const struct verdict *v);
 void smtp_server_kept(struct smtp_server *s, enum status st, const struct why *why);

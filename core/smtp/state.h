@@ -57,6 +57,7 @@ struct smtp_server {
     struct str auth_claimed;    /* AUTH= of MAIL, in the arena of t */
     bool login_garbled;         /* the last response was no base64 */
     bool lost;                  /* the peer went while its message was being kept */
+    const struct smtp_limit *limit;     /* what the note under way is about; NULL: none */
     char last;                  /* last octet of the over-long line */
 };
 
@@ -66,6 +67,9 @@ void server_reply(struct smtp_server *s, int code, const char *enhanced, const c
 void server_reply_str(struct smtp_server *s, int code, const char *enhanced, struct str text);
 /* A reply the client brought upon itself: counted, noted, and too many of them are the end. */
 void server_error(struct smtp_server *s, enum smtp_note kind, int code, const char *enhanced, const char *text);
+/* A note about a limit. */
+void server_limit(struct smtp_server *s, enum smtp_note note, const char *option, uint64_t value, struct str reply, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
 void server_note(struct smtp_server *s, enum smtp_note note, struct str reply, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* Must be the last thing its caller does: the answer may come inside. */

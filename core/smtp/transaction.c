@@ -154,7 +154,7 @@ static bool mail_params(struct smtp_server *s, struct txn *t, struct str rest)
     }
     if (t->size_declared <= 0 || (uint64_t)t->size_declared <= s->cfg->limits.message_max)
         return true;
-    server_note(s, NOTE_SIZE, STR("552 5.3.4 message too big"), "message too big: declared=%lld max=%llu",
+    server_limit(s, NOTE_SIZE, "message_size_limit", s->cfg->limits.message_max, STR("552 5.3.4 message too big"), "message too big: declared=%lld max=%llu",
                 (long long)t->size_declared, (unsigned long long)s->cfg->limits.message_max);
     server_reply(s, 552, "5.3.4", "message too big");
     return false;
@@ -167,7 +167,7 @@ void transaction_mail(struct smtp_server *s, struct str arg)
 
     if (s->c->transactions >= s->cfg->limits.transactions_max) {
         server_reply(s, 421, "4.7.0", "too many messages in this connection");
-        server_note(s, NOTE_TOO_MANY, STR("421 4.7.0 too many messages in this connection"), "too many messages in one connection");
+        server_limit(s, NOTE_TOO_MANY, "smtp_accept_max_per_connection", s->cfg->limits.transactions_max, STR("421 4.7.0 too many messages in this connection"), "too many messages in one connection");
         server_close(s, "bad-commands");
         return;
     }
@@ -235,7 +235,7 @@ static bool too_many_recipients(struct smtp_server *s)
 
     if (t->rcpt_seen > 2 * (uint64_t)most) {
         server_reply(s, 421, "4.5.3", "far too many recipients, closing connection");
-        server_note(s, NOTE_TOO_MANY, STR("421 4.5.3 far too many recipients"), "too many recipients: %u", t->rcpt_seen);
+        server_limit(s, NOTE_TOO_MANY, "recipients_max", most, STR("421 4.5.3 far too many recipients"), "too many recipients: %u", t->rcpt_seen);
         server_close(s, "bad-commands");
         return true;
     }
@@ -243,9 +243,10 @@ static bool too_many_recipients(struct smtp_server *s)
     if (t->rcpt_seen - t->rcpt_refused - t->rcpt_deferred <= most)
         return false;
     /* One line for all that are too many: the first of them. */
-    if (!s->too_many)
-        server_note(s, NOTE_REJECTED, s->cfg->max_reject ? STR("552 5.5.3 too many recipients") : STR("452 4.5.3 too many recipients"),
+    if (!s->too_many) {
+        server_limit(s, NOTE_REJECTED, "recipients_max", most, s->cfg->max_reject ? STR("552 5.5.3 too many recipients") : STR("452 4.5.3 too many recipients"),
                     "%s: too many recipients", s->cfg->max_reject ? "rejected" : "temporarily rejected the rest");
+    }
     s->too_many = true;
     if (s->cfg->max_reject) {
         t->rcpt_refused++;

@@ -228,7 +228,7 @@ static bool too_much_junk(struct smtp_server *s, enum command cmd)
     if (++s->c->nonmail <= s->cfg->limits.nonmail_max)
         return false;
     server_reply(s, 554, "5.5.0", "too many commands that bring no mail");
-    server_note(s, NOTE_TOO_MANY, STR("554 5.5.0 too many commands that bring no mail"), "too many nonmail commands (last was \"%.*s\")",
+    server_limit(s, NOTE_TOO_MANY, "smtp_accept_max_nonmail", s->cfg->limits.nonmail_max, STR("554 5.5.0 too many commands that bring no mail"), "too many nonmail commands (last was \"%.*s\")",
                 STR_ARG(s->c->command));
     server_close(s, "bad-commands");
     return true;
@@ -242,7 +242,7 @@ static void do_unknown(struct smtp_server *s)
         return;
     }
     server_reply(s, 500, "5.5.2", "too many unrecognized commands");
-    server_note(s, NOTE_TOO_MANY, STR("500 5.5.2 too many unrecognized commands"), "too many unrecognized commands (last was \"%.*s\")",
+    server_limit(s, NOTE_TOO_MANY, "smtp_max_unknown_commands", s->cfg->limits.unknown_max, STR("500 5.5.2 too many unrecognized commands"), "too many unrecognized commands (last was \"%.*s\")",
                 STR_ARG(s->c->command));
     server_close(s, "bad-commands");
 }

@@ -15,6 +15,7 @@
 --   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
 --   entry.transport(name, m)      -> driver, values
 --   entry.option(name, m)         -> value
+--   entry.option_where(name)          plain: where a main option is set, or nil
 --   entry.match(name, m, subject) -> boolean
 --   entry.retry(m, address, host, error) -> array of { letter =, cutoff =, interval =, factor = } | nil
 --   entry.has_event(name, transport)  plain
@@ -220,6 +221,11 @@ end
 
 function entry.option(name, m)
   return site.option(name, m)
+end
+
+function entry.option_where(name)
+  local cell = site.cells[name]
+  return cell and cell.where
 end
 
 function entry.match(name, m, subject)

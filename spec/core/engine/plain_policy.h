@@ -130,6 +130,35 @@ static inline struct eval *p_ask(struct eval e)
     return q;
 }
 
+struct str policy_option_where(struct policy *p, struct str name, struct arena *a)
+{
+    (void)p;
+    (void)name;
+    (void)a;
+    return STR("");
+}
+
+/* Nothing here notes what routers tried. */
+const struct tried *tried_keep(struct arena *a, const struct tried *t)
+{
+    (void)a;
+    return t;
+}
+
+size_t tried_size(const struct tried *t)
+{
+    (void)t;
+    return 0;
+}
+
+bool tried_render(const struct tried *t, const struct txn *txn, struct buf *out)
+{
+    (void)t;
+    (void)txn;
+    (void)out;
+    return false;
+}
+
 void policy_costs(const struct policy *p, size_t most, struct buf *out) { (void)p; (void)most; buf_add(out, STR("[]")); }
 void policy_cancel(struct eval *e)
 {
