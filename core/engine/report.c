@@ -23,7 +23,7 @@ static struct str report_address(struct walk *w, const struct item *it)
         return STR("");
     if (it->at.return_path.p)
         return it->at.return_path;
-    return r->errors_to.n ? r->errors_to : w->t->sender;
+    return r->errors_to.p ? r->errors_to : w->t->sender;
 }
 
 /* ---- mail that may not be bounced */

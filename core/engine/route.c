@@ -187,7 +187,7 @@ static void take_item(struct walk *w, const struct route_item *r)
     it = item_add(w, w->at_rcpt);
     copy_at(w, &it->at, &r->at);
     /* A member that took the place of its list is not routed through it again: its errors_to was kept. */
-    if (!it->at.return_path.p && w->t->rcpts[it->rcpt].errors_to.n)
+    if (!it->at.return_path.p && w->t->rcpts[it->rcpt].errors_to.p)
         it->at.return_path = w->t->rcpts[it->rcpt].errors_to;
     if (it->at.address.n == 0)
         it->at.address = w->t->rcpts[it->rcpt].addr;

@@ -311,7 +311,7 @@ static bool replaced(struct walk *w, uint32_t rcpt)
         r = txn_add_rcpt(w->t, it->at.address);
         r->added = true;
         r->dsn = from.dsn;
-        r->errors_to = it->at.return_path.n ? it->at.return_path : from.errors_to;
+        r->errors_to = it->at.return_path.p ? it->at.return_path : from.errors_to;  /* "": the null sender */
         r->last_error = it->error;
         r->last_errno = it->err;
         r->attempts = !it->not_tried;

@@ -72,6 +72,11 @@ bool peer_is_at(const struct peer *p, const struct sock_addr *to)
     return ip_same(p->at.ip, to->ip) && (p->at.port == 0 || p->at.port == to->port);
 }
 
+void peer_forget(struct peer *p)
+{
+    p->ntell = 0;
+}
+
 /* "rcpt a@b 550 no" is told about one recipient: its reply's first word is no number. */
 bool peer_tell(struct peer *p, struct str word, struct str reply)
 {
@@ -80,6 +85,7 @@ bool peer_tell(struct peer *p, struct str word, struct str reply)
 
     if (p->ntell == TELLS_MAX)
         return false;
+    *t = (struct tell){ 0 };
     t->word = arena_lower(&p->arena, word);
     if (str_same(t->word, STR("rcpt")) && str_cut(&rest, ' ', &head) && str_find(head, '@') != SIZE_MAX) {
         t->arg = arena_dup(&p->arena, head);

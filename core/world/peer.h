@@ -26,6 +26,7 @@ struct peer;
 struct peer *peer_new(struct loop *l, const struct sock_addr *at);
 void peer_free(struct peer *p);
 bool peer_is_at(const struct peer *p, const struct sock_addr *to);
+void peer_forget(struct peer *p);           /* what it was told: a friendly server again */
 bool peer_tell(struct peer *p, struct str word, struct str reply);
 /* For engine_on_connect: a descriptor, -1 refused, -2 never answers. */
 int peer_connect(struct peer *p);

@@ -265,6 +265,8 @@ static bool peer(struct world *w, struct str at, struct str verb, struct str tex
 {
     struct peer *p = find_peer(w, at, true);
 
+    if (p && verb.n == 0 && text.n)
+        peer_forget(p);
     return p && (verb.n == 0 || peer_tell(p, verb, text));
 }
 

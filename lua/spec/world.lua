@@ -142,8 +142,9 @@ function World:eval(code, facts)
   return raw.eval(self.h, facts.phase or "rcpt", facts.client, facts.sender, code)
 end
 -- w:peer("192.0.2.1", { rcpt = "450 4.2.1 busy", close = "dot" }): engine/peer.h has the words.
+-- What it was told before is forgotten; without a table it stays as it is.
 function World:peer(at, answers)
-  raw.peer(self.h, at, "", "")
+  raw.peer(self.h, at, "", answers and "forget" or "")
   for verb, text in pairs(answers or {}) do raw.peer(self.h, at, verb, text == true and "" or text) end
 end
 -- w:lookup("sqlite", { file = "/etc/users.db", key = "ann", value = "yes" }): what lookup.NAME answers from here on. Without

@@ -29,4 +29,21 @@ describe("the deliveries of a world", function()
     -- the sender's is the bounce
     assert.equal("a@there.example remote 192.0.2.1, b@example.org box , c@there.example remote 192.0.2.1", listed(w))
   end)
+
+  it("a server that is told anew has forgotten what it was told, whatever that was", function()
+    local w = world.new { lua = RULES }
+    w:peer("192.0.2.1", { rcpt = "c@there.example 450 4.2.1 busy", ehlo = "250 plain.example" })
+    w:send { from = "a@example.org", to = "c@there.example" }
+    assert.equal(1, #w:queue())
+    w:peer "192.0.2.1"                          -- nothing is said: it stays as it is
+    w:command "run"
+    assert.equal(1, #w:queue())
+    w:peer("192.0.2.1", {})
+    w:command "run"
+    assert.equal(0, #w:queue())
+    w:peer("192.0.2.1", { refuse = true })
+    w:advance "10m"
+    w:send { from = "a@example.org", to = "c@there.example" }
+    assert.equal(1, #w:queue())
+  end)
 end)

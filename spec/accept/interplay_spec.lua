@@ -100,6 +100,18 @@ describe("two parts at once", function()
     assert.truthy(heard(w):find("MAIL FROM:<owner@example.org>.*MAIL FROM:<owner@example.org>"), heard(w))
     assert.falsy(heard(w):find("a@sender.example> SIZE", 1, true) or nil)
   end)
+
+  it("and those of a list whose errors_to is the null sender keep that, too", function()
+    local w = world.new { lua = BASE:gsub('errors_to = "owner@example.org"', 'errors_to = ""') .. "acl.rcpt { accept {} }", zone = ZONE }
+    w:peer("192.0.2.1", { rcpt = "450 4.2.1 busy" })
+    w:send { from = "a@sender.example", to = "m@lists.example" }
+    w:peer("192.0.2.1", { rcpt = "550 5.1.1 gone" })
+    w:advance "1h"
+    assert.truthy(heard(w):find("MAIL FROM:<>.*MAIL FROM:<>"), heard(w))
+    assert.falsy(heard(w):find("a@sender.example", 1, true), heard(w))
+    assert.equal(0, #w:queue())                 -- and nobody is told that it failed
+    assert.falsy(log(w):find("R=%S+ U=", 1), log(w))
+  end)
 end)
 
 describe("a session ends on the rules it began with", function()
