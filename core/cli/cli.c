@@ -42,6 +42,8 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_JUNIT]      = { "junit", "FILE", "results as JUnit XML in this file too", false },
     [CO_COVERAGE]   = { "coverage", "DIR", "what of the rules was run: text, HTML and lcov in this directory", false },
     [CO_FILTER]     = { "filter", "TEXT", "only cases whose title holds this text", false },
+    [CO_TYPE]       = { "type", "KIND", "rsa or ed25519; rsa", false },
+    [CO_BITS]       = { "bits", "N", "size of an RSA key, 1024 to 4096; 2048", false },
     [CO_MAN]        = { "man", NULL, "the manual page", false },
     [CO_COMPLETION] = { "completion", NULL, "completion for bash", false },
     [CO_GUIDE]      = { "guide", NULL, "the reference page", false },
@@ -140,6 +142,10 @@ const struct cli_verb cli_verbs[] = {
     { "help", "[VERB]", "this list, or one verb in full",
       "With --man, --completion or --guide the manual page, the completion for bash or the reference page is printed.",
       cli_run_help, CO(MAN) | CO(COMPLETION) | CO(GUIDE), 0, 2, false },
+    { "dkim-keygen", "SELECTOR DOMAIN FILE", "make a key to sign mail with, and print the DNS record that publishes it",
+      "The private key is written to FILE, which must not be there, for its owner alone to read: give it to the engine's user\n"
+      "(chown, or chgrp and chmod 640). Publish the record first, sign when it can be seen.",
+      cli_run_keygen, CO(TYPE) | CO(BITS), 3, 3, false },
     { "version", "", "version, features and library versions built in", "",
       cli_run_version, CO(JSON), 0, 0, false },
 };

@@ -31,6 +31,7 @@ enum cli_opt {
     CO_CLIENT, CO_HELO, CO_RCPT, CO_MESSAGE,
     CO_AS, CO_CALLOUT,
     CO_PHASE, CO_EXPLAIN, CO_WATCH, CO_TAP, CO_JUNIT, CO_FILTER, CO_COVERAGE,
+    CO_TYPE, CO_BITS,
     CO_MAN, CO_COMPLETION, CO_GUIDE,
     CO_COUNT
 };
@@ -141,6 +142,7 @@ int cli_run_send(struct cli *c);            /* cli_send.c */
 int cli_run_mailq(struct cli *c);
 int cli_run_newaliases(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
+int cli_run_keygen(struct cli *c);          /* cli_keygen.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 
 #endif

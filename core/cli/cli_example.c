@@ -34,6 +34,7 @@ static const struct cli_example examples[] = {
     { "mailq", "perigee mailq --spool run/spool", "cat@elsewhere.example" },
     { "newaliases", "perigee newaliases", "" },
     { "test", "perigee test --tap met.smtp", "ok 1" },
+    { "dkim-keygen", "perigee dkim-keygen s1 example.org s1.pem", "s1._domainkey.example.org. TXT \"v=DKIM1; k=rsa; p=" },
     { "help", "perigee help queue list", "usage: perigee queue list" },
     { "version", "perigee version", "perigee " PERIGEE_VERSION },
 };

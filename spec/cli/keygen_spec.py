@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# perigee dkim-keygen: a key for its owner alone, the record that publishes it, and never over a file that is there.
+import os, re, stat, subprocess, sys, tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+
+
+def keygen(*args):
+    r = subprocess.run([PERIGEE, "dkim-keygen", *args], capture_output=True, text=True, timeout=120)
+    return r.returncode, r.stdout, r.stderr
+
+
+def made():
+    with tempfile.TemporaryDirectory() as d:
+        for kind, args, bits in (("rsa", [], "2048"), ("rsa", ["--bits", "1024"], "1024"), ("ed25519", ["--type", "ed25519"], None)):
+            path = f"{d}/{kind}{bits}.pem"
+            code, out, err = keygen(*args, "s1", "Example.ORG", path)
+            same((code, err), (0, ""))
+            same(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+            m = re.fullmatch(r's1\._domainkey\.example\.org\. TXT((?: "[^"]{1,255}")+)\n', out)
+            same(m is not None, True)
+            record = "".join(re.findall(r'"([^"]*)"', m.group(1)))
+            same(record.startswith(f"v=DKIM1; k={kind}; p="), True)
+            public = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-text", "-noout"], capture_output=True, text=True).stdout
+            holds(public, f"({bits} bit" if bits else "ED25519 Public-Key")
+
+
+def refused():
+    with tempfile.TemporaryDirectory() as d:
+        same(keygen("s1", "example.org", d + "/k.pem")[0], 0)
+        with open(d + "/k.pem") as f:
+            before = f.read()
+        code, out, err = keygen("s1", "example.org", d + "/k.pem")
+        same((code, out), (73, ""))
+        holds(err, "k.pem: File exists")
+        with open(d + "/k.pem") as f:
+            same(f.read(), before)
+        for args in (["--type", "dsa", "s1", "example.org"], ["--bits", "512", "s1", "example.org"], ["s 1", "example.org"], ["s1", "exa mple"]):
+            same(keygen(*args, d + "/other.pem")[0], 64)
+        same(os.path.exists(d + "/other.pem"), False)
+
+
+case("a key and its record, RSA and Ed25519", made)
+case("no file is written over, and names must be names", refused)
+done()
