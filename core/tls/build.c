@@ -199,11 +199,11 @@ static enum status pairs_read(struct tls_context *c, const struct tls_config *co
 
     if (n > CERTIFICATES_MAX)
         return why_set(why, ST_NEVER, "tls_certificate: %zu files, at most %d are used", n, CERTIFICATES_MAX);
+    if (n == 0 && config->server)
+        return why_set(why, ST_AGAIN, "there is no certificate: tls_certificate is not set");
     if (config->keys.n > 0 && config->keys.n != n)
         return why_set(why, ST_NEVER, "tls_privatekey names %zu files and tls_certificate %zu: a key for each, or none where the key stands "
                        "with the certificate", config->keys.n, n);
-    if (n == 0 && config->server)
-        return why_set(why, ST_AGAIN, "there is no certificate: tls_certificate is not set");
     for (size_t i = 0; st == ST_OK && i < n; i++)
         st = pair_read(c, config->certificates.item[i], config->keys.n ? config->keys.item[i] : (struct str){ "", 0 }, why);
     return st;

@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "tls/context.h"
 
+#define MAYBE static __attribute__((unused))    /* a spec takes what it needs */
+
 enum { DAY = 24 * 3600 };
 
 struct made {
@@ -40,7 +42,7 @@ struct wants {
 
 static int serials = 0xc8;
 
-static void extend(X509 *x, X509 *issuer, int nid, const char *value)
+MAYBE void extend(X509 *x, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
     X509_EXTENSION *e;
@@ -53,14 +55,14 @@ static void extend(X509 *x, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-static void part(X509_NAME *n, const char *kind, const char *text)
+MAYBE void part(X509_NAME *n, const char *kind, const char *text)
 {
     if (text)
         assert_true(X509_NAME_add_entry_by_txt(n, kind, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0));
 }
 
 /* by: its issuer; NULL: itself. */
-static struct made make_cert(const struct made *by, struct wants w)
+MAYBE struct made make_cert(const struct made *by, struct wants w)
 {
     struct made m = { X509_new(), w.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), by };
     X509_NAME *n = X509_get_subject_name(m.x);
@@ -88,7 +90,7 @@ static struct made make_cert(const struct made *by, struct wants w)
     return m;
 }
 
-static void made_free(struct made *m)
+MAYBE void made_free(struct made *m)
 {
     X509_free(m->x);
     EVP_PKEY_free(m->key);
@@ -99,7 +101,7 @@ static void made_free(struct made *m)
 
 static char rig_dir[64];
 
-static void rig_open(void)
+MAYBE void rig_open(void)
 {
     snprintf(rig_dir, sizeof rig_dir, "/tmp/perigee-tls-XXXXXX");
     assert_non_null(mkdtemp(rig_dir));
@@ -107,7 +109,7 @@ static void rig_open(void)
 
 static struct arena rig_paths;
 
-static void rig_close(void)
+MAYBE void rig_close(void)
 {
     char cmd[128];
 
@@ -116,12 +118,12 @@ static void rig_close(void)
     arena_free(&rig_paths);
 }
 
-static const char *in_dir(const char *name)
+MAYBE const char *in_dir(const char *name)
 {
     return arena_printf(&rig_paths, "%s/%s", rig_dir, name).p;
 }
 
-static FILE *file_new(const char *name, mode_t mode)
+MAYBE FILE *file_new(const char *name, mode_t mode)
 {
     const char *path = in_dir(name);
     FILE *f;
@@ -134,7 +136,7 @@ static FILE *file_new(const char *name, mode_t mode)
 }
 
 /* Certificates one behind the other; the last is NULL. */
-static struct str write_certs(const char *name, ...)
+MAYBE struct str write_certs(const char *name, ...)
 {
     FILE *f = file_new(name, 0644);
     const struct made *m;
@@ -148,7 +150,7 @@ static struct str write_certs(const char *name, ...)
     return str_of(in_dir(name));
 }
 
-static struct str write_key(const char *name, const struct made *m, mode_t mode)
+MAYBE struct str write_key(const char *name, const struct made *m, mode_t mode)
 {
     FILE *f = file_new(name, mode);
 
@@ -157,7 +159,7 @@ static struct str write_key(const char *name, const struct made *m, mode_t mode)
     return str_of(in_dir(name));
 }
 
-static struct str write_bytes(const char *name, struct str bytes, mode_t mode)
+MAYBE struct str write_bytes(const char *name, struct str bytes, mode_t mode)
 {
     FILE *f = file_new(name, mode);
 
@@ -167,7 +169,7 @@ static struct str write_bytes(const char *name, struct str bytes, mode_t mode)
 }
 
 /* A list of what this authority takes back; revoked may be NULL. */
-static void crl_add(FILE *f, const struct made *ca, const struct made *revoked)
+MAYBE void crl_add(FILE *f, const struct made *ca, const struct made *revoked)
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)clock_wall() - DAY);
@@ -200,7 +202,7 @@ struct says {
     bool no_cert;                   /* the signer's certificate is not in it */
 };
 
-static struct str make_proof(struct arena *a, const struct made *of, struct says s)
+MAYBE struct str make_proof(struct arena *a, const struct made *of, struct says s)
 {
     const struct made *signer = s.signer ? s.signer : of->by;
     OCSP_BASICRESP *b = OCSP_BASICRESP_new();

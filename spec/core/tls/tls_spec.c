@@ -391,6 +391,9 @@ static void a_close_is_heard_as_an_end(void **state)
     assert_int_equal(p.c.ended, 1);
     assert_string_equal(p.c.why.text, "");
     assert_true(str_same(buf_str(&p.c.got), STR("221 bye\r\n")));
+    stream_abort(p.c.s);        /* and the one that lingers goes when the other has gone */
+    p.c.s = NULL;
+    turn(&p, 50);
     finish(&p);
 }
 
@@ -711,7 +714,8 @@ static void protocols_are_agreed_on(void **state)
     finish(&p);
     plan.client.alpn = list(&imap, 1);
     begin(&p, &plan);
-    assert_true(has(p.s.why.text, "no application protocol") || has(p.s.why.text, "no suitable") || p.s.why.text[0]);
+    assert_true(has(p.s.why.text, "(SSL_accept): error:"));
+    assert_true(has(p.c.why.text, "no application protocol"));
     finish(&p);
     plan = usual();
     plan.server.alpn = list(&smtp, 1);
@@ -731,7 +735,6 @@ static void no_common_ground_is_said(void **state)
     plan.client.options = STR("+no_tlsv1_2");
     begin(&p, &plan);
     assert_true(has(p.s.why.text, "(SSL_accept): error:"));
-    assert_true(has(p.s.why.text, "unsupported protocol") || true);
     assert_int_equal(p.s.over, 1);
     assert_int_equal(p.c.over, 1);
     finish(&p);
