@@ -133,6 +133,27 @@ static void put_connection(struct buf *out, const struct conn *c)
     put_text(out, "ident", c->ident);
 }
 
+/* One line: what would end it is a space there. */
+static void put_plain(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_byte(out, s.p[i] == '\n' || s.p[i] == '\r' || s.p[i] == '\0' ? ' ' : s.p[i]);
+}
+
+/* Exim's bits of DSN are ours, one place higher: its lowest is something of its own. */
+static void put_recipient(struct buf *out, const struct rcpt *r)
+{
+    put_plain(out, r->addr);
+    if (r->dsn || r->orcpt.n || r->errors_to.n) {
+        buf_byte(out, ' ');
+        put_plain(out, r->orcpt);
+        buf_addf(out, " %zu,%u ", r->orcpt.n, (unsigned)r->dsn << 1);
+        put_plain(out, r->errors_to);
+        buf_addf(out, " %zu,-1#3", r->errors_to.n);
+    }
+    buf_byte(out, '\n');
+}
+
 void pair_write(const struct txn *t, struct msg_id id, struct str header, bool frozen, struct buf *out)
 {
     const struct conn *c = t->conn;
@@ -145,6 +166,7 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
     buf_addf(out, "-received_time_complete %lld.%06lld\n", (long long)(t->received_done_us / 1000000),
              (long long)(t->received_done_us % 1000000));
     put_connection(out, c);
+    put_text(out, "host_auth", c->auth_name);
     put_text(out, "received_protocol", t->protocol);
     put_text(out, "auth_id", c->auth_id);
     put_text(out, "auth_sender", c->auth_sender);
@@ -152,6 +174,8 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
     put_vars(out, "aclm", t->acl_m);
     buf_addf(out, "-body_linecount %llu\n-max_received_linelength %llu\n", (unsigned long long)t->body_lines,
              (unsigned long long)t->max_line);
+    if (t->body_zeros)
+        buf_addf(out, "-body_zerocount %llu\n", (unsigned long long)t->body_zeros);
     if (frozen)
         buf_addf(out, "-frozen %lld\n", (long long)t->frozen_at);
     if (t->manual_thaw)
@@ -160,13 +184,16 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
         buf_add(out, STR("-local\n"));
     if (t->smtputf8)
         buf_add(out, STR("-smtputf8\n"));
+    put_text(out, "dsn_envid", t->envid);
+    if (t->dsn_ret)
+        buf_addf(out, "-dsn_ret %u\n", t->dsn_ret);
     put_settled(out, t);
     for (size_t i = 0; i < t->nrcpts; i++)
         listed += !is_note(&t->rcpts[i]);
     buf_addf(out, "%zu\n", listed);
     for (size_t i = 0; i < t->nrcpts; i++)
         if (!is_note(&t->rcpts[i]))
-            buf_addf(out, "%.*s\n", STR_ARG(t->rcpts[i].addr));
+            put_recipient(out, &t->rcpts[i]);
     buf_byte(out, '\n');
     put_headers(out, header);
 }
@@ -271,6 +298,7 @@ static void read_item(struct pair *p, struct str name, struct str value)
         { "helo_name", &p->helo }, { "host_address", &p->host }, { "host_name", &p->host_name },
         { "interface_address", &p->interface }, { "active_hostname", &p->active_hostname }, { "ident", &p->ident },
         { "received_protocol", &p->protocol }, { "auth_id", &p->auth_id }, { "auth_sender", &p->auth_sender },
+        { "host_auth", &p->auth_name }, { "dsn_envid", &p->envid },
     };
     const struct { const char *name; bool *to; } flags[] = {
         { "frozen", &p->frozen }, { "manual_thaw", &p->manual_thaw }, { "local", &p->local }, { "smtputf8", &p->smtputf8 },
@@ -288,6 +316,10 @@ static void read_item(struct pair *p, struct str name, struct str value)
         p->frozen_at = (int64_t)n;
     else if (str_same(name, STR("body_linecount")))
         str_u64(value, INT64_MAX, &p->body_lines);
+    else if (str_same(name, STR("body_zerocount")))
+        str_u64(value, INT64_MAX, &p->body_zeros);
+    else if (str_same(name, STR("dsn_ret")) && str_u64(value, 2, &n))
+        p->dsn_ret = (uint8_t)n;
     else if (str_same(name, STR("max_received_linelength")))
         str_u64(value, INT64_MAX, &p->max_line);
     else if (str_same(name, STR("received_time_usec")))
@@ -358,24 +390,34 @@ static enum status read_tree(struct reader *r, struct settled *s, unsigned depth
     return ST_OK;
 }
 
-/* "address ORCPT OLEN,DSN ERRORS_TO ELEN,PNO#3": taken off from the right. */
-static bool strip_extra(struct str *l)
+/* "TEXT LENGTH,NUMBER" at the right end of l, and the space before it: taken off. */
+static bool strip_part(struct str *l, struct str *text, struct str *number)
 {
+    size_t at = str_rfind(*l, ' ');
+    struct str numbers = str_from(*l, at == SIZE_MAX ? l->n : at + 1);
+    size_t comma = str_find(numbers, ',');
     uint64_t n;
 
-    for (int part = 0; part < 2; part++) {
-        size_t at = str_rfind(*l, ' '), comma;
-        struct str numbers;
+    if (at == SIZE_MAX || comma == SIZE_MAX || !str_u64(str_head(numbers, comma), at, &n))
+        return false;
+    *number = str_from(numbers, comma + 1);
+    if (n > 0)
+        *text = str_head(str_from(*l, at - n), n);
+    *l = str_head(*l, at - n);
+    *l = str_head(*l, l->n > 0 && l->p[l->n - 1] == ' ' ? l->n - 1 : l->n);
+    return true;
+}
 
-        if (at == SIZE_MAX)
-            return false;
-        numbers = str_from(*l, at + 1);
-        comma = str_find(numbers, ',');
-        if (comma == SIZE_MAX || !str_u64(str_head(numbers, comma), at, &n))
-            return false;
-        *l = str_head(*l, at - n);
-        *l = str_head(*l, l->n > 0 && l->p[l->n - 1] == ' ' ? l->n - 1 : l->n);
-    }
+/* "address ORCPT OLEN,DSN ERRORS_TO ELEN,PNO#3": taken off from the right. */
+static bool strip_extra(struct str *l, struct pair_rcpt *out)
+{
+    struct str parent, dsn;
+    uint64_t bits;
+
+    if (!strip_part(l, &out->errors_to, &parent) || !strip_part(l, &out->orcpt, &dsn))
+        return false;
+    if (str_u64(dsn, UINT32_MAX, &bits))
+        out->dsn = (uint8_t)(bits >> 1 & (DSN_NEVER | DSN_SUCCESS | DSN_FAILURE | DSN_DELAY));
     return true;
 }
 
@@ -412,12 +454,14 @@ static enum status read_recipients(struct reader *r, const struct settled *s, st
     for (uint64_t i = 0; i < n; i++) {
         if (!line(r, &l) || l.n == 0)
             return damaged(r, "is no recipient");
+        p->all[i] = (struct pair_rcpt){ 0 };
         if (str_ends(l, STR("#3"))) {
             l.n -= 2;
-            if (!strip_extra(&l))
+            if (!strip_extra(&l, &p->all[i]))
                 return damaged(r, "is no recipient");
         }
-        p->all[i] = (struct pair_rcpt){ l, is_settled(s, l) };
+        p->all[i].addr = l;
+        p->all[i].done = is_settled(s, l);
         if (p->all[i].done)
             p->done[p->ndone++] = l;
         else
@@ -505,6 +549,7 @@ static void fill_conn(const struct pair *p, struct conn *c)
     c->uid = p->uid;
     c->gid = p->gid;
     c->protocol = p->protocol;
+    c->auth_name = p->auth_name;
     c->auth_id = p->auth_id;
     c->auth_sender = p->auth_sender;
     c->since_us = p->received_us;
@@ -522,13 +567,23 @@ void pair_fill(const struct pair *p, struct txn *t)
     t->body_lines = p->body_lines;
     t->max_line = p->max_line;
     t->smtputf8 = p->smtputf8;
+    t->body_zeros = p->body_zeros;
+    t->envid = p->envid;
+    t->dsn_ret = p->dsn_ret;
     t->acl_m = p->acl_m;
     t->frozen = p->frozen;
     t->frozen_at = p->frozen_at ? p->frozen_at : p->received_us / 1000000;
     t->manual_thaw = p->manual_thaw;
     t->warnings_sent = p->warnings;
-    for (size_t i = 0; i < p->nrcpts + p->ndone; i++)
-        txn_add_rcpt(t, p->all[i].addr)->state = p->all[i].done ? RCPT_DONE : RCPT_PENDING;
+    for (size_t i = 0; i < p->nrcpts + p->ndone; i++) {
+        const struct pair_rcpt *from = &p->all[i];
+        struct rcpt *r = txn_add_rcpt(t, from->addr);
+
+        r->state = from->done ? RCPT_DONE : RCPT_PENDING;
+        r->dsn = from->dsn;
+        r->orcpt = from->orcpt;
+        r->errors_to = from->errors_to;
+    }
     for (size_t i = 0; i < p->nothers; i++) {
         struct rcpt *r = txn_add_rcpt(t, p->others[i]);
 

@@ -28,13 +28,19 @@ struct pair {
     size_t nrcpts;
     struct str *done;           /* those that are settled */
     size_t ndone;
-    struct pair_rcpt { struct str addr; bool done; } *all;  /* both, in their order */
+    struct pair_rcpt {
+        struct str addr;
+        bool done;
+        uint8_t dsn;            /* DSN_NEVER ... */
+        struct str orcpt, errors_to;    /* as txn.h's; p NULL: none */
+    } *all;                     /* both, in their order */
     struct str *others;         /* settled too: what recipients became on the way */
     size_t nothers;
     struct str header;          /* CRLF lines, removed ones left out */
-    struct str helo, host, host_name, interface, active_hostname, ident, protocol, auth_id, auth_sender;
+    struct str helo, host, host_name, interface, active_hostname, ident, protocol, auth_name, auth_id, auth_sender;
+    struct str envid; uint8_t dsn_ret;  /* 1: the whole message, 2: its header */
     struct user_var *acl_c, *acl_m;
-    uint64_t body_lines, max_line;
+    uint64_t body_lines, body_zeros, max_line;
     int64_t frozen_at;          /* wall seconds */
     bool frozen, manual_thaw, local, smtputf8;
     bool wire;                  /* body lines of the -D file end in CRLF */

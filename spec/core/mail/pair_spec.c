@@ -38,6 +38,12 @@ static void a_file_of_exims_is_read(void **state)
     assert_true(str_same(p.others[0], STR("bob@other.test")));
     assert_true(str_same(user_var_get(p.acl_c, STR("acl_c_seen"))->u.s, STR("from alice@example.net")));
     assert_true(str_same(p.helo, STR("client.example.net")));
+    assert_true(str_same(p.all[0].orcpt, STR("rfc822;bob@alias.test")));
+    assert_int_equal(p.all[0].dsn, DSN_SUCCESS | DSN_DELAY);
+    assert_null(p.all[0].errors_to.p);
+    assert_int_equal(p.all[2].dsn, DSN_NEVER);
+    assert_true(str_same(p.envid, STR("abc123")));
+    assert_int_equal(p.dsn_ret, 2);
     assert_true(str_same(p.header, STR("To: bob@alias.test,\r\n a@b\r\nSubject: yes\r\n")));
     arena_free(&a);
 }
@@ -110,7 +116,13 @@ static void a_message_comes_back_as_it_went(void **state)
     t->frozen_at = 1795188999;
     t->warnings_sent = 2;
     user_var_set(&t->arena, &t->acl_m, STR("acl_m_text"), &v);
-    txn_add_rcpt(t, STR("left@example.org"));
+    *txn_add_rcpt(t, STR("left@example.org")) = (struct rcpt){
+        .addr = STR("left@example.org"), .orcpt = STR("rfc822;Left@example.org"), .dsn = DSN_FAILURE, .errors_to = STR("owner@example.org") };
+    txn_add_rcpt(t, STR("owned@example.org"))->errors_to = STR("owner two@example.org");
+    c.auth_name = STR("plain");
+    t->envid = STR("QQ314");
+    t->dsn_ret = 1;
+    t->body_zeros = 3;
     txn_add_rcpt(t, STR("has@example.org"))->state = RCPT_DONE;
     note = txn_add_rcpt(t, STR(">list/remote/one@example.net"));
     note->added = true;
@@ -122,8 +134,10 @@ static void a_message_comes_back_as_it_went(void **state)
     t2 = txn_new(&c2);
     pair_fill(&p, t2);
     assert_int_equal(c2.client_port, 4567);
-    assert_int_equal(t2->nrcpts, 3);
-    assert_true(t2->frozen && t2->rcpts[2].added && t2->rcpts[2].state == RCPT_DONE);
+    assert_int_equal(t2->nrcpts, 4);
+    assert_true(t2->frozen && t2->rcpts[3].added && t2->rcpts[3].state == RCPT_DONE);
+    assert_true(str_same(t2->rcpts[0].errors_to, STR("owner@example.org")) && str_same(t2->rcpts[0].orcpt, STR("rfc822;Left@example.org")));
+    assert_true(str_same(t2->rcpts[1].errors_to, STR("owner two@example.org")) && t2->rcpts[0].dsn == DSN_FAILURE);
     pair_write(t2, id, header, t2->frozen, &again);
     if (!str_same(buf_str(&b), buf_str(&again)))
         fail_msg("%.*s\nbecame\n%.*s", STR_ARG(buf_str(&b)), STR_ARG(buf_str(&again)));
