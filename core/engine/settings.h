@@ -17,7 +17,7 @@
     X(accept_8bitmime) X(allow_domain_literals) X(auth_failures_max) X(auto_thaw) X(bounce_message_text) \
     X(bounce_return_body) X(bounce_return_linesize_limit) X(bounce_return_message) \
     X(bounce_return_size_limit) X(bounce_sender_authentication) X(delay_warning) X(delay_warning_condition) X(delivery_date_remove) \
-    X(dns_recurse) X(dns_servers) X(dns_trust_anchors) X(dsn_from) X(envelope_to_remove) X(errors_reply_to) X(explain_ring) X(smtp_max_synprot_errors) \
+    X(dns_recurse) X(dns_servers) X(dns_trust_anchors) X(dsn_from) X(envelope_to_remove) X(errors_reply_to) X(explain_ring) \
     X(header_maxsize) X(helo_accept_junk_hosts) X(helo_allow_chars) X(hold_domains) X(host_lookup) \
     X(host_reject_connection) X(hosts_connection_nolog) X(hosts_require_helo) \
     X(ignore_bounce_errors_after) X(local_from_check) X(local_sender_retain) X(log_json) X(log_selector) \
