@@ -206,7 +206,7 @@ static int filter(struct cli *c, struct world *w, struct str text)
         engine_on_explain(world_engine(w), take_tree, &f);
         policy_explain_all(world_policy(w));
     }
-    f.session = world_ops.session(w, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
+    f.session = world_ops.session(w, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"), 0);
     if (!f.session)
         return cli_fail(c, EX_USAGE, "--client %s is no address", c->opt[CO_CLIENT]);
     converse(&f, text);

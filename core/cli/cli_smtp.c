@@ -196,7 +196,7 @@ int cli_run_smtp(struct cli *c)
         engine_on_explain(world_engine(p.world), show_tree, &p);
         policy_explain_all(world_policy(p.world));
     }
-    p.session = world_ops.session(p.world, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"));
+    p.session = world_ops.session(p.world, str_of(cli_has(c, CO_CLIENT) ? c->opt[CO_CLIENT] : "127.0.0.1"), 0);
     if (p.session) {
         status = converse(&p);
         world_ops.hang_up(p.session);

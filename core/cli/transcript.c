@@ -22,7 +22,8 @@ struct play {
     struct str peers[PEERS_MAX];
     size_t nfiles, npeers;
     int64_t now_us;
-    struct str client, helo;
+    struct str client, helo, tls;
+    uint16_t port;
     bool no_delivery;
 
     struct world *world;            /* made at the first line that is no heading */
@@ -114,15 +115,32 @@ static bool say_helo(struct play *p)
     return hear(p);
 }
 
+/* "sni=mx.example; verified=yes; fails=no shared cipher" */
+static bool set_facts(struct play *p)
+{
+    struct str rest = p->tls, word;
+    struct why why;
+
+    while (rest.n && str_cut(&rest, ';', &word)) {
+        size_t eq = str_find(word, '=');
+
+        if (!world_ops.tls(p->session, str_trim(str_head(word, eq)), eq == SIZE_MAX ? STR("yes") : str_trim(str_from(word, eq + 1)), &why))
+            return fail(p, "%s", why.text);
+    }
+    return true;
+}
+
 static bool want_session(struct play *p)
 {
     if (p->session)
         return true;
     if (!want_world(p))
         return false;
-    p->session = world_ops.session(p->world, p->client.n ? p->client : STR("203.0.113.9"));
+    p->session = world_ops.session(p->world, p->client.n ? p->client : STR("203.0.113.9"), p->port);
     if (!p->session)
         return fail(p, "client %.*s is no address", STR_ARG(p->client));
+    if (!set_facts(p))
+        return false;
     return say_helo(p);
 }
 
@@ -302,6 +320,24 @@ static bool set_helo(struct play *p, struct str arg)
     return true;
 }
 
+static bool set_port(struct play *p, struct str arg)
+{
+    uint64_t n;
+
+    if (!end_session(p))
+        return false;
+    if (!str_u64(arg, 65535, &n))
+        return fail(p, "port \"%.*s\" is none", STR_ARG(arg));
+    p->port = (uint16_t)n;
+    return true;
+}
+
+static bool set_tls(struct play *p, struct str arg)
+{
+    p->tls = arg;
+    return !p->session || set_facts(p);
+}
+
 static bool add_peer(struct play *p, struct str arg)
 {
     if (p->world)
@@ -326,6 +362,7 @@ static const struct {
     { STR_INIT("rules"), set_rules, true }, { STR_INIT("lua"), set_lua, true }, { STR_INIT("zone"), set_zone, true },
     { STR_INIT("delivery"), set_delivery, true }, { STR_INIT("clock"), set_clock, false },
     { STR_INIT("client"), set_client, false }, { STR_INIT("helo"), set_helo, false },
+    { STR_INIT("port"), set_port, false }, { STR_INIT("tls"), set_tls, false },
     { STR_INIT("peer"), add_peer, false }, { STR_INIT("expect"), expect, false }, { STR_INIT("queue"), queue, false },
 };
 

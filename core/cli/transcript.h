@@ -10,6 +10,8 @@
  *     zone:   example.org. MX 10 mx.example.org.
  *     clock:  2026-03-04T05:06:07Z             later: "clock: +2h" lets time pass
  *     client: 203.0.113.9                      later: the next session
+ *     port:   465                              of ours that the client comes to; 25
+ *     tls:    sni=mx.example; verified=yes     what its handshake comes to (world_ops.tls)
  *     helo:   there.example                    says EHLO and takes both answers
  *     peer:   192.0.2.1 rcpt 450 4.2.1 busy    a scripted server (engine/peer.h)
  *     C: MAIL FROM:<a@there.example>           said, with CRLF

@@ -16,6 +16,7 @@
 #include "engine/room.h"
 #include "engine/walk.h"
 #include "policy/decode.h"
+#include "tls/context.h"
 
 enum { TICK_MS = 1000, HELPERS = 4, TIDY_AT_ONCE = 200, HOLD_EVERY = 10, CROWD = 16 };
 
@@ -161,6 +162,7 @@ enum status engine_new(struct loop *l, const struct engine_config *c, struct eng
         goto fail;
     dns_on_fail(e->dns, event_dns_failed, e);
     e->pool = pool_new(l, c->hermetic ? 0 : HELPERS);
+    e->tls = tls_cache_new(shared_tickets(e->shared));
     make_parts(e);
     *out = e;
     return ST_OK;
@@ -374,6 +376,7 @@ void engine_free(struct engine *e)
     rooms_free(e);
     callouts_free(e);
     links_free(e);
+    tls_cache_free(e->tls);
     if (e->wake)
         watch_free(e->wake);
     settings_release(e->settings);

@@ -66,6 +66,12 @@ size_t session_input(struct session *s, struct str bytes);
 struct buf *session_output(struct session *s);
 bool session_over(const struct session *s);
 void session_close(struct session *s);
+/* For a session in bytes: what its handshake shall come to. Text in it must live as long as the session's conn (its arena). */
+struct pretended {
+    struct at_tls tls;
+    struct str fails;               /* not empty: it fails, and why */
+};
+struct pretended *session_pretend(struct session *s);
 
 /* A message that did not come by SMTP: not_smtp ACLs, fixups, keep (send, submit socket, bounces of tests). */
 struct submission {

@@ -318,16 +318,19 @@ static void gone_free(void *ctx)
     free(g);
 }
 
-void event_session(struct engine *e, struct settings *set, const char *name, const struct conn *c, struct str data)
+struct event_view *event_view_session(const struct conn *c)
 {
-    struct gone *g;
+    struct gone *g = calloc(1, sizeof *g);
 
-    if (!event_wanted(set, name, STR("")))
-        return;
-    g = calloc(1, sizeof *g);
     if (!g)
         die("no memory for an event");
     conn_copy(&g->conn, c);
     g->t = txn_new(&g->conn);
-    event_after(e, set, name, event_view(g->t, NULL, NULL, g, gone_free), data, 0);
+    return event_view(g->t, NULL, NULL, g, gone_free);
+}
+
+void event_session(struct engine *e, struct settings *set, const char *name, const struct conn *c, struct str data)
+{
+    if (event_wanted(set, name, STR("")))
+        event_after(e, set, name, event_view_session(c), data, 0);
 }

@@ -260,6 +260,19 @@ static struct str dkim_domain(const struct txn *t)
     return s ? s->domain : STR("");
 }
 
+/* tls_on_connect: names of their own for TLS from the first octet, as Exim has them. */
+static struct str shown_protocol(log_sel sel, const struct txn *t)
+{
+    static const struct { const char *usual, *shown; } names[] = {
+        { "smtps", "ssmtp" }, { "esmtps", "essmtp" }, { "esmtpsa", "essmtpa" },
+    };
+
+    for (size_t i = 0; t->conn->tls_on_connect && log_sel_has(sel, LS_tls_on_connect) && i < sizeof names / sizeof *names; i++)
+        if (str_same(t->protocol, str_of(names[i].usual)))
+            return str_of(names[i].shown);
+    return t->protocol;
+}
+
 void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct str cause, bool id_made)
 {
     struct arena a = { 0 };
@@ -273,7 +286,7 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
         logline_client(out, sel, t->conn);
     }
     logline_connection(out, sel, t->conn);
-    put_tag(out, "P", t->protocol);
+    put_tag(out, "P", shown_protocol(sel, t));
     if (log_sel_has(sel, LS_pipelining) && t->conn->pipelining)
         buf_add(out, t->conn->pipelined ? STR(" L") : STR(" L-"));
     logline_tls(out, sel, &t->conn->tls, true);

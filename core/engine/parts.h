@@ -25,6 +25,7 @@ struct room;
 struct explain;
 struct keys;
 struct signkeys;
+struct tls_cache;
 
 struct engine {
     struct loop *loop;
@@ -37,6 +38,7 @@ struct engine {
     struct buf dns_from;            /* what the present one was made of, in words */
     struct hints *hints;
     struct pool *pool;
+    struct tls_cache *tls;          /* contexts of both ends */
     struct spool *spool;
     struct policy_env env;
     struct settings *settings;      /* the current generation; NULL before the first */

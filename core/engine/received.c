@@ -55,7 +55,10 @@ struct str received_default(struct arena *a, const struct txn *t, struct str hos
 
     buf_add(&out, STR("Received: "));
     put_from(a, &out, t->conn);
-    buf_addf(&out, "by %.*s with %.*s (" VERSION_WORDS ")\r\n\t", STR_ARG(hostname), STR_ARG(received_protocol(t)));
+    buf_addf(&out, "by %.*s with %.*s ", STR_ARG(hostname), STR_ARG(received_protocol(t)));
+    if (tls_is_on(&t->conn->tls))       /* as Exim has it; RFC 8314 section 4.3 calls the cipher "tls" */
+        buf_addf(&out, "(%.*s) tls %.*s\r\n\t", STR_ARG(t->conn->tls.version), STR_ARG(reply_safe(a, t->conn->tls.cipher_std)));
+    buf_add(&out, STR("(" VERSION_WORDS ")\r\n\t"));
     if (t->sender.n)
         buf_addf(&out, "(envelope-from <%.*s>)\r\n\t", STR_ARG(reply_safe(a, t->sender)));
     buf_addf(&out, "id %s", t->id.s);

@@ -10,6 +10,7 @@
 #include "engine/debug.h"
 #include "engine/logline.h"
 #include "engine/prove.h"
+#include "engine/secure.h"
 #include "engine/space.h"
 
 enum { LINGER_MS = 5000, SLOW_MS = 20, SMALL_BODY = 128 << 10 };
@@ -167,7 +168,7 @@ static void keep(void *ctx, struct txn *t)
 
 static const struct smtp_server_ops server_ops = {
     .ask = check_ask, .begin = begin, .body = body, .keep = keep, .drop = drop, .note = check_note, .path = check_path,
-    .auth = authenticate_begin, .auth_heard = authenticate_heard,
+    .auth = authenticate_begin, .auth_heard = authenticate_heard, .starttls = secure_prepare,
 };
 
 /* ---- deadline */
@@ -228,6 +229,8 @@ static void log_end(struct session *s)
         buf_addf(line, " %s", s->conn.notquit_reason ? "lost" : "closed by QUIT");
     buf_add(line, STR(" D="));
     logline_time(line, s->set->log, clock_wall_us() - s->conn.since_us);
+    if (no_mail)
+        logline_tls(line, s->set->log, &s->conn.tls, true);
     for (unsigned i = s->conn.history_n > HISTORY_MAX ? s->conn.history_n - HISTORY_MAX : 0, first = i; no_mail && i < s->conn.history_n; i++)
         buf_addf(line, "%s%s", i == first ? " C=" : ",", s->conn.history[i % HISTORY_MAX]);
     engine_log(s->e, LOG_MAIN, STR(""));
@@ -239,6 +242,7 @@ static void finish(struct session *s)
         return;
     s->ending = true;
     log_end(s);
+    secure_cancel(s);
     timer_clear(s->e->loop, &s->deadline);
     timer_clear(s->e->loop, &s->slow);
     if (!s->st && !s->lost)
@@ -306,7 +310,9 @@ void session_pump(struct session *s)
         return;
     }
     arm(s);
-    if (!smtp_server_waiting(s->srv))
+    if (smtp_server_handshaking(s->srv))
+        secure_begin(s);
+    else if (!smtp_server_waiting(s->srv))
         offer_unread(s);
     if (!s->ending && smtp_server_over(s->srv))
         finish(s);
@@ -355,12 +361,14 @@ static size_t input(void *ctx, struct str bytes)
         return bytes.n;
     }
     arm(s);
+    if (smtp_server_handshaking(s->srv))
+        secure_begin(s);
     return taken;
 }
 
 static void flushed(void *ctx)
 {
-    (void)ctx;
+    secure_flushed(ctx);
 }
 
 static void ended(void *ctx, const struct why *why)
@@ -376,6 +384,7 @@ static void ended(void *ctx, const struct why *why)
         return;
     }
     check_cancel(s);
+    secure_cancel(s);
     smtp_server_lost(s->srv);
     if (smtp_server_over(s->srv))
         finish(s);              /* else the notquit rules are still at it */
@@ -406,6 +415,7 @@ struct session *session_new(struct engine *e, const struct sock_addr *peer, cons
         s->conn.local_ip = local->ip;
         s->conn.local_port = local->port;
     }
+    s->cfg.tls_on_connect = s->conn.tls_on_connect = settings_tls_on_connect(s->set, s->conn.local_port);
     s->deadline = (struct timer){ .fn = deadline, .ctx = s };
     s->slow = (struct timer){ .fn = look_again, .ctx = s };
     s->next = e->sessions;
@@ -439,6 +449,7 @@ void session_free(struct session *s)
     timer_clear(e->loop, &s->slow);
     if (s->end.fn)
         loop_forget(e->loop, &s->end);
+    secure_cancel(s);
     callers_uncount(s);
     if (s->next)
         s->next->link = s->link;
@@ -475,10 +486,13 @@ void session_begin(struct session *s)
     session_pump(s);
 }
 
+/* Where TLS comes first, nothing is said in clear. */
 void session_refuse(struct session *s, const char *reply)
 {
     engine_count(s->e, COUNT_connections_refused, 1);
-    if (s->st)
+    if (s->cfg.tls_on_connect)
+        ;
+    else if (s->st)
         stream_write(s->st, str_of(reply));
     else
         buf_add(&s->output, str_of(reply));
@@ -490,7 +504,8 @@ struct session *engine_session(struct engine *e, int fd, const struct sock_addr 
     struct session *s;
 
     if (!e->settings || e->draining) {
-        (void)!write(fd, "421 4.3.2 service not available\r\n", 33);
+        if (!e->settings || !settings_tls_on_connect(e->settings, local->port))
+            (void)!write(fd, "421 4.3.2 service not available\r\n", 33);
         close(fd);
         return NULL;
     }
@@ -501,6 +516,8 @@ struct session *engine_session(struct engine *e, int fd, const struct sock_addr 
     }
     s = session_new(e, peer, local);
     s->st = stream_new(e->loop, fd, &stream_ops_user, s);
+    if (s->cfg.tls_on_connect)
+        stream_pause(s->st);    /* its first octets are the handshake's */
     session_setup(s);
     return s;
 }
@@ -521,6 +538,18 @@ size_t session_input(struct session *s, struct str bytes)
     if (s->srv)
         session_pump(s);
     return bytes.n;
+}
+
+struct pretended *session_pretend(struct session *s)
+{
+    if (!s->pretended) {
+        s->pretended = arena_new(&s->conn.arena, struct pretended);
+        s->pretended->tls = (struct at_tls){
+            .version = STR("TLS1.3"), .cipher = STR("TLS1.3:TLS_AES_256_GCM_SHA384:256"),
+            .cipher_std = STR("TLS_AES_256_GCM_SHA384"), .bits = 256,
+        };
+    }
+    return s->pretended;
 }
 
 struct buf *session_output(struct session *s)

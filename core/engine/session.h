@@ -44,6 +44,8 @@ struct session {
     struct keep *keep;
     struct draft *draft;
     struct debug *debug;            /* control debug */
+    struct secure *secure;          /* until the handshake is over */
+    struct pretended *pretended;    /* what a handshake without a descriptor comes to; NULL: the usual */
     bool reserved;                  /* one of smtp_reserve_hosts */
     struct cutthrough *cut;         /* the message goes on while it comes */
     bool cut_tried, keeping;        /* keeping: inside the call that asks to keep it */

@@ -1,5 +1,7 @@
 #include "engine/settings.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -243,6 +245,55 @@ static void read_names(struct settings *s)
         s->qualify_recipient = s->qualify_domain;
 }
 
+/* ---- ports that begin with TLS (F10) */
+
+bool settings_port(struct str text, uint16_t *port)
+{
+    char name[64], room[1024];
+    struct servent one, *found = NULL;
+    uint64_t n;
+
+    text = str_trim(text);
+    if (str_u64(text, 65535, &n)) {
+        *port = (uint16_t)n;
+        return n > 0;
+    }
+    if (!text.n || text.n >= sizeof name || str_find(text, '\0') != SIZE_MAX)
+        return false;
+    memcpy(name, text.p, text.n);
+    name[text.n] = '\0';
+    if (getservbyname_r(name, "tcp", &one, room, sizeof room, &found) != 0 || !found)
+        return false;
+    *port = ntohs((uint16_t)found->s_port);
+    return true;
+}
+
+static void read_ports(struct settings *s)
+{
+    const struct val *v = setting_val(s, SET_tls_on_connect_ports);
+    size_t n = v && v->type == VAL_LIST ? v->u.list.n : 0;
+
+    s->secure_ports = n ? calloc(n, sizeof *s->secure_ports) : NULL;
+    if (n && !s->secure_ports)
+        die("no memory for options");
+    for (size_t i = 0; i < n; i++) {
+        if (str_same(str_trim(v->u.list.v[i]), STR("*")))
+            s->secure_all = true;
+        else if (settings_port(v->u.list.v[i], &s->secure_ports[s->nsecure_ports]))
+            s->nsecure_ports++;
+        else
+            log_line(LOG_PANIC, "tls_on_connect_ports: there is no service \"%.*s\"", STR_ARG(v->u.list.v[i]));
+    }
+}
+
+bool settings_tls_on_connect(const struct settings *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->nsecure_ports; i++)
+        if (s->secure_ports[i] == port)
+            return true;
+    return s->secure_all;
+}
+
 static bool is_domain_option(struct str name)
 {
     static const char *const domains[] = {
@@ -263,6 +314,7 @@ enum status settings_check(struct str name, struct str value, struct why *why)
     struct buf keys = { 0 };
     enum status st = ST_OK;
     log_sel sel = 0;
+    uint16_t port;
 
     if (str_same(name, STR("log_selector")))
         st = log_sel_read(value, &sel, why);
@@ -270,6 +322,9 @@ enum status settings_check(struct str name, struct str value, struct why *why)
         st = servers_read(arena_printf(&a, "<;%.*s", STR_ARG(value)), &servers, why);
     else if (str_same(name, STR("dns_trust_anchors")))
         st = anchor_add(value, &keys, why);
+    else if (str_same(name, STR("tls_on_connect_ports")) && !str_same(str_trim(value), STR("*")) && !settings_port(value, &port))
+        st = why_set(why, ST_NEVER, "tls_on_connect_ports: \"%.*s\" is neither a port nor a service of /etc/services",
+                     STR_ARG(str_head(value, 60)));
     else if (is_domain_option(name) && value.n > 0 && !domain_valid_idn(value, &reason))
         st = why_set(why, ST_NEVER, "%.*s: \"%.*s\" is no domain: %s", STR_ARG(name), STR_ARG(str_head(value, 100)), reason);
     if (str_same(name, STR("bounce_message_file")) || str_same(name, STR("warn_message_file"))) {
@@ -316,6 +371,7 @@ struct settings *settings_new(struct policy *p)
     policy_hold(p);
     read_names(s);
     read_warnings(s);
+    read_ports(s);
     read_template(s, SET_bounce_message_file, &s->bounce);
     read_template(s, SET_warn_message_file, &s->warn);
     trust_read(&s->trust, setting_val(s, SET_trusted_users), setting_val(s, SET_trusted_groups));
@@ -342,5 +398,6 @@ void settings_release(struct settings *s)
     template_free(&s->warn);
     trust_free(&s->trust);
     free(s->warnings);
+    free(s->secure_ports);
     free(s);
 }

@@ -35,7 +35,10 @@
     X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after) \
     X(dkim_verify_hashes) X(dkim_verify_keytypes) X(dkim_verify_min_keysizes) X(dkim_verify_minimal) X(dkim_verify_signatures_max) \
-    X(dkim_verify_signers)
+    X(dkim_verify_signers) \
+    X(hosts_require_alpn) X(openssl_options) X(tls_advertise_hosts) X(tls_alpn) X(tls_certificate) X(tls_crl) X(tls_dhparam) \
+    X(tls_eccurve) X(tls_ocsp_file) X(tls_on_connect_ports) X(tls_privatekey) X(tls_remember_esmtp) X(tls_require_ciphers) \
+    X(tls_resumption_hosts) X(tls_try_verify_hosts) X(tls_verify_certificates) X(tls_verify_hosts)
 
 enum setting {
 #define X(name) SET_##name,
@@ -56,12 +59,19 @@ struct settings {
     struct trust trust;         /* trusted_users, trusted_groups */
     int64_t *warnings;          /* delay_warning: seconds, ascending */
     size_t nwarnings;
+    uint16_t *secure_ports;     /* tls_on_connect_ports */
+    size_t nsecure_ports;
+    bool secure_all;            /* "*" is among them */
 };
 
 struct settings *settings_new(struct policy *p);
 /* For policy_env: texts whose form the engine reads itself. */
 enum status settings_check(struct str name, struct str value, struct why *why);
 bool setting_logs(const struct settings *s, struct str selector);  /* by its name; false if there is none such */
+/* Whether connections to this port of ours begin with TLS. */
+bool settings_tls_on_connect(const struct settings *s, uint16_t port);
+/* A port by number or by the name of its service (tls_on_connect_ports). */
+bool settings_port(struct str text, uint16_t *port);
 struct settings *settings_hold(struct settings *s);
 void settings_release(struct settings *s);      /* NULL is allowed */
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/rnd.h"
 #include "base/why.h"
+#include "tls/ticket.h"
 
 /* A row has a few places it may stand in; crash slots a shard. Beyond either
  * a destination is not limited, a message not noted: both only guard. */
@@ -63,9 +64,20 @@ const char *counter_name(enum counter c)
 /* What falls again when a worker is gone; everything else only grows. */
 static const enum counter gauges[] = { COUNT_connections_now, COUNT_outbound_now };
 
+/* The ticket keys stand behind the rest. */
+static size_t whole(void)
+{
+    return (sizeof(struct shared) + 63) & ~(size_t)63;
+}
+
+static size_t pages(void)
+{
+    return whole() + tls_tickets_size();
+}
+
 struct shared *shared_new(unsigned workers)
 {
-    struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *s = mmap(NULL, pages(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (s == MAP_FAILED)
         die("out of memory: the shared page");
@@ -77,7 +89,12 @@ struct shared *shared_new(unsigned workers)
 void shared_free(struct shared *s)
 {
     if (s)
-        munmap(s, sizeof *s);
+        munmap(s, pages());
+}
+
+struct tls_tickets *shared_tickets(struct shared *s)
+{
+    return tls_tickets_at((char *)s + whole());
 }
 
 void shared_count(struct shared *s, unsigned worker, enum counter c, int64_t by)

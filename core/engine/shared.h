@@ -36,8 +36,11 @@ const char *counter_name(enum counter c);
 
 struct shared;
 
+struct tls_tickets;
 struct shared *shared_new(unsigned workers);        /* MAP_SHARED|MAP_ANONYMOUS */
 void shared_free(struct shared *s);
+/* The keys of session tickets: the same for all workers, gone at a restart. */
+struct tls_tickets *shared_tickets(struct shared *s);
 /* worker WORKERS_MAX is the master. */
 void shared_count(struct shared *s, unsigned worker, enum counter c, int64_t by);
 int64_t shared_sum(const struct shared *s, enum counter c);

@@ -90,6 +90,7 @@ struct conn {
     struct str auth_id, auth_name, auth_sender, auth_fail_id;   /* auth_name: the authenticator that said yes */
     bool auth_failed;
     struct at_tls tls;
+    bool tls_on_connect;            /* from the first octet */
     struct str command;             /* the line being processed, cut at 512 */
     struct str command_argument;
     const char *history[HISTORY_MAX];   /* canonical verbs, ring */

@@ -183,12 +183,21 @@ static int l_now(lua_State *L)
 
 static int l_session(lua_State *L)
 {
-    struct world_session *s = ops->session(arg_world(L), arg_str(L, 2));
+    struct world_session *s = ops->session(arg_world(L), arg_str(L, 2), (uint16_t)luaL_optinteger(L, 3, 0));
 
     if (!s)
         return luaL_error(L, "client \"%s\" is no address", lua_tostring(L, 2));
     lua_pushlightuserdata(L, s);
     return 1;
+}
+
+static int l_tls(lua_State *L)
+{
+    struct why why;
+
+    if (!ops->tls(arg_session(L), arg_str(L, 2), arg_str(L, 3), &why))
+        return luaL_error(L, "%s", why.text);
+    return 0;
 }
 
 static int l_send(lua_State *L)
@@ -410,7 +419,7 @@ static int l_answer(lua_State *L)
 
 static const luaL_Reg functions[] = {
     { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "load", l_load }, { "now", l_now },
-    { "session", l_session }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
+    { "session", l_session }, { "tls", l_tls }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
     { "log", l_log }, { "deliveries", l_deliveries }, { "rows", l_rows }, { "message", l_message },
     { "queue", l_queue }, { "submit", l_submit }, { "eval", l_eval }, { "peer", l_peer }, { "heard", l_heard },
     { "answer", l_answer },

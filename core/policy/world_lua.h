@@ -48,7 +48,11 @@ struct world_ops {
     void (*advance)(struct world *w, int64_t ms);
     int64_t (*now)(struct world *w);                                    /* wall microseconds */
 
-    struct world_session *(*session)(struct world *w, struct str client);   /* "ip" or "ip:port"; NULL: no address */
+    /* client: "ip" or "ip:port"; port: ours, 0 is 25. NULL: no address. */
+    struct world_session *(*session)(struct world *w, struct str client, uint16_t port);
+    /* What the client's handshake shall come to, fact by fact: ver, cipher, cipher_std, bits, sni, peerdn, peercert (PEM), verified,
+     * ocsp, resumption; "fails": why it fails. */
+    bool (*tls)(struct world_session *s, struct str fact, struct str value, struct why *why);
     /* A pipe has no turns to wait for: what comes early is no fault. */
     void (*any_time)(struct world_session *s);
     void (*send)(struct world_session *s, struct str bytes);

@@ -150,7 +150,7 @@ static bool attempt(struct world *w, struct arena *a, const char *client, uint16
     struct attempt t = { .w = w, .arena = a, .said = said };
     bool taken;
 
-    t.s = world_session_on(w, str_of(client), port);
+    t.s = world_session(w, str_of(client), port);
     taken = t.s && converse(&t, c);
     if (t.s)
         world_hang_up(t.s);
@@ -161,7 +161,7 @@ static bool attempt(struct world *w, struct arena *a, const char *client, uint16
     if (said)
         buf_addf(said, "\n    (twenty minutes later)");
     t.reply = STR("");
-    t.s = world_session_on(w, str_of(client), port);
+    t.s = world_session(w, str_of(client), port);
     taken = t.s && converse(&t, c);
     if (t.s)
         world_hang_up(t.s);

@@ -319,7 +319,7 @@ void world_advance(struct world *w, int64_t ms)
 
 /* ---- sessions */
 
-struct world_session *world_session_on(struct world *w, struct str client, uint16_t port)
+struct world_session *world_session(struct world *w, struct str client, uint16_t port)
 {
     struct world_session *s;
     struct sock_addr peer = { 0 }, local = { 0 };
@@ -330,7 +330,7 @@ struct world_session *world_session_on(struct world *w, struct str client, uint1
         return NULL;
     }
     ip_parse(peer.ip.v == IP_V6 ? STR("2001:db8::25") : STR("198.51.100.25"), &local.ip);
-    local.port = port;
+    local.port = port ? port : SMTP_PORT;
     world_own(w);
     s = calloc(1, sizeof *s);
     if (!s)
@@ -339,11 +339,6 @@ struct world_session *world_session_on(struct world *w, struct str client, uint1
     s->session = engine_session_bytes(w->engine, &peer, &local);
     arena_free(&a);
     return s;
-}
-
-struct world_session *world_session(struct world *w, struct str client)
-{
-    return world_session_on(w, client, 25);
 }
 
 static void collect(struct world_session *s)

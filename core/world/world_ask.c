@@ -296,7 +296,7 @@ static void answer(struct world *w, struct str kind, struct str file, struct str
 
 const struct world_ops world_ops = {
     .open = world_open, .check = inspect_config, .close = world_close, .reload = world_reload, .advance = world_advance, .now = now,
-    .session = world_session, .any_time = world_any_time, .send = world_send,
+    .session = world_session, .tls = world_tls, .any_time = world_any_time, .send = world_send,
     .reply = world_reply, .finish = world_finish, .pending = world_pending, .over = world_over, .hang_up = world_hang_up,
     .each_log = each_log, .each_delivery = each_delivery, .each_row = each_row,
     .queue = queue, .message = message, .submit = submit, .eval = eval,

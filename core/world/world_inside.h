@@ -1,5 +1,5 @@
 /*
- * world_inside - what the two files of the world share
+ * world_inside - what the files of the world share
  */
 #ifndef WORLD_WORLD_INSIDE_H
 #define WORLD_WORLD_INSIDE_H
@@ -9,7 +9,7 @@
 #include "world/peer.h"
 #include "world/world.h"
 
-enum { WORLD_PEERS_MAX = 32 };
+enum { WORLD_PEERS_MAX = 32, SMTP_PORT = 25 };
 
 /* A fixed day, so that a command without --now prints the same every time. */
 #define WORLD_EPOCH_US (INT64_C(1767225600) * 1000000)     /* 2026-01-01T00:00:00Z */
@@ -56,8 +56,8 @@ void world_serve(struct world *w, struct policy *p);
 /* The files and the text of c, as a snapshot. */
 bool world_rules(const struct world_config *c, struct snapshot *s, struct buf *why);
 
-struct world_session *world_session(struct world *w, struct str client);
-struct world_session *world_session_on(struct world *w, struct str client, uint16_t port);   /* our port */
+struct world_session *world_session(struct world *w, struct str client, uint16_t port);
+bool world_tls(struct world_session *s, struct str fact, struct str value, struct why *why);
 void world_any_time(struct world_session *s);
 void world_send(struct world_session *s, struct str bytes);
 bool world_reply(struct world_session *s, struct arena *a, struct str *out);

@@ -63,6 +63,19 @@ function Session:close()
   self.h = nil
 end
 
+-- What the handshake shall come to, fact by fact: sni, peerdn, verified, cipher ...; fails = "why" for one that fails.
+local function facts(h, tls)
+  for fact, value in pairs(tls or {}) do raw.tls(h, fact, tostring(value)) end
+end
+
+-- STARTTLS with a pretended handshake; then EHLO again, as a client should. The answer to STARTTLS.
+function Session:starttls(tls)
+  facts(self.h, tls)
+  local answer = self:say "STARTTLS"
+  if answer.code == 220 and not self:over() then self.greeting = self:ehlo() end
+  return answer
+end
+
 -- ---- worlds
 
 local function seconds(time)
@@ -99,12 +112,14 @@ function World:check()
   if not self.h then error("this world is closed", 3) end
 end
 
--- A session as a client that has connected and, unless helo is false, said EHLO. The banner is in s.banner.
+-- A session as a client that has connected to our port (25) and, unless helo is false, said EHLO. The banner is in
+-- s.banner; tls: facts of a handshake, for ports that begin with one.
 function World:session(config)
   config = config or {}
   self:check()
   local s = setmetatable({ world = self, name = config.helo or "client.example" }, Session)
-  s.h = assert(raw.session(self.h, config.client or "203.0.113.9"))
+  s.h = assert(raw.session(self.h, config.client or "203.0.113.9", config.port))
+  facts(s.h, config.tls)
   self.sessions[#self.sessions + 1] = s
   s.banner = s:reply()
   if config.helo ~= false and s.banner.code == 220 then s.greeting = s:ehlo() end

@@ -52,7 +52,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
   end)
 
   it("refuse what is not built, with what it comes with or why it never will", function()
-    says("site { tls_certificate = '/x' }", '10.lua:1: option "tls_certificate" comes with TLS')
+    says("site { hosts_proxy = '192.0.2.1' }", '10.lua:1: option "hosts_proxy" comes with the PROXY protocol')
     says("site { acl_smtp_rcpt = 'x' }", "ACLs are declared with acl.PHASE")
     says("acl.data { deny { malware = '*' } }", 'condition "malware" comes with content scanning')
     says("acl.data { deny { spam = 'nobody' } }", 'condition "spam" comes with content scanning')
@@ -74,7 +74,7 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
       "with one_time there are addresses only")
     says("router.r { driver = 'ipliteral', transport = 'x', self = 'reroute: rewrite: y.test' } transport.x { driver = 'smtp' }",
       "headers stay as they are")
-    says("event.on('tls:cert', function() end)", 'event "tls:cert" comes with TLS')
+    says("event.on('dane:fail', function() end)", 'event "dane:fail" comes with TLS')
     says("local x = srs.encode", "srs.encode comes with sender authentication")
   end)
 

@@ -52,12 +52,11 @@ event { name = "tcp:close", section = "transport", before = false, data = "empty
   doc = [[Outbound TCP connection closed.]] }
 
 event { name = "tls:cert", section = "both", before = true, data = "chain depth, 0 is leaf",
-  result = "verification refused", feature = "TLS",
+  result = "verification refused",
   doc = [[Each certificate of a chain under verification; cert in tls_in_peercert/tls_out_peercert.]] }
 
 event { name = "tls:fail:connect", section = "main", before = false, data = "error string", result = "ignored",
-  feature = "TLS",
-  doc = [[Server-side TLS handshake failed.]] }
+  doc = [[The TLS handshake with a client failed; event_data says why, as the log does.]] }
 
 event { name = "smtp:connect", section = "transport", before = false, data = "banner text",
   result = "connection is closed",

@@ -345,8 +345,6 @@ option { kind = "main", name = "dsn_advertise_hosts", type = "hostlist", feature
 option { kind = "main", name = "hosts_proxy", type = "hostlist", feature = "the PROXY protocol",
   section = "of later features",
   doc = [[Hosts that speak PROXY protocol to us.]] }
-option { kind = "main", name = "hosts_require_alpn", type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Clients that must negotiate ALPN.]] }
 option { kind = "main", name = "hosts_xclient", type = "hostlist", feature = "XCLIENT", section = "of later features",
   doc = [[Hosts that may use XCLIENT.]] }
 option { kind = "main", name = "ldap_ca_cert_dir", type = "string", feature = "the lookups of servers",
@@ -377,8 +375,6 @@ option { kind = "main", name = "limits_advertise_hosts", type = "hostlist", feat
   doc = [[Clients offered the LIMITS extension.]] }
 option { kind = "main", name = "mysql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[MySQL connection list.]] }
-option { kind = "main", name = "openssl_options", type = "list", feature = "TLS", section = "of later features",
-  doc = [[OpenSSL option flags.]] }
 option { kind = "main", name = "pgsql_servers", type = "list", feature = "the lookups of servers", section = "of later features",
   doc = [[PostgreSQL connection list.]] }
 option { kind = "main", name = "pipelining_connect_advertise_hosts", type = "hostlist", feature = "early pipelining",
@@ -433,41 +429,6 @@ option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sende
 option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication",
   section = "of later features",
   doc = [[libsrs_alt use timestamp.]] }
-option { kind = "main", name = "tls_advertise_hosts", type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Clients offered STARTTLS.]] }
-option { kind = "main", name = "tls_alpn", type = "list", feature = "TLS", section = "of later features",
-  doc = [[ALPN names accepted.]] }
-option { kind = "main", name = "tls_certificate", type = "list", feature = "TLS", section = "of later features",
-  doc = [[Server certificate file(s).]] }
-option { kind = "main", name = "tls_crl", type = "string", feature = "TLS", section = "of later features",
-  doc = [[Revocation list file (or directory).]] }
-option { kind = "main", name = "tls_dh_max_bits", type = "integer", feature = "TLS", section = "of later features",
-  doc = [[Cap on DH size.]] }
-option { kind = "main", name = "tls_dhparam", type = "string", feature = "TLS", section = "of later features",
-  doc = [[Source of DH parameters.]] }
-option { kind = "main", name = "tls_early_banner_hosts", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Clients that may get the banner before TLS finishes.]] }
-option { kind = "main", name = "tls_eccurve", type = "list", feature = "TLS", section = "of later features",
-  doc = [[EC curves (OpenSSL).]] }
-option { kind = "main", name = "tls_ocsp_file", type = "string", feature = "TLS", section = "of later features",
-  doc = [[OCSP staple file(s).]] }
-option { kind = "main", name = "tls_on_connect_ports", type = "list", feature = "TLS", section = "of later features",
-  doc = [[Ports with TLS from the start.]] }
-option { kind = "main", name = "tls_privatekey", type = "list", feature = "TLS", section = "of later features",
-  doc = [[Server key file(s).]] }
-option { kind = "main", name = "tls_remember_esmtp", type = "boolean", feature = "TLS", section = "of later features",
-  doc = [[Remember EHLO state across STARTTLS.]] }
-option { kind = "main", name = "tls_require_ciphers", type = "string", feature = "TLS", section = "of later features",
-  doc = [[Cipher policy for inbound.]] }
-option { kind = "main", name = "tls_resumption_hosts", type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Clients offered session resumption.]] }
-option { kind = "main", name = "tls_try_verify_hosts", type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Clients asked for a certificate, failure tolerated.]] }
-option { kind = "main", name = "tls_verify_certificates", type = "string", feature = "TLS", section = "of later features",
-  doc = [[CA set for client certificates.]] }
-option { kind = "main", name = "tls_verify_hosts", type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Clients that must show a valid certificate.]] }
 option { kind = "main", name = "wellknown_advertise_hosts", type = "hostlist", feature = "WELLKNOWN",
   section = "of later features",
   doc = [[Clients offered WELLKNOWN.]] }
