@@ -128,11 +128,6 @@ struct str setting_str(const struct settings *s, enum setting which, struct str 
     return val_str(setting_val(s, which), def);
 }
 
-struct str setting_name(enum setting s)
-{
-    return names[s];
-}
-
 static struct str list_text(const struct val *v, struct arena *a)
 {
     struct buf b = { 0 };

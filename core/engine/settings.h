@@ -85,7 +85,6 @@ int64_t setting_int(const struct settings *s, enum setting which, int64_t def); 
 double setting_num(const struct settings *s, enum setting which, double def);
 int64_t setting_time(const struct settings *s, enum setting which, int64_t def);    /* seconds */
 struct str setting_str(const struct settings *s, enum setting which, struct str def);
-struct str setting_name(enum setting s);
 /* As people read it: "100", "a function", "192.0.2.1 : 192.0.2.2"; empty: not set. */
 struct str setting_text(const struct settings *s, enum setting which, struct arena *a);
 /* A host or domain list that needs no evaluation: 1 everybody, 0 nobody, -1: ask policy_match. */
