@@ -52,8 +52,10 @@ struct attempt {
     int64_t skipped_until;
     bool young_skipped;                 /* a host was skipped whose schedule is not over */
     struct at_host host;
-    bool secure;
     struct history *history;            /* hosts and what they said; NULL: none yet */
+    struct shield shield;               /* how it is to be spoken to */
+    struct shield_ask *asking;
+    uint32_t impossible;                /* hosts that cannot be used whenever they are tried: no DANE where it is required */
     bool hint_seen;                     /* the host has failed before */
     struct client_message msg;
     struct client_rcpt *rcpts;

@@ -7,15 +7,26 @@ enum { JOINED_MAX = 1000 };             /* each takes memory until the transacti
 struct callouts { struct map *held; };     /* by the serial of the connection */
 
 static void next_host(struct callout *c);
+static void approach(struct callout *c);
 static bool may_hold(const struct callout *c, enum status st);
 static void hold(struct callout *c, bool taken);
 static void let_go(struct engine *e, uint64_t conn, bool kept);
 
 /* ---- the end */
 
+static void forget_asking(struct callout *c)
+{
+    shield_cancel(c->asking);
+    c->asking = NULL;
+    if (c->view)
+        event_view_free(c->view);
+    c->view = NULL;
+}
+
 void callout_free(struct callout *c)
 {
     timer_clear(c->e->loop, &c->limit);
+    forget_asking(c);
     link_forget(&c->use);
     settings_release(c->set);
     arena_free(&c->arena);
@@ -83,6 +94,7 @@ static void too_late(void *ctx)
 {
     struct callout *c = ctx;
 
+    forget_asking(c);
     link_forget(&c->use);
     say(c, STR("overall timeout for callout exceeded"));
     finish(c, ST_AGAIN);
@@ -291,6 +303,53 @@ static struct event_view *view(struct link_user *u, const struct at_host *host, 
 
 static const struct link_ops ops = { linked, sent, failed, view };
 
+/* ---- how the host is to be spoken to */
+
+static void shield_known(void *ctx, enum status st, const struct why *why, const char *event)
+{
+    struct callout *c = ctx;
+
+    c->asking = NULL;
+    if (st == ST_OK) {
+        c->use.shield = &c->shield;
+        if (!link_request(&c->use))
+            finish(c, ST_AGAIN);
+        return;
+    }
+    if (event && event_wanted(c->set, "dane:fail", c->tr.name)) {
+        struct event_view *v = event_view_apart(c->w.t, &c->w.at, &c->host);
+
+        if (v)
+            event_after(c->e, c->set, "dane:fail", v, str_of(event), 0);
+    }
+    say(c, str_of(why->text));
+    c->at_host++;
+    next_host(c);
+}
+
+static void approach(struct callout *c)
+{
+    struct shield_want w = {
+        .e = c->e, .set = c->set, .tr = &c->tr, .host = &c->host, .host_secure = c->host.secure, .callout = true, .arena = &c->arena,
+    };
+    struct shield_ask *k;
+
+    c->use.shield = NULL;
+    c->use.clear = false;
+    if (c->tr.driver == DRIVER_LMTP) {
+        if (!link_request(&c->use))
+            finish(c, ST_AGAIN);
+        return;
+    }
+    forget_asking(c);
+    c->view = event_view(c->w.t, &c->w.at, &c->host, NULL, NULL);
+    c->view->t.phase = PH_TRANSPORT;
+    w.view = &c->view->t;
+    k = shield_start(&w, &c->shield, shield_known, c);
+    if (k)
+        c->asking = k;
+}
+
 static void next_host(struct callout *c)
 {
     const struct host *h;
@@ -302,9 +361,8 @@ static void next_host(struct callout *c)
         return;
     }
     h = &c->hosts[c->at_host];
-    c->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : c->tr.port };
-    if (!link_request(&c->use))
-        finish(c, ST_AGAIN);
+    c->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : c->tr.port, .secure = h->secure };
+    approach(c);
 }
 
 /* ---- held connections */

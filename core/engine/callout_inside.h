@@ -35,6 +35,9 @@ struct callout {
     bool again;                         /* this host gets a second connection, without the made-up address */
     struct transport tr;
     struct at_host host;
+    struct shield shield;
+    struct shield_ask *asking;
+    struct event_view *view;            /* what options that are functions of the host read */
     struct link_user use;
     struct client_message msg;
     struct client_rcpt rcpt;

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "local/local.h"
 #include "net/sock.h"
 
@@ -71,7 +72,7 @@ static void plain_words(struct link *l)
     l->why.err = err;
 }
 
-static void link_failed(struct link *l, const char *kind)
+void link_failed(struct link *l, const char *kind)
 {
     l->state = LINK_CLOSED;
     l->kind = kind;
@@ -115,8 +116,7 @@ static const struct stream_user link_user = { .input = link_input, .flushed = li
 
 /* ---- the client's callbacks */
 
-/* NULL: nobody listens, or there is nothing to show them. */
-static struct event_view *view_for(struct link *l, const char *name, bool after)
+struct event_view *link_view(struct link *l, const char *name, bool after)
 {
     struct link_user *u = l->user;
 
@@ -143,7 +143,7 @@ static void connect_allowed(void *ctx, struct str objection)
 static void on_banner(void *ctx, struct str text)
 {
     struct link *l = ctx;
-    struct event_view *v = view_for(l, "smtp:connect", false);
+    struct event_view *v = link_view(l, "smtp:connect", false);
 
     if (v) {
         struct event_run *r = event_before(l->e, l->set, "smtp:connect", v, text, connect_allowed, l);
@@ -159,7 +159,7 @@ static void on_ready(void *ctx)
 {
     struct link *l = ctx;
     struct str hello = smtp_client_hello(l->client);
-    struct event_view *v = hello.n ? view_for(l, "smtp:ehlo", true) : NULL;
+    struct event_view *v = hello.n ? link_view(l, "smtp:ehlo", true) : NULL;
 
     if (v)
         event_after(l->e, l->set, "smtp:ehlo", v, hello, 0);
@@ -187,7 +187,7 @@ static void on_closed(void *ctx, const struct why *why, bool host_error)
 }
 
 static const struct smtp_client_ops client_ops = {
-    .banner = on_banner, .ready = on_ready, .auth = link_login_heard, .sent = on_sent, .closed = on_closed,
+    .banner = on_banner, .ready = on_ready, .starttls = link_tls_heard, .auth = link_login_heard, .sent = on_sent, .closed = on_closed,
 };
 
 /* ---- connecting */
@@ -198,6 +198,10 @@ static void on_timer(void *ctx)
 
     if (l->idle) {
         link_end(l);
+        return;
+    }
+    if (l->shaking) {
+        link_tls_late(l);
         return;
     }
     if (l->state == LINK_CONNECTING) {
@@ -217,7 +221,7 @@ static void on_timer(void *ctx)
     }
 }
 
-static void link_open(struct link *l, int fd)
+void link_talk(struct link *l)
 {
     const struct transport *tr = l->user->tr;
     struct smtp_client_config c = {
@@ -231,6 +235,18 @@ static void link_open(struct link *l, int fd)
         .line_max = tr->line_max > 0 ? (uint32_t)tr->line_max : 0,
         .ignore_quota = tr->ignore_quota,
     };
+
+    l->state = LINK_OPEN;
+    l->may_log_in = true;
+    l->client = smtp_client_new(&c, &client_ops, l);
+    engine_count(l->e, COUNT_outbound_connections, 1);
+    engine_count(l->e, COUNT_outbound_now, 1);
+    link_flush(l);
+}
+
+static void link_open(struct link *l, int fd)
+{
+    const struct shield *s = l->user->shield;
     struct sock_addr local = { 0 };
 
     timer_clear(l->e->loop, &l->timer);
@@ -238,13 +254,12 @@ static void link_open(struct link *l, int fd)
         l->host.from_ip = local.ip;
         l->host.from_port = local.port;
     }
-    l->state = LINK_OPEN;
-    l->may_log_in = true;
-    l->client = smtp_client_new(&c, &client_ops, l);
     l->stream = stream_new(l->e->loop, fd, &link_user, l);
-    engine_count(l->e, COUNT_outbound_connections, 1);
-    engine_count(l->e, COUNT_outbound_now, 1);
-    link_flush(l);
+    l->may_secure = true;
+    if (s && s->smtps)
+        link_tls_shake(l);
+    else
+        link_talk(l);
 }
 
 static const char *kind_of(int err)
@@ -444,6 +459,7 @@ void link_open_for(struct dest *d, struct link_user *u)
     l->fd = -1;
     l->kind = "*";
     l->host = *u->host;
+    l->host.tls = (struct at_tls){ .tlsa_usage = u->host->tls.tlsa_usage };
     l->host.name = (struct str){ name_copy(u->host->name), u->host->name.n };
     l->max_messages = u->tr->max_messages;
     l->timer = (struct timer){ .fn = on_timer, .ctx = l };
@@ -453,7 +469,7 @@ void link_open_for(struct dest *d, struct link_user *u)
         l->next->at = &l->next;
     d->links = l;
     d->nlinks++;
-    v = view_for(l, "tcp:connect", false);
+    v = link_view(l, "tcp:connect", false);
     if (!v) {
         link_connect(l);
         return;
@@ -498,6 +514,7 @@ void link_free(struct link *l)
     if (wake && e->cfg.wake)
         e->cfg.wake(e->cfg.ctx, wake);
     free((void *)(uintptr_t)l->host.name.p);
+    arena_free(&l->room);
     settings_release(l->set);
     free(l);
 }
@@ -506,16 +523,18 @@ void link_free(struct link *l)
 
 static void close_event(struct link *l)
 {
-    struct event_view *v = l->client ? view_for(l, "tcp:close", true) : NULL;
+    struct event_view *v = l->client ? link_view(l, "tcp:close", true) : NULL;
 
     if (v)
         event_after(l->e, l->set, "tcp:close", v, STR(""), 0);
 }
 
-static void take_back(struct link *l, struct link_user *u)
+/* What is known of the connection, for the log and for events. */
+static void show(struct link *l, struct link_user *u)
 {
-    l->user = NULL;
-    u->link = NULL;
+    uint8_t usage = u->host->tls.tlsa_usage;
+
+    link_tls_keep(l);
     u->host->from_ip = l->host.from_ip;
     u->host->from_port = l->host.from_port;
     if (l->client) {
@@ -523,6 +542,27 @@ static void take_back(struct link *l, struct link_user *u)
         memcpy(u->host->start, smtp_client_start(l->client), strlen(smtp_client_start(l->client)) + 1);
     }
     u->host->auth = l->host.auth.n ? arena_dup(u->arena, l->host.auth) : (struct str){ 0 };
+    u->host->tls = at_tls_dup(u->arena, &l->host.tls);
+    u->host->tls.tlsa_usage = usage;
+}
+
+static void take_back(struct link *l, struct link_user *u)
+{
+    show(l, u);
+    l->user = NULL;
+    u->link = NULL;
+}
+
+/* TLS failed where it may be done without: the user is in line again, for a connection in clear. */
+static bool goes_on_in_clear(struct link_user *u, const struct why *why)
+{
+    struct arena a = { 0 };
+
+    log_text(LOG_MAIN, u->id, arena_printf(&a, "%s: delivering unencrypted to H=%.*s [%.*s] (not in hosts_require_tls)", why->text,
+                                           STR_ARG(u->host->name), STR_ARG(ip_text(&a, u->host->ip))));
+    arena_free(&a);
+    u->clear = true;
+    return link_request(u);
 }
 
 static void link_over(struct link *l)
@@ -534,6 +574,7 @@ static void link_over(struct link *l)
     bool sent = l->sent, host_error = l->host_error;
     bool reused = l->client && smtp_client_messages(l->client) > (sent ? 1u : 0u);
     struct smtp_client *client = l->client;
+    bool in_clear = l->fell_back && !sent;
 
     if (l->timed_out && why.err == 0) {
         why.err = ETIMEDOUT;
@@ -551,7 +592,9 @@ static void link_over(struct link *l)
     link_free(l);
     if (client)
         engine_count(d->e, COUNT_outbound_now, -1);
-    if (u && sent && !host_error)
+    if (u && in_clear && goes_on_in_clear(u, &why))
+        ;                               /* it will hear of its new connection */
+    else if (u && sent && !host_error)
         u->ops->sent(u, reused);
     else if (u)
         u->ops->failed(u, &why, kind, host_error, reused);
@@ -591,7 +634,8 @@ static void link_done(struct link *l)
         u->ops->sent(u, reused);
         return;
     }
-    if (closes_first(l)) {
+    if (closes_first(l) || (l->secured && (u->shield->once || (u->shield->anew && u->shield->smtps)))) {
+        link_tls_keep(l);
         link_end(l);
         return;
     }
@@ -605,11 +649,16 @@ static void link_done(struct link *l)
 /* A new connection logs in before it is anybody's. */
 static void link_ready(struct link *l)
 {
-    bool first = l->may_log_in;
+    bool first = l->may_log_in, clear = l->may_secure;
 
+    l->may_secure = false;
+    if (clear && link_tls_begin(l))
+        return;
     l->may_log_in = false;
-    if (!first || !link_login_begin(l))
-        l->user->ops->linked(l->user);
+    if (first && link_login_begin(l))
+        return;
+    show(l, l->user);
+    l->user->ops->linked(l->user);
 }
 
 static void link_step(void *ctx)
@@ -619,6 +668,8 @@ static void link_step(void *ctx)
     l->stepping = false;
     if (l->state == LINK_CLOSED)
         link_over(l);
+    else if (l->shake)
+        link_tls_shake(l);
     else if (l->sent)
         link_done(l);
     else if (l->user && !l->user->resting && !l->login && l->client && smtp_client_state(l->client) == CLIENT_READY)
@@ -644,7 +695,8 @@ void link_give(struct link *l, struct link_user *u)
     u->link = l;
     smtp_client_pace(l->client, tr->command_ms, tr->data_ms, tr->final_ms);
     engine_count(l->e, COUNT_outbound_reused, 1);
-    link_step_soon(l);
+    if (!link_tls_anew(l))
+        link_step_soon(l);
 }
 
 void link_send(struct link_user *u, struct client_message *m)

@@ -28,6 +28,14 @@ struct link {
     struct program *program;            /* LMTP over a program, */
     struct local_delivery *local;       /* or one of another user */
     bool heard, mute_end;               /* it has said something; it ended without a word */
+    /* TLS (link_tls.c) */
+    struct tls *tls;                    /* while it lasts; the stream's */
+    bool may_secure;                    /* it has not been tried since the connection was in clear */
+    bool shake;                         /* the handshake is to begin */
+    bool shaking;
+    bool secured;
+    bool fell_back;                     /* it failed, and the user may go on in clear */
+    struct arena room;                  /* what host.tls says */
     struct watch *watch;                /* connecting */
     int fd;
     struct timer timer;
@@ -68,6 +76,25 @@ void link_give(struct link *l, struct link_user *u);
 void link_flush(struct link *l);
 /* What happens next, outside of everybody's callbacks. */
 void link_step_soon(struct link *l);
+
+/* The conversation begins: the server's banner is next. */
+void link_talk(struct link *l);
+/* NULL: nobody listens, or there is nothing to show them. */
+struct event_view *link_view(struct link *l, const char *name, bool after);
+/* It can be of no use; what was wrong stands in why. */
+void link_failed(struct link *l, const char *kind);
+
+/* ---- link_tls.c */
+/* EHLO was answered: true if TLS begins, or the connection ends for want of it. */
+bool link_tls_begin(struct link *l);
+void link_tls_heard(void *ctx, int code, struct str reply);
+/* The handshake, outside of every callback of the stream. */
+void link_tls_shake(struct link *l);
+void link_tls_late(struct link *l);                         /* its deadline has passed */
+/* Facts that may have changed since the handshake, and the session for another time. */
+void link_tls_keep(struct link *l);
+/* True: the user's link is in clear again, EHLO is under way. */
+bool link_tls_anew(struct link *l);
 
 /* ---- link_auth.c */
 bool link_login_begin(struct link *l);

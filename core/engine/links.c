@@ -50,8 +50,8 @@ static struct dest *dest_get(const struct link_user *u)
     const struct transport *tr = u->tr;
     struct arena ar = { 0 };
     struct str slot = slot_name(&ar, u->host);
-    struct str key = arena_printf(&ar, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s", STR_ARG(tr->name), STR_ARG(u->host->name), STR_ARG(slot),
-                                  STR_ARG(tr->helo), STR_ARG(tr->interface), STR_ARG(u->as_user));
+    struct str key = arena_printf(&ar, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%.*s", STR_ARG(tr->name), STR_ARG(u->host->name), STR_ARG(slot),
+                                  STR_ARG(tr->helo), STR_ARG(tr->interface), STR_ARG(u->as_user), STR_ARG(u->shield && !u->clear ? u->shield->key : STR("clear")));
     struct dest *d = map_get(e->links->dests, key);
 
     if (!d) {

@@ -11,7 +11,7 @@
 #define ENGINE_LINKS_H
 
 #include "engine/event.h"
-#include "engine/transport.h"
+#include "engine/shield.h"
 #include "smtp/client.h"
 
 struct link;
@@ -39,6 +39,9 @@ struct link_user {
     struct at_host *host;               /* where to; where from is filled in */
     struct arena *arena;
     struct str as_user;                 /* a program at the other end runs as that user; empty: as the engine */
+    const struct shield *shield;        /* how; NULL: in clear (a socket of this machine, a program) */
+    struct str id;                      /* of the message, for the log */
+    bool clear;                         /* TLS failed and may be done without */
     bool fresh;                         /* no connection that was used before */
     bool force;                         /* however many wait there already */
     bool urgent;                        /* in front of those who wait: somebody waits for this one */

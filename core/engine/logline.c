@@ -368,6 +368,8 @@ static void put_way(struct buf *out, const struct log_delivery *d)
     put_tag(out, "ST", d->shadow);
 }
 
+#define OF_A_NEW_ONE ((log_sel)1 << LS_tls_certificate_verified | (log_sel)1 << LS_tls_peerdn)
+
 static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
 {
     if (!d->host)
@@ -393,9 +395,10 @@ static void put_host(struct buf *out, log_sel sel, const struct log_delivery *d)
         put_tag(out, "PS", str_of(d->host->start));
     if (log_sel_has(sel, LS_pipelining) && d->host->pipelining)
         buf_add(out, STR(" L"));
-    if (log_sel_has(sel, LS_dnssec) && d->secure)
+    if (log_sel_has(sel, LS_dnssec) && d->host->secure && !d->reused)
         buf_add(out, STR(" DS"));
-    logline_tls(out, sel, &d->host->tls, false);
+    /* Who verified whom was said when the connection was new (TPRX-02). */
+    logline_tls(out, d->reused ? sel & ~OF_A_NEW_ONE : sel, &d->host->tls, false);
     if (d->host->auth.n)
         put_tag(out, "A", d->host->auth);
 }

@@ -84,7 +84,6 @@ struct log_delivery {
     bool further;               /* same delivery as the line before: "->" */
     bool cutthrough;            /* while it was received: ">>" */
     bool reused;                /* not the first message on its connection: "[ip]*" */
-    bool secure;                /* DNSSEC */
 };
 void logline_delivered(struct buf *out, log_sel sel, const struct log_delivery *d);
 void logline_deferred(struct buf *out, log_sel sel, const struct log_delivery *d);

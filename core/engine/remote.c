@@ -17,6 +17,9 @@ enum { ERR_RCPT_4XX = -44, ERR_DATA_4XX = -46, ERR_RETRY = -53, ERR_LOCAL = -17,
 
 static void next_host(struct attempt *a);
 static bool ask_for_link(struct attempt *a);
+static void approach(struct attempt *a);
+static void host_failed(struct attempt *a);
+static void log_host(struct attempt *a);
 
 /* ---- hosts named by the transport */
 
@@ -43,6 +46,7 @@ static void resolved(void *ctx, const struct hosts_answer *ans)
         struct host h = ans->host[i];
 
         h.name = arena_dup(&a->w->arena, h.name);
+        h.secure = h.secure && host_listed(&a->tr.tls.dnssec_request, h.name, h.ip);
         if (!ip_is_loopback(h.ip) || a->tr.allow_localhost) {
             add_host(a, h);
         } else {
@@ -58,7 +62,10 @@ static void resolved(void *ctx, const struct hosts_answer *ans)
 
 static void resolve_one(struct attempt *a, struct str name)
 {
-    struct hosts_want want = { .randomize = a->tr.hosts_randomize };
+    struct ip none = { 0 };
+    struct hosts_want want = {
+        .randomize = a->tr.hosts_randomize, .dnssec_require = host_listed(&a->tr.tls.dnssec_require, name, none),
+    };
     struct host h = { .name = name, .preference = -1 };
     struct dns *dns = attempt_engine(a)->dns;
     struct hosts_query *q;
@@ -125,11 +132,12 @@ static void give_up(struct attempt *a)
 {
     struct engine *e = attempt_engine(a);
     bool skipped = a->tried == 0 && a->skipped_until, hopeless = skipped && !a->young_skipped;
+    bool never = hopeless || (a->tried > 0 && a->impossible == a->tried && !a->skipped_until);
 
     for (struct item *it = a->items; it; it = it->peer) {
         if (it->end != ITEM_OPEN)
             continue;
-        it->end = hopeless ? ITEM_NEVER : ITEM_AGAIN;
+        it->end = never ? ITEM_NEVER : ITEM_AGAIN;
         if (it->error.n)
             continue;                   /* a host's word about this recipient */
         it->host = a->host;
@@ -229,8 +237,7 @@ static void next_host(struct attempt *a)
     for (; a->at_host < a->nhosts && a->at_host < a->tr.hard_max_try && a->tried < a->tr.max_try; a->at_host++) {
         const struct host *h = &a->hosts[a->at_host];
 
-        a->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : a->tr.port };
-        a->secure = h->secure;
+        a->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : a->tr.port, .secure = h->secure };
         a->hint_seen = host_hint_get(e, &a->host, a->tr.include_ip, &hint);
         if (a->hint_seen && hint.next > engine_now(e) && !a->w->force && (!hint.expired || a->tr.delay_after_cutoff)) {
             if (a->skipped_until == 0 || hint.next < a->skipped_until)
@@ -244,11 +251,69 @@ static void next_host(struct attempt *a)
         a->view->t.host = &a->view->host;
         if (e->cfg.hermetic && !e->on_connect && e->on_delivery)
             capture(a);
-        else if (!ask_for_link(a))
-            park(a);
+        else
+            approach(a);
         return;
     }
     give_up(a);
+}
+
+/* ---- how the host is to be spoken to */
+
+static void tell_dane(struct attempt *a, const char *word)
+{
+    struct walk *w = a->w;
+
+    if (!word || !event_wanted(w->set, "dane:fail", a->tr.name))
+        return;
+    walk_hold(w);
+    event_after(attempt_engine(a), w->set, "dane:fail", event_view(w->t, &a->items->at, &a->host, w, walk_release), str_of(word), 0);
+}
+
+static void shield_known(void *ctx, enum status st, const struct why *why, const char *event)
+{
+    struct attempt *a = ctx;
+
+    a->asking = NULL;
+    if (st == ST_OK) {
+        a->use.shield = &a->shield;
+        if (!ask_for_link(a))
+            park(a);
+        return;
+    }
+    a->failed = *why;
+    a->failed_kind = "*";
+    tell_dane(a, event);
+    if (st == ST_AGAIN) {
+        host_failed(a);
+        return;
+    }
+    log_host(a);
+    a->impossible++;
+    a->tried++;
+    a->at_host++;
+    next_host(a);
+}
+
+static void approach(struct attempt *a)
+{
+    struct shield_want w = {
+        .e = attempt_engine(a), .set = a->w->set, .tr = &a->tr, .host = &a->host, .host_secure = a->host.secure,
+        .view = &a->view->t, .arena = &a->w->arena,
+    };
+    struct shield_ask *k;
+
+    a->use.shield = NULL;
+    a->use.clear = false;
+    a->use.id = str_of(a->w->id.s);
+    if (a->tr.driver == DRIVER_LMTP) {  /* a socket of this machine, or a program */
+        if (!ask_for_link(a))
+            park(a);
+        return;
+    }
+    k = shield_start(&w, &a->shield, shield_known, a);
+    if (k)
+        a->asking = k;
 }
 
 /* ---- one transaction */
@@ -446,7 +511,7 @@ static void failed(struct link_user *u, const struct why *why, const char *kind,
 {
     struct attempt *a = attempt_of(u);
 
-    if (a->msg.n && died_unused(a, reused)) {
+    if (died_unused(a, reused)) {       /* likewise one that did not live to take it (TPRX-T4) */
         a->use.fresh = true;
         a->msg.n = 0;
         if (!ask_for_link(a))
@@ -507,5 +572,7 @@ void remote_cancel(struct attempt *a)
     if (a->query)
         hosts_cancel(a->query);
     a->query = NULL;
+    shield_cancel(a->asking);
+    a->asking = NULL;
     link_forget(&a->use);
 }

@@ -126,7 +126,7 @@ static void read_common(struct arena *a, const struct transport_values *tv, stru
     t->batch_id = copy(a, tv, TOPT_batch_id);
 }
 
-static uint16_t read_port(struct arena *a, const struct transport_values *tv, bool lmtp)
+static uint16_t read_port(struct arena *a, const struct transport_values *tv, const struct transport *t)
 {
     struct str s = text(a, tv, TOPT_port, STR(""));
     uint64_t n;
@@ -135,8 +135,10 @@ static uint16_t read_port(struct arena *a, const struct transport_values *tv, bo
         return (uint16_t)n;
     if (str_same_fold(s, STR("submission")))
         return 587;
-    if (str_same_fold(s, STR("lmtp")) || lmtp)
+    if (str_same_fold(s, STR("lmtp")) || t->lmtp)
         return 24;
+    if (str_same_fold(s, STR("smtps")) || str_same_fold(s, STR("submissions")) || t->smtps)
+        return 465;
     return 25;
 }
 
@@ -145,12 +147,13 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     list(a, tv, TOPT_hosts, &t->hosts, &t->nhosts);
     list(a, tv, TOPT_fallback_hosts, &t->fallback, &t->nfallback);
     t->lmtp = str_same_fold(text(a, tv, TOPT_protocol, STR("smtp")), STR("lmtp"));
+    t->smtps = str_same_fold(text(a, tv, TOPT_protocol, STR("smtp")), STR("smtps"));
     t->hosts_override = flag(tv, TOPT_hosts_override, false);
     t->hosts_randomize = flag(tv, TOPT_hosts_randomize, false);
     t->allow_localhost = flag(tv, TOPT_allow_localhost, false);
     t->multi_domain = flag(tv, TOPT_multi_domain, true);
     t->include_ip = flag(tv, TOPT_retry_include_ip_address, true);
-    t->port = read_port(a, tv, t->lmtp);
+    t->port = read_port(a, tv, t);
     t->helo = text(a, tv, TOPT_helo_data, hostname);
     if (t->helo.n == 0)
         t->helo = hostname;
@@ -179,6 +182,7 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->require_auth = copy(a, tv, TOPT_hosts_require_auth);
     t->auth_sender = text(a, tv, TOPT_authenticated_sender, (struct str){ NULL, 0 });
     t->auth_force = flag(tv, TOPT_authenticated_sender_force, false);
+    transport_read_tls(a, tv, &t->tls);
 }
 
 static void read_signing(struct arena *a, const struct transport_values *tv, struct transport *t)

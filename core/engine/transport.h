@@ -16,6 +16,17 @@ enum driver { DRIVER_SMTP, DRIVER_LMTP, DRIVER_APPENDFILE, DRIVER_PIPE, DRIVER_A
 
 enum { SIGN_TEXTS = 9 };
 
+/* What an smtp transport says of TLS. Lists are asked with host_listed. */
+struct transport_tls {
+    struct val try_dane, require_dane, dnssec_request, dnssec_require;
+    /* from here on: known once the host is (policy_transport_late) */
+    struct val avoid, verify_avoid, require, nopass, noproxy, resume, verify, try_verify, names, require_alpn, require_ocsp;
+    struct val request_ocsp;                    /* VAL_NIL: as DANE has it */
+    struct str certificate, key, ca, crl, ciphers, dane_ciphers, sni, alpn;
+    unsigned dh_min_bits;
+    bool tryclear;
+};
+
 struct transport {
     enum driver driver;
     struct str name, driver_name;
@@ -52,6 +63,8 @@ struct transport {
     bool auth_force;
     uint32_t hard_max_try;
     bool keepalive, ignore_quota, delay_after_cutoff;
+    bool smtps;                                 /* TLS from the first byte */
+    struct transport_tls tls;
     int dscp;                                   /* -1: not set */
 
     /* signing: SIGN_TEXTS texts for each signature (lua/mail/transports.lua) */
@@ -108,6 +121,9 @@ struct transport {
 
 /* Copies what tv holds into the arena. */
 void transport_read(struct arena *a, const struct transport_values *tv, struct str hostname, struct transport *out);
+/* ---- transport_tls.c: likewise; the later part alone */
+void transport_read_tls(struct arena *a, const struct transport_values *tv, struct transport_tls *out);
+void transport_read_tls_late(struct arena *a, const struct transport_values *tv, struct transport_tls *out);
 static inline bool transport_is_local(const struct transport *t)
 {
     return t->driver != DRIVER_SMTP;

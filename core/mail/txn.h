@@ -166,6 +166,7 @@ struct at_host {
     struct at_tls tls;
     bool pipelining;                /* commands did not wait for answers */
     char start[8];                  /* how the connection began: e EHLO, h HELO, l LHLO, s TLS, a AUTH */
+    bool secure;                    /* its address was found by DNSSEC, from the MX record on */
 };
 
 struct at_event {

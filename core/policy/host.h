@@ -26,7 +26,7 @@ enum {
 
 /* What lua/mail must answer: lua/host/README.md. */
 #define ENTRIES(X) \
-    X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(option) X(match) \
+    X(declare) X(check) X(site) X(acls) X(acl) X(route) X(transport_constant) X(transport) X(transport_late) X(option) X(match) \
     X(retry) X(has_event) X(event) X(expr) X(rewrites) X(rewrite) X(rewrite_path) X(rewrite_header) X(answered) X(option_where) \
     X(has_authenticators) X(offers) X(authenticate) X(log_in)
 enum entry {
@@ -59,7 +59,11 @@ struct trace;
 struct place;
 struct places { struct place *v; unsigned n, room; struct str secret[256]; size_t nsecrets; };
 
-struct transport_row { struct str driver; struct val *v; };     /* v NULL: ask each time */
+struct transport_row {
+    struct str driver;
+    struct val *v;              /* NULL: ask each time */
+    bool late;                  /* functions wait for the host to be known */
+};
 
 struct policy {
     struct policy_env env;

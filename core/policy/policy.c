@@ -331,9 +331,11 @@ static struct transport_row *transport_row(struct policy *p, struct str name, st
     if (!state_entry(p, ENTRY_transport_constant))
         return NULL;
     push_str(p->L, name);
-    if (!state_call(p, 1, 2, EVAL_TICKS, EVAL_MEMORY, why))
+    if (!state_call(p, 1, 3, EVAL_TICKS, EVAL_MEMORY, why))
         return NULL;
     row = arena_new(&p->arena, struct transport_row);
+    row->late = lua_toboolean(p->L, -1);
+    lua_pop(p->L, 1);
     if (lua_isstring(p->L, -2))
         row->driver = arena_dup(&p->arena, str_at(p->L, -2));
     if (lua_istable(p->L, -1)) {
@@ -373,12 +375,23 @@ static void end_transport(struct eval *e, enum status st, int n)
     e->done.transport(e->ctx, st, &tv, st == ST_OK ? NULL : &e->why);
 }
 
+static struct eval *ask_transport(struct policy *p, struct str name, struct txn *t, enum entry which, transport_done *done, void *ctx)
+{
+    struct eval *e = eval_open(p, t, PH_TRANSPORT, which, end_transport);
+
+    e->done.transport = done;
+    e->ctx = ctx;
+    e->name = arena_dup(&e->arena, name);
+    push_str(e->co, e->name);
+    box_push_own(e);
+    return eval_run(e, 2);
+}
+
 struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
 {
     struct transport_values tv = { .name = name };
     struct why why = { 0 };
     struct transport_row *row = transport_row(p, name, &why);
-    struct eval *e;
 
     if (!row) {
         if (!why.text[0])
@@ -393,13 +406,20 @@ struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, 
         done(ctx, ST_OK, &tv, NULL);
         return NULL;
     }
-    e = eval_open(p, t, PH_TRANSPORT, ENTRY_transport, end_transport);
-    e->done.transport = done;
-    e->ctx = ctx;
-    e->name = arena_dup(&e->arena, name);
-    push_str(e->co, e->name);
-    box_push_own(e);
-    return eval_run(e, 2);
+    return ask_transport(p, name, t, ENTRY_transport, done, ctx);
+}
+
+bool policy_transport_is_late(struct policy *p, struct str name)
+{
+    struct why why;
+    const struct transport_row *row = transport_row(p, name, &why);
+
+    return row && row->late;
+}
+
+struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
+{
+    return ask_transport(p, name, t, ENTRY_transport_late, done, ctx);
 }
 
 /* ---- retry */

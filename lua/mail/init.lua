@@ -14,6 +14,7 @@
 --   entry.route(m, address, explain)  -> array of route items, array of lines
 --   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
 --   entry.transport(name, m)      -> driver, values
+--   entry.transport_late(name, m) -> driver, values of those options whose functions read the host
 --   entry.option(name, m)         -> value
 --   entry.option_where(name)          plain: where a main option is set, or nil
 --   entry.match(name, m, subject) -> boolean
@@ -215,6 +216,7 @@ entry.acl = authenticators.around(use("expn").around(acl.run))
 entry.route = route.run
 entry.transport_constant = transports.constant
 
+entry.transport_late = transports.late
 function entry.transport(name, m)
   return transports.values(name, m)
 end

@@ -16,6 +16,14 @@ transports.drivers = { appendfile = true, autoreply = true, lmtp = true, pipe = 
 -- These put mail into files of this machine: names from the wire become paths.
 local FILES = { appendfile = true }
 
+-- Options whose functions are asked when the host is known, before each connection; all of tls_* are.
+local LATE = {
+  dane_require_tls_ciphers = true, hosts_avoid_tls = true, hosts_nopass_tls = true, hosts_noproxy_tls = true,
+  hosts_request_ocsp = true, hosts_require_alpn = true, hosts_require_ocsp = true, hosts_require_tls = true,
+  hosts_verify_avoid_tls = true,
+}
+local function is_late(name) return LATE[name] or name:find("^tls_") ~= nil end
+
 -- The row of an option this driver takes, and all names it takes.
 local function row_of(driver, name)
   local row = host.options.transport[name]
@@ -52,7 +60,8 @@ local function set_option(t, name, value)
     local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
     if row.name == "event_action" then t.event_action = cell and cell.fn and cell
     else t.cells[row.name] = cell end
-    if cell and cell.fn and row.name ~= "event_action" then t.varies = true end
+    if cell and cell.fn and is_late(row.name) then t.late = true
+    elseif cell and cell.fn and row.name ~= "event_action" then t.varies = true end
   end
 end
 
@@ -159,9 +168,8 @@ function CHECKS.smtp(t)
     report.problem(port.where, "transport.%s: port %s: a port is a number from 1 to 65535", t.name, port.value)
   end
   local protocol = t.cells.protocol
-  if protocol and protocol.value ~= "smtp" and protocol.value ~= "lmtp" then
-    report.problem(protocol.where, 'transport.%s: protocol "%s" %s', t.name, protocol.value,
-      protocol.value == "smtps" and "comes with TLS" or "is neither smtp nor lmtp")
+  if protocol and protocol.value ~= "smtp" and protocol.value ~= "smtps" and protocol.value ~= "lmtp" then
+    report.problem(protocol.where, 'transport.%s: protocol "%s" is none of smtp, smtps and lmtp', t.name, protocol.value)
   end
 end
 
@@ -291,7 +299,7 @@ local function values(t, m)
     if name == row.name and row_of(t.driver, name) and not SIGNS[name] then
       local cell = t.cells[name]
       local value
-      if cell then value = options.value(cell, m) end
+      if cell and not (cell.fn and is_late(name)) then value = options.value(cell, m) end
       if value == nil then value = row.default end
       out[name] = value
     end
@@ -304,15 +312,30 @@ end
 function transports.constant(name)
   local t = transports.by_name[name]
   if not t or not t.driver then return nil end
-  if t.varies then return t.driver, nil end
+  if t.varies then return t.driver, nil, t.late end
   t.values = t.values or values(t)
-  return t.driver, t.values
+  return t.driver, t.values, t.late
 end
 
 function transports.values(name, m)
   local t = transports.by_name[name]
   if not t or not t.driver then error(string.format('there is no transport "%s"', tostring(name)), 0) end
   return t.driver, t.values or values(t, m)
+end
+
+-- The late ones, all of them, once the host is known: m.host.
+function transports.late(name, m)
+  local t = transports.by_name[name]
+  local out = {}
+  for option, row in pairs(host.options.transport) do
+    if option == row.name and is_late(option) and row_of(t.driver, option) then
+      local cell = t.cells[option]
+      local value = cell and options.value(cell, m)
+      if value == nil then value = row.default end
+      out[option] = value
+    end
+  end
+  return t.driver, out
 end
 
 function transports.driver(name)

@@ -74,7 +74,6 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
       "with one_time there are addresses only")
     says("router.r { driver = 'ipliteral', transport = 'x', self = 'reroute: rewrite: y.test' } transport.x { driver = 'smtp' }",
       "headers stay as they are")
-    says("event.on('dane:fail', function() end)", 'event "dane:fail" comes with TLS')
     says("local x = srs.encode", "srs.encode comes with sender authentication")
   end)
 

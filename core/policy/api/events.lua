@@ -6,7 +6,6 @@ event { name = "auth:fail", section = "both", before = false, data = "SMTP respo
   doc = [[After a failed AUTH attempt, as server or client.]] }
 
 event { name = "dane:fail", section = "transport", before = false, data = "failure reason word", result = "ignored",
-  feature = "TLS",
   doc = [[Outbound connection could not satisfy DANE.]] }
 
 event { name = "dns:fail", section = "both", before = false, data = "reason:name:record-type", result = "ignored",

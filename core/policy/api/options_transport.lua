@@ -403,116 +403,83 @@ option { kind = "transport", drivers = { "autoreply" }, name = "return_message",
   section = "autoreply",
   doc = [[Put the message behind the text, up to bounce_return_size_limit.]] }
 
+-- TLS. Functions of these are asked once the host is known, before each connection: m.host, m.host_address and
+-- m.tls_out_tlsa_usage are there. The four of DNSSEC and DANE come before that.
+local function tls(name, ty, more, doc)
+  option { kind = "transport", drivers = { "smtp" }, name = name, also = more.also, type = ty, default = more.default,
+    func = "transport", section = "TLS", doc = doc }
+end
+
+tls("dane_require_tls_ciphers", "string", {}, [[The ciphers offered where DANE applies, in place of tls_require_ciphers.]])
+tls("dnssec_request_domains", "domainlist", { default = { "*" } },
+  [[Hosts of this transport whose addresses may count as DNSSEC secure; DANE needs it.]])
+tls("dnssec_require_domains", "domainlist", {},
+  [[Hosts of this transport whose addresses must be DNSSEC secure; others are not used.]])
+tls("hosts_avoid_tls", "hostlist", {}, [[Hosts that get no STARTTLS, unless DANE applies to them.]])
+tls("hosts_nopass_tls", "hostlist", {}, [[Hosts whose connection ends after one message if it is encrypted.]])
+tls("hosts_noproxy_tls", "hostlist", {},
+  [[Hosts with which each message begins TLS anew: before the next message of a kept connection TLS is ended. Others keep it.]])
+tls("hosts_request_ocsp", "hostlist", {}, [[Hosts asked for an OCSP proof with their certificate. Unset: all of them, but with
+DANE only where no record of usage 3 is (then the proof says nothing that counts).]])
+tls("hosts_require_alpn", "hostlist", {}, [[Hosts that must agree to the protocol of tls_alpn.]])
+tls("hosts_require_dane", "hostlist", {}, [[Hosts that are used only if their TLSA records, found by DNSSEC, verify them.]])
+tls("hosts_require_ocsp", "hostlist", {},
+  [[Hosts that are used only with a good OCSP proof. Sessions with them are not resumed: each connection brings its proof.]])
+tls("hosts_require_tls", "hostlist", {}, [[Hosts that are never spoken to in clear.]])
+tls("hosts_try_dane", "hostlist", { default = { "*" } },
+  [[Hosts whose TLSA records are looked up if their address is DNSSEC secure. Records that are found bind: the host is used
+with a connection they verify, or not at all.]])
+tls("hosts_verify_avoid_tls", "hostlist", {}, [[Hosts that get no STARTTLS in callouts, unless DANE applies to them.]])
+tls("tls_alpn", "string", {}, [[The protocol offered by ALPN, such as "smtp".]])
+tls("tls_certificate", "string", {}, [[A file with the certificate we show when asked for one, and its chain, in PEM.]])
+tls("tls_crl", "string", {}, [[A file, or a directory by hash, of lists of revoked certificates.]])
+tls("tls_dh_min_bits", "integer", { default = 1024 }, [[The shortest Diffie-Hellman prime accepted, in bits.]])
+tls("tls_privatekey", "string", {}, [[The file of the certificate's key. Unset: it is in the certificate's file.]])
+tls("tls_require_ciphers", "string", {}, [[The ciphers offered, as OpenSSL writes them; suites of TLS 1.3 by their names.]])
+tls("tls_resumption_hosts", "hostlist", {}, [[Hosts with which sessions are kept, in the hints, and resumed.]])
+tls("tls_sni", "string", {}, [[The name asked for in the handshake (SNI). With DANE it is always the host's.]])
+tls("tls_tempfail_tryclear", "boolean", { default = true },
+  [[Deliver in clear where a handshake failed or STARTTLS was put off, unless TLS is required.]])
+tls("tls_try_verify_hosts", "hostlist", { default = { "*" } },
+  [[Hosts whose certificate is verified, and used whatever comes out: CV= in the log says it.]])
+tls("tls_verify_cert_hostnames", "hostlist", { also = { "tls_verify_cert_hostname" }, default = { "*" } },
+  [[Hosts whose certificate, where it is verified, must be for their name.]])
+tls("tls_verify_certificates", "string", { default = "system" },
+  [[What certificates are verified by: "system", a file of certificates, or a directory by hash.]])
+tls("tls_verify_hosts", "hostlist", {}, [[Hosts that are used only with a certificate that verifies.]])
+
 -- of later features
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", func = "transport", section = "authentication",
   doc = [[AUTH= parameter of MAIL when we have authenticated; a function of the mail object, or a text. Nil: none; "": <>.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender_force", type = "boolean", default = false, section = "authentication",
   doc = [[Send it without having authenticated, where the server offers AUTH.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dane_require_tls_ciphers", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[Ciphers when DANE applies.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dnssec_request_domains", type = "domainlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Domains looked up with DNSSEC asked for.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "dnssec_require_domains", type = "domainlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Domains whose answers must be secure.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list", feature = "TLS",
-  section = "of later features",
-  doc = [[Extracts real host name from banner for TLS resumption keys.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_avoid_tls", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[No STARTTLS for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_nopass_tls", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Do not hand on TLS connections for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_noproxy_tls", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Do not proxy TLS connections for these.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_pipe_connect", type = "hostlist",
   feature = "early pipelining", section = "of later features",
   doc = [[Use early pipelining for these.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_request_ocsp", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Ask these for OCSP staples.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_alpn", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[ALPN must be negotiated.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_auth", type = "hostlist", func = "transport", section = "authentication",
   doc = [[Hosts that get mail only after we have authenticated.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_dane", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[DANE must succeed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_ocsp", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[A good OCSP staple is needed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_require_tls", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[TLS is needed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_auth", type = "hostlist", func = "transport", section = "authentication",
   doc = [[Hosts at which we authenticate if they offer it.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_chunking", type = "hostlist", feature = "CHUNKING",
   section = "of later features",
   doc = [[Use BDAT if offered.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_dane", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Use DANE if TLSA found.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_fastopen", type = "hostlist",
   feature = "early pipelining", section = "of later features",
   doc = [[Use TCP Fast Open.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "hosts_try_prdr", type = "hostlist", feature = "PRDR",
   section = "of later features",
   doc = [[Use PRDR if offered.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "hosts_verify_avoid_tls", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[No STARTTLS for callouts to these.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "socks_proxy", type = "string", feature = "SOCKS",
   section = "of later features",
   doc = [[SOCKS5 proxies with options.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_alpn", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[ALPN name to offer.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_certificate", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[Client certificate.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_crl", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[Revocation list.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_dh_min_bits", type = "integer", feature = "TLS",
-  section = "of later features",
-  doc = [[Smallest DH accepted.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_privatekey", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[Client key.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_require_ciphers", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[Ciphers for outbound.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_resumption_hosts", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Hosts whose sessions may be resumed.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_sni", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[SNI to send.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_tempfail_tryclear", type = "boolean", feature = "TLS",
-  section = "of later features",
-  doc = [[Fall back to clear on TLS trouble.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_try_verify_hosts", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Verify certificate, failure tolerated.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_cert_hostnames", also = { "tls_verify_cert_hostname"
-  }, type = "hostlist", feature = "TLS", section = "of later features",
-  doc = [[Check names in certificate.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_certificates", type = "string", feature = "TLS",
-  section = "of later features",
-  doc = [[CA set for servers.]] }
-option { kind = "transport", drivers = { "smtp" }, name = "tls_verify_hosts", type = "hostlist", feature = "TLS",
-  section = "of later features",
-  doc = [[Verification must succeed.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "utf8_downconvert", type = "integer",
   feature = "internationalised mail", section = "of later features",
   doc = [[Convert UTF-8 addresses: 1 always, 0 never, -1 if needed.]] }
 
 -- not here
+option { kind = "transport", drivers = { "smtp" }, name = "host_name_extract", type = "list",
+  never = "sessions are kept by host and address, and a server behind a balancer that cannot resume one begins anew", section = "not here",
+  doc = [[Extracts the real host name from the answer to EHLO for keys of TLS resumption.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "dns_qualify_single", type = "boolean",
   never = "names are never completed", section = "not here",
   doc = [[Resolver completes single-label names.]] }

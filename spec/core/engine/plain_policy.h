@@ -347,6 +347,18 @@ struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, 
     return p_ask(e);
 }
 
+bool policy_transport_is_late(struct policy *p, struct str name)
+{
+    (void)p;
+    (void)name;
+    return false;
+}
+
+struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
+{
+    return policy_transport(p, name, t, done, ctx);
+}
+
 static inline void p_retry_run(struct eval *e)
 {
     struct retry_rule r = { P.steps, P.nsteps, P.nsteps > 0 };

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# DANE, F06: hosts of zones signed here, with TLSA records that fit and ones that do not.
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from perigee import *
+from ca import CA
+from tlssink import TlsSink
+from zone import Zones
+
+SITE = """
+site {{
+  primary_hostname = "mx.example.org",
+  listen           = {{ "127.0.0.1:{port}" }},
+  log_selector     = "+dnssec +tls_peerdn",
+  DNS
+}}
+acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}
+router.dns {{ driver = "dnslookup", self = "send", transport = "remote" }}
+transport.remote {{ driver = "smtp", port = {sink}, allow_localhost = true, connect_timeout = "5s", command_timeout = "30s", OPTIONS
+  event_action = function(m)
+    if m.event_name == "msg:delivery" or m.event_name == "dane:fail" then
+      logwrite(("%s %s dane=%s usage=%s ocsp=%s sni=%s"):format(m.event_name, m.event_name == "dane:fail" and m.event_data or m.domain,
+        tostring(m.tls_out_dane), tostring(m.tls_out_tlsa_usage), tostring(m.tls_out_ocsp), tostring(m.tls_out_sni)))
+    end
+  end }}
+retry.rule {{ "*", "*", "F,1h,1h" }}
+"""
+
+
+def engine(zones, sink, options="", **more):
+    anchors = ", ".join(f'"{a}"' for a in zones.anchors).replace("\t", " ")
+    dns = f'dns_servers = "127.0.0.1#{zones.port}", dns_trust_anchors = {{{{ {anchors} }}}},'
+    return Engine(site=SITE.replace("DNS", dns).replace("OPTIONS", options), sink=sink, workers=1, **more)
+
+
+directory = tempfile.mkdtemp(prefix="perigee-dane.")
+ca = CA(directory)
+other = ca.leaf("other.example", label="other")
+port = free_port()
+
+
+def records(*hosts):
+    """NAME ADDRESS [TLSA...]: a domain with one MX, that host and its TLSA records, which may be a CNAME's target."""
+    out = []
+    for name, address, *tlsa in hosts:
+        out += [f"{name} MX 10 mx.{name}", f"mx.{name} A {address}"]
+        out += [f"_{port}._tcp.mx.{name} {'CNAME' if ' ' not in t else 'TLSA'} {t}" for t in tlsa]
+    return "\n".join(out)
+
+
+mx = {n: ca.leaf(f"mx.{n}.sec.example", label=n) for n in ("ee", "ta")}
+sinks = {}
+whole = os.path.join(directory, "whole.pem")                # the chain with the authority itself (DANE-06)
+with open(whole, "w") as f:
+    f.write("".join(open(p).read() for p in (mx["ta"].cert, ca.cert)))
+
+
+def sink_at(address, *args, **more):
+    sinks[address] = TlsSink(*args, address=address, port=port, **more)
+
+
+sink_at("127.0.0.2", mx["ee"].cert, mx["ee"].key)           # usage 3
+sink_at("127.0.0.3", whole, mx["ta"].key)                    # usage 2
+sink_at("127.0.0.4")                                        # no STARTTLS
+sink_at("127.0.0.5", other.cert, other.key)                 # another name
+
+zones = Zones(
+    signed={"sec.example": records(
+        ("ee", "127.0.0.2", mx["ee"].tlsa(3, 1, 2)),
+        ("wrong", "127.0.0.2", other.tlsa(3, 1, 1)),
+        ("ta", "127.0.0.3", ca.tlsa(2, 0, 1)),
+        ("misnamed", "127.0.0.3", ca.tlsa(2, 0, 1)),
+        ("clear", "127.0.0.4", mx["ee"].tlsa(3, 1, 1)),
+        ("cname", "127.0.0.2", "_tlsa"),
+        ("fail", "127.0.0.2", "x.dead.example."),
+        ("forged", "127.0.0.2", "x.bogus.example."),
+        ("unsigned", "127.0.0.2", "x.plain.example."),
+        ("none", "127.0.0.2"),
+        ("useless", "127.0.0.2", mx["ee"].tlsa(1, 1, 1)),
+        ("noclear", "127.0.0.5", mx["ee"].tlsa(3, 1, 1)),
+    ) + f"\n_tlsa TLSA {mx['ee'].tlsa(3, 1, 1)}"
+      + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"},
+    plain={"plain.example": records(("in", "127.0.0.2", mx["ee"].tlsa(3, 1, 1))) + f"\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"},
+    spoiled={"bogus.example": f"x A 127.0.0.2\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"},
+    missing=["dead.example"])
+
+
+def lines(e, text):
+    e.logs(text)
+    return next(l for l in e.log().splitlines() if text in l)
+
+
+def delivered(e, name, *holding, lacking=()):
+    e.send(f"a@{name}", subject=name)
+    e.logs(f"=> a@{name} ")
+    line = lines(e, f"=> a@{name} ")
+    for text in holding:
+        holds(line, text)
+    for text in lacking:
+        if text in line:
+            raise AssertionError(f"{text!r} in {line}")
+
+
+def not_delivered(e, name, text, how="=="):
+    before = sum(len(s.mails()) for s in sinks.values())
+    e.send(f"a@{name}", subject=name)
+    e.logs(f"{how} a@{name} ")
+    holds(lines(e, f"{how} a@{name} "), text)
+    same(sum(len(s.mails()) for s in sinks.values()), before)
+    same([way for n, way in sinks["127.0.0.4"].commands("mail")], [])
+
+
+def main():
+    with zones:
+        with engine(zones, port) as e:
+            case("DANE-T1 usage 3 with the key it names: delivered, CV=dane, and the variables say it",
+                 lambda: (delivered(e, "ee.sec.example", "CV=dane", " DS", "X=TLS1."),
+                          e.logs("msg:delivery ee.sec.example dane=true usage=8 ocsp=0 sni=mx.ee.sec.example")))
+            case("DANE-T2 usage 3 with another key: not used, put off, nothing said in clear",
+                 lambda: (not_delivered(e, "wrong.sec.example", "TLS session: "), e.logs("DANE attempt failed; TLS connection to mx.wrong.sec.example"),
+                          e.logs("dane:fail validation-failure dane=nil usage=8")))
+            case("DANE-T3 usage 2 with the chain: delivered, usage 4, and a proof was asked for",
+                 lambda: (delivered(e, "ta.sec.example", "CV=dane"), e.logs("msg:delivery ta.sec.example dane=true usage=4 ocsp=1"),
+                          same(sinks["127.0.0.3"].status[-1], True)))
+            case("DANE-T3 usage 2 for another name: refused", lambda: not_delivered(e, "misnamed.sec.example", "TLS session: "))
+            case("DANE-T4 TLSA records and no STARTTLS: not used, and the next MX is",
+                 lambda: (not_delivered(e, "clear.sec.example", "a TLS session is required, but the server did not offer TLS support"),
+                          e.logs("dane:fail starttls-not-supported"), delivered(e, "both.sec.example", "CV=dane", "H=mx.ee.sec.example")))
+            case("DANE-T5 an unsigned zone: as without DANE",
+                 lambda: (delivered(e, "in.plain.example", "X=TLS1.", "CV=no", lacking=[" DS"]),
+                          e.logs("msg:delivery in.plain.example dane=false usage=0")))
+            case("DANE-T6 TLSA lookup ends in SERVFAIL: the host is not used",
+                 lambda: (not_delivered(e, "fail.sec.example", "DANE error: tlsa lookup DEFER"), e.logs("dane:fail dnssec-invalid")))
+            case("a forged TLSA answer likewise (RFC 7672 section 2.1.1)",
+                 lambda: not_delivered(e, "forged.sec.example", "DANE error: tlsa lookup DEFER"))
+            case("records that lead out of what is signed do not bind",
+                 lambda: (delivered(e, "unsigned.sec.example", "CV=no"), e.logs("DANE error: TLSA lookup for mx.unsigned.sec.example not DNSSEC")))
+            case("a signed host without records: as without DANE", lambda: delivered(e, "none.sec.example", "CV=no", " DS"))
+            case("DANE-T8 usage 3 alone: no proof is asked for",
+                 lambda: (delivered(e, "ee.sec.example", "CV=dane") if not sinks["127.0.0.2"].status else None,
+                          same(sinks["127.0.0.2"].status[0], False)))
+            case("DANE-T9 records behind a CNAME count", lambda: delivered(e, "cname.sec.example", "CV=dane"))
+            case("records of usage 1 are of no use to SMTP: the host is not used",
+                 lambda: not_delivered(e, "useless.sec.example", "DANE error: No usable TLSA records"))
+        with engine(zones, port, 'hosts_require_dane = "*",') as e:
+            case("DANE-T5 hosts_require_dane with an unsigned host: failure",
+                 lambda: not_delivered(e, "in.plain.example", "DANE error: mx.in.plain.example lookup not DNSSEC", "**"))
+            case("hosts_require_dane with a signed host that has no records: failure",
+                 lambda: (not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), e.logs("dane:fail dane-required")))
+        with engine(zones, port, f'tls_verify_certificates = "{other.cert}", tls_verify_hosts = "*", hosts_request_ocsp = "*.sec.example",') as e:
+            case("DANE-T7 what certificates are verified by otherwise does not matter",
+                 lambda: delivered(e, "ee.sec.example", "CV=dane"))
+            case("DANE-T8 a list of one's own asks for a proof", lambda: same(sinks["127.0.0.2"].status[-1], True))
+        with engine(zones, port, 'hosts_try_dane = "",') as e:
+            case("no DANE where it is not tried", lambda: delivered(e, "wrong.sec.example", "CV=no"))
+
+
+try:
+    main()
+finally:
+    for s in sinks.values():
+        s.close()
+    shutil.rmtree(directory, ignore_errors=True)
+done()
