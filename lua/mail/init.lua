@@ -92,7 +92,7 @@ do
 end
 for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "file", "socket", "address", "ip", "idn", "list", "header",
                         "text", "utf8", "number", "time", "base64", "base32", "base62", "hex", "xtext", "imap", "json", "hash",
-                        "crypto", "regex", "rfc2047", "mime", "check", "control", "verify", "logwrite", "udpsend",
+                        "crypto", "cert", "regex", "rfc2047", "mime", "check", "control", "verify", "logwrite", "udpsend",
                         "log_reject_target", "sleep" } do
   env[name] = library[name]
 end
@@ -100,7 +100,6 @@ env.rewrite = library.locked("rewrite", rewrite.library())
 env.srs = later("srs", "sender authentication")
 env.prvs = later("prvs", "sender authentication")
 env.authresults = later("authresults", "sender authentication")
-env.cert = later("cert", "TLS")
 
 -- What Lua has elsewhere, and what does its work here.
 local ABSENT = {
