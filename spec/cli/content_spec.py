@@ -132,12 +132,12 @@ def swept():
 
 
 try:
-    case("decode writes the part below the scan directory, the data ACL sees it, and it goes with the message", written_and_gone)
+    case("SF-T1 decode writes the part below the scan directory, the data ACL sees it, and it goes with the message", written_and_gone)
     case("a part larger than memory is decoded in slices", large)
     case("decode takes names and paths below the scan directory, and none outside of it", by_path)
     case("control = no_mbox_unspool leaves what was decoded", kept)
     case("what was decoded goes when the client does", client_goes)
-    case("what a process that died left is swept at the start, of our shards alone", swept)
+    case("SF-T2 what a process that died left is swept at the start, of our shards alone", swept)
 finally:
     e.close()
 done()
