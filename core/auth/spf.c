@@ -32,7 +32,7 @@ struct spf {
     struct spf_macros macros;
     size_t work;
     enum stage stage;
-    struct spf_question question;
+    struct question question;
     bool asking;
     struct frame frames[SPF_TERMS_MAX + 1];     /* each include is one of the terms */
     unsigned depth;
@@ -126,7 +126,7 @@ static struct str asked_as(struct arena *a, struct str s)
 static void ask(struct spf *s, enum stage stage, struct str name, uint16_t type)
 {
     s->stage = stage;
-    s->question = (struct spf_question){ name, type };
+    s->question = (struct question){ name, type };
     s->asking = true;
 }
 
@@ -656,7 +656,7 @@ struct spf *spf_new(struct arena *a, const struct spf_want *w)
     return s;
 }
 
-const struct spf_question *spf_question(const struct spf *s)
+const struct question *spf_question(const struct spf *s)
 {
     return s->asking ? &s->question : NULL;
 }
@@ -666,6 +666,12 @@ void spf_give_up(struct spf *s, const char *text)
     if (s->stage != DONE)
         error_end(s, SPF_TEMPERROR, text, (struct str){ 0 });
 }
+
+static const struct question *inquiry_question(const void *s) { return spf_question(s); }
+static void inquiry_tell(void *s, const struct dns_answer *a) { spf_tell(s, a); }
+static void inquiry_give_up(void *s, const char *text) { spf_give_up(s, text); }
+
+const struct inquiry_kind spf_inquiry = { inquiry_question, inquiry_tell, inquiry_give_up };
 
 const struct spf_answer *spf_answer(const struct spf *s)
 {

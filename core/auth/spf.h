@@ -11,19 +11,16 @@
 #ifndef AUTH_SPF_H
 #define AUTH_SPF_H
 
+#include "auth/inquiry.h"
 #include "base/arena.h"
 #include "base/ip.h"
 #include "base/why.h"
-#include "dns/dns.h"
 
 enum spf_result { SPF_NONE, SPF_NEUTRAL, SPF_PASS, SPF_FAIL, SPF_SOFTFAIL, SPF_TEMPERROR, SPF_PERMERROR };
 const char *spf_result_name(enum spf_result r);         /* "softfail" */
 bool spf_result_find(struct str name, enum spf_result *out);
 
-enum {
-    SPF_TERMS_MAX = 10, SPF_VOID_MAX = 2, SPF_NAMES_MAX = 10,
-    SPF_SECONDS = 20                    /* for a whole check; for whoever owns the machine */
-};
+enum { SPF_TERMS_MAX = 10, SPF_VOID_MAX = 2, SPF_NAMES_MAX = 10 };
 
 struct spf_want {               /* all of it outlives the machine */
     struct ip client;
@@ -45,14 +42,14 @@ struct spf_answer {
 };
 
 struct spf;
-struct spf_question { struct str name; uint16_t type; };        /* name as dns_ask wants it */
 
 struct spf *spf_new(struct arena *a, const struct spf_want *w);
 /* What it must know next; NULL: it is done. */
-const struct spf_question *spf_question(const struct spf *s);
+const struct question *spf_question(const struct spf *s);
 void spf_tell(struct spf *s, const struct dns_answer *a);
 /* Ends it as a temperror: time is up. */
 void spf_give_up(struct spf *s, const char *text);
+extern const struct inquiry_kind spf_inquiry;
 /* Once it is done. */
 const struct spf_answer *spf_answer(const struct spf *s);
 /* A text of our own with macros, expanded for this check; false: its syntax is wrong. A %{p} that

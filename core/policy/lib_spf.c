@@ -1,15 +1,16 @@
 /* SPF for rules: the check of a message's sender, whose results its variables show, and
  * the lookup, which checks any address. */
-#include "auth/spf_check.h"
+#include "auth/spf.h"
 #include "auth/spf_record.h"
 #include "auth/spf_text.h"
 #include "base/clock.h"
 #include "policy/host.h"
 
-enum { SPF_WAIT_MS = (SPF_SECONDS + 10) * 1000 };      /* it ends by itself after SPF_SECONDS */
+enum { SPF_WAIT_MS = (INQUIRY_SECONDS + 10) * 1000 };  /* it ends by itself before */
 
 struct judge {
-    struct spf_check *check;
+    struct inquiry *inquiry;
+    struct spf *spf;
     struct txn *txn;                    /* NULL: the lookup */
     struct spf_want want;
     struct str template;
@@ -18,7 +19,7 @@ struct judge {
 
 static void judge_cancel(void *ctx)
 {
-    spf_check_cancel(((struct judge *)ctx)->check);
+    inquiry_cancel(((struct judge *)ctx)->inquiry);
 }
 
 static struct spf_facts *facts_keep(struct arena *a, const struct spf_facts *f)
@@ -61,21 +62,21 @@ static struct str told_client(struct spf *s, struct str template)
     return out;
 }
 
-static void judge_done(void *ctx, struct spf *s)
+static void judge_done(void *ctx)
 {
     struct wait *w = ctx;
     struct judge *k = wait_ctx(w);
     struct arena *a = wait_arena(w);
-    const struct spf_answer *r = spf_answer(s);
+    const struct spf_answer *r = spf_answer(k->spf);
 
-    k->check = NULL;
+    k->inquiry = NULL;
     k->facts.result = str_of(spf_result_name(r->result));
     k->facts.helo = r->helo;
-    k->facts.domain = arena_dup(a, r->domain);
-    k->facts.explanation = arena_dup(a, r->explanation);
+    k->facts.domain = r->domain;
+    k->facts.explanation = r->explanation;
     k->facts.comment = spf_comment(a, &k->want, r);
     k->facts.received = spf_received(a, &k->want, r);
-    k->facts.smtp_comment = arena_dup(a, told_client(s, k->template));
+    k->facts.smtp_comment = told_client(k->spf, k->template);
     wait_done(w, judge_push);
 }
 
@@ -84,7 +85,8 @@ static int judge_begin(lua_State *L, struct wait *w)
     const struct policy_env *env = policy_env(L);
     struct judge *k = wait_ctx(w);
 
-    k->check = spf_check_begin(env->loop, env->dns, &k->want, judge_done, w);
+    k->spf = spf_new(wait_arena(w), &k->want);
+    k->inquiry = inquiry_begin(env->loop, env->dns, &spf_inquiry, k->spf, judge_done, w);
     return wait_yield(w);
 }
 

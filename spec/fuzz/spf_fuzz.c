@@ -18,7 +18,7 @@ static void one_line(struct str s)
             die("a control or 8-bit byte in what is said");
 }
 
-static void answer(struct arena *a, const struct spf_question *q, struct str *records, struct dns_answer *out)
+static void answer(struct arena *a, const struct question *q, struct str *records, struct dns_answer *out)
 {
     struct dns_rr *rr = arena_array(a, struct dns_rr, 12);
     unsigned mood = 0;

@@ -103,7 +103,7 @@ static bool has(const struct world *w, const char *name, uint16_t type)
     return false;
 }
 
-static void answer(struct world *w, struct arena *a, const struct spf_question *q, struct dns_answer *out)
+static void answer(struct world *w, struct arena *a, const struct question *q, struct dns_answer *out)
 {
     struct dname d;
     struct str raw;
@@ -154,7 +154,7 @@ static void close_world(struct world *w)
 static const struct spf_answer *check(struct world *w, struct arena *a, const struct spf_want *want)
 {
     struct spf *s = spf_new(a, want);
-    const struct spf_question *q;
+    const struct question *q;
     struct dns_answer said;
     unsigned asked = 0;
 
