@@ -267,8 +267,6 @@ static void constants(struct session *s)
     l->transactions_max = n > 0 ? (uint32_t)n : UINT32_MAX;     /* Exim's 0: as many as one likes */
     if ((n = setting_int(set, SET_smtp_accept_max_nonmail, 0)) > 0)
         l->nonmail_max = (uint32_t)n;
-    if ((n = setting_int(set, SET_smtp_max_synprot_errors, 0)) > 0)
-        l->errors_max = (uint32_t)n;
     if ((n = setting_int(set, SET_smtp_max_unknown_commands, 0)) > 0)
         l->unknown_max = (uint32_t)n;
     if ((n = setting_int(set, SET_smtp_max_synprot_errors, -1)) >= 0)
