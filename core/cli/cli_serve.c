@@ -1,7 +1,11 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/cli_load.h"
+#include "engine/facts.h"
+#include "engine/settings.h"
+#include "local/user.h"
 #include "process/master.h"
 #include "world/inspect.h"
 
@@ -64,6 +68,27 @@ static void print_ends(struct cli *c, const struct policy *p)
     }
 }
 
+/* Files that rules name are opened by the engine's user, so that is who looks for them (a root that may read
+ * everything finds nothing out). The rules themselves have been read. */
+static void look_as_engine(struct cli *c, const struct snapshot *s)
+{
+    const char *spool = cli_spool(c) ? cli_spool(c) : SPOOL_DEFAULT;
+    struct policy_env env = { .check_only = true, .check_option = settings_check, .loop = loop_new() };
+    struct problems problems = { 0 };
+    struct policy *p = NULL;
+    struct user user;
+    struct why why;
+
+    policy_load(&env, s, 0, &p, &problems);
+    problems_free(&problems);
+    if (p && user_choose(policy_opt_str(p, policy_opt_find(STR("user"))), policy_opt_str(p, policy_opt_find(STR("group"))),
+                         spool, false, &user, &why) == ST_OK && user.drop && user_become(&user, &why) != ST_OK)
+        fprintf(stderr, "files are looked for as root: %s\n", why.text);
+    if (p)
+        policy_release(p);
+    loop_free(env.loop);
+}
+
 int cli_run_check(struct cli *c)
 {
     struct snapshot s = { .n = 0 };
@@ -76,7 +101,9 @@ int cli_run_check(struct cli *c)
 
         print_problem(c, &none);
     } else {
-        inspect_rules(&s, cli_spool(c), &i);
+        if (geteuid() == 0)
+            look_as_engine(c, &s);
+        inspect_rules(&s, cli_spool(c), true, &i);
         for (size_t k = 0; k < i.problems.n; k++)
             print_problem(c, &i.problems.v[k]);
         if (i.policy)

@@ -126,7 +126,7 @@ static void make_parts(struct engine *e)
     }
     e->env = (struct policy_env){
         .loop = e->loop, .dns = e->dns, .hints = e->hints, .pool = e->pool, .hermetic = e->cfg.hermetic,
-        .check_option = settings_check, .program_run = asked_run, .program_cancel = asked_cancel,
+        .check_option = settings_check, .service_port = settings_port, .program_run = asked_run, .program_cancel = asked_cancel,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
         .callout = callout_start, .callout_cancel = callout_cancel,
         .room = room_ask, .room_cancel = room_cancel, .overran = overran,

@@ -310,10 +310,10 @@ void session_pump(struct session *s)
         return;
     }
     arm(s);
-    if (smtp_server_handshaking(s->srv))
-        secure_begin(s);
-    else if (!smtp_server_waiting(s->srv))
+    if (!smtp_server_waiting(s->srv) && !smtp_server_handshaking(s->srv))
         offer_unread(s);
+    if (!s->ending && smtp_server_handshaking(s->srv))
+        secure_begin(s);
     if (!s->ending && smtp_server_over(s->srv))
         finish(s);
 }

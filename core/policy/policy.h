@@ -77,10 +77,12 @@ struct policy_env {             /* what rules can reach; outlives every generati
     bool hermetic;              /* no sockets, no programs; files below the rule directory only */
     bool check_only;            /* the checker: nothing is asked of the network */
     bool inspects;              /* the rules' text is read closely, too (lua/mail/check.lua) */
+    bool strict;                /* `perigee check`: what a running engine would live with is an error */
     const char *spool_dir;
     struct cover *cover;        /* what is run is counted there (cover.h); NULL: it is not */
     /* Whether an option's text is one the engine can read (log_selector, dns_servers): not ST_OK and why. May be NULL. */
     enum status (*check_option)(struct str name, struct str value, struct why *why);
+    bool (*service_port)(struct str name, uint16_t *port);      /* /etc/services; may be NULL */
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
     /* Starts a program; done comes later, once, unless it is cancelled. NULL: there are none. */

@@ -171,6 +171,8 @@ static int open_state(lua_State *L)
     lua_setfield(L, -2, "check_only");
     lua_pushboolean(L, p->env.inspects);
     lua_setfield(L, -2, "inspects");
+    lua_pushboolean(L, p->env.strict);
+    lua_setfield(L, -2, "strict");
     lua_pushboolean(L, p->env.cover != NULL);
     lua_setfield(L, -2, "covers");
     push_waits(L);

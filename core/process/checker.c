@@ -29,7 +29,7 @@ void checker_run(const struct snapshot *s, const char *spool, struct facts *f)
 {
     struct inspect i;
 
-    inspect_rules(s, spool, &i);
+    inspect_rules(s, spool, false, &i);
     facts_of(f, i.good ? i.policy : NULL);
     facts_problems(f, &i.problems);
     inspect_free(&i);

@@ -30,7 +30,7 @@ static void add_problem(struct problems *to, const struct problem *p)
     to->n++;
 }
 
-void inspect_rules(const struct snapshot *s, const char *spool, struct inspect *i)
+void inspect_rules(const struct snapshot *s, const char *spool, bool strict, struct inspect *i)
 {
     struct buf why = { 0 };
     struct policy_env env;
@@ -46,6 +46,7 @@ void inspect_rules(const struct snapshot *s, const char *spool, struct inspect *
         env = *engine_env(world_engine(i->world));
         env.hermetic = false;           /* files that rules name are looked for where they are */
         env.check_only = env.inspects = true;
+        env.strict = strict;
         env.check_option = settings_check;
         env.spool_dir = spool;
         policy_load(&env, s, 0, &i->policy, &i->problems);
@@ -78,7 +79,7 @@ bool inspect_config(const struct world_config *c, struct buf *out)
     struct inspect i = { .good = false };
 
     if (world_rules(c, &s, out)) {
-        inspect_rules(&s, NULL, &i);
+        inspect_rules(&s, NULL, true, &i);
         for (size_t k = 0; k < i.problems.n; k++) {
             const struct problem *p = &i.problems.v[k];
 

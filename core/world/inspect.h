@@ -19,8 +19,9 @@ struct inspect {
     bool good;                      /* no errors among them */
 };
 
-/* s must live as long as the result. spool: what m.spool_directory says; may be NULL. */
-void inspect_rules(const struct snapshot *s, const char *spool, struct inspect *out);
+/* s must live as long as the result. spool: what m.spool_directory says; may be NULL. strict: somebody wants to know, and
+ * nothing is at stake: a certificate that cannot be used is an error, not a warning with which an engine starts. */
+void inspect_rules(const struct snapshot *s, const char *spool, bool strict, struct inspect *out);
 void inspect_free(struct inspect *i);
 
 /* For specs: the problems as `perigee check` prints them. False: there are errors. */

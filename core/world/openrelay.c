@@ -134,11 +134,19 @@ static bool say(struct attempt *t, const char *line, struct str arg, const char 
 }
 
 /* Who it says it is. */
-struct claim { struct str helo, sender; };
+struct claim { struct str helo, sender; bool starttls; };
+
+/* Anybody can say STARTTLS; where it is not offered, there is nothing more to find out than in clear. */
+static bool encrypted(struct attempt *t, const struct claim *c)
+{
+    if (!c->starttls)
+        return true;
+    return str_find_str(t->reply, STR("STARTTLS")) != SIZE_MAX && say(t, "STARTTLS", STR(""), "") && say(t, "EHLO ", c->helo, "");
+}
 
 static bool converse(struct attempt *t, const struct claim *c)
 {
-    return hear(t) && good(t) && say(t, "EHLO ", c->helo, "") && say(t, "MAIL FROM:<", c->sender, ">")
+    return hear(t) && good(t) && say(t, "EHLO ", c->helo, "") && encrypted(t, c) && say(t, "MAIL FROM:<", c->sender, ">")
         && say(t, "RCPT TO:<", STR(VICTIM), ">") && say(t, "DATA", STR(""), "")
         && say(t, "From: ", c->sender.n ? c->sender : STR("someone@stranger.example"),
                "\r\nTo: " VICTIM "\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <probe@" STRANGER ">\r\n"
@@ -255,13 +263,13 @@ static size_t claims_of(struct world *w, const struct snapshot *s, struct arena 
     struct str own = STR("someone@stranger.example");
     size_t n = 0;
 
-    v[n++] = (struct claim){ STR(STRANGER), own };
-    v[n++] = (struct claim){ STR(STRANGER), STR("") };
+    v[n++] = (struct claim){ .helo = STR(STRANGER), .sender = own };
+    v[n++] = (struct claim){ .helo = STR(STRANGER), .sender = STR("") };
     if (ours.n > 0)
-        v[n++] = (struct claim){ STR(STRANGER), arena_printf(a, "postmaster@%.*s", STR_ARG(ours)) };
+        v[n++] = (struct claim){ .helo = STR(STRANGER), .sender = arena_printf(a, "postmaster@%.*s", STR_ARG(ours)) };
     for (size_t i = 0; i < names->n && n + 2 <= CLAIMS_MAX; i++) {
-        v[n++] = (struct claim){ STR(STRANGER), arena_printf(a, "postmaster@%.*s", STR_ARG(names->v[i])) };
-        v[n++] = (struct claim){ arena_dup(a, names->v[i]), own };
+        v[n++] = (struct claim){ .helo = STR(STRANGER), .sender = arena_printf(a, "postmaster@%.*s", STR_ARG(names->v[i])) };
+        v[n++] = (struct claim){ .helo = arena_dup(a, names->v[i]), .sender = own };
     }
     names_free(names);
     return n;
@@ -303,11 +311,12 @@ bool openrelay_find(struct world *w, const struct snapshot *s, struct arena *a, 
     if (nports == 0 || !policy_has_acl(world_policy(w), PH_RCPT))
         return false;
     nclaims = claims_of(w, s, a, claims);
-    for (size_t i = 0; i < nports * nclaims && !found; i++) {
-        uint16_t port = ports[i / nclaims];
-        const struct claim *c = &claims[i % nclaims];
+    for (size_t i = 0; i < 2 * nports * nclaims && !found; i++) {
+        uint16_t port = ports[i / 2 / nclaims];
+        struct claim *c = &claims[i / 2 % nclaims];
         struct way way = { .w = w, .arena = a };
 
+        c->starttls = i % 2;
         buf_clear(&said);
         found = attempt(w, a, clients[0], port, c, &said) && from_anywhere(w, a, port, c) && sent_on(&way, c->sender);
         if (found)

@@ -7,6 +7,7 @@
 
 local host, use = ...
 local words = use "words"
+local check_tls = use "check_tls"
 local report = use "report"
 local lists = use "lists"
 local conditions = use "conditions"
@@ -352,9 +353,9 @@ end
 local NAMES_FILE = { "^tls_certificate$", "^tls_privatekey$", "^tls_crl$", "^tls_ocsp_file$", "^tls_verify_certificates$",
                      "^tls_dhparam$", "^dkim_private_key$", "^.*_ca_file$" }
 
-local function judge_option_files(cells)
+local function judge_option_files(cells, seen)
   for name, cell in pairs(cells) do
-    for _, pattern in ipairs(NAMES_FILE) do
+    for _, pattern in ipairs(seen and seen[name] and {} or NAMES_FILE) do
       for _, file in ipairs(name:find(pattern) and (type(cell.value) == "table" and cell.value or { cell.value }) or {}) do
         if type(file) == "string" and file:sub(1, 1) == "/" and not file:find("\n", 1, true) then
           local there, why = host.file_readable(file)
@@ -395,7 +396,8 @@ end
 
 -- What options name; once they have been read.
 function check.options(site)
-  judge_option_files(site.cells)
+  judge_option_files(site.cells, check_tls.PARTS)
+  check_tls.run(site.cells, site.ports())
   for _, t in pairs(transports.by_name) do
     judge_option_files(t.cells)
     judge_host_options("transport." .. t.name, t.cells)

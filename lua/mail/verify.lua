@@ -221,9 +221,14 @@ tests.helo = test_of(function(ev)
   return ok, text
 end)
 
+tests.certificate = test_of(function(ev)
+  if host.get(ev.m, "tls_in_certificate_verified") then return true end
+  return false, "no verified certificate"
+end)
+
 -- ---- what rules write
 
-local UNBUILT = { certificate = "TLS", arc = "sender authentication" }
+local UNBUILT = { arc = "sender authentication" }
 -- Where each test may be asked: reference/acl.tsv, kind verify.
 verify.tests = tests
 

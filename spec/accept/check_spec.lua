@@ -166,6 +166,20 @@ local function relays(acls, site, out)
 end
 
 describe("check of relaying", function()
+  it("shows the conversation when whoever says STARTTLS may relay", function()
+    local good, said = relays('acl.rcpt { accept { encrypted = "*" } }', 'listen = "0.0.0.0:25", tls_certificate = function() return "/x.pem" end')
+    assert.is_false(good, said)
+    assert.truthy(said:find("lua:7: this relays for everyone", 1, true), said)
+    assert.truthy(said:find("\n    C: STARTTLS\n    S: 220", 1, true), said)
+  end)
+
+  it("shows it when whoever comes to the port that begins with TLS may relay", function()
+    local good, said = relays("acl.rcpt { accept { condition = function(m) return m.received_port == 465 and m.tls_in_ver ~= nil end } }",
+      'listen = { "0.0.0.0:25", "0.0.0.0:465" }, tls_on_connect_ports = 465, tls_certificate = function() return "/x.pem" end')
+    assert.is_false(good, said)
+    assert.truthy(said:find("to port 465", 1, true), said)
+  end)
+
   for title, acls in pairs {
     ["everything is accepted"] = "acl.rcpt { accept {} }",
     ["a forged sender of ours is believed"] = 'acl.rcpt { accept { senders = "*@example.org" }, deny { domains = "! +local_domains" } }',

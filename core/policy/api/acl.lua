@@ -212,8 +212,9 @@ word { kind = "control", name = "wellknown", type = "string", phases = during { 
   doc = [[Names the file whose content answers WELLKNOWN.]] }
 
 -- verifys
-word { kind = "verify", name = "certificate", type = "string", feature = "TLS",
-  doc = [[True when client certificate was verified.]] }
+word { kind = "verify", name = "certificate", type = "string",
+  doc = [[True when the client showed a certificate that could be verified: it is asked for one by `tls_verify_hosts` or
+`tls_try_verify_hosts`.]] }
 word { kind = "verify", name = "csa", type = "string",
   doc = [[Client SMTP Authorization SRV check; fails only on definite refusal; sets csa_status.]] }
 word { kind = "verify", name = "header_names_ascii", type = "string", phases = CONTENT,

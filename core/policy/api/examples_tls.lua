@@ -27,3 +27,62 @@ example { of = { "var tls_cipher", "var tls_bits", "var tls_peerdn", "var tls_sn
 acl.rcpt(function(m)
   if m.tls_cipher and m.tls_bits >= 128 and m.tls_certificate_verified then logwrite(m.tls_peerdn .. " asked for " .. tostring(m.tls_sni)) end
 end)]] }
+
+-- ---- options of TLS with clients; conversations pretend the handshake
+
+local TLS = "C: STARTTLS\nS: 220\nC: EHLO there.example\nS: 250\n"
+local MAIL = "C: MAIL FROM:<bob@there.example>\nS: 250\nC: RCPT TO:<ann@example.org>\nS: 250\n"
+
+example { of = { "option main tls_certificate", "option main tls_privatekey", "option main tls_advertise_hosts" }, code = [[
+site {
+  tls_certificate = { "/etc/perigee/tls/ecdsa.pem", "/etc/perigee/tls/rsa.pem" },    -- each with its chain behind it
+  tls_privatekey  = { "/etc/perigee/tls/ecdsa.key", "/etc/perigee/tls/rsa.key" },
+  tls_advertise_hosts = { "!192.0.2.99", "*" },                       -- a scanner that cannot do it, and says it can
+}]], run = TLS .. MAIL }
+example { of = { "option main tls_certificate", "option main tls_ocsp_file" }, code = [[
+-- a certificate for each name; a client that names none, or another, gets the first one
+local NAMES = { ["mail.example.org"] = true, ["mx.example.net"] = true }
+local function file(ending)
+  return function(m) return "/etc/perigee/tls/" .. (NAMES[m.tls_in_sni] and m.tls_in_sni or "mx.example.org") .. ending end
+end
+site { tls_certificate = file ".pem", tls_privatekey = file ".key", tls_ocsp_file = file ".ocsp" }]],
+run = "tls: sni=mail.example.org\n" .. TLS .. MAIL }
+example { of = { "option main tls_on_connect_ports" }, code = [[
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_on_connect_ports = { "submissions", 2465 } }]] }
+example { of = { "option main tls_try_verify_hosts", "option main tls_verify_certificates", "option main tls_crl", "verify certificate" },
+          code = [[
+-- our branch offices show certificates of our own authority, and may relay
+site {
+  tls_certificate = "/etc/perigee/tls/mx.pem",
+  tls_try_verify_hosts = "*",
+  tls_verify_certificates = "/etc/perigee/tls/our-ca.pem",
+  tls_crl = "/etc/perigee/tls/our-ca.crl",
+}
+acl.rcpt { accept { verify = "certificate", condition = function(m) return m.tls_in_peerdn:find(",O=Example", 1, true) ~= nil end } }]],
+run = "tls: peerdn=CN=berlin,O=Example; verified=yes\n" .. TLS
+      .. "C: MAIL FROM:<bob@there.example>\nS: 250\nC: RCPT TO:<cat@elsewhere.example>\nS: 250\n" }
+example { of = { "option main tls_verify_hosts", "event tls:fail:connect" }, code = [[
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_verify_hosts = "203.0.113.0/24", tls_verify_certificates = "/etc/perigee/tls/our-ca.pem" }
+event.on("tls:fail:connect", function(m) logwrite("no TLS with " .. m.sender_host_address .. ": " .. m.event_data) end)]],
+run = "C: STARTTLS\nS: 220\nclosed\nexpect: log no TLS with 203.0.113.9: (SSL_accept): peer did not return a certificate\n" }
+example { of = { "event tls:cert" }, code = [[
+-- asked about every certificate of a client's chain, 0 is its own; a text is a refusal
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_try_verify_hosts = "*" }
+event.on("tls:cert", function(m)
+  if m.event_data == "0" and not m.sender_host_address:find("^203%.0%.113%.") then return "only from our own network" end
+end)]],
+run = "tls: peerdn=CN=berlin; verified=yes\n" .. TLS .. MAIL }
+example { of = { "option main tls_require_ciphers", "option main tls_eccurve", "option main tls_dhparam", "option main tls_dh_max_bits",
+                 "option main openssl_options" }, code = [[
+site {
+  tls_certificate = "/etc/perigee/tls/mx.pem",
+  tls_require_ciphers = "ECDSA:RSA:!COMPLEMENTOFDEFAULT",
+  tls_eccurve = { "X25519", "P-256" },
+  tls_dhparam = "ffdhe2048", tls_dh_max_bits = 4096,
+  openssl_options = "+no_tlsv1_2",                                     -- 1.3 alone; many servers of others are then left out
+}]] }
+example { of = { "option main tls_alpn", "option main hosts_require_alpn", "option main tls_resumption_hosts" }, code = [[
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_alpn = "smtp", hosts_require_alpn = "192.0.2.25", tls_resumption_hosts = "*" }]] }
+example { of = { "option main tls_remember_esmtp" }, code = [[
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_remember_esmtp = true }]],
+run = "C: STARTTLS\nS: 220\n" .. MAIL }

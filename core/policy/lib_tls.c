@@ -1,0 +1,116 @@
+/* What `perigee check` asks about TLS: whether the files and words of a configuration can be used. They are read as a
+ * session would have them read, by the user this process is. */
+#include "policy/lua.h"
+#include "tls/context.h"
+
+static struct str field_text(lua_State *L, struct arena *a, const char *name)
+{
+    struct str s = STR("");
+
+    lua_getfield(L, 1, name);
+    if (!lua_isnil(L, -1)) {
+        s.p = luaL_checklstring(L, -1, &s.n);
+        s = arena_dup(a, s);
+    }
+    lua_pop(L, 1);
+    return s;
+}
+
+static struct tls_list field_list(lua_State *L, struct arena *a, const char *name)
+{
+    struct tls_list list = { NULL, 0 };
+    struct str *v;
+
+    lua_getfield(L, 1, name);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return list;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    list.n = lua_objlen(L, -1);
+    v = arena_array(a, struct str, list.n + 1);
+    for (size_t i = 0; i < list.n; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        v[i].p = luaL_checklstring(L, -1, &v[i].n);
+        v[i] = arena_dup(a, v[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    list.item = v;
+    return list;
+}
+
+static void push_notes(lua_State *L, struct tls_context *c)
+{
+    struct str text;
+
+    lua_newtable(L);
+    for (size_t i = 0; (text = tls_context_note(c, i)).n; i++) {
+        push_str(L, text);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
+
+/* tls_check{ server =, certificates = {}, keys = {}, proofs = {}, ca =, crl =, ciphers =, groups =, dhparam =, options = }
+ * -> array of what would be logged although it works | nil, why, "word" (it never can) or "file" */
+static int l_tls_check(lua_State *L)
+{
+    struct arena *a = policy_scratch(L);
+    struct tls_config config = { .server = true };
+    struct tls_context *c = NULL;
+    struct tls_cache *cache;
+    struct why why = { 0 };
+    enum status st;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_getfield(L, 1, "server");
+    config.server = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    config.certificates = field_list(L, a, "certificates");
+    config.keys = field_list(L, a, "keys");
+    config.proofs = field_list(L, a, "proofs");
+    config.ca = field_text(L, a, "ca");
+    config.crl = field_text(L, a, "crl");
+    config.ciphers = field_text(L, a, "ciphers");
+    config.groups = field_text(L, a, "groups");
+    config.dhparam = field_text(L, a, "dhparam");
+    config.options = field_text(L, a, "options");
+    cache = tls_cache_new(NULL);
+    if (config.server && !config.certificates.n)
+        st = tls_words_check(&config, &why);    /* whose they are is found out for each client */
+    else
+        st = tls_context_get(cache, &config, &c, &why);
+    if (c)
+        push_notes(L, c);
+    else if (st == ST_OK)
+        lua_newtable(L);
+    tls_context_drop(c);
+    tls_cache_free(cache);
+    if (st == ST_OK)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, why.text);
+    lua_pushstring(L, st == ST_NEVER ? "word" : "file");
+    return 3;
+}
+
+/* service_port(text) -> number | nil: a port, or a service by name */
+static int l_service_port(lua_State *L)
+{
+    const struct policy_env *env = policy_env(L);
+    uint16_t port;
+
+    if (!env->service_port || !env->service_port(arg_str(L, 1, 64), &port))
+        return 0;
+    lua_pushinteger(L, port);
+    return 1;
+}
+
+static const luaL_Reg plain[] = {
+    { "tls_check", l_tls_check },
+    { "service_port", l_service_port },
+    { NULL, NULL },
+};
+
+extern const struct lib lib_tls;
+const struct lib lib_tls = { plain, NULL };
