@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/letter.h"
+#include "engine/pretend.h"
 #include "local/once.h"
 #include "mail/addr.h"
 #include "mail/encoded.h"
@@ -388,6 +389,43 @@ static struct once once_of(const struct autoreply *r)
     return (struct once){ .path = r->a->tr.once, .size_max = r->a->tr.once_size, .mode = r->a->tr.mode };
 }
 
+/* In a hermetic world the hints, which are in memory there, know what the file would. */
+static struct str hint_key(struct arena *ar, const struct autoreply *r)
+{
+    return arena_printf(ar, "%s\n%.*s", r->a->tr.once, STR_ARG(arena_lower(ar, r->key)));
+}
+
+static enum status look(struct autoreply *r)
+{
+    struct engine *e = r->a->w->e;
+    struct once o = once_of(r);
+    struct arena ar = { 0 };
+    int64_t expires;
+    struct str value;
+    uint64_t at;
+
+    if (!e->cfg.hermetic)
+        return once_look(&o, r->key, &r->seen, &r->why);
+    if (hints_get(e->hints, &ar, STR("autoreply"), hint_key(&ar, r), &value, &expires) && str_u64(value, INT64_MAX, &at))
+        r->seen = (int64_t)at;
+    arena_free(&ar);
+    return ST_OK;
+}
+
+static enum status remember(struct autoreply *r)
+{
+    struct engine *e = r->a->w->e;
+    struct once o = once_of(r);
+    struct arena ar = { 0 };
+    enum status st;
+
+    if (!e->cfg.hermetic)
+        return once_note(&o, r->key, r->now, &r->why);
+    st = hints_put(e->hints, STR("autoreply"), hint_key(&ar, r), arena_printf(&ar, "%lld", (long long)r->now), 0, &r->why);
+    arena_free(&ar);
+    return st;
+}
+
 static enum status read_text(struct autoreply *r)
 {
     const char *path = r->a->tr.reply_file;
@@ -434,9 +472,8 @@ static void prepare(void *ctx)
 {
     struct autoreply *r = ctx;
     const struct transport *t = &r->a->tr;
-    struct once o = once_of(r);
 
-    r->status = t->once ? once_look(&o, r->key, &r->seen, &r->why) : ST_OK;
+    r->status = t->once ? look(r) : ST_OK;
     if (r->status == ST_OK && t->reply_file)
         r->status = read_text(r);
     if (r->status == ST_OK && t->return_message)
@@ -457,11 +494,10 @@ static void append_log(struct autoreply *r)
 static void note(void *ctx)
 {
     struct autoreply *r = ctx;
-    struct once o = once_of(r);
 
     if (r->a->tr.once)
-        r->status = once_note(&o, r->key, r->now, &r->why);
-    if (r->a->tr.reply_log)
+        r->status = remember(r);
+    if (r->a->tr.reply_log && !r->a->w->e->cfg.hermetic)
         append_log(r);
 }
 
@@ -568,8 +604,8 @@ void autoreply_start(struct attempt *a)
     } else if (!safe(r)) {
         why_set(&r->why, ST_AGAIN, "no safe file for this address");
         later(r);
-    } else if (a->w->e->cfg.hermetic && (a->tr.once || a->tr.reply_file || a->tr.reply_log)) {
-        why_set(&r->why, ST_AGAIN, "no files in a hermetic world");
+    } else if (a->w->e->cfg.hermetic && a->tr.reply_file && !pretend_file(a->w->set, a->tr.reply_file)) {
+        why_set(&r->why, ST_AGAIN, "no files outside of the rule directory in a hermetic world: %s", a->tr.reply_file);
         later(r);
     } else {
         on_thread(r, prepare, prepared);

@@ -50,7 +50,6 @@ struct lib { const luaL_Reg *plain, *waits; };      /* both end with { NULL, NUL
 /* ---- whose state this is */
 struct policy *policy_of(lua_State *L);
 const struct policy_env *policy_env(lua_State *L);
-const char *policy_rules_dir(const struct policy *p); /* the directory the rules were read from */
 /* The transaction behind a mail object; raises if it has expired or is none.
  * Its addr and phase are those of the mail object until the function returns. */
 struct txn *arg_txn(lua_State *L, int arg);

@@ -85,7 +85,7 @@ struct policy_env {             /* what rules can reach; outlives every generati
     bool (*service_port)(struct str name, uint16_t *port);      /* /etc/services; may be NULL */
     /* Counters and facts of the engine that variables show; may be NULL. */
     uint64_t (*queue_size)(void *ctx);
-    /* Starts a program; done comes later, once, unless it is cancelled. NULL: there are none. */
+    /* Starts a program; done comes once, unless it is cancelled; inside the call NULL is returned. NULL: there are none. */
     void *(*program_run)(void *ctx, const struct policy_program *p, policy_program_done *done, void *done_ctx);
     void (*program_cancel)(void *program);
     bool (*log_selected)(void *ctx, struct str name);   /* is this log selector on? */
@@ -123,6 +123,7 @@ void policy_hold(struct policy *p);
 void policy_release(struct policy *p);
 /* The resolver this generation's rules ask: the one its own dns_servers describe. */
 void policy_use_dns(struct policy *p, struct dns *dns);
+const char *policy_rules_dir(const struct policy *p);    /* the directory the rules were read from */
 uint32_t policy_generation(const struct policy *p);
 int64_t policy_born_ms(const struct policy *p);         /* clock_mono_ms */
 size_t policy_memory(const struct policy *p);           /* bytes of the Lua state */

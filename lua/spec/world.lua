@@ -170,6 +170,13 @@ function World:lookup(name, answer)
   local status = answer.none and "none" or answer.again and "again" or "ok"
   raw.answer(self.h, name, answer.file or "", answer.key or "", status, status == "again" and answer.again or answer.value or "")
 end
+-- w:program("/usr/bin/x", { output = "text", status = 1 }): nothing is run in a world; this is what it would have answered. Of a
+-- transport_filter the output is the message.
+function World:program(path, answer)
+  self:check()
+  answer = answer or {}
+  raw.answer(self.h, "program", path, "", "ok", (answer.status or 0) .. "\n" .. (answer.output or ""))
+end
 -- What a peer heard, as text, and in how many connections.
 function World:heard(at) return raw.heard(self.h, at) end
 

@@ -119,6 +119,25 @@ transport.vacation { driver = "autoreply", to = function(m) return m.header.repl
     assert.truthy(#reply(w).message < 3000)
   end)
 
+  it("writes once to somebody, and again after once_repeat; a world keeps that in memory", function()
+    local w = new(PLAIN .. ', once = "/var/once/ann", once_repeat = "7d", log = "/var/once/log"')
+    local function answered() return select(2, table.concat(w:log(), "\n"):gsub("=> >bob@there%.example", "")) end
+    for _ = 1, 2 do w:send { from = "bob@there.example", to = "ann@example.org" } end
+    assert.equals(1, answered())
+    assert.logged(w, "(no reply: one was sent before)")
+    w:send { from = "eve@there.example", to = "ann@example.org" }
+    assert.logged(w, "=> >eve@there.example")
+    w:advance "8d"
+    w:send { from = "bob@there.example", to = "ann@example.org" }
+    assert.equals(2, answered())
+  end)
+
+  it("reads its text from below the rule directory only in a world", function()
+    local w = new(PLAIN .. ', file = "/etc/hostname"')
+    w:send { from = "bob@there.example", to = "ann@example.org" }
+    assert.logged(w, "no files outside of the rule directory in a hermetic world: /etc/hostname")
+  end)
+
   it("must write to somebody, and not into relative paths", function()
     for option, text in pairs { ['text = "x"'] = "writes to nobody", ['to = "a@b.example", once = "once"'] = "must begin with /" } do
       local ok, why = world.load { rules = { "spec/accept/site.lua" }, lua = 'transport.a { driver = "autoreply", ' .. option .. " }" }
@@ -135,5 +154,61 @@ describe("queuefile", function()
       assert.falsy(ok)
       assert.truthy(why:find(text, 1, true), why)
     end
+  end)
+
+  it("shows in a world what the pair would hold", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+acl.rcpt { accept {} }
+router.all { driver = "accept", transport = "handover" }
+transport.handover { driver = "queuefile", directory = function(m) return path("/var/out", m.domain) end }]] }
+    w:send { from = "a@there.example", to = "b@example.org", text = "Subject: kept\n\nthe text\n" }
+    local d = w:deliveries()[1]
+    assert.equals("b@example.org handover", d.recipient .. " " .. d.transport)
+    assert.matches("^/var/out/%.?/?example%.org/%w+%-%w+%-%w+$", d.file)
+    assert.matches("\nSubject: kept\r\n\r\nthe text\r\n$", d.message)
+    assert.equals(0, #w:queue())
+  end)
+end)
+
+describe("programs of a world", function()
+  local RULES = [[
+acl.rcpt { accept {} }
+router.ask { driver = "queryprogram", domains = "asked.example", command = "/usr/bin/where", transport = "box" }
+router.all { driver = "accept", transport = "prog" }
+transport.box { driver = "appendfile", file = "/mail/box", transport_filter = "/usr/bin/stamp" }
+transport.prog { driver = "pipe", command = { "/usr/bin/take", "it" }, return_fail_output = true }]]
+
+  local function new_world() return world.new { rules = { "spec/accept/site.lua" }, lua = RULES } end
+
+  it("are not run; one that nobody spoke of is for later, and the log says what to write", function()
+    local w = new_world()
+    w:send { from = "a@there.example", to = "b@example.org" }
+    assert.logged(w, 'no programs in a hermetic world: a spec says what it answers, w:program("/usr/bin/take", { output = "..." })')
+    assert.equals(1, #w:queue())
+    w:program "/usr/bin/take"
+    w:command "run"
+    assert.equals(0, #w:queue())
+    assert.equals("/usr/bin/take", w:deliveries()[1].file)
+    assert.matches("Subject: ", w:deliveries()[1].message)
+  end)
+
+  it("fail as a spec says", function()
+    local w = new_world()
+    w:program("/usr/bin/take", { status = 1, output = "no room\n" })
+    w:send { from = "a@there.example", to = "b@example.org" }
+    assert.logged(w, "the program returned exit code 1")
+    w:program("/usr/bin/take", { status = 75 })
+    w:send { from = "c@there.example", to = "b@example.org" }
+    assert.logged(w, "== b@example.org R=all T=prog defer (0): the program returned exit code 75")
+  end)
+
+  it("say where mail goes, and what a filter makes of it", function()
+    local w = new_world()
+    w:program("/usr/bin/where", { output = "accept\n" })
+    w:program("/usr/bin/stamp", { output = "Subject: stamped\n\nother text\n" })
+    w:send { from = "a@there.example", to = "b@asked.example" }
+    local d = w:deliveries()[1]
+    assert.equals("box", d and d.transport)
+    assert.equals("Subject: stamped\r\n\r\nother text\r\n", d.message)
   end)
 end)
