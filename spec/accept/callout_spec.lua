@@ -45,6 +45,24 @@ local function count(text, what)
   return select(2, text:gsub(what:gsub("%p", "%%%0"), ""))
 end
 
+describe("a callout and what deliveries know of a host", function()
+  it("have nothing to do with each other, as in Exim: the callout cache is its own", function()
+    local w = new('acl.rcpt { accept { domains = "there.example" }, demand { verify = "sender/callout" }, accept {} }', { deliver = true })
+    w:peer("192.0.2.1", { refuse = true })
+    w:send { from = "c@example.org", to = "x@there.example" }
+    assert.equal(1, #w:queue())                     -- its host is not to be tried for a while
+    w:peer("192.0.2.1", {})
+    assert.reply(attempt(w), "250")                 -- and is asked all the same
+    assert.equal(1, select(2, said(w)))
+    w = new('acl.rcpt { accept { domains = "there.example" }, demand { verify = "sender/callout" }, accept {} }', { deliver = true })
+    w:peer("192.0.2.1", { refuse = true })
+    assert.equal(451, attempt(w).code)
+    w:peer("192.0.2.1", {})
+    w:send { from = "c@example.org", to = "x@there.example" }
+    assert.equal(0, #w:queue())                     -- what a callout met puts off no mail
+  end)
+end)
+
 describe("a callout about the sender", function()
   it("asks whether a bounce would be taken, and says yes", function()
     local w = new(sender_rules "sender/callout")

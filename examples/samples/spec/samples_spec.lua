@@ -169,10 +169,11 @@ describe("lmdb.lua", function()
 end)
 
 describe("queuefile.lua", function()
-  it("gives everything to the transport, which writes no files in a world without them", function()
+  it("gives everything to the transport, as a pair of files of its own", function()
     local w = new("queuefile", OPEN)
     assert.reply(send(w), "250")
-    assert.logged(w, "R=scan T=scan defer (-1): scan transport writes no files in a hermetic world")
+    assert.logged(w, "=> /var/spool/baruwa-scanner/input <ann@example.org> R=scan T=scan")
+    assert.matches("^/var/spool/baruwa%-scanner/input/", w:deliveries()[1].file)
   end)
 end)
 
