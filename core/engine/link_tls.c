@@ -45,12 +45,13 @@ static void handshake_failed(struct link *l, struct str reason)
     arena_free(&a);
 }
 
-static void not_without(struct link *l, bool offered)
+/* said: its answer to STARTTLS, if it was asked. */
+static void not_without(struct link *l, bool offered, struct str said)
 {
     if (l->user->shield->dane)
         tell_dane(l, offered ? "validation-failure" : "starttls-not-supported");
-    why_set(&l->why, ST_AGAIN, "a TLS session is required, but %s",
-            offered ? "an attempt to start TLS failed" : "the server did not offer TLS support");
+    why_set(&l->why, ST_AGAIN, "a TLS session is required, but %s%s%.*s",
+            offered ? "an attempt to start TLS failed" : "the server did not offer TLS support", said.n ? ": " : "", STR_ARG(said));
     over(l, SHIELD_ERR_REQUIRED, "tls_required");
 }
 
@@ -68,7 +69,7 @@ bool link_tls_begin(struct link *l)
         return true;
     }
     if (s->must)
-        not_without(l, smtp_client_offers_tls(l->client));
+        not_without(l, smtp_client_offers_tls(l->client), STR(""));
     return s->must;
 }
 
@@ -81,7 +82,7 @@ void link_tls_heard(void *ctx, int code, struct str reply)
         l->shake = true;
         link_step_soon(l);
     } else if (s->must) {
-        not_without(l, true);
+        not_without(l, true, reply);
     } else if (code / 100 == 4 && !s->tryclear) {
         why_set(&l->why, ST_AGAIN, "SMTP error from remote mail server after STARTTLS: %.*s", STR_ARG(reply));
         over(l, 0, "*");

@@ -129,7 +129,6 @@ static void work_out(struct shield_ask *k)
     s->smtps = k->w.tr->smtps;
     s->must = dane || s->smtps || listed(k, &o->require);
     s->ask = dane || !(listed(k, &o->avoid) || (k->w.callout && listed(k, &o->verify_avoid)));
-    s->tryclear = o->tryclear && !s->must;
     s->once = listed(k, &o->nopass);
     s->anew = listed(k, &o->noproxy);
     s->config.certificates = (struct tls_list){ &s->certificate, s->certificate.n > 0 };
@@ -143,6 +142,9 @@ static void work_out(struct shield_ask *k)
     else
         verify_by_ca(k);
     s->how.staple = staple(k, k->w.host->tls.tlsa_usage);
+    /* Who must be verified is not to be met in clear for having failed it (R6.3). */
+    s->tryclear = o->tryclear && !s->must && s->how.verify != TLS_VERIFY_REQUIRE && s->how.staple != TLS_STAPLE_REQUIRE
+        && !s->how.alpn_required;
     /* Each connection that needs a proof brings one (OCSP-11). */
     s->how.resume = s->how.staple != TLS_STAPLE_REQUIRE && listed(k, &o->resume);
     make_key(k);

@@ -7,7 +7,7 @@ from perigee import *
 class Postfix:
     """Takes mail for anything but refused@ and puts it into one mailbox, on a loopback port."""
 
-    def __init__(self):
+    def __init__(self, settings="smtpd_tls_security_level = none"):
         self.dir, self.port = tempfile.mkdtemp(prefix="perigee-postfix."), free_port()
         os.chmod(self.dir, 0o755)
         etc, lib = self.dir + "/etc", "/usr/lib/postfix/sbin"
@@ -40,7 +40,7 @@ maillog_file = {self.dir}/maillog
 maillog_file_prefixes = /
 smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ refused@there.example = 550 5.1.1 no such user here }}, {{ busy@there.example = 450 4.2.1 later }} }}, permit_mynetworks, reject
 header_checks = regexp:{{ {{ /^Subject: unwanted/ REJECT unwanted content }} }}
-smtpd_tls_security_level = none
+{settings}
 """)
         with open(etc + "/master.cf", "w") as f:
             f.write(f"""127.0.0.1:{self.port} inet n - n - - smtpd
@@ -56,6 +56,7 @@ virtual   unix  - n n - - virtual
 error     unix  - - n - - error
 retry     unix  - - n - - error
 anvil     unix  - - n - 1 anvil
+tlsmgr    unix  - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """)
         open(etc + "/dynamicmaps.cf", "w").close()

@@ -439,14 +439,15 @@ tls("tls_require_ciphers", "string", {}, [[The ciphers offered, as OpenSSL write
 tls("tls_resumption_hosts", "hostlist", {}, [[Hosts with which sessions are kept, in the hints, and resumed.]])
 tls("tls_sni", "string", {}, [[The name asked for in the handshake (SNI). With DANE it is always the host's.]])
 tls("tls_tempfail_tryclear", "boolean", { default = true },
-  [[Deliver in clear where a handshake failed or STARTTLS was put off, unless TLS is required.]])
+  [[Deliver in clear where a handshake failed or STARTTLS was put off, unless TLS is required, or a certificate that
+verifies, a proof or a protocol is.]])
 tls("tls_try_verify_hosts", "hostlist", { default = { "*" } },
   [[Hosts whose certificate is verified, and used whatever comes out: CV= in the log says it.]])
 tls("tls_verify_cert_hostnames", "hostlist", { also = { "tls_verify_cert_hostname" }, default = { "*" } },
   [[Hosts whose certificate, where it is verified, must be for their name.]])
 tls("tls_verify_certificates", "string", { default = "system" },
   [[What certificates are verified by: "system", a file of certificates, or a directory by hash.]])
-tls("tls_verify_hosts", "hostlist", {}, [[Hosts that are used only with a certificate that verifies.]])
+tls("tls_verify_hosts", "hostlist", {}, [[Hosts whose certificate must verify, if they offer TLS at all: hosts_require_tls says that they must.]])
 
 -- of later features
 option { kind = "transport", drivers = { "smtp" }, name = "authenticated_sender", type = "string", func = "transport", section = "authentication",
