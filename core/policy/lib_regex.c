@@ -1,6 +1,11 @@
 /* Regular expressions for rules: PCRE2 with every limit set (R8.5). The match
  * limits stop backtracking; the cap on the subject stops scans that are merely
- * quadratic. A limit that is hit is an error, never "no match". */
+ * quadratic. A limit that is hit is an error, never "no match".
+ *
+ * An expression that is used again becomes machine code. There the match limit
+ * counts too, depth and heap are the machine stack's, which is bounded; what
+ * needs more of it is left to the interpreter and its limits. Where no machine
+ * code may be made (a hardened kernel), all is. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdlib.h>
@@ -8,7 +13,7 @@
 #include "policy/regex.h"
 
 enum { PATTERN_MAX = 16384, SUBJECT_MAX = 65536, MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384,
-       REPLACED_MAX = 4 * SUBJECT_MAX };
+       REPLACED_MAX = 4 * SUBJECT_MAX, JIT_AFTER = 4, JIT_STACK_FIRST = 32 << 10, JIT_STACK_MOST = 512 << 10 };
 
 static const char META[] = "perigee.regex";
 
@@ -17,6 +22,7 @@ struct regex {
     char *text;
     pcre2_match_data *data;
     pcre2_match_context *context;
+    unsigned uses;                  /* up to JIT_AFTER */
 };
 
 static int regex_gc(lua_State *L)
@@ -89,6 +95,47 @@ static int l_regex(lua_State *L)
     return 1;
 }
 
+/* ---- matching */
+
+/* One for all expressions of a thread: it is only used during a match. As it
+ * belongs to no generation it is the thread's, and goes with it. */
+static pcre2_jit_stack *jit_stack(void *unused)
+{
+    static _Thread_local pcre2_jit_stack *stack;
+
+    (void)unused;
+    if (!stack)
+        stack = pcre2_jit_stack_create(JIT_STACK_FIRST, JIT_STACK_MOST, NULL);
+    return stack;                   /* NULL: the machine's own, 32 KiB of it */
+}
+
+/* Machine code costs as much as some matches: not for what is compiled and asked once. */
+static void used(struct regex *re)
+{
+    if (re->uses == JIT_AFTER || ++re->uses < JIT_AFTER)
+        return;
+    if (pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0)
+        pcre2_jit_stack_assign(re->context, jit_stack, NULL);
+}
+
+static int match(struct regex *re, struct str subject)
+{
+    int n;
+
+    used(re);
+    n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, re->data, re->context);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT)
+        n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_NO_JIT, re->data, re->context);
+    return n;
+}
+
+size_t regex_machine_code(const struct regex *re)
+{
+    size_t n = 0;
+
+    return pcre2_pattern_info(re->code, PCRE2_INFO_JITSIZE, &n) == 0 ? n : 0;
+}
+
 /* { [0] = whole, capture, ... }; a group that took no part is "". */
 static int push_captures(lua_State *L, struct regex *re, struct str subject, int n)
 {
@@ -117,7 +164,7 @@ enum status regex_find(struct regex *re, struct str subject, struct str groups[R
 {
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(re->data);
     char text[256] = "it takes too long";
-    int n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, re->data, re->context);
+    int n = match(re, subject);
 
     if (n == PCRE2_ERROR_NOMATCH)
         return ST_NONE;
@@ -151,12 +198,18 @@ static int l_regex_match(lua_State *L)
         lua_pushfstring(L, "the subject is longer than %d bytes", SUBJECT_MAX);
         return 2;
     }
-    n = pcre2_match(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, re->data, re->context);
+    n = match(re, subject);
     if (n == PCRE2_ERROR_NOMATCH)
         return 0;
     if (n < 0)
         return push_error(L, n);
     return push_captures(L, re, subject, n);
+}
+
+static int substitute(struct regex *re, struct str subject, struct str with, uint32_t how, char *out, PCRE2_SIZE *n)
+{
+    return pcre2_substitute(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_SUBSTITUTE_GLOBAL | how, re->data, re->context,
+                            (PCRE2_SPTR)with.p, with.n, (PCRE2_UCHAR *)out, n);
 }
 
 /* regex_replace(compiled, subject, replacement) -> text | nil, why. $1 and ${1} are captures. */
@@ -175,8 +228,12 @@ static int l_regex_replace(lua_State *L)
         return 2;
     }
     out = arena_alloc(policy_scratch(L), n);
-    rc = pcre2_substitute(re->code, (PCRE2_SPTR)subject.p, subject.n, 0, PCRE2_SUBSTITUTE_GLOBAL, re->data, re->context,
-                          (PCRE2_SPTR)with.p, with.n, (PCRE2_UCHAR *)out, &n);
+    used(re);
+    rc = substitute(re, subject, with, 0, out, &n);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
+        n = REPLACED_MAX;
+        rc = substitute(re, subject, with, PCRE2_NO_JIT, out, &n);
+    }
     if (rc < 0)
         return push_error(L, rc);
     push_str(L, (struct str){ out, n });
