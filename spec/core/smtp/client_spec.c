@@ -36,6 +36,8 @@ struct talk {
     size_t body_here;               /* how much of the body can be read; 0: all */
     bool body_fails, no_rewind;
     bool closed, host_error, quit_when_done, wants_tls, secured;
+    const char *login[3];           /* lines of AUTH, if it is offered */
+    unsigned login_at;
     struct why why;
 };
 
@@ -91,8 +93,26 @@ static void on_ready(void *ctx)
 
     if (t->wants_tls && !t->secured && smtp_client_offers_tls(t->client))
         smtp_client_starttls(t->client);
+    else if (t->login[0] && t->login_at == 0 && smtp_client_auth(t->client).n)
+        smtp_client_auth_say(t->client, str_of(t->login[t->login_at++]));
     else
         next_message(t);
+}
+
+/* A challenge is answered with the next line, or "*"; anything else is the end of it. */
+static void on_auth(void *ctx, struct str reply)
+{
+    struct talk *t = ctx;
+
+    assert_true(reply.n >= 3);
+    if (str_starts(reply, STR("334"))) {
+        const char *line = t->login_at < 3 ? t->login[t->login_at++] : NULL;
+
+        smtp_client_auth_say(t->client, str_of(line ? line : "*"));
+        return;
+    }
+    smtp_client_auth_over(t->client, str_starts(reply, STR("235")));
+    next_message(t);
 }
 
 static void on_starttls(void *ctx, int code, struct str reply)
@@ -132,7 +152,7 @@ static void on_closed(void *ctx, const struct why *why, bool host_error)
 }
 
 static const struct smtp_client_ops ops = {
-    .banner = on_banner, .ready = on_ready, .starttls = on_starttls, .sent = on_sent, .closed = on_closed,
+    .banner = on_banner, .ready = on_ready, .starttls = on_starttls, .auth = on_auth, .sent = on_sent, .closed = on_closed,
 };
 
 static void collect(struct talk *t)
@@ -222,6 +242,8 @@ struct setting {
     uint32_t max_rcpt, line_max, max_line;
     int32_t size_addition;
     uint64_t size;
+    const char *login[3], *auth_sender;
+    bool auth_force;
 };
 
 static void open_talk(struct talk *t, const struct setting *s, size_t split)
@@ -239,12 +261,14 @@ static void open_talk(struct talk *t, const struct setting *s, size_t split)
     t->no_rewind = s->no_rewind;
     t->quit_when_done = s->quit;
     t->wants_tls = s->tls;
+    memcpy(t->login, s->login, sizeof t->login);
     for (unsigned i = 0; i < t->count; i++) {
         for (unsigned k = 0; k < RCPTS; k++)
             t->rcpts[i][k].addr = str_of(addrs[k]);
         t->messages[i] = (struct client_message){ .arena = &t->arena, .sender = STR("s@y"), .rcpts = t->rcpts[i],
             .n = s->rcpts ? s->rcpts : 1, .body_8bit = s->eightbit, .size = s->size ? s->size : 100,
-            .max_line = s->max_line, .header = STR("Subject: x\r\n"), .read = read_body, .rewind = rewind_body, .ctx = t };
+            .max_line = s->max_line, .header = STR("Subject: x\r\n"), .read = read_body, .rewind = rewind_body, .ctx = t,
+            .auth_sender = s->auth_sender ? str_of(s->auth_sender) : (struct str){ 0 }, .auth_force = s->auth_force };
     }
     for (unsigned i = 0; i < t->count && s->probes; i++) {
         struct client_message *m = &t->messages[i];
@@ -271,6 +295,9 @@ static void close_talk(struct talk *t)
 #define PIPED "S 220 hi\nC EHLO me\nS 250-you\nS 250 PIPELINING\n"
 #define LPIPED "S 220 hi\nC LHLO me\nS 250-you\nS 250 PIPELINING\n"
 #define TLS "S 220 hi\nC EHLO me\nS 250-you\nS 250 STARTTLS\nC STARTTLS\n"
+#define AUTH "S 220 hi\nC EHLO me\nS 250-you\nS 250 AUTH PLAIN LOGIN\n"
+#define PLAIN .login = { "AUTH PLAIN AGEAYg==" }
+#define LOGIN .login = { "AUTH LOGIN", "YQ==", "Yg==" }
 #define MAIL "C MAIL FROM:<s@y>\n"
 #define A "C RCPT TO:<a@x>\n"
 #define B "C RCPT TO:<b@x>\n"
@@ -436,6 +463,27 @@ static const struct dialogue {
     { "closed between two messages", { .quit = false }, PIPED MAIL A DATA "S 250 ok\nS 250 ok\n" GO "S 250 one\nCLOSE\n", "ok | over", NULL, false },
     { "421 between two messages", { 0 }, PIPED MAIL A DATA "S 250 ok\nS 250 ok\n" GO "S 250 one\nS 421 idle\n", "ok | over", "421 idle", false },
     { "text between two messages", { 0 }, PIPED MAIL A DATA "S 250 ok\nS 250 ok\n" GO "S 250 one\nS 250 two\n", "ok | over", "unexpected reply", true },
+
+    /* AUTH */
+    { "AUTH with an initial response", { PLAIN },
+      AUTH "C AUTH PLAIN AGEAYg==\nQUIET\nS 235 welcome\n" MAIL "S 250 ok\n" A "S 250 ok\n" DATA GO "S 250 queued\n", "ok | ready", NULL, false },
+    { "AUTH with challenges", { LOGIN },
+      AUTH "C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YQ==\nQUIET\nS 334 UGFzc3dvcmQ6\nC Yg==\nS 235 welcome\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "AUTH that is not offered is not tried", { PLAIN }, HELLO MAIL "QUIET\n", "busy", NULL, false },
+    { "AUTH refused: the message may still go", { PLAIN },
+      AUTH "C AUTH PLAIN AGEAYg==\nS 535 no\n" MAIL "S 530 log in first\nQUIET\n", "never | ready", "530 log in first", false },
+    { "AUTH put off", { PLAIN }, AUTH "C AUTH PLAIN AGEAYg==\nS 454 later\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "AUTH refused in more than one line", { PLAIN }, AUTH "C AUTH PLAIN AGEAYg==\nS 535-no\nS 535 really\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "a challenge there is no answer to is cancelled", { PLAIN },
+      AUTH "C AUTH PLAIN AGEAYg==\nS 334 bW9yZQ==\nC *\nS 501 cancelled\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "who wrote it is said to a server that knows us", { PLAIN, .auth_sender = "w@y" },
+      AUTH "C AUTH PLAIN AGEAYg==\nS 235 welcome\nC MAIL FROM:<s@y> AUTH=w@y\nQUIET\n", "busy", NULL, false },
+    { "and to no other", { PLAIN, .auth_sender = "w@y" }, AUTH "C AUTH PLAIN AGEAYg==\nS 535 no\n" MAIL "QUIET\n", "busy", NULL, false },
+    { "unless we must", { .auth_sender = "w@y", .auth_force = true }, AUTH "C MAIL FROM:<s@y> AUTH=w@y\nQUIET\n", "busy", NULL, false },
+    { "whatever is offered", { .auth_sender = "w@y", .auth_force = true }, HELLO "C MAIL FROM:<s@y> AUTH=w@y\nQUIET\n", "busy", NULL, false },
+    { "closed during AUTH", { PLAIN }, AUTH "C AUTH PLAIN AGEAYg==\nCLOSE\n", "over", NULL, true },
+    { "421 to AUTH", { PLAIN }, AUTH "C AUTH PLAIN AGEAYg==\nS 421 bye\nC QUIT\n", "over", "421", true },
+    { "no answer to AUTH", { PLAIN }, AUTH "C AUTH PLAIN AGEAYg==\nTIMEOUT\n", "over", NULL, true },
 
     /* LMTP */
     { "LMTP: one answer a recipient", { .lmtp = true, .rcpts = 3 },

@@ -1,11 +1,15 @@
 /* pace_spec - rates follow Exim's formula, and every keeper of hints gives the same ones */
 #include <ftw.h>
 #include <math.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -178,6 +182,48 @@ static void seen_within_and_seen_before(void **state)
         assert_int_equal(seen(sights[i].key, sights[i].interval, sights[i].before, sights[i].mode, sights[i].at), sights[i].want);
 }
 
+/* Events of one instant add up to their number: with one lost, or one counted twice, a rate is missing or comes again. */
+static void processes_that_race_for_one_key_count_each_event_once(void **state)
+{
+    enum { WORKERS = 4, EVENTS = 50, ALL = WORKERS * EVENTS };
+    struct race { _Atomic unsigned here, rate[ALL + 2]; } *race =
+        mmap(NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+
+    (void)state;
+    assert_true(race != MAP_FAILED);
+    hints_close(w.h);                   /* nobody takes an open environment over a fork */
+    w.h = NULL;
+    for (unsigned i = 0; i < WORKERS; i++) {
+        if (fork() != 0)
+            continue;
+        if (hints_open(w.dir, &w.h, NULL) != ST_OK)
+            _exit(1);
+        race->here++;
+        while (race->here < WORKERS)
+            sched_yield();
+        for (unsigned n = 0; n < EVENTS; n++) {
+            struct pace_ask ask = { .limit = 10, .count = 1, .period = HOUR, .keep = PACE_STRICT };
+            double rate = 0;
+
+            if (pace_rate(w.h, STR("one key"), &ask, clock_wall_us(), &rate, NULL) != ST_OK || rate < 0.5 || rate > ALL + 0.5)
+                _exit(2);
+            race->rate[lround(rate)]++;
+        }
+        hints_close(w.h);
+        _exit(0);
+    }
+    for (unsigned i = 0; i < WORKERS; i++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    for (unsigned n = 1; n <= ALL; n++)
+        assert_int_equal(race->rate[n], 1);
+    assert_int_equal(hints_open(w.dir, &w.h, NULL), ST_OK);
+    assert_true(fabs(event("one key", PACE_READ, 10, 1, NULL, 0) - (ALL + 1)) < 0.01);
+    munmap(race, sizeof *race);
+}
+
 #define BOTH(test) cmocka_unit_test_setup_teardown(test, in_memory, end), cmocka_unit_test_setup_teardown(test, in_file, end)
 
 int main(void)
@@ -187,6 +233,7 @@ int main(void)
         BOTH(leaky_forgets_what_was_refused_and_strict_does_not), BOTH(reading_leaves_it_as_it_was),
         BOTH(a_string_counts_once_in_a_period), BOTH(a_clock_that_goes_back_gives_no_nonsense),
         BOTH(what_is_no_entry_of_ours_counts_as_nothing), BOTH(seen_within_and_seen_before),
+        cmocka_unit_test_setup_teardown(processes_that_race_for_one_key_count_each_event_once, in_file, end),
     };
 
     clock_fake(1767225600000000);
