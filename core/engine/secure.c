@@ -288,11 +288,17 @@ static void pretend(struct session *s)
 
 /* ---- the beginning */
 
+/* Who has no need of the name, and who of the certificates, is not asked. */
+static const struct tls_ops ops[2][2] = {
+    { { .note = note, .over = over }, { .note = note, .over = over, .cert = cert } },
+    { { .note = note, .over = over, .hello = hello }, { .note = note, .over = over, .hello = hello, .cert = cert } },
+};
+
 static void start(void *ctx)
 {
     struct session *s = ctx;
     struct secure *x = s->secure;
-    struct tls_ops ops = { .note = note, .over = over };
+    bool judging;
     struct tls_how how;
     struct why why;
 
@@ -313,11 +319,8 @@ static void start(void *ctx)
         return;
     }
     terms_how(&x->terms, &how);
-    if (terms_named(&x->terms))
-        ops.hello = hello;
-    if (how.verify != TLS_VERIFY_NONE && event_wanted(s->set, "tls:cert", STR("")))
-        ops.cert = cert;
-    x->tls = tls_start(s->st, x->context, &how, &ops, s);
+    judging = how.verify != TLS_VERIFY_NONE && event_wanted(s->set, "tls:cert", STR(""));
+    x->tls = tls_start(s->st, x->context, &how, &ops[terms_named(&x->terms)][judging], s);
     tls_context_drop(x->context);
     x->context = NULL;
     stream_resume(s->st);

@@ -27,18 +27,18 @@ local function value_of(cell, part)
   return value
 end
 
--- The option a sentence is about: the one it names, else the one whose file it names, else the certificate's.
+-- The option a sentence is about: the one it names, else the one whose file it names first, else the certificate's.
 local function about(cells, why)
-  for name in pairs(PARTS) do
-    if cells[name] and why:find(name, 1, true) then return name end
-  end
+  local best, at = "tls_certificate", math.huge
   for name, part in pairs(PARTS) do
     local cell = cells[name]
-    for _, item in ipairs(cell and not cell.fn and cell.value and (part[2] == "list" and value_of(cell, part) or { cell.value }) or {}) do
-      if type(item) == "string" and #item > 1 and why:find(item, 1, true) then return name end
+    if cell and why:find(name, 1, true) then return name end
+    for _, item in ipairs(cell and not cell.fn and value_of(cell, { part[1], "list" }) or {}) do
+      local found = type(item) == "string" and #item > 1 and why:find(item, 1, true)
+      if found and found < at then best, at = name, found end
     end
   end
-  return "tls_certificate"
+  return best
 end
 
 local function say(cells, why, as)

@@ -160,13 +160,14 @@ def write(path, body, mode=0o644):
 class Pair:
     """A certificate, its key, and the authority that signed it (None for a root)."""
 
-    def __init__(self, directory, label, by, subject, kind):
+    def __init__(self, directory, label, by, subject, kind, private=None):
         self.label, self.by, self.subject = label, by, subject
         stem = os.path.join(directory, label)
         self.stem = stem
         self.key, self.cert = stem + ".key", stem + ".pem"          # the certificate alone
         self.chain, self.both = stem + ".chain.pem", stem + ".both.pem"   # with those above it but the root; with its key
-        self.private = Key(self.key, kind)
+        self.private = private or Key(self.key, kind)
+        self.key = self.private.path                                # another's, if it was given
         self.serial = int.from_bytes(os.urandom(15), "big") | 1 << 119
 
     def build(self, issuer, starts, ends, extensions, version=2):
@@ -204,10 +205,11 @@ class Pair:
 class CA(Pair):
     """An authority: a root, or an intermediate when `by` is another one."""
 
-    def __init__(self, directory, label="root", common="Spec root", by=None, kind="ec", starts=-DAY, ends=3650 * DAY):
+    def __init__(self, directory, label="root", common="Spec root", by=None, kind="ec", starts=-DAY, ends=3650 * DAY,
+                 private=None):
         self.directory = directory
         os.makedirs(directory, exist_ok=True)
-        super().__init__(directory, label, by, name(common, "Perigee specs"), kind)
+        super().__init__(directory, label, by, name(common, "Perigee specs"), kind, private)
         self.number = 0
         self.build(by, starts, ends, [extension("2.5.29.19", seq(der(1, b"\xff")), True),
                                       extension("2.5.29.15", der(3, b"\x01\x06"), True)])   # keyCertSign, cRLSign
