@@ -83,6 +83,40 @@ void hash_bytes(enum auth_hash h, struct str s, struct hash_value *out)
     EVP_MD_CTX_free(ctx);
 }
 
+struct hash_run { EVP_MD_CTX *ctx; };
+
+struct hash_run *hash_run_new(enum auth_hash h)
+{
+    struct hash_run *r = calloc(1, sizeof *r);
+
+    if (!r || !(r->ctx = EVP_MD_CTX_new()) || EVP_DigestInit_ex(r->ctx, md_of(h), NULL) != 1)
+        die("OpenSSL cannot begin a hash");
+    return r;
+}
+
+void hash_run_add(struct hash_run *r, struct str s)
+{
+    if (EVP_DigestUpdate(r->ctx, s.p, s.n) != 1)
+        die("OpenSSL cannot hash");
+}
+
+void hash_run_with(const struct hash_run *r, struct str last, struct hash_value *out)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (!ctx || EVP_MD_CTX_copy_ex(ctx, r->ctx) != 1 || EVP_DigestUpdate(ctx, last.p, last.n) != 1)
+        die("OpenSSL cannot hash");
+    end_one(ctx, out);
+    EVP_MD_CTX_free(ctx);
+}
+
+void hash_run_free(struct hash_run *r)
+{
+    if (r)
+        EVP_MD_CTX_free(r->ctx);
+    free(r);
+}
+
 static void take(void *ctx, struct str run)
 {
     struct form *f = ctx;

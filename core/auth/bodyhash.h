@@ -19,6 +19,13 @@ struct hash_value { uint8_t b[HASH_BYTES]; size_t n; };
 /* Of bytes at once. */
 void hash_bytes(enum auth_hash h, struct str s, struct hash_value *out);
 
+/* A hash that grows, and can be asked what it would be if this came last. */
+struct hash_run;
+struct hash_run *hash_run_new(enum auth_hash h);
+void hash_run_add(struct hash_run *r, struct str s);
+void hash_run_with(const struct hash_run *r, struct str last, struct hash_value *out);
+void hash_run_free(struct hash_run *r);
+
 struct bodyhash;
 struct bodyhash *bodyhash_new(void);
 void bodyhash_free(struct bodyhash *b);

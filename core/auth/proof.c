@@ -14,6 +14,7 @@ struct proof *proof_new(struct keys *keys, const struct header *h, const struct 
     p->keys = keys;
     p->hashes = bodyhash_new();
     dkim_init(&p->dkim, h, r, p->hashes);
+    arc_init(&p->arc, h, r, p->hashes);
     p->overrides = arena_array(&p->arena, struct proof_override, p->dkim.n + 1);
     return p;
 }
@@ -23,6 +24,7 @@ void proof_free(void *proof)
     struct proof *p = proof;
 
     dkim_drop(&p->dkim);
+    arc_drop(&p->arc);
     bodyhash_free(p->hashes);
     arena_free(&p->arena);
     free(p);

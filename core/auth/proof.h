@@ -8,7 +8,7 @@
 #ifndef AUTH_PROOF_H
 #define AUTH_PROOF_H
 
-#include "auth/dkim.h"
+#include "auth/arc.h"
 
 /* One run of the dkim ACL: a signer, and a signature of that signer if there is one. */
 struct proof_run {
@@ -22,6 +22,7 @@ struct proof {
     struct keys *keys;          /* not owned */
     struct bodyhash *hashes;
     struct dkim dkim;
+    struct arc arc;             /* judged when somebody asks for it */
     struct str *signers; size_t nsigners;       /* all of the message */
     struct str *wanted; size_t nwanted;         /* dkim_verify_signers */
     struct proof_run *runs; size_t nruns;       /* those that were; the last may be running */

@@ -297,6 +297,8 @@ void logline_arrival(struct buf *out, log_sel sel, const struct txn *t, struct s
         buf_addf(out, " M8S=%d", t->body_8bit ? 8 : 0);
     if (log_sel_has(sel, LS_dkim))
         put_tag(out, "DKIM", dkim_domain(t));
+    if (t->proof && t->proof->arc.judged && t->proof->arc.state == ARC_PASS)
+        buf_add(out, STR(" ARC"));
     if (log_sel_has(sel, LS_receive_time)) {
         buf_add(out, STR(" RT="));
         logline_time(out, sel, t->received_done_us - t->received_us);

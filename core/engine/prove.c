@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "auth/proof.h"
+#include "auth/authres.h"
 #include "base/clock.h"
 
 struct asked {                      /* a key */
@@ -145,6 +145,16 @@ struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t)
     txn_at_end(t, proof_free, p->proof);
     ask_keys(p);
     return p;
+}
+
+void prove_strip(const struct settings *set, struct txn *t)
+{
+    const struct val *list = setting_val(set, SET_authresults_ids);
+    struct str own[2] = { set->hostname, t->conn->active_hostname };
+
+    authres_strip(t, own, 2);
+    if (list && list->type == VAL_LIST)
+        authres_strip(t, list->u.list.v, list->u.list.n);
 }
 
 void prove_body(struct prove *p, struct str bytes)

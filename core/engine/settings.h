@@ -34,7 +34,7 @@
     X(smtp_backlog_monitor) X(freeze_tell) X(local_from_prefix) X(local_from_suffix) X(trusted_users) X(trusted_groups) \
     X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after) \
-    X(dkim_verify_hashes) X(dkim_verify_keytypes) X(dkim_verify_min_keysizes) X(dkim_verify_minimal) X(dkim_verify_signatures_max) \
+    X(authresults_ids) X(dkim_verify_hashes) X(dkim_verify_keytypes) X(dkim_verify_min_keysizes) X(dkim_verify_minimal) X(dkim_verify_signatures_max) \
     X(dkim_verify_signers) \
     X(hosts_require_alpn) X(openssl_options) X(tls_advertise_hosts) X(tls_alpn) X(tls_certificate) X(tls_crl) X(tls_dhparam) \
     X(tls_eccurve) X(tls_ocsp_file) X(tls_on_connect_ports) X(tls_privatekey) X(tls_remember_esmtp) X(tls_require_ciphers) \

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "auth/sign.h"
+#include "auth/seal.h"
 #include "base/clock.h"
 
 enum { PIECE = 65536, SIGNATURES_MAX = 100 };
@@ -21,6 +21,10 @@ struct vouch {
     size_t n;
     struct str header;              /* as it is to be signed; lives as long as the walk */
     uint64_t size;
+    struct seal_want seal;
+    bool seals;
+    enum status sealed;             /* not ST_OK: why not */
+    struct why unsealed;
     struct buf fields;              /* what was made: goes above it */
     enum status status;             /* of reading the message */
     struct why why;
@@ -29,7 +33,7 @@ struct vouch {
 
 bool vouch_wanted(const struct transport *tr)
 {
-    return tr->nsigned > 0;
+    return tr->nsigned > 0 || tr->arc_sign.n > 0;
 }
 
 /* ---- options */
@@ -83,6 +87,24 @@ static void read_one(struct vouch *v, const struct str *t, struct one *o)
     read_names(v, t[8], w);
 }
 
+static void read_seal(struct vouch *v, struct str text)
+{
+    const char *fault = NULL;
+    struct str shown = text, word;
+    size_t n;
+
+    if (str_trim(text).n == 0)
+        return;
+    v->seals = seal_read(text, clock_wall(), &v->seal, &fault);
+    if (v->seals)
+        return;
+    /* The third element may be a key itself. */
+    str_cut(&shown, ':', &word);
+    str_cut(&shown, ':', &word);
+    n = shown.p ? (size_t)(shown.p - text.p) : text.n;
+    log_line(LOG_MAIN, "%s ARC: bad signing-specification (%s) '%.*s'", v->a->w->id.s, fault, STR_ARG(str_head(text, n < 200 ? n : 200)));
+}
+
 /* ---- on a helper thread */
 
 static void hash_body(struct vouch *v, struct bodyhash *b)
@@ -121,16 +143,42 @@ static void sign_all(struct vouch *v, const struct bodyhash *b)
     fieldset_free(fields);
 }
 
+/* Over our own signatures too: the set stands in front of them. */
+static void seal(struct vouch *v, const struct bodyhash *b)
+{
+    struct buf whole = { 0 }, made = { 0 };
+    struct header h;
+    struct fieldset *fields;
+
+    buf_add(&whole, buf_str(&v->fields));
+    buf_add(&whole, v->header);
+    header_parse(&v->arena, buf_str(&whole), &h);
+    fields = fieldset_new(&h);
+    v->sealed = seal_fields(&v->seal, v->a->w->e->signkeys, &h, fields, b, &made, &v->unsealed);
+    if (v->sealed == ST_OK) {
+        buf_add(&made, buf_str(&v->fields));
+        buf_clear(&v->fields);
+        buf_add(&v->fields, buf_str(&made));
+    }
+    fieldset_free(fields);
+    buf_free(&whole);
+    buf_free(&made);
+}
+
 static void work(void *ctx)
 {
     struct vouch *v = ctx;
     struct bodyhash *b = bodyhash_new();
 
+    if (v->seals)
+        seal_prepare(&v->seal, b);
     for (size_t i = 0; i < v->n; i++)
         sign_prepare(&v->v[i].want, b);
     hash_body(v, b);
     if (v->status == ST_OK)
         sign_all(v, b);
+    if (v->status == ST_OK && v->seals)
+        seal(v, b);
     bodyhash_free(b);
 }
 
@@ -192,6 +240,8 @@ static void worked(void *ctx)
         walk_release(w);
         return;
     }
+    if (v->seals && v->sealed != ST_OK)
+        log_line(LOG_MAIN, "%s ARC: %s", w->id.s, v->unsealed.text);
     a->signed_by = signers(v);
     buf_add(&v->fields, a->header);
     a->header = arena_dup(&w->arena, buf_str(&v->fields));
@@ -215,6 +265,7 @@ void vouch_start(struct attempt *a)
     v->v = arena_array(&v->arena, struct one, v->n + 1);
     for (size_t i = 0; i < v->n; i++)
         read_one(v, tr->sign + i * SIGN_TEXTS, &v->v[i]);
+    read_seal(v, tr->arc_sign);
     v->busy = true;
     walk_hold(a->w);
     pool_work(a->w->e->pool, work, worked, v);

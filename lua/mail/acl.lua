@@ -106,7 +106,7 @@ local function check_verb(s, phase)
 end
 
 -- A test of the message or of the recipient where there is none; with an address of its own it may be asked anywhere.
-local NEEDS = { recipient = true, header_syntax = true, header_sender = true, header_names_ascii = true, not_blind = true }
+local NEEDS = { recipient = true, header_syntax = true, header_sender = true, header_names_ascii = true, not_blind = true, arc = true }
 
 local function check_verify(value, phase, where)
   for _, item in ipairs(type(value) == "table" and value or { value }) do

@@ -99,7 +99,7 @@ end
 env.rewrite = library.locked("rewrite", rewrite.library())
 env.srs = later("srs", "sender authentication")
 env.prvs = later("prvs", "sender authentication")
-env.authresults = later("authresults", "sender authentication")
+env.authresults = library.authresults
 
 -- What Lua has elsewhere, and what does its work here.
 local ABSENT = {

@@ -397,6 +397,16 @@ for kind, name in pairs { domain = "match_domain", address = "match_address", ["
 end
 library.list = locked("list", list)
 
+-- ---- authresults
+
+function library.authresults(id)
+  local ev = report.current()
+  if type(id) ~= "string" then error("authresults takes the name of this service, such as m.primary_hostname", 2) end
+  local field = host.authresults(ev.m, id)
+  if not field then error('authresults: "' .. id .. '" can be no name of a service', 2) end
+  return field
+end
+
 -- ---- check, control, verify, logwrite
 
 local check = {}

@@ -104,6 +104,7 @@ local BY_NAME = {
   command = argv, transport_filter = argv, file_format = pairs_of, quota_warn_threshold = function(v)
     return type(v) == "string" and v:find("^%d%d?%d?%%$") and v or words.size(v) and text(v) or nil
   end, headers_add = fields, headers = fields, route_list = whole, listen = whole,
+  arc_sign = function(v) return type(v) == "table" and table.concat(v, " : ") or v == false and "" or text(v) end,
   dkim_strict = words.truth, dkim_private_key = function(v) if v == false then return "0" end return text(v) end,
   shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
 }

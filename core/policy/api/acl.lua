@@ -234,8 +234,9 @@ word { kind = "verify", name = "reverse_host_lookup", type = "string",
 word { kind = "verify", name = "sender", type = "string", phases = during { "mail", "rcpt", "predata", "data", "not_smtp"
   },
   doc = [[Routes sender in verify mode, maybe callout; true for bounces.]] }
-word { kind = "verify", name = "arc", type = "string", phases = during { "data" }, feature = "ARC",
-  doc = [[Verifies ARC chain, sets arc_ variables (experimental build).]] }
+word { kind = "verify", name = "arc", type = "string", phases = during { "data" },
+  doc = [[Verifies the chain of ARC (RFC 8617) and sets the arc_ variables. `"arc/none:fail:pass"` holds if the outcome is in the list;
+without one, none and pass do. A key that cannot be fetched now defers.]] }
 
 -- verify options
 word { kind = "verify_option", name = "callout", type = "string",

@@ -105,3 +105,10 @@ fn { name = "rewrite.explain", args = { { "address", "string" } }, returns = "ta
 fn { name = "rewrite.text", args = { { "address", "string" } }, returns = "string", waits = true,
   example = { [==[rewrite.text("ann@old.example"):match "env%-to: [^\n]*" --> "env-to: ann@example.org"]==] },
   doc = [[The same for people to read, as `perigee rewrite` prints it.]] }
+
+-- ---- what we found, for others
+
+fn { name = "authresults", args = { { "id", "string" } }, returns = "string", exim = { "item authresults" },
+  doc = [[A whole Authentication-Results field (RFC 8601) under the name of this service, of what is known so far: the client's name, who
+logged in, SPF, DKIM as the dkim ACL left it, DMARC, ARC once it was verified. Fields that came in under primary_hostname, or a name of
+authresults_ids, are forgeries and were taken off. `header.add(authresults(m.primary_hostname), "at_start")`]] }

@@ -18,6 +18,10 @@ option { kind = "main", name = "dkim_verify_signers", type = "list", func = "dki
   doc = [[The signers, domains or identities, for whom the dkim ACL is asked, in this order; a function of the mail object may make the
 list of what arrived. Unset: all in `dkim_signers`. One who did not sign has the status `none`.]] }
 
+option { kind = "main", name = "authresults_ids", type = "list", section = SECTION,
+  doc = [[Names under which this site, or another machine of it, writes Authentication-Results. Fields of mail that comes in by SMTP and
+bear one of them, or `primary_hostname`, are taken off before any rule sees them: they are forged (RFC 8601 section 5).]] }
+
 -- ---- signing what leaves: each may be a function of the mail object; m.dkim_domain and m.dkim_selector say for whom
 
 local function signing(name, ty, doc, default)

@@ -71,7 +71,6 @@ restated { name = "condition saslauthd", as = "socket.ask, or an authenticator t
 restated { name = "condition pwcheck", never = "the daemon behind it is gone" }
 
 -- what comes with its own system
-restated { name = "item authresults", feature = "sender authentication" }
 restated { name = "item prvs", feature = "sender authentication" }
 restated { name = "item prvscheck", feature = "sender authentication" }
 restated { name = "item srs_encode", feature = "sender authentication" }

@@ -64,11 +64,11 @@ dkim("dkim_key_testing", "boolean", signature, [[Whether the key's record says t
 -- ---- ARC and DMARC, asked in the data ACL
 
 local data = during { "data" }
-local arc = of("ARC", "arc")
-arc("arc_state", "string", data, [[What became of the chain.]], { values = { "none", "pass", "fail" } })
+local arc = of(nil, "arc")
+arc("arc_state", "string", data, [[What became of the chain; nil before `verify = "arc"` was asked.]], { values = { "none", "pass", "fail" } })
 arc("arc_state_reason", "string", data, [[Why the chain failed.]])
 arc("arc_domains", "list", data, [[The domains that signed the chain, oldest first.]])
-arc("arc_oldest_pass", "integer", data, [[The oldest instance whose signature of the message still holds.]])
+arc("arc_oldest_pass", "integer", data, [[The smallest instance whose signature of the message still holds, as do all above it; 0: none.]])
 
 local dmarc = of("DMARC", "dmarc")
 dmarc("dmarc_status", "string", data, [[What DMARC says about the message.]],
