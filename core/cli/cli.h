@@ -128,6 +128,7 @@ int cli_run_queue_list(struct cli *c);      /* cli_queue.c */
 int cli_run_queue_count(struct cli *c);
 int cli_run_queue_show(struct cli *c);
 int cli_run_queue_write(struct cli *c);
+int cli_run_queue_move(struct cli *c);
 int cli_run_queue_export(struct cli *c);    /* cli_pair.c */
 int cli_run_queue_import(struct cli *c);
 int cli_run_route(struct cli *c);           /* cli_route.c */

@@ -99,6 +99,22 @@ int cli_control_id(struct cli *c, const char *verb, const char *id, bool *absent
     return control(c, request(c, verb, "id", id, 0), CONTROL_MS, absent, NULL);
 }
 
+int cli_control_move(struct cli *c, const char *id, const char *queue, bool *absent)
+{
+    struct buf b = { 0 };
+    struct str out;
+
+    buf_byte(&b, '{');
+    json_member_int(&b, "v", 1);
+    json_member(&b, "verb", STR("move"));
+    json_member(&b, "id", str_of(id));
+    json_member(&b, "queue", str_of(queue));
+    buf_byte(&b, '}');
+    out = arena_dup(&c->arena, buf_str(&b));
+    buf_free(&b);
+    return control(c, out, CONTROL_MS, absent, NULL);
+}
+
 /* A question whose answer its verb shows itself: the last object, in a. */
 static void take_last(void *ctx, struct str object)
 {

@@ -17,6 +17,7 @@ static const struct cli_example examples[] = {
     { "queue retry", "perigee queue retry ID --spool run/spool", "" },
     { "queue freeze", "perigee queue freeze ID --spool run/spool", "" },
     { "queue thaw", "perigee queue thaw ID --spool run/spool", "" },
+    { "queue move", "perigee queue move ID bulk --spool run/spool", "" },
     { "queue remove", "perigee queue remove ID --spool run/spool", "" },
     { "queue bounce", "perigee queue bounce ID --spool run/spool", "" },
     { "queue export", "perigee queue export ID --spool run/spool", "" },

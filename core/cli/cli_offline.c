@@ -174,8 +174,14 @@ static struct str who(struct offline *o)
     return arena_printf(&o->cli->arena, "uid %u", o->uid);
 }
 
+/* `move` finds the queue's name among its arguments. */
 static void act(struct offline *o, const char *verb, struct msg_id id)
 {
+    if (strcmp(verb, "move") == 0) {
+        engine_queue_move(o->engine, id, str_of(o->cli->arg[1]), who(o), finished, o);
+        await(o);
+        return;
+    }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verb, verbs[i].word) != 0)
             continue;

@@ -380,6 +380,18 @@ int cli_run_queue_show(struct cli *c)
 
 /* ---- write verbs: the engine's to do, or ours if none runs */
 
+int cli_run_queue_move(struct cli *c)
+{
+    struct msg_id id;
+    bool absent;
+    int status;
+
+    if (!cli_msg_id(c, c->arg[0], &id))
+        return EX_USAGE;
+    status = cli_control_move(c, id.s, c->arg[1], &absent);
+    return absent ? cli_queue_offline(c, "move", id) : status;
+}
+
 int cli_run_queue_write(struct cli *c)
 {
     const char *verb = strchr(c->verb->name, ' ') + 1;

@@ -20,6 +20,7 @@ void cli_offline_close(struct offline *o);      /* NULL is allowed */
 bool cli_msg_id(struct cli *c, const char *text, struct msg_id *id);
 /* Control verbs (cli_control.c). absent, if not NULL: no engine runs there, and nothing was printed. */
 int cli_control_id(struct cli *c, const char *verb, const char *id, bool *absent);
+int cli_control_move(struct cli *c, const char *id, const char *queue, bool *absent);
 /* Asks a verb of the running engine; reply is the last object, in a. Not CLI_YES: why was printed. */
 int cli_control_ask(struct cli *c, const char *verb, struct arena *a, struct str *reply);
 /* Reads a queue that is running or not; NULL: *status, and why was printed. */

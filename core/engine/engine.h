@@ -96,6 +96,9 @@ void engine_submit(struct engine *e, const struct submission *s, submit_done *do
 
 /* ---- the queue, on command (control socket, specs) */
 enum queue_verb { QUEUE_RETRY, QUEUE_FREEZE, QUEUE_THAW, QUEUE_REMOVE, QUEUE_BOUNCE };
+/* To a named queue; an empty name is none. done as engine_queue's. ST_NEVER: that is no name. */
+void engine_queue_move(struct engine *e, struct msg_id id, struct str queue, struct str by,
+                       void (*done)(void *ctx, enum status st, const struct why *why), void *ctx);
 /* Done on the loop; ST_NONE: no such message here. by names who asked, for the log. */
 void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct str by,
                   void (*done)(void *ctx, enum status st, const struct why *why), void *ctx);

@@ -10,7 +10,7 @@
 #include "engine/space.h"
 #include "engine/tell.h"
 
-enum { SUMMARY_MAX = 200 };
+enum { SUMMARY_MAX = 200, QUEUE_NAME_MAX = 64 };
 
 /* Options that may be functions of the finished message, asked in this order. */
 enum { OWN_RECEIVED, OWN_ID_DOMAIN, OWN_ID_TEXT, ASKED };
@@ -82,9 +82,10 @@ static void committed(void *ctx, enum status st, const struct why *why)
     engine_check_drained(e);
 }
 
-static void put_summary(struct buf *out, const struct txn *t)
+/* The name of a queue decides what is delivered: a sender, who is only shown, may not push it out. */
+void keep_summary(struct buf *out, const struct txn *t)
 {
-    buf_add(out, t->sender);
+    buf_add(out, t->queue_name.n ? str_head(t->sender, SUMMARY_MAX - QUEUE_NAME_MAX - 1) : t->sender);
     if (t->queue_name.n) {      /* no address holds a tab */
         buf_byte(out, '\t');
         buf_add(out, t->queue_name);
@@ -173,7 +174,7 @@ static void commit(struct keep *k, struct str header)
     entry.state.pending = count_pending(t);
     envelope_write(t, &envelope);
     envelope_state_write(t, &state);
-    put_summary(&summary, t);
+    keep_summary(&summary, t);
     entry.envelope = buf_str(&envelope);
     entry.header = header;
     entry.state.blob = buf_str(&state);

@@ -24,6 +24,9 @@ struct keep_want {
 /* Lets policy read the body that is in d (message_body); NULL: no longer. */
 void keep_lend_body(struct txn *t, struct draft *d);
 
+/* What lists of the queue show: the sender, a named queue, recipients. */
+void keep_summary(struct buf *out, const struct txn *t);
+
 struct keep;
 /* st ST_OK: stored under id. ST_AGAIN: not, why says what. */
 typedef void keep_done(void *ctx, enum status st, struct msg_id id, const struct why *why);

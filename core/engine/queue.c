@@ -394,6 +394,34 @@ void engine_queue(struct engine *e, enum queue_verb v, struct msg_id id, struct 
     put_order(e, id, modes[v], by, done, ctx);
 }
 
+/* As lua/mail/words.lua's words.queue: it is a name in files and in the log. */
+static bool is_queue_name(struct str s)
+{
+    if (s.n > 64 || (s.n && (s.p[0] == '.' || s.p[0] == '-')))
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '/')
+            return false;
+    return true;
+}
+
+void engine_queue_move(struct engine *e, struct msg_id id, struct str queue, struct str by,
+                       void (*done)(void *ctx, enum status st, const struct why *why), void *ctx)
+{
+    struct buf both = { 0 };
+    struct why why;
+
+    if (!is_queue_name(queue)) {
+        why_set(&why, ST_NEVER, "\"%.*s\" is no name for a queue: up to 64 printable characters without blanks and /, no . or - first",
+                STR_ARG(str_head(queue, 64)));
+        done(ctx, ST_NEVER, &why);
+        return;
+    }
+    buf_addf(&both, "%.*s\n%.*s", STR_ARG(queue), STR_ARG(by));
+    put_order(e, id, WALK_MOVE, buf_str(&both), done, ctx);
+    buf_free(&both);
+}
+
 bool queue_passed(const struct engine *e, int64_t received)
 {
     return received <= e->queue->run_before;

@@ -135,6 +135,17 @@ static void tally_of(struct walk *w, uint32_t rcpt, struct tally *y)
     }
 }
 
+static struct str summary_of(struct walk *w)
+{
+    struct buf b = { 0 };
+    struct str s;
+
+    keep_summary(&b, w->t);
+    s = arena_dup(&w->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
 static void write_state(struct walk *w, struct spool_state *s, struct buf *blob)
 {
     const struct txn *t = w->t;
@@ -164,6 +175,8 @@ static void write_state(struct walk *w, struct spool_state *s, struct buf *blob)
     }
     envelope_state_write(t, blob);
     s->blob = buf_str(blob);
+    if (t->queue_moved.p)
+        s->summary = summary_of(w);
 }
 
 void settle_step(struct walk *w)
@@ -499,6 +512,18 @@ static void frozen_or_thawed(struct walk *w, bool frozen)
     write_now(w);
 }
 
+/* Where it is now is part of its state; what was kept says where it began. */
+static void moved(struct walk *w)
+{
+    struct txn *t = w->t;
+    struct str by = w->by, to = STR("");
+
+    str_cut(&by, '\n', &to);
+    w->freeze_note = arena_printf(&w->arena, "moved from queue '%.*s' to '%.*s' by %.*s", STR_ARG(t->queue_name), STR_ARG(to), STR_ARG(by));
+    t->queue_moved = t->queue_name = arena_dup(&t->arena, to);
+    write_now(w);
+}
+
 void settle_all(struct walk *w)
 {
     switch (w->mode) {
@@ -511,6 +536,9 @@ void settle_all(struct walk *w)
         return;
     case WALK_BOUNCE:
         cancelled(w, "cancelled by", true);
+        return;
+    case WALK_MOVE:
+        moved(w);
         return;
     case WALK_DELIVER:
         break;

@@ -11,7 +11,7 @@
 
 #include "engine/parts.h"
 
-enum walk_mode { WALK_DELIVER, WALK_FREEZE, WALK_THAW, WALK_REMOVE, WALK_BOUNCE };
+enum walk_mode { WALK_DELIVER, WALK_FREEZE, WALK_THAW, WALK_REMOVE, WALK_BOUNCE, WALK_MOVE };
 
 enum item_end { ITEM_OPEN, ITEM_DONE, ITEM_AGAIN, ITEM_NEVER };
 
@@ -60,7 +60,7 @@ struct walk {
     bool force;                     /* on command: hints and holds are ignored */
     bool noted;                     /* its crash slot is on */
     bool over;                      /* settled: only events may still hold it */
-    struct str by;                  /* who asked */
+    struct str by;                  /* who asked; WALK_MOVE: the queue's name and a LF before it */
 
     struct arena arena;
     struct conn conn;

@@ -64,6 +64,7 @@ static const struct row RCPT_STATE_ROWS[] = {
 static const struct row STATE_ROWS[] = {
     T(16, K_BOOL, frozen), T(17, K_BOOL, manual_thaw), T(18, K_BOOL, deliver_first_time),
     T(19, K_I64, frozen_at), T(20, K_UINT, warnings_sent), T(21, K_BOOL, queue_first_pass),
+    T(22, K_STR, queue_moved),
 };
 #define ROWS(table) (table), sizeof(table) / sizeof *(table)
 
@@ -437,6 +438,8 @@ enum status envelope_state_read(struct str blob, struct txn *t, struct why *why)
         if (!ok)
             return damaged(why, "the message's state", at);
     }
+    if (t->queue_moved.p)
+        t->queue_name = t->queue_moved;
     if (i < had)
         return why_set(why, ST_NEVER, "the message's state names %u of %u recipients", i, had);
     return ST_OK;

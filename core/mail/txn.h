@@ -214,6 +214,7 @@ struct txn {
     unsigned received_count;
     struct str protocol;            /* received_protocol of this message */
     struct str queue_name;
+    struct str queue_moved;         /* where it was moved to since, "" is no queue; p NULL: nowhere */
     struct user_var *acl_m;
     struct str body_start, body_end;    /* fetched: message_body, message_body_end */
     bool body_fetched;

@@ -310,7 +310,7 @@ void control_lost(struct staff *s)
 
 static bool is_relayed(struct str verb)
 {
-    static const char *const verbs[] = { "status", "top", "retry", "freeze", "thaw", "remove", "bounce", "hold", "release", "run" };
+    static const char *const verbs[] = { "status", "top", "retry", "freeze", "thaw", "remove", "bounce", "hold", "release", "run", "move" };
 
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (str_same(verb, str_of(verbs[i])))

@@ -70,6 +70,24 @@ static bool queue_order(struct orders *o, int64_t token, struct str verb, struct
     return false;
 }
 
+static void move_order(struct orders *o, int64_t token, struct str id, struct str queue, struct str by)
+{
+    struct msg_id msg = { "" };
+    struct order *order;
+
+    if (id.n == MSG_ID_LEN)
+        memcpy(msg.s, id.p, MSG_ID_LEN);
+    if (id.n != MSG_ID_LEN || !spool_owns(engine_spool(o->engine), msg)) {
+        answer(o, token, 1, STR("none"), id.n == MSG_ID_LEN ? STR("") : STR("no message id"));
+        return;
+    }
+    order = malloc(sizeof *order);
+    if (!order)
+        die("out of memory: an order");
+    *order = (struct order){ o, token };
+    engine_queue_move(o->engine, msg, queue, by, on_queue_done, order);
+}
+
 static void status_order(struct orders *o, int64_t token)
 {
     struct buf out = { 0 };
@@ -114,6 +132,8 @@ void orders_take(struct orders *o, int64_t token, struct str request)
         status_order(o, token);
     } else if (str_same(verb, STR("top"))) {
         costs_order(o, token);
+    } else if (str_same(verb, STR("move"))) {
+        move_order(o, token, id, queue, by);
     } else if (!queue_order(o, token, verb, id, by)) {
         bool known = true;
 

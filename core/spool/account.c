@@ -219,6 +219,8 @@ static enum status apply_state(struct shard *sh, struct segment *s, const struct
     r.flags = e->flags;
     r.pending = e->pending;
     r.next_try = e->next_try;
+    if (e->summary.n)
+        r.summary = e->summary;
     add_live(sh, r.state_gen, r.state_len);
     return index_put(sh->index, &r, was, why);
 }

@@ -377,7 +377,7 @@ static struct request *ends_of_abandoned(struct shard *sh)
 
         memcpy(&a, s.p, sizeof a);
         r = request_new(sh, REC_STATE, a.id);
-        state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
+        state_put(&(struct state_meta){ .blob = STR("") }, &r->text);
         r->entry.gone = r->no_row = r->internal = true;
         r->entry.born = r->entry.origin = a.gen;
         r->keep_body = a.keep_body;

@@ -291,6 +291,7 @@ static void disk_update(struct spool *base, struct msg_id id, const struct spool
     struct id_parts parts = { 0, 0, 0 };
     struct shard *sh = id_read(id, &parts) ? shard_with(sp, parts) : NULL;
     struct request *r = request_new(sh, REC_STATE, parts);
+    struct state_meta meta;
     struct why why;
 
     r->done = done;
@@ -304,7 +305,11 @@ static void disk_update(struct spool *base, struct msg_id id, const struct spool
     r->entry.next_try = s->next_try;
     r->entry.flags = s->flags;
     r->entry.pending = s->pending;
-    state_put(&(struct state_meta){ s->next_try, s->flags, s->pending, s->gone ? STR("") : s->blob }, &r->text);
+    meta = (struct state_meta){
+        .next_try = s->next_try, .flags = s->flags, .pending = s->pending, .blob = s->gone ? STR("") : s->blob,
+        .summary = s->gone ? STR("") : str_head(s->summary, SUMMARY_MAX),
+    };
+    request_state(r, &meta);
     if (!move_holds(sp, parts, r))
         disk_give(sp, r);
 }

@@ -80,6 +80,8 @@ void *must_alloc(size_t n);
 
 /* ---- request.c */
 struct request *request_new(struct shard *sh, enum rec_type type, struct id_parts id);
+/* The state of a message, last of what is put into r. */
+void request_state(struct request *r, const struct state_meta *m);
 void request_free(struct request *r);
 /* What it will be answered with; the first reason counts. */
 void request_fail(struct request *r, enum status st, const struct why *why);

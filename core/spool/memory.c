@@ -135,6 +135,12 @@ static void set_state(struct kept *k, const struct spool_state *s)
     buf_add(&k->blob, s->blob);
     k->state = *s;
     k->state.blob = buf_str(&k->blob);
+    k->state.summary = STR("");
+    if (s->summary.n) {
+        buf_clear(&k->summary);
+        buf_add(&k->summary, str_head(s->summary, SUMMARY_MAX));
+        k->state.summary = buf_str(&k->summary);
+    }
 }
 
 /* ---- commits and updates */
@@ -222,7 +228,9 @@ static void memory_update(struct spool *sp, struct msg_id id, const struct spool
     a->id = id;
     a->state = *s;
     buf_add(&a->blob, s->blob);
-    a->state.blob = buf_str(&a->blob);
+    buf_add(&a->blob, s->summary);
+    a->state.blob = str_head(buf_str(&a->blob), s->blob.n);
+    a->state.summary = str_from(buf_str(&a->blob), s->blob.n);
     loop_soon(m->loop, &a->job);
 }
 

@@ -177,7 +177,7 @@ static void end_old(struct move *m)
     r->entry.gone = true;
     r->done = on_ended;
     r->ctx = m;
-    state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
+    state_put(&(struct state_meta){ .blob = STR("") }, &r->text);
     disk_give(m->sp, r);
 }
 
@@ -431,7 +431,7 @@ static struct request *ends_of_twins(struct shard *from, struct shard *to, struc
         if (one != ST_OK)
             continue;
         r = request_new(from, REC_STATE, v[i].id);
-        state_put(&(struct state_meta){ 0, 0, 0, STR("") }, &r->text);
+        state_put(&(struct state_meta){ .blob = STR("") }, &r->text);
         r->entry.gone = r->internal = true;
         r->next = list;
         list = r;

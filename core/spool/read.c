@@ -83,7 +83,7 @@ static struct str meta_of(const char *record, const struct rec *r)
 }
 
 /* Empty if it is damaged. ST_AGAIN: it cannot be read now, and may be another time. */
-static enum status read_blob(struct shard *sh, const struct row *row, struct buf *out)
+static enum status read_blob(struct shard *sh, const struct row *row, struct buf *out, struct buf *summary)
 {
     uint32_t gen = row->state_gen ? row->state_gen : row->gen, at = row->state_gen ? row->state_at : row->at;
     struct state_meta s;
@@ -94,25 +94,34 @@ static enum status read_blob(struct shard *sh, const struct row *row, struct buf
 
     if (!p)
         return st == ST_NONE ? ST_OK : st;
-    if (row->state_gen ? state_get(meta_of(p, &r), &s) : meta_get(meta_of(p, &r), &m))
-        buf_add(out, row->state_gen ? s.blob : m.blob);
+    if (row->state_gen && state_get(meta_of(p, &r), &s)) {
+        buf_add(out, s.blob);
+        buf_add(summary, s.summary);
+    } else if (!row->state_gen && meta_get(meta_of(p, &r), &m)) {
+        buf_add(out, m.blob);
+    }
     free(p);
     return ST_OK;
 }
 
 struct request *read_set_aside(struct shard *sh, const struct row *row)
 {
-    struct buf blob = { 0 };
+    struct buf blob = { 0 }, summary = { 0 };
+    struct state_meta s;
     struct request *r;
 
-    if (read_blob(sh, row, &blob) != ST_OK)
+    if (read_blob(sh, row, &blob, &summary) != ST_OK)
         return NULL;
     r = request_new(sh, REC_STATE, row->id);
     r->entry.flags = row->flags | SPOOL_FROZEN | SPOOL_DAMAGED;
     r->entry.pending = row->pending;
     r->entry.next_try = row->next_try;
-    state_put(&(struct state_meta){ row->next_try, r->entry.flags, row->pending, buf_str(&blob) }, &r->text);
+    s = (struct state_meta){
+        .next_try = row->next_try, .flags = r->entry.flags, .pending = row->pending, .blob = buf_str(&blob), .summary = buf_str(&summary),
+    };
+    request_state(r, &s);
     buf_free(&blob);
+    buf_free(&summary);
     return r;
 }
 
@@ -270,7 +279,7 @@ static enum status read_state(struct shard *sh, const struct row *row, struct ar
     if (r.type != REC_STATE || id_cmp(r.id, row->id) != 0 || !state_get(meta_of(p, &r), &s))
         st = why_set(why, ST_NONE, "the state's record is not the message's");
     else
-        out->state = (struct spool_state){ s.next_try, s.flags, s.pending, false, arena_dup(a, s.blob) };
+        out->state = (struct spool_state){ s.next_try, s.flags, s.pending, false, arena_dup(a, s.blob), arena_dup(a, s.summary) };
     free(p);
     return st;
 }
@@ -296,7 +305,7 @@ static enum status take_record(struct disk *sp, struct shard *sh, const struct r
     }
     out->envelope = arena_dup(a, m.envelope);
     out->header = arena_dup(a, m.header);
-    out->state = (struct spool_state){ m.next_try, m.flags, m.pending, false, arena_dup(a, m.blob) };
+    out->state = (struct spool_state){ m.next_try, m.flags, m.pending, false, arena_dup(a, m.blob), STR("") };
     out->received = m.received;
     out->body_size = m.body_size;
     if (r->large) {

@@ -37,6 +37,14 @@ struct request *request_new(struct shard *sh, enum rec_type type, struct id_part
     return r;
 }
 
+void request_state(struct request *r, const struct state_meta *m)
+{
+    size_t at = r->text.n + STATE_HEAD + 1;
+
+    state_put(m, &r->text);
+    r->entry.summary = str_head(str_from(buf_str(&r->text), at), m->summary.n);
+}
+
 void request_free(struct request *r)
 {
     buf_free(&r->text);

@@ -89,6 +89,7 @@ struct spool_state {
     uint32_t pending;           /* recipients not yet settled */
     bool gone;                  /* settled: the message ends */
     struct str blob;            /* envelope_state_write */
+    struct str summary;         /* in place of the entry's, from here on; empty: as it was. Each later state repeats it */
 };
 struct spool_entry {
     struct str envelope;        /* envelope_write */

@@ -12,7 +12,7 @@
 #define MAGIC_REC  0x31526750u      /* "PgR1" */
 
 enum {
-    META_HEAD = 52, STATE_HEAD = 16, ENTRY_HEAD = 72,
+    META_HEAD = 52, ENTRY_HEAD = 72,
     FLAG_LARGE = 1, FLAG_GONE = 2, FLAG_FREE = 1,
     CRC_AT = 12,                    /* in heads, feet and records alike */
     PAGE_USED = 64                  /* bytes of a head or foot that mean something */
@@ -300,14 +300,21 @@ void meta_set_sum(char *meta, uint32_t chunk, uint32_t sum)
     put32(meta + META_HEAD + (size_t)chunk * 4, sum);
 }
 
+/* Behind the head stands a summary, its length first: the message was moved to another queue. */
+static const uint32_t STATE_SUMMARY = 1u << 31;
+
 void state_put(const struct state_meta *m, struct buf *out)
 {
     char *p = buf_room(out, STATE_HEAD);
 
     put64(p, (uint64_t)m->next_try);
-    put32(p + 8, m->flags);
+    put32(p + 8, m->flags | (m->summary.n ? STATE_SUMMARY : 0));
     put32(p + 12, m->pending);
     buf_grew(out, STATE_HEAD);
+    if (m->summary.n) {
+        buf_byte(out, (char)m->summary.n);
+        buf_add(out, m->summary);
+    }
     buf_add(out, m->blob);
 }
 
@@ -319,6 +326,16 @@ bool state_get(struct str in, struct state_meta *m)
     m->flags = get32(in.p + 8);
     m->pending = get32(in.p + 12);
     m->blob = str_from(in, STATE_HEAD);
+    m->summary = STR("");
+    if (m->flags & STATE_SUMMARY) {
+        size_t n = m->blob.n ? (unsigned char)m->blob.p[0] : 0;
+
+        if (n == 0 || n > SUMMARY_MAX || n + 1 > m->blob.n)
+            return false;
+        m->summary = str_head(str_from(m->blob, 1), n);
+        m->blob = str_from(m->blob, n + 1);
+        m->flags &= ~STATE_SUMMARY;
+    }
     return true;
 }
 
@@ -402,6 +419,7 @@ bool entry_of(const struct rec *r, uint32_t at, struct str meta, struct entry *e
         e->next_try = s.next_try;
         e->flags = s.flags;
         e->pending = s.pending;
+        e->summary = s.summary;
         return true;
     case REC_IDS:
         return meta.n == 0;

@@ -106,10 +106,11 @@ bool meta_get(struct str in, struct meta *m);
 uint32_t meta_sum(const struct meta *m, uint32_t chunk);
 void meta_set_sum(char *meta, uint32_t chunk, uint32_t sum);
 
+enum { STATE_HEAD = 16 };           /* before the summary or the blob of a state */
 struct state_meta {                 /* of REC_STATE */
     int64_t next_try;
     uint32_t flags, pending;
-    struct str blob;
+    struct str blob, summary;       /* summary empty: the message's own */
 };
 void state_put(const struct state_meta *m, struct buf *out);
 bool state_get(struct str in, struct state_meta *m);

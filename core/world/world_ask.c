@@ -123,6 +123,22 @@ static bool queue_message(struct world *w, struct str verb, struct str id_text, 
     return false;
 }
 
+/* "ID NAME" */
+static bool move_message(struct world *w, struct str text, struct end *e)
+{
+    struct msg_id id;
+    struct str id_text;
+
+    str_cut(&text, ' ', &id_text);
+    if (!id_of(id_text, &id)) {
+        why_set(&e->why, ST_NEVER, "%.*s is no message id", STR_ARG(id_text));
+        return false;
+    }
+    engine_queue_move(w->engine, id, text, STR("spec"), queue_end, e);
+    world_until(w, ended, e, 60000);
+    return e->done && e->st == ST_OK;
+}
+
 static bool queue(struct world *w, struct str verb, struct str id, struct str *why, struct arena *a)
 {
     struct end e = { 0 };
@@ -133,6 +149,8 @@ static bool queue(struct world *w, struct str verb, struct str id, struct str *w
         engine_run_queue(w->engine, id);
     else if (str_same(verb, STR("hold")) || str_same(verb, STR("release")))
         engine_hold(w->engine, id, str_same(verb, STR("hold")));
+    else if (str_same(verb, STR("move")))
+        ok = move_message(w, id, &e);
     else
         ok = queue_message(w, verb, id, &e);
     world_settle(w);

@@ -148,7 +148,8 @@ function World:log(file) self:check() return raw.log(self.h, file or "main") end
 function World:deliveries() self:check() return raw.deliveries(self.h) end
 function World:queue() self:check() return raw.rows(self.h) end
 function World:message(id) return raw.message(self.h, id) end
-function World:command(verb, id) return raw.queue(self.h, verb, id or "") end
+-- w:command("move", id, "bulk") has a third.
+function World:command(verb, id, name) return raw.queue(self.h, verb, (id or "") .. (name and " " .. name or "")) end
 function World:reload(config) return raw.reload(self.h, config) end
 function World:submit(m) return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text, m.trusted ~= false) end
 -- The JSON of an expression, or nil and why.

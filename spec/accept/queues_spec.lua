@@ -132,4 +132,32 @@ describe("a named queue", function()
       assert.truthy(why and why:find('is not written as "NAME=TIME"', 1, true), tostring(why))
     end
   end)
+
+  it("queue move takes a message into another, and out of all: then it is delivered", function()
+    local w = new(BULK)
+    w:send { from = ("a"):rep(63) .. "@" .. ("long."):rep(30) .. "example", to = "ann@example.org" }
+    local id = w:queue()[1].id
+    assert.equals("bulk", w:queue()[1].queue)
+    w:command("move", id, "night")
+    assert.equals("night", w:queue()[1].queue)
+    assert.logged(w, id .. " moved from queue 'bulk' to 'night' by spec")
+    w:command("run", "bulk")
+    assert.equals(0, #w:deliveries())
+    w:command("run", "night")
+    assert.equals(1, #w:deliveries())
+    assert.truthy(w:logged("=> ann"):find(" Q=night", 1, true))
+
+    w:send { to = "bob@example.org" }
+    w:command("move", w:queue()[1].id, "")
+    w:advance "1m"
+    assert.equals(2, #w:deliveries())
+    assert.equals(0, #w:queue())
+  end)
+
+  it("queue move takes no name that is none", function()
+    local w = new(BULK)
+    w:send { to = "ann@example.org" }
+    for _, name in ipairs { ".x", "a/b", "a b", ("x"):rep(65) } do w:command("move", w:queue()[1].id, name) end
+    assert.equals("bulk", w:queue()[1].queue)
+  end)
 end)

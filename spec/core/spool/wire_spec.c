@@ -198,9 +198,29 @@ static void a_directory_cut_anywhere_gives_only_whole_entries(void **state)
     buf_free(&b);
 }
 
+static void a_state_has_a_summary_only_where_it_was_moved(void **state)
+{
+    struct state_meta m = { .next_try = 7, .flags = 3, .pending = 2, .blob = STR_INIT("blob") }, out;
+    struct buf b = { 0 };
+
+    (void)state;
+    state_put(&m, &b);
+    assert_true(state_get(buf_str(&b), &out));
+    assert_true(out.summary.n == 0 && str_same(out.blob, m.blob) && out.flags == 3 && out.next_try == 7 && out.pending == 2);
+    buf_clear(&b);
+    m.summary = STR("a@there.example\tnight");
+    state_put(&m, &b);
+    assert_true(state_get(buf_str(&b), &out));
+    assert_true(str_same(out.summary, m.summary) && str_same(out.blob, m.blob) && out.flags == 3);
+    for (size_t n = 0; n < STATE_HEAD + 1 + m.summary.n; n++)      /* cut anywhere before the blob */
+        assert_false(state_get(str_head(buf_str(&b), n), &out));
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_has_a_summary_only_where_it_was_moved),
         cmocka_unit_test(sums_are_crc32c_by_table_and_by_processor),
         cmocka_unit_test(ids_have_exims_form_and_sort_by_time),
         cmocka_unit_test(no_bit_of_head_foot_or_record_can_change_unseen),
