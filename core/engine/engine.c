@@ -13,6 +13,7 @@
 #include "engine/debug.h"
 #include "engine/event.h"
 #include "engine/explain.h"
+#include "engine/letter.h"
 #include "engine/room.h"
 #include "engine/walk.h"
 #include "policy/decode.h"
@@ -129,7 +130,7 @@ static void make_parts(struct engine *e)
         .check_option = settings_check, .service_port = settings_port, .program_run = asked_run, .program_cancel = asked_cancel,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
         .callout = callout_start, .callout_cancel = callout_cancel,
-        .room = room_ask, .room_cancel = room_cancel, .overran = overran,
+        .room = room_ask, .room_cancel = room_cancel, .letter = letter_for_rules, .overran = overran,
     };
     e->keys = keys_new();
     e->signkeys = signkeys_new();

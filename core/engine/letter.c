@@ -107,7 +107,7 @@ struct letter *letter_send(const struct letter_want *w, letter_done *done, void 
     l->conn.protocol = STR("local");
     l->conn.uid = l->conn.gid = -1;
     want.t = l->t = txn_new(&l->conn);
-    l->t->sender = STR("");
+    l->t->sender = w->sender.n ? arena_dup(&l->t->arena, w->sender) : STR("");
     l->t->received_us = clock_wall_us();
     l->t->size_declared = -1;
     for (size_t i = 0; i < w->nto; i++)
@@ -137,4 +137,13 @@ void letters_free(struct engine *e)
 {
     while (e->letters)
         letter_free(e->letters);
+}
+
+void letter_for_rules(void *engine, const struct txn *t, struct str sender, struct str to, struct str message)
+{
+    struct engine *e = engine;
+    struct letter_want w = { .e = e, .set = e->settings, .cause = str_of(t->id.s), .sender = sender, .to = &to, .nto = 1, .message = message };
+
+    if (e->settings)
+        letter_send(&w, NULL, NULL);
 }

@@ -229,10 +229,12 @@ static void put_mark(struct buf *out, const char *name, bool passed, bool verbos
 
 void logline_judged(struct buf *out, log_sel sel, const struct txn *t)
 {
-    bool verbose = log_sel_has(sel, LS_spf_verbose);
+    bool spf = log_sel_has(sel, LS_spf_verbose), dmarc = log_sel_has(sel, LS_dmarc_verbose);
 
-    if (t->spf && (verbose || log_sel_has(sel, LS_spf)))
-        put_mark(out, "SPF", str_same(t->spf->result, STR("pass")), verbose, t->spf->result);
+    if (t->spf && (spf || log_sel_has(sel, LS_spf)))
+        put_mark(out, "SPF", str_same(t->spf->result, STR("pass")), spf, t->spf->result);
+    if (t->dmarc && (dmarc || log_sel_has(sel, LS_dmarc)))
+        put_mark(out, "DMARC", str_same(t->dmarc->status, STR("accept")), dmarc, t->dmarc->status);
 }
 
 static void put_address(struct buf *out, struct str address)

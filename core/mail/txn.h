@@ -183,6 +183,15 @@ struct spf_facts {
     bool helo, guessed;                 /* HELO was the identity; the record was a guess */
 };
 
+/* What DMARC said: words of auth/dmarc.h. */
+struct dmarc_facts {
+    struct str status, text;
+    struct str policy, applied;         /* p= of the record; the one for this author's domain. "": no record */
+    struct str disposition;             /* applied, after pct= had its say: "none", "quarantine", "reject" */
+    struct str domain, header;          /* where the record was; the Authentication-Results: field */
+    bool aligned_dkim, aligned_spf, subdomain_policy;
+};
+
 struct txn {
     struct arena arena;
     struct conn *conn;              /* not owned; never NULL */
@@ -247,6 +256,7 @@ struct txn {
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
     struct spf_facts *spf, *spf_known[2];   /* the last condition's; the domain's own record, the guess */
+    struct dmarc_facts *dmarc;          /* NULL: nobody asked */
     struct str lookup_dnssec;       /* "yes", "no": were the last DNS answers signed */
     struct str rate, rate_limit, rate_period;
     struct rate_known *rates;       /* per_mail and its like */
@@ -259,6 +269,7 @@ struct txn {
     struct str submission_domain, submission_name;
     struct str fake_reply; int fake_code;       /* fakereject 550, fakedefer 450 */
     bool no_mbox_unspool;
+    bool dmarc_disabled, dmarc_forensic;    /* controls dmarc_disable_verify, dmarc_enable_forensic */
     bool dkim_disabled;             /* control dkim_disable_verify */
     enum { CUTTHROUGH_NO, CUTTHROUGH_SPOOL, CUTTHROUGH_PASS } cutthrough;   /* and what a temporary refusal does */
     bool cutthrough_tptsender;

@@ -151,6 +151,8 @@ static const struct flag txn_flags[] = {
     { "suppress_fixups", offsetof(struct txn, suppress_fixups) },
     { "no_mbox_unspool", offsetof(struct txn, no_mbox_unspool) },
     { "dkim_disabled", offsetof(struct txn, dkim_disabled) },
+    { "dmarc_disabled", offsetof(struct txn, dmarc_disabled) },
+    { "dmarc_forensic", offsetof(struct txn, dmarc_forensic) },
     { "cutthrough_tptsender", offsetof(struct txn, cutthrough_tptsender) },
     { "explain", offsetof(struct txn, explain) },
 };

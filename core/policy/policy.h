@@ -98,6 +98,8 @@ struct policy_env {             /* what rules can reach; outlives every generati
     struct room *(*room)(void *ctx, const struct room_want *w,
                          void (*done)(void *done_ctx, enum status st, struct str text), void *done_ctx);
     void (*room_cancel)(struct room *r);
+    /* A message of the engine's own (a report) goes out because of t. NULL: none do. */
+    void (*letter)(void *ctx, const struct txn *t, struct str sender, struct str to, struct str message);
     void (*overran)(void *ctx);         /* an evaluation went over its budget; may be NULL */
     /* Keeps why an ACL ended as it did (the members of a JSON object) under a name that is written to id, or says that it
      * keeps nothing. NULL: nobody asks why. */

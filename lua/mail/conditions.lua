@@ -10,7 +10,7 @@ local lists = use "lists"
 local verify = use "verify"
 local dnslists, ratelimit, seen = use "dnslists", use "ratelimit", use "seen"
 local content = use "content"
-local spf, signers = use "spf", use "signers"
+local spf, signers, dmarc = use "spf", use "signers", use "dmarc"
 local conditions = {}
 
 -- The order in which the conditions of one statement are tried (design 4.2).
@@ -186,7 +186,7 @@ local BUILT = {
   condition = plain_condition, acl = acl_condition, verify = verify_condition,
   dnslists = dnslists.compile, ratelimit = ratelimit.compile, seen = seen.compile,
   dkim_status = signers.status, dkim_signers = signers.signer,
-  spf = spf.compile, spf_guess = spf.compile_guess,
+  spf = spf.compile, spf_guess = spf.compile_guess, dmarc_status = dmarc.compile,
   regex = content.regex, mime_regex = content.mime_regex, decode = content.decode,
 }
 

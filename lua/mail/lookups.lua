@@ -235,13 +235,13 @@ end
 
 local function no_host(ip) return string.format("lookup.spf: invalid IP address '%s'", ip) end
 
-function lookups.spf(ip, address, o)
+function lookups.spf(ip, address)
   local status, value = scripted("spf", ip, address)
   if status then return status, value end
-  return once(table.concat({ "spf", ip, address, tostring(o.ret) }, "\0"), function()
+  return once(table.concat({ "spf", ip, address }, "\0"), function()
     local m = host.current()
     local result = host.spf_lookup(ip, address, m and host.get(m, "primary_hostname") or "")
-    return "ok", o.ret == "key" and address or result
+    return "ok", result
   end)
 end
 
@@ -338,7 +338,8 @@ function lookups.functions()
         -- Written either way round: only one of the two can be an address of a host.
         if not host.ip_pack(ip) and host.ip_pack(address) then ip, address = address, ip end
         if not host.ip_pack(ip) then error(no_host(ip), 3) end
-        return lookups.spf(ip, address, options_of(name, o, 3))
+        options_of(name, o, 3)
+        return lookups.spf(ip, address)
       end
     elseif name == "passwd" then
       function functions.passwd(user, o) return lookups.passwd(text(user, "the name", call, 3), options_of(name, o, 3)) end
@@ -377,7 +378,11 @@ local function asker(spec)
     o.ret = o.ret or "text"
     return function(subject) return lookups.passwd(subject, o) end
   elseif spec.kind == "spf" then
-    return function(subject) return lookups.spf(spec.file, subject, o) end
+    return function(subject)            -- of a list: is the host one that may?
+      local status, value = lookups.spf(spec.file, subject)
+      if status == "ok" and value ~= "pass" then return "none" end
+      return status, value
+    end
   end
   return function(subject) return lookups.file(spec.kind, spec.file, subject, o) end
 end

@@ -68,6 +68,10 @@ controls.no_delay_flush = flag("no_delay_flush", true)
 controls.suppress_local_fixups = flag("suppress_fixups", true)
 controls.no_mbox_unspool = flag("no_mbox_unspool", true)
 controls.dkim_disable_verify = flag("dkim_disabled", true)
+controls.dmarc_disable_verify = flag("dmarc_disabled", true)
+controls.dmarc_verify_disable = controls.dmarc_disable_verify
+controls.dmarc_enable_forensic = flag("dmarc_forensic", true)
+controls.dmarc_forensic_enable = controls.dmarc_enable_forensic
 controls.queue_only = flag("queue_only", true)
 local BEFORE_MAIL = { connect = true, helo = true, starttls = true, auth = true }
 function controls.explain(m)

@@ -43,11 +43,17 @@ function results.condition(kind)
         local list = value(ev.m)
         if type(list) == "boolean" then return list end
         if list == nil then return false end
-        return (lists.compile("local", ready(kind, list, where), where)(kind.get(ev), ev)) and true or false
+        local result = kind.get(ev)
+        ev.written = nil
+        return lists.compile("local", ready(kind, list, where), where)(result, ev) and true or false
       end
     end
     local match = lists.compile("local", ready(kind, value, where), where)
-    return function(ev) return match(kind.get(ev), ev) and true or false end
+    return function(ev)
+      local result = kind.get(ev)
+      ev.written = nil
+      return match(result, ev) and true or false
+    end
   end
 end
 

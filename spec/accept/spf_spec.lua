@@ -183,6 +183,8 @@ describe("lookup.spf", function()
     assert.truthy(w:eval('lookup.spf("2001:db8::1", "u@ex.test")'):find('pass', 1, true))
     assert.truthy(w:eval('lookup.spf("::ffff:192.0.2.9", "u@ex.test")'):find('fail', 1, true))
     assert.truthy(w:eval('lookup.spf("192.0.2.1", "u@down.test")'):find('temperror', 1, true))
+    assert.truthy(w:eval('list.match_address("u@ex.test", { lookup.table.spf("192.0.2.1") })'):find("true", 1, true))
+    assert.truthy(w:eval('list.match_address("u@ex.test", "spf;192.0.2.9")'):find("false", 1, true))
     local value, why = w:eval 'lookup.spf("192.0.2", "u@ex.test")'
     assert.is_nil(value)
     assert.truthy(why:find("invalid IP address '192.0.2'", 1, true), why)

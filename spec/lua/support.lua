@@ -58,7 +58,7 @@ end
 local function variables()
   local tables = dofile("lua/gen/rows.lua").read {
     "core/policy/api/connection.lua", "core/policy/api/sender.lua", "core/policy/api/recipient.lua", "core/policy/api/message.lua",
-    "core/policy/api/delivery.lua", "core/policy/api/system.lua", "core/policy/api/acl_vars.lua",
+    "core/policy/api/delivery.lua", "core/policy/api/sender_auth.lua", "core/policy/api/system.lua", "core/policy/api/acl_vars.lua",
   }
   return tables.var.by, tables.family.by
 end

@@ -65,3 +65,44 @@ describe("the shipped rules", function()
     assert.reply(w:send { from = "a@there.example", to = "ann@example.org", text = "From: <a@@b\nTo: ann@example.org\n\nx\n" }, "550 5.6.0")
   end)
 end)
+
+describe("15-dmarc.lua", function()
+  local DOMAINS = ZONE .. [[
+there.example. TXT "v=spf1 a -all"
+_dmarc.there.example. TXT "v=DMARC1; p=reject"
+mild.example. A 198.51.100.3
+_dmarc.mild.example. TXT "v=DMARC1; p=reject; pct=0"
+lost.example. A 198.51.100.4
+_dmarc.lost.example. SERVFAIL
+]]
+  local function new(on)
+    local f = assert(io.open "rules/15-dmarc.lua")
+    local code = f:read("*a"):gsub("local ENFORCE = false", "local ENFORCE = " .. tostring(on))
+    f:close()
+    -- what stands behind it in a site stands before it here: it may end the file
+    return world.new { rules = { "rules/00-site.lua" }, lua = [[
+      acl.predata { accept {} }
+      router.here { driver = "accept", transport = "box" }
+      transport.box { driver = "appendfile", directory = "/box", maildir_format = true }
+      ]] .. (on and "" or "acl.rcpt { accept {} } ") .. code .. (on and " acl.rcpt { accept {} }" or ""), zone = DOMAINS }
+  end
+  local function send(w, from, client)
+    return w:send { client = client or "203.0.113.9", from = from, to = "ann@example.org", text = "From: <" .. from .. ">\nSubject: x\n\nx\n" }
+  end
+
+  it("does nothing until it is turned on", function()
+    assert.reply(send(new(false), "a@there.example"), "250")
+    assert.reply(send(new(false), "a@lost.example"), "250")
+  end)
+
+  it("refuses what the domain wants refused, as far as it wants it, and asks to come back where that is not known", function()
+    local w = new(true)
+    assert.reply(send(w, "a@there.example", "198.51.100.1"), "250")
+    assert.reply(send(w, "a@there.example"), "550 5.7.1 Message from there.example failed sender's DMARC policy, REJECT")
+    assert.reply(send(w, "a@lost.example"), "451")
+    w = new(true)
+    assert.reply(send(w, "a@mild.example"), "250")
+    assert.truthy(w:deliveries()[1].message:find("X-Spam-Flag: YES", 1, true))
+    assert.reply(send(w, "a@there.example", "127.0.0.1"), "250")
+  end)
+end)

@@ -48,8 +48,8 @@ word { kind = "condition", name = "dkim_status", type = "string", not_ = true, p
   "data" },
   doc = [[True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.]] }
 word { kind = "condition", name = "dmarc_status", type = "string", not_ = true, phases = during { "data" },
-  feature = "DMARC",
-  doc = [[Runs the DMARC check and matches its outcome; spf must have run first.]] }
+  doc = [[Checks the message by DMARC, once, and asks whether the status is in the list: `accept`, `none`, `quarantine`, `reject`, `norecord`,
+`nofrom`, `temperror`, `off`; `error` is an old name of temperror. Only of clients that did not log in. What `spf` found earlier counts.]] }
 word { kind = "condition", name = "dnslists", type = "string", not_ = true,
   doc = [[Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order;
 TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks
@@ -158,14 +158,14 @@ word { kind = "control", name = "dkim_disable_verify", type = "string", phases =
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "etrn", "atrn", "expn", "vrfy", "wellknown", "quit",
   "notquit", "route", "transport", "event" },
   doc = [[Turns DKIM verification off for the message, before its content comes: no key is asked for and the dkim ACL is not run.]] }
-word { kind = "control", name = "dmarc_disable_verify", type = "string", phases = during { "connect", "helo", "starttls",
+word { kind = "control", name = "dmarc_disable_verify", also = { "dmarc_verify_disable" }, type = "string", phases = during { "connect", "helo", "starttls",
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown",
-  "quit", "notquit", "route", "transport", "event" }, feature = "DMARC",
-  doc = [[Turns DMARC processing off for the message.]] }
-word { kind = "control", name = "dmarc_enable_forensic", type = "string", phases = during { "connect", "helo", "starttls",
+  "quit", "notquit", "route", "transport", "event" },
+  doc = [[The message is not checked by DMARC: its status is `off`.]] }
+word { kind = "control", name = "dmarc_enable_forensic", also = { "dmarc_forensic_enable" }, type = "string", phases = during { "connect", "helo", "starttls",
   "auth", "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "etrn", "atrn", "expn", "vrfy", "wellknown",
-  "quit", "notquit", "route", "transport", "event" }, feature = "DMARC",
-  doc = [[Allows sending forensic reports when the record asks.]] }
+  "quit", "notquit", "route", "transport", "event" },
+  doc = [[A report of a message that fails DMARC may go where the domain's record wants it (`ruf`).]] }
 word { kind = "control", name = "dscp", type = "string", phases = during { "connect", "helo", "starttls", "auth",
   "mailauth", "mail", "rcpt", "predata", "dkim", "mime", "prdr", "data", "etrn", "atrn", "expn", "vrfy", "wellknown",
   "quit", "route", "transport", "event" },

@@ -53,7 +53,7 @@ fn { name = "lookup.spf", args = { { "ip", "string" }, { "address", "string" }, 
   doc = [[May this host send for this address? The word of SPF (RFC 7208): `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or
 `permerror`. IPv4 and IPv6.]] }
 fn { name = "lookup.table.spf", args = { { "ip", "string" }, { "options", "table?" } }, returns = "table",
-  doc = "lookup.spf as an item of a list, asked about the list's subject." }
+  doc = "An item of a list: the subject is an address for which the host may send, its result is `pass`." }
 
 -- ---- lists in code
 

@@ -327,15 +327,15 @@ option { kind = "main", name = "dccifd_address", type = "string", feature = "con
 option { kind = "main", name = "dccifd_options", type = "string", feature = "content scanning",
   section = "of later features",
   doc = [[Options sent to dccifd.]] }
-option { kind = "main", name = "dmarc_forensic_sender", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[From address of forensic reports.]] }
-option { kind = "main", name = "dmarc_history_file", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[File collecting DMARC results for opendmarc tools.]] }
-option { kind = "main", name = "dmarc_tld_file", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[Public suffix list; unset disables DMARC.]] }
+option { kind = "main", name = "dmarc_discovery", type = "string", default = "psl", values = { "psl", "treewalk" },
+  section = "sender authentication",
+  doc = [[How a domain's organisation is found: by the public suffix list (RFC 7489), or by walking up the names (RFC 9989).]] }
+option { kind = "main", name = "dmarc_forensic_sender", type = "string", func = "data", section = "sender authentication",
+  doc = [[From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.]] }
+option { kind = "main", name = "dmarc_history_file", type = "string", func = "data", section = "sender authentication",
+  doc = [[A file to which the results of each message with a record are added, in the form opendmarc-import reads.]] }
+option { kind = "main", name = "dmarc_tld_file", type = "string", func = "data", section = "sender authentication",
+  doc = [[The public suffix list. Unset, it is the system's (Debian's publicsuffix); an empty text turns DMARC off.]] }
 option { kind = "main", name = "dns_csa_search_limit", type = "integer", default = 5, section = "verification",
   doc = [[How many parents of a name `verify = "csa"` looks at.]] }
 option { kind = "main", name = "dns_csa_use_reverse", type = "boolean", default = true, section = "verification",

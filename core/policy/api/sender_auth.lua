@@ -70,15 +70,22 @@ arc("arc_state_reason", "string", data, [[Why the chain failed.]])
 arc("arc_domains", "list", data, [[The domains that signed the chain, oldest first.]])
 arc("arc_oldest_pass", "integer", data, [[The smallest instance whose signature of the message still holds, as do all above it; 0: none.]])
 
-local dmarc = of("DMARC", "dmarc")
-dmarc("dmarc_status", "string", data, [[What DMARC says about the message.]],
+local function dmarc(name, ty, doc, more)
+  local row = { name = name, type = ty .. "?", phases = data, get = "get_" .. name, group = "dmarc", doc = doc }
+  for key, value in pairs(more or {}) do row[key] = value end
+  var(row)
+end
+dmarc("dmarc_status", "string", [[What DMARC says about the message, before `pct` has its say (dmarc_disposition); nil until `dmarc_status` was asked.]],
   { values = { "none", "accept", "reject", "quarantine", "norecord", "nofrom", "temperror", "off" } })
-dmarc("dmarc_status_text", "string", data, [[The status in a sentence.]])
-dmarc("dmarc_domain_policy", "string", data, [[The policy the domain published.]], { values = { "none", "quarantine", "reject" } })
-dmarc("dmarc_used_domain", "string", data, [[The domain whose record was used.]], { also = { "dmarc_used_domains", "domain_used_domain" } })
-dmarc("dmarc_alignment_dkim", "boolean", data, [[Whether a DKIM domain agrees with the one in From:.]])
-dmarc("dmarc_alignment_spf", "boolean", data, [[Whether the SPF domain agrees with the one in From:.]])
-dmarc("dmarc_ar_header", "string", data, [[A whole Authentication-Results: field with what was found.]])
+dmarc("dmarc_status_text", "string", [[The status in a sentence.]])
+dmarc("dmarc_domain_policy", "string", [[The policy the domain published, `p` of its record; empty where there is none.]],
+  { values = { "", "none", "quarantine", "reject" } })
+dmarc("dmarc_disposition", "string", [[What the policy asks for this message, after `pct` was drawn for it (RFC 7489 section 6.6.4).]],
+  { values = { "none", "quarantine", "reject" } })
+dmarc("dmarc_used_domain", "string", [[The domain whose record was used.]], { also = { "dmarc_used_domains", "domain_used_domain" } })
+dmarc("dmarc_alignment_dkim", "boolean", [[Whether a DKIM domain that passed agrees with the one in From:.]])
+dmarc("dmarc_alignment_spf", "boolean", [[Whether the SPF domain passed and agrees with the one in From:.]])
+dmarc("dmarc_ar_header", "string", [[A whole Authentication-Results: field with what was found.]])
 
 -- ---- SRS and PRVS
 

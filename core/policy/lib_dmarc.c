@@ -1,0 +1,277 @@
+/* DMARC for rules: the check of a message against what its author's domain says. What is written
+ * of it, and sent, is lua/mail/dmarc.lua's. */
+#include "auth/dmarc.h"
+#include "auth/proof.h"
+#include "base/rnd.h"
+#include "policy/host.h"
+
+enum { DMARC_WAIT_MS = (INQUIRY_SECONDS + 10) * 1000, LETTER_MAX = 1 << 20 };
+
+/* ---- the public suffix list: a box that Lua lets go */
+
+static const char META[] = "perigee.suffixes";
+
+static int suffixes_gc(lua_State *L)
+{
+    struct suffixes **s = luaL_checkudata(L, 1, META);
+
+    suffixes_close(*s);
+    *s = NULL;
+    return 0;
+}
+
+static struct suffixes *arg_suffixes(lua_State *L, int arg)
+{
+    struct suffixes **s = luaL_checkudata(L, arg, META);
+
+    return *s;
+}
+
+/* dmarc_suffixes(path or nil: the system's) -> list | nil, why */
+static int l_dmarc_suffixes(lua_State *L)
+{
+    struct str path = { 0 };
+    bool file = arg_opt_str(L, 1, 4096, &path);
+    struct suffixes **s = lua_newuserdata(L, sizeof *s);
+    struct why why;
+
+    *s = NULL;
+    if (luaL_newmetatable(L, META)) {
+        lua_pushcfunction(L, suffixes_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    if (suffixes_open(file ? arena_z(policy_scratch(L), path) : NULL, s, &why) == ST_OK)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, why.text);
+    return 2;
+}
+
+/* dmarc_stale(list) -> boolean: its file is another one now */
+static int l_dmarc_stale(lua_State *L)
+{
+    lua_pushboolean(L, suffixes_stale(arg_suffixes(L, 1)));
+    return 1;
+}
+
+/* dmarc_org(list, domain) -> the organisational domain, or "" */
+static int l_dmarc_org(lua_State *L)
+{
+    struct suffixes *s = arg_suffixes(L, 1);
+
+    push_str(L, suffixes_org(s, arena_lower(policy_scratch(L), arg_str(L, 2, 1024))));
+    return 1;
+}
+
+/* ---- the check */
+
+struct judge {
+    struct inquiry *inquiry;
+    struct dmarc *dmarc;
+    struct dmarc_want want;
+    struct dmarc_identifier dkim[DMARC_IDENTIFIERS_MAX];
+    struct txn *txn;
+    struct str hostname;
+    enum dmarc_status instead;      /* it was not run: DMARC_NONE or DMARC_OFF */
+    bool skipped;
+    unsigned dice;
+};
+
+static void judge_cancel(void *ctx)
+{
+    inquiry_cancel(((struct judge *)ctx)->inquiry);
+}
+
+static void set_str(lua_State *L, const char *name, struct str s)
+{
+    push_str(L, s);
+    lua_setfield(L, -2, name);
+}
+
+static void set_bool(lua_State *L, const char *name, bool b)
+{
+    lua_pushboolean(L, b);
+    lua_setfield(L, -2, name);
+}
+
+static void push_uris(lua_State *L, const char *name, struct str uris)
+{
+    struct arena *a = policy_scratch(L);
+    struct str address;
+    uint64_t max;
+    int n = 0;
+
+    lua_newtable(L);
+    while (dmarc_mailto(a, &uris, &address, &max)) {
+        push_str(L, address);
+        lua_rawseti(L, -2, ++n);
+    }
+    lua_setfield(L, -2, name);
+}
+
+static void push_record(lua_State *L, const struct dmarc_record *r)
+{
+    lua_createtable(L, 0, 12);
+    set_str(L, "p", str_of(dmarc_policy_name(r->p)));
+    set_str(L, "sp", str_of(dmarc_policy_name(r->sp)));
+    set_str(L, "np", str_of(dmarc_policy_name(r->np)));
+    set_str(L, "adkim", !r->said_dkim ? STR("") : r->strict_dkim ? STR("s") : STR("r"));
+    set_str(L, "aspf", !r->said_spf ? STR("") : r->strict_spf ? STR("s") : STR("r"));
+    lua_pushnumber(L, r->pct);
+    lua_setfield(L, -2, "pct");
+    lua_pushnumber(L, r->fo);
+    lua_setfield(L, -2, "fo");
+    set_str(L, "rua", r->rua.p ? r->rua : STR(""));
+    push_uris(L, "ruf", r->ruf);
+    lua_setfield(L, -2, "record");
+}
+
+static void push_dkim(lua_State *L, const struct proof *p)
+{
+    int n = 0;
+
+    lua_newtable(L);
+    for (size_t i = 0; p && p->dkim.judged && i < p->dkim.n && n < DMARC_IDENTIFIERS_MAX; i++) {
+        const struct signature *s = &p->dkim.v[i];
+
+        lua_createtable(L, 0, 3);
+        set_str(L, "domain", s->domain_key.n ? s->domain_key : STR(""));
+        set_str(L, "selector", s->selector.n ? s->selector : STR(""));
+        set_str(L, "result", s->result == SIG_TEMPERROR || s->result == SIG_POLICY ? str_of(sig_result_name(s->result)) : proof_status(p, i));
+        lua_rawseti(L, -2, ++n);
+    }
+    lua_setfield(L, -2, "dkim");
+}
+
+static void keep_facts(struct judge *k, const struct dmarc_answer *r)
+{
+    struct arena *a = &k->txn->arena;
+    struct dmarc_facts *f = k->txn->dmarc = arena_new(a, struct dmarc_facts);
+    struct str from = k->want.from;
+
+    f->status = str_of(dmarc_status_name(r->status));
+    f->text = str_of(k->skipped ? "Not checked" : dmarc_status_text(r->status));
+    f->policy = r->has_record ? str_of(dmarc_policy_name(r->record.p)) : STR("");
+    f->domain = arena_dup(a, r->domain.n ? r->domain : STR(""));
+    f->aligned_dkim = r->aligned_dkim;
+    f->aligned_spf = r->aligned_spf;
+    f->applied = str_of(dmarc_policy_name(r->policy));
+    f->subdomain_policy = r->subdomain_policy;
+    f->disposition = r->status == DMARC_REJECT || r->status == DMARC_QUARANTINE ? str_of(dmarc_policy_name(dmarc_sampled(r, k->dice)))
+        : STR("none");
+    f->header = arena_printf(a, "Authentication-Results: %.*s; dmarc=%s%s%.*s", STR_ARG(k->hostname),
+                             k->skipped ? "skipped" : dmarc_status_word(r->status), from.n ? " header.from=" : "", STR_ARG(from));
+}
+
+/* The facts into the transaction, and everything that reports need as a table. */
+static int judge_push(lua_State *L, void *ctx)
+{
+    struct judge *k = ctx;
+    struct dmarc_answer none = { .status = k->instead };
+    const struct dmarc_answer *r = k->dmarc ? dmarc_answer(k->dmarc) : &none;
+
+    if (!k->dmarc)
+        none.domain = k->want.from;
+    keep_facts(k, r);
+    lua_createtable(L, 0, 12);
+    set_str(L, "status", k->txn->dmarc->status);
+    set_str(L, "text", k->txn->dmarc->text);
+    set_str(L, "from", k->want.from);
+    set_str(L, "domain", k->txn->dmarc->domain);
+    set_str(L, "policy", k->txn->dmarc->applied);
+    set_str(L, "disposition", k->txn->dmarc->disposition);
+    set_str(L, "spf_domain", k->want.spf.domain);
+    set_str(L, "spf", k->txn->spf_known[0] ? k->txn->spf_known[0]->result : STR(""));
+    set_bool(L, "aligned_dkim", r->aligned_dkim);
+    set_bool(L, "aligned_spf", r->aligned_spf);
+    set_str(L, "why", str_of(r->why.text));
+    set_bool(L, "forensic", k->txn->dmarc_forensic);
+    push_dkim(L, k->txn->proof);
+    if (r->has_record)
+        push_record(L, &r->record);
+    return 1;
+}
+
+static void judge_done(void *ctx)
+{
+    struct wait *w = ctx;
+    struct judge *k = wait_ctx(w);
+
+    k->inquiry = NULL;
+    wait_done(w, judge_push);
+}
+
+/* Identifiers: what SPF and DKIM found, rules' changes included. A guessed record is no statement of the domain. */
+static void gather(struct judge *k, struct arena *a, const struct txn *t)
+{
+    const struct spf_facts *spf = t->spf_known[0];
+    const struct proof *p = t->proof;
+
+    k->want.spf.domain = STR("");
+    if (spf)
+        k->want.spf = (struct dmarc_identifier){ arena_dup(a, spf->domain), str_same(spf->result, STR("pass")),
+                                                 str_same(spf->result, STR("temperror")) };
+    k->want.dkim = k->dkim;
+    for (size_t i = 0; p && p->dkim.judged && i < p->dkim.n && k->want.ndkim < DMARC_IDENTIFIERS_MAX; i++)
+        k->dkim[k->want.ndkim++] = (struct dmarc_identifier){
+            arena_dup(a, p->dkim.v[i].domain_key), str_same(proof_status(p, i), STR("pass")),
+            p->dkim.v[i].result == SIG_TEMPERROR && !p->overrides[i].status.p };
+}
+
+/* dmarc(m, list or nil, hostname, treewalk) -> { status =, ... } */
+static int l_dmarc(lua_State *L)
+{
+    struct txn *t = arg_txn(L, 1);
+    struct suffixes *s = lua_isnil(L, 2) ? NULL : arg_suffixes(L, 2);
+    struct str hostname = arg_str(L, 3, 255);
+    bool treewalk = lua_toboolean(L, 4), off = t->dmarc_disabled || t->dkim_disabled;
+    struct wait *w = wait_begin(L, "dmarc_status", DMARC_WAIT_MS, judge_cancel, sizeof(struct judge));
+    struct judge *k = wait_ctx(w);
+
+    k->txn = t;
+    k->hostname = arena_dup(wait_arena(w), hostname);
+    k->dice = rnd_below(100);
+    k->want.from = dmarc_from(wait_arena(w), &t->header);
+    k->want.suffixes = s;
+    k->want.treewalk = treewalk;
+    gather(k, wait_arena(w), t);
+    k->instead = off ? DMARC_OFF : DMARC_NONE;
+    k->skipped = off || !s || !t->conn->client_ip.v || t->conn->auth_name.n;
+    if (k->skipped) {
+        wait_done(w, judge_push);
+        return wait_yield(w);
+    }
+    k->dmarc = dmarc_new(wait_arena(w), &k->want);
+    k->inquiry = inquiry_begin(policy_env(L)->loop, policy_env(L)->dns, &dmarc_inquiry, k->dmarc, judge_done, w);
+    return wait_yield(w);
+}
+
+/* ---- reports */
+
+/* letter(m, sender, to, text): a message of the engine's own; the sender may be empty */
+static int l_letter(lua_State *L)
+{
+    struct txn *t = arg_txn(L, 1);
+    struct str sender = arg_str(L, 2, 1024), to = arg_str(L, 3, 1024), text = arg_str(L, 4, LETTER_MAX);
+    const struct policy_env *env = policy_env(L);
+
+    if (env->letter)
+        env->letter(env->ctx, t, sender, to, text);
+    return 0;
+}
+
+static const luaL_Reg plain[] = {
+    { "dmarc_suffixes", l_dmarc_suffixes },
+    { "dmarc_stale", l_dmarc_stale },
+    { "dmarc_org", l_dmarc_org },
+    { "letter", l_letter },
+    { NULL, NULL },
+};
+static const luaL_Reg waits[] = {
+    { "dmarc", l_dmarc },
+    { NULL, NULL },
+};
+
+extern const struct lib lib_dmarc;
+const struct lib lib_dmarc = { plain, waits };
