@@ -27,6 +27,7 @@ static const struct cli_example examples[] = {
     { "release", "perigee release elsewhere.example --spool run/spool", "" },
     { "route", "perigee route --rules rules --dns zone cat@elsewhere.example", "mx.elsewhere.example [192.0.2.1]" },
     { "verify", "perigee verify --rules rules --dns zone --as sender cat@elsewhere.example", "cat@elsewhere.example" },
+    { "tls", "perigee tls --rules rules --dns zone elsewhere.example", "mx.elsewhere.example [192.0.2.1]:25 MX=10" },
     { "rewrite", "perigee rewrite --rules rules --dry-run ann@example.org", "ann@example.org" },
     { "smtp", "perigee smtp --rules rules --dry-run --client 203.0.113.9 < session", "250" },
     { "filter", "perigee filter --rules rules --dns zone --sender bob@there.example --rcpt postmaster@example.org < message", "verdict: accept" },

@@ -110,6 +110,42 @@ def not_delivered(e, name, text, how="=="):
     same([way for n, way in sinks["127.0.0.4"].commands("mail")], [])
 
 
+def seen(e, name, *holding, status=0, lacking=()):
+    code, out, err = e.run("tls", name)
+    same((code, err), (status, ""))
+    for text in holding:
+        holds(out, text)
+    before = [way for _, way in sinks["127.0.0.2"].commands("mail")]
+    return out, before
+
+
+def look(e):
+    """perigee tls says what the deliveries above did."""
+    case("perigee tls: verified by TLSA records",
+         lambda: seen(e, "ee.sec.example", "mx.ee.sec.example [127.0.0.2]:", "MX=10 DNSSEC=secure transport=remote", "  TLSA         3 1 2 ",
+                      "cipher       TLS1.3:", "certificate  CN=mx.ee.sec.example, by ", "the certificate is for this host",
+                      "OCSP         none was sent", "resumption   a session is resumed",
+                      "verdict      delivered over TLS, verified by the host's TLSA records"))
+    case("perigee tls: records that do not fit", lambda: seen(e, "wrong.sec.example", "verdict      not used: TLS session: ", status=1))
+    case("perigee tls: records that cannot be had", lambda: seen(e, "fail.sec.example", "verdict      not used: DANE error: tlsa lookup DEFER", status=1))
+    case("perigee tls: no TLS where records want it",
+         lambda: seen(e, "clear.sec.example", "verdict      not used: a TLS session is required, but the server did not offer TLS support", status=1))
+    case("perigee tls: no DNSSEC, and a certificate nobody knows",
+         lambda: seen(e, "in.plain.example", "DNSSEC=insecure", "TLSA         not asked for", "name         the certificate is for another host",
+                      "verdict      delivered over TLS, to whoever answers: the certificate does not verify"))
+    case("perigee tls: several hosts, and a name without an answer",
+         lambda: (holds(seen(e, "both.sec.example")[0], "mx.clear.sec.example"), same(e.run("tls", "x.dead.example")[0], 2)))
+
+    def as_json():
+        code, out, _ = e.run("tls", "--json", "ee.sec.example")
+        row = json.loads(out)
+        same((code, row["verdict"], row["dnssec"], row["verified"], row["name_fits"], row["resumed"], len(row["tlsa"]), len(row["chain"])),
+             (0, "dane", True, False, True, True, 1, 1))
+    case("perigee tls --json", as_json)
+    case("perigee tls sends no mail", lambda: same(len([1 for s in sinks.values() for n, way in s.commands("rcpt")]),
+                                                  len([1 for s in sinks.values() for m in s.mails()])))
+
+
 def main():
     with zones:
         with engine(zones, port) as e:
@@ -142,6 +178,7 @@ def main():
             case("DANE-T9 records behind a CNAME count", lambda: delivered(e, "cname.sec.example", "CV=dane"))
             case("records of usage 1 are of no use to SMTP: the host is not used",
                  lambda: not_delivered(e, "useless.sec.example", "DANE error: No usable TLSA records"))
+            look(e)
         with engine(zones, port, 'hosts_require_dane = "*",') as e:
             case("DANE-T5 hosts_require_dane with an unsigned host: failure",
                  lambda: not_delivered(e, "in.plain.example", "DANE error: mx.in.plain.example lookup not DNSSEC", "**"))
