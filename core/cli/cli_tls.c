@@ -62,7 +62,7 @@ static void routed(void *ctx, struct route_item *items, size_t n)
 /* ---- in words */
 
 static const char *const OCSP[] = { "not asked for", "none was sent", "not verified", "bad", "good" };
-static const char *const VERDICT[] = { "unused", "clear", "unverified", "verified", "dane" };
+static const char *const VERDICT[] = { "unused", "unseen", "clear", "unverified", "verified", "dane" };
 
 static struct str record_text(struct arena *a, const struct tls_tlsa *t)
 {

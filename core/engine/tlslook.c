@@ -400,10 +400,6 @@ static void dial(struct tlslook_run *r)
 
     r->leg_over = r->secured = r->shake = false;
     timer_set(r->e->loop, &r->timer, WAIT_MS);
-    if (r->e->cfg.hermetic) {
-        leg_ends(r, STR("no sockets in a hermetic world"));
-        return;
-    }
     if (sock_connect(&to, NULL, &r->fd, &why) != ST_OK) {
         r->fd = -1;
         leg_ends(r, str_of(why.text[0] ? why.text : "no connection"));
@@ -451,6 +447,11 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
     if (st != ST_OK) {
         r->found.dane = arena_printf(&r->arena, "%s", why->text);
         unused(r, r->found.dane);
+        return;
+    }
+    if (r->e->cfg.hermetic) {
+        verdict(&r->found, LOOK_UNSEEN, STR("not connected to: a hermetic world has names and no hosts"));
+        finish(r);
         return;
     }
     dial(r);

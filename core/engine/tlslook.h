@@ -12,7 +12,7 @@
 #include "mail/txn.h"
 #include "tls/tls.h"
 
-enum tlslook_verdict { LOOK_UNUSED, LOOK_CLEAR, LOOK_UNVERIFIED, LOOK_VERIFIED, LOOK_DANE };
+enum tlslook_verdict { LOOK_UNUSED, LOOK_UNSEEN, LOOK_CLEAR, LOOK_UNVERIFIED, LOOK_VERIFIED, LOOK_DANE };
 
 struct tlslook_cert { struct str subject, issuer, until; };
 
