@@ -44,6 +44,8 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_FILTER]     = { "filter", "TEXT", "only cases whose title holds this text", false },
     [CO_TYPE]       = { "type", "KIND", "rsa or ed25519; rsa", false },
     [CO_BITS]       = { "bits", "N", "size of an RSA key, 1024 to 4096; 2048", false },
+    [CO_ISSUER]     = { "issuer", "FILE", "the issuer's certificate, if it does not stand behind ours", false },
+    [CO_URL]        = { "url", "URL", "the responder; else the one the certificate names", false },
     [CO_MAN]        = { "man", NULL, "the manual page", false },
     [CO_COMPLETION] = { "completion", NULL, "completion for bash", false },
     [CO_GUIDE]      = { "guide", NULL, "the reference page", false },
@@ -152,6 +154,12 @@ const struct cli_verb cli_verbs[] = {
       "The private key is written to FILE, which must not be there, for its owner alone to read: give it to the engine's user\n"
       "(chown, or chgrp and chmod 640). Publish the record first, sign when it can be seen.",
       cli_run_keygen, CO(TYPE) | CO(BITS), 3, 3, false },
+    { "ocsp-fetch", "CERTIFICATE PROOF", "get a fresh OCSP proof for a certificate from its issuer's responder, for tls_ocsp_file",
+      "CERTIFICATE is a file of PEM: ours, then its issuers'. The answer is verified as it is before it is sent to a client, the\n"
+      "responder's own certificate included, written beside PROOF (as DER, or as PEM if PROOF ends in .pem) and renamed. On\n"
+      "any failure what was in PROOF stays: status 1 if the answer is of no use, 2 if there is none. With tls_ocsp_fetch the\n"
+      "engine does this by itself.",
+      cli_run_ocsp_fetch, CO(JSON) | CO(ISSUER) | CO(URL), 2, 2, false },
     { "version", "", "version, features and library versions built in", "",
       cli_run_version, CO(JSON), 0, 0, false },
 };

@@ -32,6 +32,7 @@ enum cli_opt {
     CO_AS, CO_CALLOUT,
     CO_PHASE, CO_EXPLAIN, CO_WATCH, CO_TAP, CO_JUNIT, CO_FILTER, CO_COVERAGE,
     CO_TYPE, CO_BITS,
+    CO_ISSUER, CO_URL,
     CO_MAN, CO_COMPLETION, CO_GUIDE,
     CO_COUNT
 };
@@ -145,6 +146,7 @@ int cli_run_mailq(struct cli *c);
 int cli_run_newaliases(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
 int cli_run_keygen(struct cli *c);          /* cli_keygen.c */
+int cli_run_ocsp_fetch(struct cli *c);      /* cli_ocsp.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 
 #endif

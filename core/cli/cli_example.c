@@ -37,6 +37,7 @@ static const struct cli_example examples[] = {
     { "newaliases", "perigee newaliases", "" },
     { "test", "perigee test --tap met.smtp", "ok 1" },
     { "dkim-keygen", "perigee dkim-keygen s1 example.org s1.pem", "s1._domainkey.example.org. TXT \"v=DKIM1; k=rsa; p=" },
+    { "ocsp-fetch", "perigee ocsp-fetch mx.chain.pem mx.ocsp", "mx.ocsp: the certificate is good until 2" },
     { "help", "perigee help queue list", "usage: perigee queue list" },
     { "version", "perigee version", "perigee " PERIGEE_VERSION },
 };

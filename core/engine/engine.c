@@ -15,6 +15,7 @@
 #include "engine/explain.h"
 #include "engine/letter.h"
 #include "engine/room.h"
+#include "engine/stapler.h"
 #include "engine/walk.h"
 #include "policy/decode.h"
 #include "tls/context.h"
@@ -164,6 +165,7 @@ enum status engine_new(struct loop *l, const struct engine_config *c, struct eng
     dns_on_fail(e->dns, event_dns_failed, e);
     e->pool = pool_new(l, c->hermetic ? 0 : HELPERS);
     e->tls = tls_cache_new(shared_tickets(e->shared));
+    e->stapler = stapler_new(l);
     make_parts(e);
     *out = e;
     return ST_OK;
@@ -196,6 +198,22 @@ static bool same_setting(const struct settings *a, const struct settings *b, enu
     return !x || !y ? !x && !y : val_same(x, y);
 }
 
+static struct tls_list files_of(const struct settings *set, enum setting which)
+{
+    const struct val *v = setting_val(set, which);
+
+    return v && v->type == VAL_LIST ? (struct tls_list){ v->u.list.v, v->u.list.n } : (struct tls_list){ NULL, 0 };
+}
+
+/* Files that functions name become known when a client makes them say so. */
+static void stapler_begin(struct engine *e)
+{
+    bool on = setting_bool(e->settings, SET_tls_ocsp_fetch, false) && !e->cfg.hermetic;
+
+    stapler_switch(e->stapler, e->dns, on);
+    stapler_saw(e->stapler, files_of(e->settings, SET_tls_certificate), files_of(e->settings, SET_tls_ocsp_file), false);
+}
+
 void engine_switch(struct engine *e, struct policy *p)
 {
     struct settings *old = e->settings;
@@ -206,6 +224,7 @@ void engine_switch(struct engine *e, struct policy *p)
     clock_zone(setting_str(e->settings, SET_timezone, STR("")));
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */
     resolver_switch(e);
+    stapler_begin(e);
     explain_switch(e);
     policy_use_dns(p, e->dns);      /* it was built before its options could be read */
     if (old) {
@@ -377,6 +396,7 @@ void engine_free(struct engine *e)
     rooms_free(e);
     callouts_free(e);
     links_free(e);
+    stapler_free(e->stapler);
     tls_cache_free(e->tls);
     if (e->wake)
         watch_free(e->wake);

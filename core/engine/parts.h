@@ -39,6 +39,7 @@ struct engine {
     struct hints *hints;
     struct pool *pool;
     struct tls_cache *tls;          /* contexts of both ends */
+    struct stapler *stapler;        /* proofs of our certificates */
     struct spool *spool;
     struct policy_env env;
     struct settings *settings;      /* the current generation; NULL before the first */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/event.h"
+#include "engine/stapler.h"
 #include "engine/terms.h"
 #include "tls/tls.h"
 
@@ -54,16 +55,16 @@ static void log_trouble(struct session *s, const char *text)
 }
 
 /* Said once for each change of the files. */
-static void log_notes(struct tls_context *c)
+static bool log_notes(struct tls_context *c)
 {
+    bool fresh = tls_context_fresh(c);
     struct str text;
 
-    if (!tls_context_fresh(c))
-        return;
-    for (size_t i = 0; (text = tls_context_note(c, i)).n; i++) {
+    for (size_t i = 0; fresh && (text = tls_context_note(c, i)).n; i++) {
         log_text(LOG_MAIN, STR(""), text);
         log_text(LOG_PANIC, STR(""), text);
     }
+    return fresh;
 }
 
 static enum status get_context(struct session *s, struct tls_context **out, struct why *why)
@@ -78,7 +79,7 @@ static enum status get_context(struct session *s, struct tls_context **out, stru
         return why_set(why, ST_AGAIN, "tls_certificate is not set");
     st = tls_context_get(s->e->tls, &c, out, why);
     if (st == ST_OK)
-        log_notes(*out);
+        stapler_saw(s->e->stapler, c.certificates, c.proofs, log_notes(*out));
     return st;
 }
 

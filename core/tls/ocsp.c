@@ -137,7 +137,7 @@ bool tls_proof_is_of(const struct tls_proof *p, const struct tls_cert *cert)
     return tls_proof_is_of_x509(p, tls_cert_x509(cert));
 }
 
-struct dates { int64_t made, from, until; };
+struct dates { int64_t from, until; };
 
 static void dates_of(OCSP_SINGLERESP *one, struct dates *d, int *status, int *reason)
 {
@@ -156,16 +156,25 @@ int64_t tls_proof_made(const struct tls_proof *p)
     return tls_asn1_time(OCSP_resp_get0_produced_at(p->basic));
 }
 
-int64_t tls_proof_until(const struct tls_proof *p)
+static struct dates first_dates(const struct tls_proof *p)
 {
     OCSP_SINGLERESP *one = OCSP_resp_get0(p->basic, 0);
     struct dates d = { 0 };
     int status;
 
-    if (!one)
-        return 0;
-    dates_of(one, &d, &status, NULL);
-    return d.until;
+    if (one)
+        dates_of(one, &d, &status, NULL);
+    return d;
+}
+
+int64_t tls_proof_from(const struct tls_proof *p)
+{
+    return first_dates(p).from;
+}
+
+int64_t tls_proof_until(const struct tls_proof *p)
+{
+    return p->until ? p->until : first_dates(p).until;
 }
 
 /* ---- is it good */
@@ -260,13 +269,15 @@ enum status tls_proof_check_by(struct tls_proof *p, X509 *cert, STACK_OF(X509) *
     *revoked = false;
     if (in_store)
         sk_X509_push(all, in_store);
-    st = one ? signature(p, issuer, all, now_s, why) : why_set(why, ST_NEVER, "it is about another certificate");
+    st = one ? ST_OK : why_set(why, ST_NEVER, "it is about another certificate");
     if (one)
         dates_of(one, &d, &status, &code);
     if (st == ST_OK)
         st = dates_good(&d, now_s, why);
     if (st == ST_OK)
         st = signer_dates(p, all, now_s, &d.until, why);
+    if (st == ST_OK)
+        st = signature(p, issuer, all, now_s, why);
     if (st == ST_OK && status != V_OCSP_CERTSTATUS_GOOD) {
         *revoked = status == V_OCSP_CERTSTATUS_REVOKED;
         st = why_set(why, ST_NEVER, *revoked ? "the certificate is revoked (%s)" : "the responder does not know the certificate%.0s",

@@ -31,8 +31,9 @@ enum status tls_proof_check(struct tls_proof *p, const struct tls_cert *cert, st
                             struct why *why);
 /* Whether it speaks of this certificate at all: by serial number and issuer's name. */
 bool tls_proof_is_of(const struct tls_proof *p, const struct tls_cert *cert);
-/* Seconds since 1970; 0: it does not say. */
+/* Seconds since 1970; 0: it does not say. Once it was found good, its signer's end if that comes first. */
 int64_t tls_proof_made(const struct tls_proof *p);
+int64_t tls_proof_from(const struct tls_proof *p);
 int64_t tls_proof_until(const struct tls_proof *p);
 
 /* The question for a responder, in DER, and its URL as the certificate names it (empty: it does not). */

@@ -89,9 +89,22 @@ local function check_ports()
   end
 end
 
+-- A proof is fetched for a certificate by its place in the list; what functions name is seen when they are asked.
+local function check_proofs()
+  local fetch, proofs, certificates = site.cells.tls_ocsp_fetch, site.cells.tls_ocsp_file, site.cells.tls_certificate
+  if not (fetch and fetch.value) then return end
+  if not proofs then
+    report.problem(fetch.where, "tls_ocsp_fetch keeps the files of tls_ocsp_file fresh, and that is not set")
+  elseif proofs.value and certificates and certificates.value and #proofs.value ~= #certificates.value then
+    report.problem(proofs.where, "tls_ocsp_file names %d files and tls_certificate %d: with tls_ocsp_fetch there is one for each, in the same order",
+      #proofs.value, #certificates.value)
+  end
+end
+
 function site.check()
   check_copies()
   check_ports()
+  check_proofs()
   for name, cell in pairs(site.cells) do check_texts(name, cell) end
   for _, name in ipairs(POSITIVE) do
     local cell = site.cells[name]

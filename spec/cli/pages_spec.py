@@ -2,6 +2,7 @@
 # What the pages say is what the program does: the README's tour is walked, every example of the guide is tried.
 import os, re, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from ca import CA
 from perigee import *
 
 GUIDE = os.path.join(ROOT, "docs", "guide")
@@ -129,6 +130,12 @@ def loads(name):
         for list in ("domainlist.local_domains", "hostlist.relay_from"):
             if list not in text:
                 text = f'{list} = {{ "example.org" }}\n' + text if list.startswith("domain") else f'{list} = {{ "127.0.0.1" }}\n' + text
+        # the certificates it takes for granted: NAME.pem with NAME.key, of a throw-away authority
+        for stem in set(re.findall(r'/etc/perigee/tls/([\w.-]+)\.pem', text)):
+            made = CA(os.path.join(dir, "tls")).leaf(stem + ".example.org", stem)
+            os.replace(made.both, made.cert)
+            os.chmod(made.cert, 0o600)
+        text = text.replace("/etc/perigee/tls/", os.path.join(dir, "tls") + "/")
         with open(os.path.join(dir, "00.lua"), "w") as f:
             f.write(text)
         # the files of keys that a page takes for granted

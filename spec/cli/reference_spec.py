@@ -2,6 +2,7 @@
 # Every verb of docs/ref/cli.md has an example; each is typed as it stands there, in a directory of its own.
 import json, os, re, shlex, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from ca import CA, Responder
 from perigee import *
 
 FILES = {
@@ -34,7 +35,7 @@ class Place:
             f.write('acl.rcpt { deny { local_parts = "trap", message = "550 5.1.1 nobody" } }\n')
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PERIGEE")}
         self.env["PATH"] = os.path.join(self.dir, "bin") + ":" + os.environ["PATH"]
-        self.engine = None
+        self.engine = self.responder = None
 
     def shell(self, line):
         r = subprocess.run(["bash", "-c", line], cwd=self.dir, text=True, capture_output=True, timeout=120, stdin=subprocess.DEVNULL, env=self.env)
@@ -63,6 +64,8 @@ class Place:
         return until(lambda: re.search(r" E=(\S+)", log_of(os.path.join(self.dir, "run", "spool"), "mainlog"))).group(1)
 
     def close(self):
+        if self.responder:
+            self.responder.__exit__()
         if self.engine and self.engine.poll() is None:
             self.engine.terminate()
             self.engine.wait(60)
@@ -91,6 +94,13 @@ def before(verb, line):
     """What a reader has at hand when he types it."""
     if verb == "explain":
         return line.replace("ID", place.refused())
+    if verb == "ocsp-fetch":
+        ca = CA(place.dir)
+        place.responder = Responder({})
+        place.responder.__enter__()
+        mx = ca.leaf("mx.example.org", "mx", ocsp=place.responder.url)
+        place.responder.answers[mx] = ca.answer(mx)
+        place.shell("cat root.pem >> mx.chain.pem")
     if verb == "queue import":
         os.makedirs(os.path.join(place.dir, "exported"))
         place.shell("mv *-H *-D exported/")

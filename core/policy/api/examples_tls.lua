@@ -86,3 +86,7 @@ site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_alpn = "smtp", hosts_req
 example { of = { "option main tls_remember_esmtp" }, code = [[
 site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_remember_esmtp = true }]],
 run = "C: STARTTLS\nS: 220\n" .. MAIL }
+example { of = { "option main tls_ocsp_fetch" }, code = [[
+-- the engine's user may write in this directory; mx.pem holds our certificate and its issuer's
+site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_privatekey = "/etc/perigee/tls/mx.key",
+       tls_ocsp_file = "/var/spool/perigee-ocsp/mx.ocsp", tls_ocsp_fetch = true }]] }

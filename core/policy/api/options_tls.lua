@@ -20,6 +20,10 @@ must be readable for its owner or the engine's group only (0400, 0440, 0600, 064
 tls { name = "tls_ocsp_file", type = "list", func = "starttls",
   doc = [[Files of OCSP proofs to be stapled, DER or PEM, in any order: the one for the certificate that is shown is sent. A proof
 that has no end, is past it, or is not "good" is not sent.]] }
+tls { name = "tls_ocsp_fetch", type = "boolean", default = false,
+  doc = [[Keep the files of `tls_ocsp_file` fresh: each certificate's responder is asked when half of a proof's time is over, and what it
+says is verified before the file is replaced. `tls_ocsp_file` names a file for each of `tls_certificate`, in the same order, in a directory
+where the engine's user may write; the issuer's certificate stands behind ours in its file.]] }
 tls { name = "tls_verify_hosts", type = "hostlist", func = "starttls",
   doc = [[Clients that must show a certificate that can be verified; else there is no TLS with them.]] }
 tls { name = "tls_try_verify_hosts", type = "hostlist", func = "starttls",
