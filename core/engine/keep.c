@@ -278,6 +278,40 @@ static void discard(struct keep *k)
     finish(k, ST_OK, NULL);
 }
 
+static void go_on(struct keep *k)
+{
+    struct txn *t = k->w.t;
+
+    if (k->w.as_it_was)
+        take_as_it_was(k);
+    else if (t->discard || t->nrcpts == 0)
+        discard(k);
+    else
+        compose(k);
+}
+
+/* What rules cannot find out now changes nothing: a report that waits may be one that is lost. */
+static void rewritten(void *ctx, enum status st, const struct why *why)
+{
+    struct keep *k = ctx;
+
+    k->eval = NULL;
+    if (st != ST_OK)
+        log_line(LOG_MAIN, "%s rewriting: %s", k->id.s, why ? why->text : "failed");
+    go_on(k);
+}
+
+static void rewrite(struct keep *k)
+{
+    struct eval *eval;
+
+    k->w.t->phase = PH_NOT_SMTP;
+    k->w.t->rewritten = true;
+    eval = policy_rewrite(k->w.set->policy, k->w.t, rewritten, k);
+    if (eval)
+        k->eval = eval;
+}
+
 struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
 {
     struct keep *k = calloc(1, sizeof *k);
@@ -298,12 +332,10 @@ struct keep *keep_message(const struct keep_want *w, keep_done *done, void *ctx)
     if (!w->as_it_was)
         t->protocol = received_protocol(t);
 
-    if (w->as_it_was)
-        take_as_it_was(k);
-    else if (t->discard || t->nrcpts == 0)
-        discard(k);
+    if (w->rewrite && policy_rewrites(w->set->policy))
+        rewrite(k);
     else
-        compose(k);
+        go_on(k);
     k->returned = true;
     if (k->over) {
         keep_free(k);

@@ -19,6 +19,7 @@ struct keep_want {
     bool trusted;               /* a local caller that may set its sender */
     bool no_queue;              /* do not try it at once */
     bool as_it_was;             /* it was kept before: nothing is added to it */
+    bool rewrite;               /* one of our own: the rewriting rules have not had it, and are to */
 };
 
 /* Lets policy read the body that is in d (message_body); NULL: no longer. */

@@ -89,7 +89,7 @@ static enum status fill(struct letter *l, const struct letter_want *w, struct dr
 struct letter *letter_send(const struct letter_want *w, letter_done *done, void *ctx)
 {
     struct letter *l = calloc(1, sizeof *l);
-    struct keep_want want = { .e = w->e, .set = w->set, .cause = w->cause, .trusted = true };
+    struct keep_want want = { .e = w->e, .set = w->set, .cause = w->cause, .trusted = true, .rewrite = true };
     struct why why = { 0 };
 
     if (!l)

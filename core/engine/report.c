@@ -216,7 +216,7 @@ static enum status make_draft(struct walk *w, int64_t delayed, struct draft **ou
 
 static void report_keep(struct walk *w, int64_t delayed)
 {
-    struct keep_want want = { .e = w->e, .set = w->set, .cause = str_of(w->id.s), .trusted = true };
+    struct keep_want want = { .e = w->e, .set = w->set, .cause = str_of(w->id.s), .trusted = true, .rewrite = true };
     struct draft *d;
     struct keep *k;
     struct why why = { 0 };

@@ -24,6 +24,38 @@ local function header(delivery, name)
   return ("\n" .. delivery.message):gsub("\r\n[ \t]+", " "):match("\n" .. name .. ": ([^\r\n]*)")
 end
 
+describe("rewriting what we write ourselves", function()
+  it("is as for everybody: bounces and autoreplies have their addresses rewritten", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+rewrite.rule { "mailer-daemon@*", "postmaster@example.org", flags = "f" }
+rewrite.rule { "bob@there.example", "robert@there.example", flags = "T" }
+rewrite.rule { "away@example.org", "office@example.org", flags = "f" }
+acl.rcpt { accept {} }
+router.fails { driver = "redirect", local_parts = "nobody", data = ":fail: not here", allow_fail = true }
+router.away { driver = "accept", local_parts = "away", transport = "vacation" }
+router.all { driver = "accept", transport = "mailbox" }
+transport.vacation { driver = "autoreply", to = function(m) return m.sender_address end, text = "x", from = "away@example.org" }]] }
+    w:send { from = "bob@there.example", to = "nobody@example.org" }
+    local d = w:deliveries()[1]
+    assert.equals("robert@there.example", d.recipient)
+    assert.matches("\nFrom: [^\n]*postmaster@example%.org", d.message)
+    w:send { from = "eve@there.example", to = "away@example.org" }
+    d = w:deliveries()[2]
+    assert.matches("\nFrom: [^\n]*office@example%.org", d.message)
+  end)
+
+  it("does not wait for rules that cannot find out", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+rewrite.rule { "mailer-daemon@*", function(m) error("no way") end, flags = "f" }
+acl.rcpt { accept {} }
+router.fails { driver = "redirect", local_parts = "nobody", data = ":fail: not here", allow_fail = true }
+router.all { driver = "accept", transport = "mailbox" }]] }
+    w:send { from = "bob@there.example", to = "nobody@example.org" }
+    assert.equals("bob@there.example", w:deliveries()[1].recipient)
+    assert.logged(w, " rewriting: ")
+  end)
+end)
+
 describe("rewriting the envelope", function()
   it("without flags changes sender, recipient and every address field", function()
     local d, w = sent([[rewrite.rule { "*@old.example", "$1@new.example" }]],
