@@ -188,7 +188,6 @@ size_t policy_memory(const struct policy *p) { (void)p; return 0; }
 bool policy_worn(const struct policy *p) { (void)p; return false; }
 void policy_stats(const struct policy *p, struct policy_stats *out) { (void)p; memset(out, 0, sizeof *out); }
 
-const char *policy_rules_dir(const struct policy *p) { (void)p; return ""; }
 
 int policy_opt_find(struct str name)
 {
