@@ -146,7 +146,7 @@ static bool read_identity(struct arena *a, struct signature *s)
     struct str domain;
     size_t at;
 
-    s->identity = arena_printf(a, "@%.*s", STR_ARG(s->domain));
+    s->identity = s->domain.n ? arena_printf(a, "@%.*s", STR_ARG(s->domain)) : STR("");
     s->same_domain = true;
     if (!i)
         return true;
@@ -234,7 +234,7 @@ static bool read_all(struct arena *a, struct signature *s, const struct sig_rule
 {
     struct str text = s->field->value;
     const char *fault;
-    bool names;
+    bool names, identity;
 
     if (str_ends(text, STR("\r\n")))
         text.n -= 2;
@@ -243,11 +243,12 @@ static bool read_all(struct arena *a, struct signature *s, const struct sig_rule
     s->algorithm = tags_value(&s->tags, "a", STR(""));
     s->same_domain = arc;           /* its i= is a number */
     names = signature_names(a, s);
+    identity = arc || read_identity(a, s);
     if (!names)
         return syntax(s, "d= or s= is missing or no name");
     if (!arc && !str_same(tags_value(&s->tags, "v", STR("")), STR("1")))
         return syntax(s, "v= is not 1");
-    if (!arc && !read_identity(a, s))
+    if (!identity)
         return syntax(s, "i= is not below d=");
     return read_algorithm(s) && read_parts(a, s, arc) && allowed(s, r);
 }

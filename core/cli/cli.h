@@ -145,6 +145,7 @@ int cli_run_send(struct cli *c);            /* cli_send.c */
 int cli_run_mailq(struct cli *c);
 int cli_run_newaliases(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
+int cli_run_auth(struct cli *c);            /* cli_auth.c */
 int cli_run_keygen(struct cli *c);          /* cli_keygen.c */
 int cli_run_ocsp_fetch(struct cli *c);      /* cli_ocsp.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */

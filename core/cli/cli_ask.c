@@ -15,12 +15,8 @@ bool cli_hermetic(const struct cli *c)
     return cli_has(c, CO_DNS) || cli_has(c, CO_NOW) || cli_has(c, CO_SEED) || cli_has(c, CO_DRY_RUN);
 }
 
-struct world *cli_world(struct cli *c, bool deliver, int *status)
+static struct world *open_world(struct cli *c, struct world_config wc, int *status)
 {
-    struct world_config wc = {
-        .hermetic = cli_hermetic(c), .deliver = deliver,
-        .rules_dir = cli_rules(c), .zone_file = c->opt[CO_DNS],
-    };
     struct buf why = { 0 };
     struct world *w;
 
@@ -34,6 +30,23 @@ struct world *cli_world(struct cli *c, bool deliver, int *status)
         *status = cli_fail(c, EX_CONFIG, "%.*s", STR_ARG(buf_str(&why)));
     buf_free(&why);
     return w;
+}
+
+struct world *cli_world(struct cli *c, bool deliver, int *status)
+{
+    struct world_config wc = {
+        .hermetic = cli_hermetic(c), .deliver = deliver,
+        .rules_dir = cli_rules(c), .zone_file = c->opt[CO_DNS],
+    };
+
+    return open_world(c, wc, status);
+}
+
+struct world *cli_world_bare(struct cli *c, int *status)
+{
+    struct world_config wc = { .hermetic = cli_hermetic(c), .lua = STR_INIT("site {}"), .lua_name = "-", .zone_file = c->opt[CO_DNS] };
+
+    return open_world(c, wc, status);
 }
 
 /* Lines of any kind become CRLF, as they would have come by SMTP. */
@@ -64,7 +77,7 @@ static ssize_t read_body(void *ctx, uint64_t offset, char *out, size_t n)
     return (ssize_t)rest.n;
 }
 
-static void set_message(struct txn *t, struct str text)
+struct str cli_message(struct txn *t, struct str text)
 {
     struct str *body = arena_new(&t->arena, struct str), section;
     bool damaged;
@@ -73,6 +86,7 @@ static void set_message(struct txn *t, struct str text)
     txn_set_content(t, section, *body);
     t->header.damaged |= damaged;
     t->body = (struct body_source){ .read = read_body, .ctx = body };
+    return *body;
 }
 
 static int set_peer(struct cli *c, struct conn *conn, enum phase *ph)
@@ -114,7 +128,7 @@ int cli_facts(struct cli *c, struct world *w, enum phase *phase)
     if (cli_has(c, CO_MESSAGE)) {
         if (!cli_read_file(&t->arena, c->opt[CO_MESSAGE], MESSAGE_MAX, &text))
             return cli_fail(c, EX_NOINPUT, "%s: %s", c->opt[CO_MESSAGE], strerror(errno));
-        set_message(t, text);
+        cli_message(t, text);
         ph = PH_DATA;
     }
     if (phase)

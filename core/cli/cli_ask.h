@@ -11,9 +11,12 @@
 bool cli_hermetic(const struct cli *c);
 /* NULL: *status is the exit status, and why has been printed. */
 struct world *cli_world(struct cli *c, bool deliver, int *status);
+struct world *cli_world_bare(struct cli *c, int *status);    /* without any rules */
 /* --client, --helo, --sender, --rcpt, --message into the world's conn and txn.
  * 0, or the exit status. *phase, if not NULL, is the last phase they tell of. */
 int cli_facts(struct cli *c, struct world *w, enum phase *phase);
+/* A message as it would have come by SMTP: lines of any kind. Its body lives as long as t. */
+struct str cli_message(struct txn *t, struct str text);
 /* An expression of a world: what policy_expr tells, and world_until waits for. */
 struct cli_answer { bool done; enum status st; struct why why; };
 opt_done cli_answered;

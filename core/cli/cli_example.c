@@ -31,6 +31,7 @@ static const struct cli_example examples[] = {
     { "rewrite", "perigee rewrite --rules rules --dry-run ann@example.org", "ann@example.org" },
     { "smtp", "perigee smtp --rules rules --dry-run --client 203.0.113.9 < session", "250" },
     { "filter", "perigee filter --rules rules --dns zone --sender bob@there.example --rcpt postmaster@example.org < message", "verdict: accept" },
+    { "auth", "perigee auth --rules rules --dns zone --client 192.0.2.9 --sender bob@there.example < message", "spf: " },
     { "eval", "perigee eval --rules rules --dns zone 'dns.a \"mx.elsewhere.example\"'", "192.0.2.1" },
     { "send", "perigee send --spool run/spool -f ann@example.org cat@elsewhere.example < message", "" },
     { "mailq", "perigee mailq --spool run/spool", "cat@elsewhere.example" },

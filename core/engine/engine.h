@@ -51,6 +51,12 @@ struct policy *engine_policy(struct engine *e);
 void engine_start(struct engine *e);
 void engine_free(struct engine *e);
 
+/* ---- signatures of a message at hand, judged without asking any rule: t->proof is filled in. done may run
+ * inside the call. Free it before t. */
+struct prove;
+struct prove *engine_prove(struct engine *e, struct txn *t, struct str body, void (*done)(void *ctx), void *ctx);
+void prove_free(struct prove *p);       /* NULL is allowed; the transaction may be gone */
+
 struct spool *engine_spool(struct engine *e);
 struct loop *engine_loop(struct engine *e);
 

@@ -12,7 +12,6 @@
 
 #include "engine/parts.h"
 
-struct prove;
 struct sig_rules;
 
 /* What the options say of signatures, now. */
@@ -26,6 +25,5 @@ void prove_body(struct prove *p, struct str bytes);
 /* The body is whole. done may run inside the call. */
 void prove_ask(struct prove *p, acl_done *done, void *ctx);
 void prove_quiet(struct prove *p);      /* nobody waits for the answer any more */
-void prove_free(struct prove *p);       /* NULL is allowed; the transaction may be gone */
 
 #endif
