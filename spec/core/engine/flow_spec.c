@@ -10,9 +10,15 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/rnd.h"
+#include "net/sock.h"
 #include "world/peer.h"
 #include "plain_policy.h"
 
@@ -886,11 +892,56 @@ static void what_was_delivered_is_recorded_while_others_are_open(void **state)
     arena_free(&a);
 }
 
+/* A connection over loopback, as a listener would hand it in. *client is its other end. */
+static int connection(int *client, struct sock_addr *peer, struct sock_addr *local)
+{
+    struct sock_addr any = { .port = 0 };
+    struct sockaddr_in at;
+    socklen_t n = sizeof at;
+    struct why why;
+    int listener, fd;
+
+    ip_parse(STR("127.0.0.1"), &any.ip);
+    assert_int_equal(sock_listen(&any, 1, &listener, &why), ST_OK);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n), 0);
+    *client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(*client, (struct sockaddr *)&at, n), 0);
+    fd = sock_accept(listener, peer, local);
+    assert_true(fd >= 0);
+    close(listener);
+    return fd;
+}
+
+static void tcp_nodelay_is_off_where_the_site_says_so(void **state)
+{
+    static const struct { bool set, value; int want; } rows[] = { { false, false, 1 }, { true, true, 1 }, { true, false, 0 } };
+
+    (void)state;
+    engine_up();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sock_addr peer = { 0 }, local = { 0 };
+        int client, fd = connection(&client, &peer, &local), seen = dup(fd), is = -1;
+        socklen_t n = sizeof is;
+        struct session *s;
+
+        if (rows[i].set)
+            p_bool("tcp_nodelay", rows[i].value);
+        s = engine_session(engine, fd, &peer, &local);
+        assert_non_null(s);
+        assert_int_equal(getsockopt(seen, IPPROTO_TCP, TCP_NODELAY, &is, &n), 0);
+        assert_int_equal(is != 0, rows[i].want);
+        close(seen);
+        close(client);
+        settle();
+    }
+}
+
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 #define N(name, f) { name, f, up, down, NULL }
+        T(tcp_nodelay_is_off_where_the_site_says_so),
         T(a_message_goes_into_a_mailbox),
         T(recipients_of_one_destination_share_a_transaction),
         N("EV-T6 each recipient has its own end", each_recipient_has_its_own_end),
