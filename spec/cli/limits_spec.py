@@ -15,9 +15,7 @@ def mail_answer(e, params=""):
 
 
 def with_site(text):
-    e = Engine(extra="site {{ " + text + " }}", workers=1)
-    e.start()
-    return e
+    return Engine(extra="site {{ " + text + " }}", workers=1)      # `with` starts it
 
 
 def space_to_stay_free():
