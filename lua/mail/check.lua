@@ -404,7 +404,9 @@ function check.options(site)
   end
   for _, r in ipairs(routers.list) do
     judge_host_options("router." .. r.name, r.cells)
-    for _, rule in ipairs(r.rules or {}) do judge_hosts("router." .. r.name .. ": route_list", r.cells.route_list.where, rule.parts.hosts) end
+    for _, rule in ipairs(r.rules or {}) do
+      judge_hosts("router." .. r.name .. ": route_list", r.cells.route_list.where, rule.parts.hosts)
+    end
   end
 end
 

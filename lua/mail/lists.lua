@@ -26,7 +26,8 @@ lists.named = { domain = {}, host = {}, address = {}, ["local"] = {} }
 -- A list that costs look-ups, and in which no function may answer one way now and another
 -- later, is asked once a message about each subject (as Exim's named lists).
 local function remembered(entry, kind, name, subject, ev)
-  local id = table.concat({ entry.caseful and "named as written" or "named", kind, name, entry.caseful and items.written(subject, ev) or subject }, "\0")
+  local id = table.concat({ entry.caseful and "named as written" or "named", kind, name,
+    entry.caseful and items.written(subject, ev) or subject }, "\0")
   local data_of = {}
   local status, value = lookups.once(id, function()
     local hit, data = entry.match(subject, ev)
