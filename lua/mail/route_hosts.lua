@@ -97,6 +97,13 @@ local function dns_want(r, addr, ev)
   }
 end
 
+-- dnssec_request_domains: what was not asked for with DNSSEC is not secure, whatever the answer says.
+local function requested(r, name, ev, hosts)
+  if r.cells.dnssec_request_domains and not routers.listed(r, "dnssec_request_domains", ev, name) then
+    for _, h in ipairs(hosts or {}) do h.secure = false end
+  end
+end
+
 -- A temporary failure is one unless the site or the router says otherwise.
 local function dns_again(r, addr, ev, why)
   if site.listed("dns_again_means_nonexist", ev, addr.domain) then return outcome("decline", why) end
@@ -109,6 +116,7 @@ local function dns_hosts(r, addr, ev)
   local want = dns_want(r, addr, ev)
   if r.cells.check_srv then
     local status, hosts, why = srv.find(r, addr, ev, want)
+    if status == "ok" then requested(r, addr.domain, ev, hosts) end
     if status then return status, hosts, why end
   end
   local status, hosts, why = host.hosts(addr.domain, want)
@@ -116,6 +124,7 @@ local function dns_hosts(r, addr, ev)
     want.mx, want.mx_required = false, false
     status, hosts, why = host.hosts(addr.domain, want)
   end
+  if status == "ok" then requested(r, addr.domain, ev, hosts) end
   return status, hosts, why
 end
 
@@ -198,6 +207,7 @@ function drivers.find(item, want)
   end
   local status, hosts, why = host.hosts(item.name, {
     mx = item.mx, ipv4_only = want.ipv4_only, ipv4_prefer = want.ipv4_prefer, randomize = want.randomize,
+    dnssec_require = want.dnssec_require,
   })
   for _, h in ipairs(status == "ok" and hosts or {}) do
     if item.port ~= 0 then h.port = item.port end
@@ -233,7 +243,9 @@ function drivers.look_up(r, names, want, ev)
     if text ~= "+" then
       local item = type(text) == "table" and text or drivers.host_item(text)
       if not item then return nil, outcome("error", 'the host "' .. text .. '" is not written as name, name:port or address') end
+      want.dnssec_require = r.cells and routers.listed(r, "dnssec_require_domains", ev, item.name) or false
       local status, hosts, why = drivers.find(item, want)
+      if status == "ok" and r.cells then requested(r, item.name, ev, hosts) end
       if status == "again" then
         if r.cells and routers.option(r, "pass_on_timeout", ev.m) then return nil, outcome("pass", why) end
         return nil, outcome("defer", "host lookup for " .. item.name .. " did not complete: " .. tostring(why))

@@ -45,6 +45,9 @@ transport.remote { driver = "smtp", hosts_try_dane = "*", hosts_require_dane = "
                    dane_require_tls_ciphers = "ECDHE+AESGCM" }]])
 transport("dnssec_request_domains, dnssec_require_domains", [[
 transport.provider { driver = "smtp", hosts = "mail.provider.example", dnssec_request_domains = "*", dnssec_require_domains = "*.provider.example" }]])
+example { of = { "option router dnssec_request_domains" }, code = [[
+router.out { driver = "dnslookup", domains = "! +local_domains", transport = "remote_smtp",
+             dnssec_request_domains = { "!badly-signed.example", "*" } }]] }
 example { of = { "event dane:fail" }, code = [[
 event.on("dane:fail", function(m)
   logwrite("DANE with " .. (m.host or "a host") .. ": " .. m.event_data)     -- dane-required, dnssec-invalid, validation-failure ...

@@ -17,6 +17,8 @@ option { kind = "router", name = "debug_print", type = "string", func = "route",
   doc = [[Text that `perigee route --explain` shows when the router's conditions hold.]] }
 option { kind = "router", name = "disable_logging", type = "boolean", default = false, section = "generic",
   doc = [[No log lines about the deliveries and failures this router leads to.]] }
+option { kind = "router", name = "dnssec_request_domains", type = "domainlist", default = { "*" }, func = "route", section = "generic",
+  doc = [[Domains whose answers may count as DNSSEC secure; those of others never do, and DANE is off for their hosts.]] }
 option { kind = "router", name = "dnssec_require_domains", type = "domainlist", func = "route", section = "generic",
   doc = [[Domains whose answers must be DNSSEC secure.]] }
 option { kind = "router", name = "domains", type = "domainlist", func = "route", section = "generic",
@@ -282,9 +284,6 @@ option { kind = "router", name = "bmi_dont_deliver", type = "string", never = "B
   doc = [[Present in 4.96, gone in HEAD.]] }
 option { kind = "router", name = "bmi_rule", type = "string", never = "Brightmail is no more", section = "not here",
   doc = [[Present in 4.96, gone in HEAD.]] }
-option { kind = "router", name = "dnssec_request_domains", type = "domainlist",
-  never = "every question asks for DNSSEC; dnssec_require_domains says where the answer must be secure", section = "not here",
-  doc = [[Domains looked up with DNSSEC asked for.]] }
 option { kind = "router", name = "dsn_process", type = "boolean", never = "it was the switch of an early patch",
   section = "not here",
   doc = [[Early DSN patch switch, dropped.]] }
