@@ -279,7 +279,7 @@ static enum srs_result decode_srs0(struct arena *a, const struct srs_rules *r, s
         *out = arena_dup(a, rest);
         return judge(a, r, hash, day, joined(a, day, rest, STR("")));
     }
-    if (!part(&rest, &domain) || rest.n == 0 || (!r->no_stamp && (day.n != STAMP || digit(day.p[0]) < 0 || digit(day.p[1]) < 0)))
+    if (!part(&rest, &domain) || rest.n == 0 || (r->kind != SRS_ALT && !r->no_stamp && (day.n != STAMP || digit(day.p[0]) < 0 || digit(day.p[1]) < 0)))
         return SRS_SYNTAX;
     address = addr_join(a, addr_quote(a, rest), domain);
     if (r->kind == SRS_EXIM)

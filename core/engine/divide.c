@@ -94,7 +94,8 @@ static bool goes_with(const struct attempt *a, const struct item *it)
     return !a->alone && str_same(o->at.transport, it->at.transport) && !o->at.file.n && !it->at.file.n
         && !o->at.pipe.n && !it->at.pipe.n && same_hosts(o, it)
         && (o->at.return_path.p == NULL) == (it->at.return_path.p == NULL)
-        && str_same(o->at.return_path, it->at.return_path) && same_edits(o->edits, it->edits);
+        && str_same(o->at.return_path, it->at.return_path) && str_same(o->at.srs.sender, it->at.srs.sender)
+        && same_edits(o->edits, it->edits);
 }
 
 /* A walk of a thousand recipients looks at the newest few groups only. */

@@ -97,7 +97,8 @@ static struct at_address apart_address(struct arena *a, const struct at_address 
     return (struct at_address){
         .address = arena_dup(a, at->address), .local_part = arena_dup(a, at->local_part), .domain = arena_dup(a, at->domain),
         .local_part_as_is = arena_dup(a, at->local_part_as_is), .router = arena_dup(a, at->router),
-        .transport = arena_dup(a, at->transport), .return_path = arena_dup(a, at->return_path), .local_uid = -1, .local_gid = -1,
+        .transport = arena_dup(a, at->transport), .return_path = arena_dup(a, at->return_path),
+        .srs.sender = arena_dup(a, at->srs.sender), .local_uid = -1, .local_gid = -1,
     };
 }
 

@@ -357,6 +357,12 @@ static void put_envelope(struct buf *out, log_sel sel, const struct log_delivery
         buf_add(out, d->sender);
         buf_byte(out, '>');
     }
+    put_tag(out, "Q", d->queue);
+    if (d->srs_sender.n) {
+        buf_add(out, STR(" SRS=<"));
+        buf_add(out, d->srs_sender);
+        buf_byte(out, '>');
+    }
     if (log_sel_has(sel, LS_return_path_on_delivery)) {
         buf_add(out, STR(" P=<"));
         buf_add(out, d->return_path);
@@ -366,7 +372,6 @@ static void put_envelope(struct buf *out, log_sel sel, const struct log_delivery
 
 static void put_way(struct buf *out, const struct log_delivery *d)
 {
-    put_tag(out, "Q", d->queue);
     put_tag(out, "R", d->router);
     put_tag(out, "T", d->transport);
     put_tag(out, "ST", d->shadow);

@@ -68,7 +68,7 @@ struct log_delivery {
     struct str address;         /* as delivered */
     struct str original;        /* as it came; printed if it differs */
     struct str parents;         /* between them, "(a@b c@d)", under all_parents */
-    struct str sender, return_path;
+    struct str sender, return_path, srs_sender;
     struct str router, transport, queue;
     const struct at_host *host; /* NULL: a local transport */
     struct str shown;           /* file, directory or command in place of the address */

@@ -84,9 +84,7 @@ struct str attempt_return_path(const struct attempt *a)
 {
     if (a->tr.return_path.p)
         return str_same(a->tr.return_path, STR("<>")) ? STR("") : a->tr.return_path;
-    if (a->items->at.return_path.p)
-        return a->items->at.return_path;
-    return a->w->t->sender;
+    return txn_return_path(a->w->t, &a->items->at);
 }
 
 struct str attempt_rcpt(struct attempt *a, const struct item *it)

@@ -88,6 +88,11 @@ static void copy_at(struct walk *w, struct at_address *to, const struct at_addre
     to->return_path = dup(w, from->return_path);
     to->file = dup(w, from->file);
     to->pipe = dup(w, from->pipe);
+    to->srs = (struct srs_facts){
+        .sender = dup(w, from->srs.sender), .recipient = dup(w, from->srs.recipient), .orig_recipient = dup(w, from->srs.orig_recipient),
+        .orig_sender = dup(w, from->srs.orig_sender), .status = dup(w, from->srs.status),
+        .db_key = dup(w, from->srs.db_key), .db_address = dup(w, from->srs.db_address),
+    };
     to->r_vars = NULL;
     for (const struct user_var *v = from->r_vars; v; v = v->next)
         user_var_set(&w->arena, &to->r_vars, v->name, &v->v);

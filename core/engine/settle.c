@@ -36,7 +36,8 @@ static void fill_line(struct walk *w, const struct item *it, struct log_delivery
 {
     *d = (struct log_delivery){
         .address = it->at.address, .original = rcpt_of(w, it)->addr, .parents = it->at.parent,
-        .sender = w->t->sender, .return_path = it->at.return_path.p ? it->at.return_path : w->t->sender,
+        .sender = w->t->sender, .return_path = txn_return_path(w->t, &it->at),
+        .srs_sender = it->at.return_path.p ? STR("") : it->at.srs.sender,
         .router = it->at.router, .transport = it->at.transport, .queue = w->t->queue_name,
         .host = it->host.name.n ? &it->host : NULL, .error = it->error, .err = it->err, .size = w->size,
         .queue_us = queue_time(w), .explain = it->explain, .signed_by = it->signed_by,

@@ -88,6 +88,13 @@ struct at_tls at_tls_dup(struct arena *a, const struct at_tls *t)
  * completion for a dead one must find nobody. Hence one count per process. */
 static uint64_t last_serial;
 
+struct str txn_return_path(const struct txn *t, const struct at_address *at)
+{
+    if (at && at->return_path.p)
+        return at->return_path;
+    return at && at->srs.sender.n ? at->srs.sender : t->sender;
+}
+
 void conn_init(struct conn *c)
 {
     *c = (struct conn){ .serial = ++last_serial, .since_us = clock_wall_us(), .uid = -1, .gid = -1, .dscp = -1 };

@@ -138,6 +138,12 @@ struct rcpt {
 enum rcpt_state { RCPT_PENDING, RCPT_DONE, RCPT_FAILED };
 
 /* The address a router, a transport or an event is about. */
+/* A sender rewritten by a router's srs, or an address of that kind taken apart (auth/srs.h). */
+struct srs_facts {
+    struct str sender;              /* as which the message goes out; empty: as it came */
+    struct str recipient, orig_recipient, orig_sender, status, db_key, db_address;
+};
+
 struct at_address {
     struct str address;             /* local@domain as now routed */
     struct str local_part, domain;  /* unquoted lower-case local part; lower-case domain */
@@ -153,6 +159,7 @@ struct at_address {
     struct user_var *r_vars;
     int32_t local_uid, local_gid;   /* -1: none */
     struct str file, pipe;          /* address_file, address_pipe */
+    struct srs_facts srs;
 };
 
 /* One attempt at a host. */
@@ -252,6 +259,8 @@ struct txn {
     struct str verify_message, verify_mode;
     struct str sender_verify_failure, recipient_verify_failure;
     struct str callout_address, csa_status;
+    struct str srs_recipient;       /* what the last srs.inbound of an ACL took apart */
+    struct { struct str address; int key; bool good; } prvs;    /* what the last prvs.check did; address empty: none */
     struct str held_rcpt;           /* the last recipient whose callout's transaction is held open */
     struct str sender_address_data, sender_data, recipient_data, host_data;
     struct dnslist_facts dnslist;
@@ -295,6 +304,8 @@ void txn_set_content(struct txn *t, struct str section, struct str body);
 bool txn_has_recipient(const struct txn *t, struct str addr);
 /* Fills local_part, domain and friends of *at from an address. */
 void txn_at(struct txn *t, struct str address, struct at_address *at);
+/* The envelope's sender for this address, which may be NULL: what a router set, or rewrote it to, or the message's own. */
+struct str txn_return_path(const struct txn *t, const struct at_address *at);
 void conn_init(struct conn *c);
 void conn_free(struct conn *c);
 bool conn_last_verb_is(const struct conn *c, const char *canonical);

@@ -365,6 +365,13 @@ static void address_of(lua_State *L, int at, struct arena *a, struct at_address 
     out->local_gid = (int32_t)field_int(L, at, "local_gid", -1);
     out->file = field_str(L, at, "file", a);
     out->pipe = field_str(L, at, "pipe", a);
+    out->srs.sender = field_str(L, at, "srs_sender", a);
+    out->srs.recipient = field_str(L, at, "srs_recipient", a);
+    out->srs.orig_recipient = field_str(L, at, "srs_orig_recipient", a);
+    out->srs.orig_sender = field_str(L, at, "srs_orig_sender", a);
+    out->srs.status = field_str(L, at, "srs_status", a);
+    out->srs.db_key = field_str(L, at, "srs_db_key", a);
+    out->srs.db_address = field_str(L, at, "srs_db_address", a);
     r_vars_of(L, at, a, &out->r_vars);
     if (!out->domain.p && addr_split(out->address, &split)) {
         out->domain = arena_lower(a, split.domain);

@@ -127,7 +127,7 @@ HALF(parent_local_part, v->t->addr->parent, parent, false)
 
 void get_return_path(const struct vars *v, struct val *out)
 {
-    val_text(out, v->t->addr && v->t->addr->return_path.p ? v->t->addr->return_path : v->t->sender);
+    val_text(out, txn_return_path(v->t, v->t->addr));
 }
 
 #define SHOWN(name, field)                                          \

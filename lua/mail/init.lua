@@ -97,8 +97,7 @@ for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "file", "soc
   env[name] = library[name]
 end
 env.rewrite = library.locked("rewrite", rewrite.library())
-env.srs = later("srs", "sender authentication")
-env.prvs = later("prvs", "sender authentication")
+for name, members in pairs(use "library_srs") do env[name] = library.locked(name, members) end
 env.authresults = library.authresults
 
 -- What Lua has elsewhere, and what does its work here.

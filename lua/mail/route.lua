@@ -53,8 +53,10 @@ local function item(walk, kind, addr, router, text)
     self_hostname = addr.self_hostname, return_path = addr.errors_to, r_vars = addr.r_vars,
     local_uid = addr.local_uid or -1, local_gid = addr.local_gid or -1, file = addr.file, pipe = addr.pipe,
     directory = addr.directory, initgroups = addr.initgroups or false, quiet = addr.quiet or false,
-    hide_child = addr.hide_child or false, log_local = addr.log_local,
+    hide_child = addr.hide_child or false, log_local = addr.log_local, srs_sender = addr.srs_sender,
+    srs_recipient = host.get(addr.m, "srs_recipient"),
   }
+  for name, value in pairs(addr.srs or {}) do it[name] = value end
   walk.items[#walk.items + 1] = it
   return it
 end
@@ -231,7 +233,7 @@ local function try_once(walk, r, addr)
   report.enter(ev)
   -- only a router that may say unseen can need the whole address back
   local before = (r.fn or r.cells.unseen) and copy(addr)
-    or { transport = addr.transport, errors_to = addr.errors_to, edits = addr.edits }
+    or { transport = addr.transport, errors_to = addr.errors_to, edits = addr.edits, srs_sender = addr.srs_sender }
   local yes, why, at = conditions.apply(r, addr, ev, walk)
   if not yes then
     explain.passed_over(walk, addr, r, why, at)
@@ -241,7 +243,7 @@ local function try_once(walk, r, addr)
   if text then walk.cannot = text end
   address.prepare(r, addr, ev, walk)
 
-  local result = r.fn and answers.run(r, addr, ev) or drivers[r.driver](r, addr, ev)
+  local result = r.fn and answers.run(r, addr, ev) or drivers[r.driver](r, addr, ev, walk)
   explain.said(walk, addr, r, result)
   if result.note and not walk.mode then note(walk, addr, r, result.note) end
   if result.what == "decline" or result.what == "pass" then
@@ -250,6 +252,7 @@ local function try_once(walk, r, addr)
       return "stop", result.text
     end
     addr.transport, addr.errors_to, addr.edits = before.transport, before.errors_to, before.edits
+    addr.srs_sender = before.srs_sender
     return "next", result.what == "pass" and passed(r, ev) or r.index + 1
   end
 

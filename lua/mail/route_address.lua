@@ -8,6 +8,7 @@ local words = use "words"
 local options = use "options"
 local routers = use "routers"
 local verify = use "verify"
+local srs = use "route_srs"
 local addresses = {}
 
 -- ---- addresses on their way
@@ -43,6 +44,7 @@ function addresses.inherit(child, addr)
   child.edits = addr.edits
   child.address_data = addr.address_data
   child.one_time = addr.one_time
+  if addr.srs then srs.inherit(child, addr) end
   for name, value in pairs(addr.r_vars) do
     child.r_vars[name] = value
     child.m[name] = value

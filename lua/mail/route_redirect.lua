@@ -10,6 +10,7 @@ local words = use "words"
 local options = use "options"
 local routers = use "routers"
 local file = use "route_file"
+local srs = use "route_srs"
 local redirect = {}
 
 local INCLUDES = 20             -- files that one redirection may read
@@ -237,7 +238,9 @@ end
 
 -- ---- the driver
 
-function redirect.driver(r, addr, ev)
+function redirect.driver(r, addr, ev, walk)
+  local ended = r.cells.srs and srs.apply(r, addr, ev, walk)
+  if ended then return ended end
   if r.cells.data then
     local cell = r.cells.data
     local data = cell.value
@@ -245,8 +248,8 @@ function redirect.driver(r, addr, ev)
     if data == nil or data == "" then return outcome("decline", "no data") end
     return redirect.expand(r, addr, ev, data)
   end
-  local text, ended = file.read(r, addr, ev)
-  if not text then return ended end
+  local text, why = file.read(r, addr, ev)
+  if not text then return why end
   return redirect.expand(r, addr, ev, text)
 end
 

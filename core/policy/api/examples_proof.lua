@@ -35,3 +35,52 @@ site { dkim_verify_hashes = "sha256", dkim_verify_keytypes = "rsa : ed25519", dk
        dkim_verify_minimal = true, dkim_verify_signatures_max = 4 }]] }
 example { of = { "control dkim_disable_verify" }, code = [[
 acl.connect { warn { hosts = "+relay_from", control = "dkim_disable_verify" } }]] }
+
+-- ---- SRS and prvs
+
+local DAY = "clock: 2024-10-04T12:00:00Z\n"
+local FORWARD = "C: MAIL FROM:<bob@there.example>\nS: 250\nC: RCPT TO:<list@example.org>\nS: 250\nC: DATA\nS: 354\nC: Subject: x\nC:\nC: .\nS: 250\nC: QUIT\nS: 221\n"
+
+example { of = { "option router srs", "option router srs_alias", "option router srs_condition", "option main srs_secrets", "option main srs_maxage",
+                 "option main srs_hashlength", "option main srs_hashmin", "var srs_recipient", "var srs_orig_recipient", "var srs_status" }, code = [[
+site { srs_secrets = { "new one", "old one" }, srs_maxage = 14, srs_hashlength = 8, srs_hashmin = 6 }
+router.back  { driver = "redirect", domains = "+local_domains", srs = "reverse",
+               data = function(m)
+                 logwrite(("%s is %s: %s"):format(m.srs_orig_recipient, m.srs_recipient, m.srs_status))
+                 return m.srs_recipient
+               end }
+router.lists { driver = "redirect", local_parts = "list", data = "cat@elsewhere.example", srs = "forward", srs_alias = "bounce.example.org",
+               srs_condition = function(m) return m.sender_address_domain ~= "example.org" end }]],
+run = DAY .. FORWARD .. "expect: peer 192.0.2.1 heard MAIL FROM:<SRS0=\nexpect: peer 192.0.2.1 heard =RA=there.example=bob@bounce.example.org>\n" }
+example { of = { "option main srs_config", "var srs_orig_sender" }, code = [[
+site { srs_config = { "a secret", "14", "8", "1", "1" } }
+router.lists { driver = "redirect", local_parts = "list", srs = "reverseandforward",
+               data = function(m) logwrite("written by " .. tostring(m.srs_orig_sender)) return "cat@elsewhere.example" end }
+router.plain { driver = "redirect", local_parts = "list", srs = "forward",
+               data = function(m) logwrite("written by " .. m.srs_orig_sender) return "cat@elsewhere.example" end }]],
+run = DAY .. FORWARD .. "expect: log written by bob@there.example\nexpect: log SRS=<SRS0=\n" }
+example { of = { "option main srs_usehash", "option main srs_usetimestamp" }, code = [[
+-- among machines that nobody else can reach
+site { srs_secrets = { "a secret" }, srs_usehash = false, srs_usetimestamp = false }
+router.lists { driver = "redirect", local_parts = "list", srs = "forward", data = "cat@elsewhere.example" }]],
+run = DAY .. FORWARD .. "expect: peer 192.0.2.1 heard MAIL FROM:<SRS0=there.example=bob@example.org>\n" }
+example { of = { "option router srs_dbinsert", "option router srs_dbselect", "var srs_db_key", "var srs_db_address" }, code = [[
+site { srs_secrets = { "a secret" } }
+router.back  { driver = "redirect", domains = "+local_domains", srs = "reverse",
+               srs_dbselect = function(m) return store.get("senders", m.srs_db_key) end,
+               data = function(m) return m.srs_recipient end }
+router.lists { driver = "redirect", local_parts = "list", data = "cat@elsewhere.example", srs = "forward",
+               srs_dbinsert = function(m)
+                 store.put("senders", m.srs_db_key, m.srs_db_address, "31d")
+                 return true
+               end }]],
+run = DAY .. FORWARD .. "expect: peer 192.0.2.1 heard MAIL FROM:<SRS0=\nexpect: not peer 192.0.2.1 heard =bob@example.org\n" }
+example { of = { "var prvscheck_address", "var prvscheck_keynum", "var prvscheck_result" }, code = [[
+-- a bounce is for an address with a tag that we gave it
+acl.rcpt(function(m)
+  if m.sender_address ~= "" then return end
+  prvs.check(m.local_part .. "@" .. m.domain, "mysecret")
+  if not m.prvscheck_result then return deny("550 5.7.1 we never wrote that") end
+  logwrite(m.prvscheck_address .. ", key " .. m.prvscheck_keynum)
+end)]],
+run = DAY .. "C: MAIL FROM:<>\nS: 250\nC: RCPT TO:<alice@example.org>\nS: 550 5.7.1 we never wrote that\nC: RCPT TO:<prvs=0007d88dfd=alice@example.org>\nS: 550\n" }

@@ -408,27 +408,22 @@ option { kind = "main", name = "sqlite_dbfile", type = "string", section = "look
   doc = [[The database of lookup.sqlite(nil, query) and of list items that name none.]] }
 option { kind = "main", name = "sqlite_lock_timeout", type = "time", default = 5, section = "lookups",
   doc = [[How long lookup.sqlite waits for another program's lock, unless its option busy says otherwise; then it cannot say.]] }
-option { kind = "main", name = "srs_config", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt one-line configuration.]] }
-option { kind = "main", name = "srs_hashlength", type = "integer", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt hash length.]] }
-option { kind = "main", name = "srs_hashmin", type = "integer", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt shortest accepted hash.]] }
-option { kind = "main", name = "srs_maxage", type = "integer", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt address lifetime in days.]] }
-option { kind = "main", name = "srs_secrets", type = "list", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt secrets, first signs.]] }
-option { kind = "main", name = "srs_usehash", type = "boolean", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt use hash.]] }
-option { kind = "main", name = "srs_usetimestamp", type = "boolean", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt use timestamp.]] }
+option { kind = "main", name = "srs_config", type = "list", section = "sender authentication",
+  doc = [[Everything about a redirect router's `srs` in one: secret, max age, hash length, timestamps (0 or 1), hashes (0 or 1). What is
+left out or empty is what the option of that name says. A secret given here signs; those of srs_secrets are good, too.]] }
+option { kind = "main", name = "srs_hashlength", type = "integer", default = 6, section = "sender authentication",
+  doc = [[How many characters of hash a redirect router's `srs` puts into an address, 1 to 20.]] }
+option { kind = "main", name = "srs_hashmin", type = "integer", default = -1, section = "sender authentication",
+  doc = [[The fewest characters of hash that are taken, 1 to 20; -1: as many as are put in.]] }
+option { kind = "main", name = "srs_maxage", type = "integer", default = 31, section = "sender authentication",
+  doc = [[For how many days a rewritten address leads back, 1 to 365; 0: 31.]] }
+option { kind = "main", name = "srs_secrets", type = "list", section = "sender authentication",
+  doc = [[What a redirect router's `srs` signs with, 1 to 32 bytes each: the first one signs, each is good in what comes back. Read them
+with `secret.file`.]] }
+option { kind = "main", name = "srs_usehash", type = "boolean", default = true, section = "sender authentication",
+  doc = [[SRS0 addresses carry a hash, and need one. Without it anybody can send through us to anywhere; SRS1 always has one.]] }
+option { kind = "main", name = "srs_usetimestamp", type = "boolean", default = true, section = "sender authentication",
+  doc = [[SRS0 addresses carry the day they were made, and need one. Without it they lead back for ever.]] }
 option { kind = "main", name = "wellknown_advertise_hosts", type = "hostlist", feature = "WELLKNOWN",
   section = "of later features",
   doc = [[Clients offered WELLKNOWN.]] }

@@ -250,21 +250,21 @@ option { kind = "router", drivers = { "redirect" }, name = "syntax_errors_to", t
 -- of later features
 option { kind = "router", name = "dsn_lasthop", type = "boolean", feature = "DSN", section = "of later features",
   doc = [[Treat next hop as lacking DSN; send success DSN here.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs", type = "string", feature = "sender authentication",
-  section = "of later features",
-  doc = [[libsrs_alt direction: forward, reverse, reverseandforward.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_alias", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[libsrs_alt domain used in rewritten sender.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_condition", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[libsrs_alt when to act.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_dbinsert", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[libsrs_alt expansion storing to a database.]] }
-option { kind = "router", drivers = { "redirect" }, name = "srs_dbselect", type = "string",
-  feature = "sender authentication", section = "of later features",
-  doc = [[libsrs_alt expansion reading from a database.]] }
+
+option { kind = "router", drivers = { "redirect" }, name = "srs", type = "string", values = { "forward", "reverse", "reverseandforward" },
+  section = "redirect",
+  doc = [[`forward`: what comes of the address goes out under a rewritten sender, unless errors_to says under which. `reverse`: an address
+of that kind is taken apart into `m.srs_recipient`; one that is none is declined, a forged or old one fails. Both: first
+back, then there. Main options srs_*; docs/guide/srs.md. Not done: forward for bounces, nor while an address is only asked about.]] }
+option { kind = "router", drivers = { "redirect" }, name = "srs_alias", type = "string", func = "route", section = "redirect",
+  doc = [[The domain of rewritten senders; unset or nil: that of the address.]] }
+option { kind = "router", drivers = { "redirect" }, name = "srs_condition", type = "string", func = "route", section = "redirect",
+  doc = [[If it says no, the router works as without `srs`.]] }
+option { kind = "router", drivers = { "redirect" }, name = "srs_dbinsert", type = "string", func = "route", section = "redirect",
+  doc = [[Keeps `m.srs_db_address` under `m.srs_db_key`, which then stands for it in the address. What it gives does not matter, but nil and
+false are a failure: the address waits.]] }
+option { kind = "router", drivers = { "redirect" }, name = "srs_dbselect", type = "string", func = "route", section = "redirect",
+  doc = [[The address kept under `m.srs_db_key`; nil: the address waits.]] }
 
 -- not here
 option { kind = "router", drivers = { "redirect" }, name = "allow_filter", type = "boolean",

@@ -71,10 +71,6 @@ restated { name = "condition saslauthd", as = "socket.ask, or an authenticator t
 restated { name = "condition pwcheck", never = "the daemon behind it is gone" }
 
 -- what comes with its own system
-restated { name = "item prvs", feature = "sender authentication" }
-restated { name = "item prvscheck", feature = "sender authentication" }
-restated { name = "item srs_encode", feature = "sender authentication" }
-restated { name = "condition inbound_srs", feature = "sender authentication" }
 restated { name = "condition ldapauth", feature = "the lookups of servers" }
 restated { name = "operator utf8_localpart_to_alabel", feature = "internationalised mail" }
 restated { name = "operator utf8_localpart_from_alabel", feature = "internationalised mail" }

@@ -89,18 +89,19 @@ dmarc("dmarc_ar_header", "string", [[A whole Authentication-Results: field with 
 
 -- ---- SRS and PRVS
 
-local srs = of("SRS", "srs")
 local forwarding = during { "route", "transport" }
-srs("srs_recipient", "string", from_mail + forwarding, [[The sender that a rewritten address stands for, once `srs.inbound` found it sound.]])
-srs("srs_orig_recipient", "string", forwarding, [[The recipient as it came, before it was taken apart.]])
-srs("srs_orig_sender", "string", forwarding, [[The sender before it was rewritten.]])
-srs("srs_status", "string", forwarding, [[What became of it, in words.]])
-for _, name in ipairs { "srs_db_address", "srs_db_key" } do
-  var { name = name, type = "string", phases = forwarding, group = "srs", doc = "An old name.",
-    never = "addresses are rewritten without a database: what belongs to one is in the address itself" }
+local function kept(name, ty, phases, doc)
+  var { name = name, type = ty .. "?", phases = phases, group = "srs", get = "get_" .. name, put = "put_" .. name, doc = doc }
 end
+kept("srs_recipient", "string", from_mail + forwarding, [[The address that a rewritten one stands for: set by `srs.inbound` as soon as the form fits, whether or not it is sound,
+and by a redirect router's `srs = "reverse"` once it is.]])
+kept("srs_orig_recipient", "string", forwarding, [[The recipient as it came, before a router's `srs` took it apart.]])
+kept("srs_orig_sender", "string", forwarding, [[The sender before a router's `srs` rewrote it.]])
+kept("srs_status", "string", forwarding, [[What became of it, in words: ok, case broken, not SRS, bad SRS, hash too short, bad hash, bad timestamp, timestamp expired,
+address too long, no domain, database error.]])
+kept("srs_db_key", "string", forwarding, [[What stands for an address in srs_dbinsert and srs_dbselect.]])
+kept("srs_db_address", "string", forwarding, [[The sender that srs_dbinsert is to keep.]])
 
-local prvs = of("PRVS", "srs")
-prvs("prvscheck_address", "string", always, [[The address inside a tagged one that was checked.]])
-prvs("prvscheck_keynum", "integer", always, [[The number of the key in the tag.]])
-prvs("prvscheck_result", "boolean", always, [[Whether the tag was sound.]])
+kept("prvscheck_address", "string", always, [[The address inside the tagged one that `prvs.check` was asked about last; nil if it had no tag, or none was asked about.]])
+kept("prvscheck_keynum", "integer", always, [[The number of the key in that tag.]])
+kept("prvscheck_result", "boolean", always, [[Whether that tag was ours and not too old.]])

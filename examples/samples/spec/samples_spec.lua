@@ -18,7 +18,10 @@ new.example.       AAAA 2001:db8::6
 ]]
 
 -- Samples that route by themselves; to the others the rest is added.
-local WHOLE = { connect = true, hold = true, ipv4 = true, ports = true, queuefile = true }
+local WHOLE = { connect = true, hold = true, ipv4 = true, ports = true, prvs = true, queuefile = true, srs = true }
+
+-- And those that say who may send.
+local OWN_ACL = { ports = true, prvs = true, srs = true }
 
 local function rules(name)
   -- Files a sample names lie beside it: the first rule file says where that is.
@@ -52,7 +55,7 @@ describe("perigee check (ACL-T1)", function()
   f:close()
   for _, name in ipairs(samples()) do
     it("has nothing to say about " .. name .. ".lua, which the README names", function()
-      local ok, text = world.check { rules = rules(name), lua = WHOLE[name] and name ~= "ports" and OPEN or nil }
+      local ok, text = world.check { rules = rules(name), lua = WHOLE[name] and not OWN_ACL[name] and OPEN or nil }
       assert.truthy(ok, text)
       -- Databases that are where the site has them.
       lacks((text:gsub("[^\n]*warning: lookup%.[%a.]+: open [^\n]*No such file or directory", "")), "warning")
@@ -292,5 +295,64 @@ describe("mark.lua", function()
     has(delivered(w), "X-To-List: yes")
     send(w)
     lacks(w:deliveries()[2].message, "X-To-List")
+  end)
+end)
+
+describe("srs.lua", function()
+  local FAR = ZONE .. "far.example. MX 10 mx.far.example.\nmx.far.example. A 198.51.100.9\n"
+  local function srs()
+    local w = world.new { rules = rules "srs", zone = FAR }
+    w:peer "198.51.100.9"
+    w:peer "198.51.100.1"
+    return w
+  end
+  local function forwarded()
+    local w = srs()
+    assert.reply(send(w, { to = "away@example.org" }), "250")
+    w:advance "1s"
+    return w, assert(w:heard("198.51.100.9"):match "MAIL FROM:<(SRS0=%S-@example%.org)>")
+  end
+
+  it("forwards under a sender of ours; a bounce to that gets to the writer (SRSN-T5)", function()
+    local w, sender = forwarded()
+    assert.truthy(sender:find("=there.example=a@example.org", 1, true), sender)
+    assert.reply(w:send { from = "", to = sender }, "250")
+    w:advance "1s"
+    has(w:heard "198.51.100.1", "RCPT TO:<a@there.example>")
+  end)
+
+  it("refuses a bounce to an address that was not ours, by its text (SRSN-T5)", function()
+    local w, sender = forwarded()
+    local s = w:session {}
+    s:mail ""
+    local reply = s:rcpt((sender:gsub("=....=", "=AAAA=", 1)))
+    assert.reply(reply, "550")
+    has(tostring(reply), "Invalid SRS recipient address")
+  end)
+
+  it("sends our own users' mail as it is", function()
+    local w = srs()
+    assert.reply(send(w, { from = "ann@example.org", to = "Dan@far.example" }), "250")
+    w:advance "1s"
+    has(w:heard "198.51.100.9", "MAIL FROM:<ann@example.org>")
+  end)
+end)
+
+describe("prvs.lua", function()
+  local FAR = ZONE .. "far.example. MX 10 mx.far.example.\nmx.far.example. A 198.51.100.9\n"
+  it("signs what its users send, and takes bounces to signed addresses only (PRVS-T1)", function()
+    local w = world.new { rules = rules "prvs", zone = FAR }
+    w:peer "198.51.100.9"
+    assert.reply(send(w, { client = "192.0.2.5", from = "ann@example.org", to = "dan@far.example" }), "250")
+    w:advance "1s"
+    local signed = assert(w:heard("198.51.100.9"):match "MAIL FROM:<(prvs=%w+=ann@example%.org)>")
+    assert.reply(w:send { from = "", to = signed }, "250")
+    w:advance "1s"
+    local s = w:session {}
+    s:mail ""
+    assert.reply(s:rcpt "ann@example.org", "550 5.7.1 This address does not send an unsigned reverse path.")
+    assert.reply(s:rcpt((signed:gsub("=ann@", "=ann2@"))), "550 5.7.1 Invalid reverse path signature.")
+    assert.reply(s:rcpt "bob@example.org", "250")
+    has(table.concat(w:log(), "\n"), "=> ann <" .. signed .. "> R=here")
   end)
 end)

@@ -57,6 +57,7 @@ static const char *const back[] = {
     "alice@origin.test",
 };
 
+/* SRSA-T6, SRSN-T8 */
 static void vectors_come_out_exactly_and_lead_back_SRSA_T6_SRSN_T8(void **state)
 {
     struct arena a = { 0 };
@@ -86,6 +87,7 @@ static enum srs_result exim(struct arena *a, const char *local, const char *secr
     return srs_decode(a, &r, str_of(local), out);
 }
 
+/* SRSN-T8 */
 static void exims_form_is_good_for_ten_days_and_exact_in_its_hash_SRSN_T8(void **state)
 {
     static const struct { const char *local, *secret; int days; enum srs_result want; } row[] = {
@@ -112,6 +114,7 @@ static void exims_form_is_good_for_ten_days_and_exact_in_its_hash_SRSN_T8(void *
     arena_free(&a);
 }
 
+/* SRSN-T7, SRSN-T9 */
 static void local_parts_with_quotes_and_equals_signs_come_back_SRSN_T7_SRSN_T9(void **state)
 {
     static const char *const senders[] = {
@@ -139,13 +142,14 @@ static void local_parts_with_quotes_and_equals_signs_come_back_SRSN_T7_SRSN_T9(v
 
 /* ---- secrets, hashes, days */
 
+/* SRSA-T3, SRSA-T5 */
 static void any_secret_may_have_signed_and_a_short_hash_is_none_SRSA_T3_SRSA_T5(void **state)
 {
     static const struct { const char *local; unsigned min; enum srs_result want; } row[] = {
         { "SRS0=x0ikxL=RA=origin.test=alice", 6, SRS_OK },   { "SRS0=X0IKXL=RA=origin.test=alice", 6, SRS_CASE },
         { "SRS0=x0ikxK=RA=origin.test=alice", 6, SRS_HASH }, { "SRS0=x0ik=RA=origin.test=alice", 6, SRS_SHORT },
         { "SRS0=x0ik=RA=origin.test=alice", 4, SRS_OK },     { "SRS0=garbage", 6, SRS_SYNTAX },
-        { "SRS0=x0ikxL=RB=origin.test=alice", 6, SRS_EXPIRED }, { "SRS0=x0ikxL=R1=origin.test=alice", 6, SRS_SYNTAX },
+        { "SRS0=x0ikxL=RB=origin.test=alice", 6, SRS_EXPIRED }, { "SRS0=x0ikxL=R1=origin.test=alice", 6, SRS_STAMP },
         { "SRS0=x0ikxL=RA==alice", 6, SRS_SYNTAX },          { "SRS0=x0ikxL=RA=origin.test=", 6, SRS_SYNTAX },
         { "SRS2=x0ikxL=RA=origin.test=alice", 6, SRS_NOT },  { "SRS0", 6, SRS_NOT }, { "", 6, SRS_NOT },
     };
@@ -165,6 +169,7 @@ static void any_secret_may_have_signed_and_a_short_hash_is_none_SRSA_T3_SRSA_T5(
     arena_free(&a);
 }
 
+/* SRSA-T5 */
 static void hash_and_day_may_be_left_out_of_srs0_SRSA_T5(void **state)
 {
     struct str secret = STR("mysecret"), out;
@@ -252,6 +257,7 @@ static void forwards(struct arena *a, struct srs_rules *r, json_t *row)
     }
 }
 
+/* SRSN-T6 */
 static void mail_srs_agrees_SRSN_T6(void **state)
 {
     struct arena a = { 0 };
@@ -297,6 +303,7 @@ static bool check(struct arena *a, const char *text, const char *secret, int64_t
     return prvs_read(a, str_of(text), &p) && prvs_good(a, &p, str_of(secret), day);
 }
 
+/* PRVS-T1, PRVS-T2, PRVS-T6 */
 static void a_tag_is_good_for_seven_days_PRVS_T1_PRVS_T2_PRVS_T6(void **state)
 {
     struct arena a = { 0 };
@@ -322,6 +329,7 @@ static void a_tag_is_good_for_seven_days_PRVS_T1_PRVS_T2_PRVS_T6(void **state)
     arena_free(&a);
 }
 
+/* PRVS-T3, PRVS-T4, PRVS-T5 */
 static void a_tag_that_was_touched_is_not_ours_PRVS_T3_PRVS_T4_PRVS_T5(void **state)
 {
     static const struct { const char *text, *secret; bool read; } row[] = {
