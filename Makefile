@@ -180,7 +180,7 @@ DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-d
              libidn2-dev libssl-dev libjansson-dev libcrypt-dev libsqlite3-dev libgsasl-dev libpsl-dev
 DEPS_RUN   = $(DEPS_BUILD) swaks
 DEPS_CHECK = $(DEPS_BUILD) clang libclang-rt-dev libcmocka-dev lua-busted lua-check swaks curl postfix python3 lmdb-utils gsasl ldnsutils nsd openssl gnutls-bin exim4-base/files \
-             python3-dkim python3-authres python3-nacl libmail-dkim-perl opendkim-tools
+             python3-dkim python3-authres python3-nacl libmail-dkim-perl opendkim-tools libmail-srs-perl postsrsd/files
 DEPS_LINT  = $(DEPS_BUILD) clang-tidy cppcheck lua-check
 DEPS_BENCH = $(DEPS_BUILD) postfix python3
 deps: deps-check

@@ -55,25 +55,6 @@ local rewrite = use "rewrite"
 
 -- ---- what rules see
 
-local pending = {}              -- names of what is not there yet
-
-local function later(name, feature)
-  pending[name] = true
-  local function refuse(key)
-    local where = host.where(3)
-    local text = string.format("%s comes with %s", key and name .. "." .. tostring(key) or name, feature)
-    if report.loading() then report.problem(where, text) else error(where .. ": " .. text, 0) end
-    return function() end
-  end
-  return setmetatable({}, { __metatable = name, __index = function(_, key)
-    local nothing = refuse(key)         -- no tail call: the rule's line would be gone
-    return nothing
-  end, __call = function()
-    local nothing = refuse()
-    return nothing
-  end, __newindex = function(_, key) refuse(key) end })
-end
-
 local env = host.rules
 
 for kind, title in pairs(lists.KINDS) do env[title] = library.named(kind) end
@@ -154,7 +135,7 @@ local cover = host.covers and use "cover"
 local function locked()
   local names = {}
   for name, value in pairs(env) do
-    if type(value) == "table" and getmetatable(value) == name and not pending[name] then names[name] = true end
+    if type(value) == "table" and getmetatable(value) == name then names[name] = true end
   end
   return names
 end

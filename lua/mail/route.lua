@@ -53,7 +53,7 @@ local function item(walk, kind, addr, router, text)
     self_hostname = addr.self_hostname, return_path = addr.errors_to, r_vars = addr.r_vars,
     local_uid = addr.local_uid or -1, local_gid = addr.local_gid or -1, file = addr.file, pipe = addr.pipe,
     directory = addr.directory, initgroups = addr.initgroups or false, quiet = addr.quiet or false,
-    hide_child = addr.hide_child or false, log_local = addr.log_local, srs_sender = addr.srs_sender,
+    hide_child = addr.hide_child or false, log_local = addr.log_local, srs_sender = addr.srs_sender, srs_later = addr.srs_later,
     srs_recipient = host.get(addr.m, "srs_recipient"),
   }
   for name, value in pairs(addr.srs or {}) do it[name] = value end

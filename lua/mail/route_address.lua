@@ -44,7 +44,7 @@ function addresses.inherit(child, addr)
   child.edits = addr.edits
   child.address_data = addr.address_data
   child.one_time = addr.one_time
-  if addr.srs then srs.inherit(child, addr) end
+  if addr.srs or addr.srs_later then srs.inherit(child, addr) end
   for name, value in pairs(addr.r_vars) do
     child.r_vars[name] = value
     child.m[name] = value

@@ -144,13 +144,15 @@ function srs.apply(r, addr, ev, walk)
   end
   local ended = mode.reverse and reverse(r, addr, ev, how)
   if ended then return ended end
-  -- nobody sends to an address that is only asked about
-  if mode.forward and not walk.mode and not walk.lines then return forward(r, addr, ev, how) end
+  if not mode.forward then return nil end
+  if not walk.mode and not walk.lines then return forward(r, addr, ev, how) end
+  -- nobody sends to an address that is only asked about; and what is asked about under the old sender is not sent under it
+  addr.srs_later = ev.m.sender_address ~= nil and ev.m.sender_address ~= ""
 end
 
 -- What an address hands on to those made from it.
 function srs.inherit(child, addr)
-  child.srs_sender = addr.srs_sender
+  child.srs_sender, child.srs_later = addr.srs_sender, addr.srs_later
   for name, value in pairs(addr.srs or {}) do know(child, name, value) end
 end
 

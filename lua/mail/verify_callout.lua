@@ -151,7 +151,7 @@ function callout.run(m, found, options, mode)
   if #hosts == 0 and not values.hosts then return { ok = true } end     -- nobody to ask: routing has said what it can
   local got = host.callout(m, {
     transport = found.transport, driver = driver, values = values, hosts = hosts, router = found.router,
-    plain = #found.edits == 0,
+    plain = #found.edits == 0 and not found.srs_later,
     address = found.address, rcpt = rcpt_of(found, values), sender = sender,
     random = c.random and not keep.random and random_part(m) or nil,
     postmaster = c.postmaster and not keep.postmaster or false, fullpostmaster = c.fullpostmaster or false,

@@ -38,6 +38,14 @@ describe("smtp_command_history", function()
     assert.logged(w, "history=EHLO,MAIL,RCPT,DATA")
   end)
 
+  it("HIST-T3 is known in the dkim ACL, a run for each signer", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = NOTE:format "dkim" .. [[
+      site { dkim_verify_signers = "there.example : elsewhere.example" }
+      acl.rcpt { accept {} }]] }
+    w:send { to = "b@example.org" }
+    assert.logged(w, "history=EHLO,MAIL,RCPT,DATA")
+  end)
+
   it("HIST-T5 shows canonical names for commands in lower case, and leaves unknown ones out", function()
     local w = new "rcpt"
     local s = w:session { helo = false }

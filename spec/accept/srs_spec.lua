@@ -85,6 +85,21 @@ describe("srs = forward", function()
     heard(w, "RCPT TO:<alice@origin.test>", "192.0.2.1")
   end)
 
+  it("is not passed over by a delivery on the connection that verified the recipient", function()
+    local control = 'acl.rcpt { warn { control = "cutthrough_delivery" } }\n'
+    local w = world.new { lua = control .. SITE:format(SECRET, FORWARD), zone = ZONE, now = DAY }
+    w:peer "192.0.2.2"
+    assert.reply(w:send { from = "alice@origin.test", to = "list@fwd.test" }, "250")
+    w:advance "1s"
+    assert.logged(w, "=> cat@far.test <list@fwd.test> SRS=<SRS0=")
+    assert.is_nil(w:logged ">> cat@far.test")
+    -- where nothing is rewritten, it is the same connection
+    w = world.new { lua = control .. SITE:format(SECRET, (FORWARD:gsub("srs = ", 'srs_condition = "no", srs = '))), zone = ZONE, now = DAY }
+    w:peer "192.0.2.2"
+    assert.reply(w:send { from = "alice@origin.test", to = "list@fwd.test" }, "250")
+    assert.logged(w, ">> cat@far.test")
+  end)
+
   it("sends to several under one name each, and forwards nothing for a router that declines", function()
     local w = sent(SECRET, FORWARD:gsub('"cat@far.test"', '"cat@far.test, dog@far.test"'), {})
     heard(w, "RCPT TO:<dog@far.test>")

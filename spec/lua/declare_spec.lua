@@ -74,7 +74,6 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
       "with one_time there are addresses only")
     says("router.r { driver = 'ipliteral', transport = 'x', self = 'reroute: rewrite: y.test' } transport.x { driver = 'smtp' }",
       "headers stay as they are")
-    says("local x = srs.encode", "srs.encode comes with sender authentication")
   end)
 
   it("name both places of what is set twice", function()

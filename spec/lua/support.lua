@@ -47,7 +47,7 @@ local function rows()
     fn = function(row) out.functions[row.name] = row end,
     during = set, var = function() end,
   }, { __index = _G })
-  for _, name in ipairs { "options_main", "options_tls", "options_router", "options_transport", "acl", "events", "functions", "functions_values", "lookups", "authentication" } do
+  for _, name in ipairs { "options_main", "options_tls", "options_router", "options_transport", "acl", "events", "functions", "functions_values", "functions_srs", "lookups", "authentication" } do
     local chunk = assert(loadfile("core/policy/api/" .. name .. ".lua"))
     setfenv(chunk, env)()
   end
