@@ -4,8 +4,8 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status explain top stop reopen config hold release route verify rewrite smtp filter eval send mailq newaliases test help version queue'
-    local queue='list count show retry freeze thaw remove bounce export import run '
+    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter eval send mailq newaliases test help dkim-keygen ocsp-fetch version queue'
+    local queue='list count show retry freeze thaw move remove bounce export import run '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
     if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
     if [ "$verb" = queue ]; then
@@ -28,6 +28,7 @@ _perigee()
     'queue retry') opts='--help --rules --spool' ;;
     'queue freeze') opts='--help --rules --spool' ;;
     'queue thaw') opts='--help --rules --spool' ;;
+    'queue move') opts='--help --rules --spool' ;;
     'queue remove') opts='--help --rules --spool' ;;
     'queue bounce') opts='--help --rules --spool' ;;
     'queue export') opts='--help --rules --spool' ;;
@@ -37,6 +38,7 @@ _perigee()
     'release') opts='--help --rules --spool' ;;
     'route') opts='--help --json --rules --spool --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
     'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --as --callout' ;;
+    'tls') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --json --rules --spool --dns --now --seed --dry-run --client --explain' ;;
     'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
@@ -46,6 +48,8 @@ _perigee()
     'newaliases') opts='--help' ;;
     'test') opts='--help --tap --junit --filter --coverage' ;;
     'help') opts='--help --man --completion --guide' ;;
+    'dkim-keygen') opts='--help --type --bits' ;;
+    'ocsp-fetch') opts='--help --json --issuer --url' ;;
     'version') opts='--help --json' ;;
     esac
     case $cur in -*) COMPREPLY=($(compgen -W "$opts" -- "$cur")) ;; *) COMPREPLY=($(compgen -f -- "$cur")) ;; esac

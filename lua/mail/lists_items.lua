@@ -47,7 +47,7 @@ end
 
 -- { kind, file, ... } (lookups.parse) as function(subject) -> true, data or nothing. "Cannot say" is raised.
 function items.looked_up(spec)
-  if spec.file then there(spec.file, spec.where) end
+  if spec.file and spec.kind ~= "spf" then there(spec.file, spec.where) end
   local ask, call = lookups.asker(spec), "lookup." .. spec.kind
   return function(subject)
     local status, value = ask(subject)

@@ -42,7 +42,8 @@ local function given(m)
   end
   return {
     first = one[1] ~= "" and one[1] or nil, secrets = words.list(site.option("srs_secrets", m)), age = pick(2, "srs_maxage"),
-    length = pick(3, "srs_hashlength"), least = site.option("srs_hashmin", m), stamp = on(4, "srs_usetimestamp"), hash = on(5, "srs_usehash"),
+    length = pick(3, "srs_hashlength"), least = site.option("srs_hashmin", m),
+    stamp = on(4, "srs_usetimestamp"), hash = on(5, "srs_usehash"),
   }
 end
 

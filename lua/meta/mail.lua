@@ -33,9 +33,9 @@
 ---@field lookup_dnssec_authenticated string? Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.
 ---@field pid integer Id of this process.
 ---@field primary_hostname string The name of this host, from the option of that name or from the system.
----@field prvscheck_address string? The address inside a tagged one that was checked.
----@field prvscheck_keynum integer? The number of the key in the tag.
----@field prvscheck_result boolean? Whether the tag was sound.
+---@field prvscheck_address string? The address inside the tagged one that `prvs.check` was asked about last; nil if it had no tag, or none was asked about.
+---@field prvscheck_keynum integer? The number of the key in that tag.
+---@field prvscheck_result boolean? Whether that tag was ours and not too old.
 ---@field qualify_domain string The domain added to sender addresses that have none.
 ---@field qualify_recipient string The domain added to recipient addresses that have none.
 ---@field queue_size integer Messages in the queue of this worker.
@@ -73,11 +73,11 @@
 ---@field sender_verify_failure string? Why the sender could not be verified.
 ---@field spf_guess string? The record that is guessed for domains that publish none.
 ---@field spf_header_comment string? The result in a sentence, for headers and logs.
----@field spf_received string? The whole Received-SPF: field.
----@field spf_result string? Result of the SPF check for this sender. `temperror`: the DNS did not answer; a later try may differ.
----@field spf_result_guessed boolean? Whether the result is that of a guessed record (`spf_guess`).
----@field spf_smtp_comment string? The result in a sentence that may be told to the client.
----@field spf_used_domain string? The domain whose record was judged.
+---@field spf_received string? The whole Received-SPF: field (X-SPF-Guess: of a guessed record), for `add_header = ":at_start:"`.
+---@field spf_result string? What the last `spf` or `spf_guess` found for this sender, nil while none was asked. `temperror`: the DNS did not answer; a later try may differ.
+---@field spf_result_guessed boolean? Whether the result is that of a guessed record: the domain has none, and `spf_guess` was asked.
+---@field spf_smtp_comment string? What may be told to the client: the domain's own explanation of a fail, else `spf_smtp_comment_template`. Empty for a pass and for errors.
+---@field spf_used_domain string? The domain whose record was judged: the sender's, or HELO's name for the empty sender.
 
 -- mail to data, vrfy, not_smtp, route, transport, event
 ---@class mail.known3
@@ -95,14 +95,15 @@
 -- data
 ---@class mail.known5
 ---@field arc_domains string[]? The domains that signed the chain, oldest first.
----@field arc_oldest_pass integer? The oldest instance whose signature of the message still holds.
----@field arc_state string? What became of the chain.
+---@field arc_oldest_pass integer? The smallest instance whose signature of the message still holds, as do all above it; 0: none.
+---@field arc_state string? What became of the chain; nil before `verify = "arc"` was asked.
 ---@field arc_state_reason string? Why the chain failed.
----@field dmarc_alignment_dkim boolean? Whether a DKIM domain agrees with the one in From:.
----@field dmarc_alignment_spf boolean? Whether the SPF domain agrees with the one in From:.
+---@field dmarc_alignment_dkim boolean? Whether a DKIM domain that passed agrees with the one in From:.
+---@field dmarc_alignment_spf boolean? Whether the SPF domain passed and agrees with the one in From:.
 ---@field dmarc_ar_header string? A whole Authentication-Results: field with what was found.
----@field dmarc_domain_policy string? The policy the domain published.
----@field dmarc_status string? What DMARC says about the message.
+---@field dmarc_disposition string? What the policy asks for this message, after `pct` was drawn for it (RFC 7489 section 6.6.4).
+---@field dmarc_domain_policy string? The policy the domain published, `p` of its record; empty where there is none.
+---@field dmarc_status string? What DMARC says about the message, before `pct` has its say (dmarc_disposition); nil until `dmarc_status` was asked.
 ---@field dmarc_status_text string? The status in a sentence.
 ---@field dmarc_used_domain string? The domain whose record was used.
 
@@ -369,7 +370,7 @@
 -- mail to data, not_smtp_start, not_smtp_mime, not_smtp, route, transport
 ---@class mail.known38
 ---@field sender_data string? What the lookup said that made the last `senders` condition hold.
----@field srs_recipient string? The sender that a rewritten address stands for, once `srs.inbound` found it sound.
+---@field srs_recipient string? The address that a rewritten one stands for: set by `srs.inbound` as soon as the form fits, whether or not it is sound, and by a redirect router's `srs = "reverse"` once it is.
 
 -- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit
 ---@class mail.known39
@@ -392,9 +393,11 @@
 
 -- route, transport
 ---@class mail.known43
----@field srs_orig_recipient string? The recipient as it came, before it was taken apart.
----@field srs_orig_sender string? The sender before it was rewritten.
----@field srs_status string? What became of it, in words.
+---@field srs_db_address string? The sender that srs_dbinsert is to keep.
+---@field srs_db_key string? What stands for an address in srs_dbinsert and srs_dbselect.
+---@field srs_orig_recipient string? The recipient as it came, before a router's `srs` took it apart.
+---@field srs_orig_sender string? The sender before a router's `srs` rewrote it.
+---@field srs_status string? What became of it, in words: ok, case broken, not SRS, bad SRS, hash too short, bad hash, bad timestamp, timestamp expired, address too long, no domain, database error.
 
 -- helo to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, route, transport, event, queue
 ---@class mail.known44

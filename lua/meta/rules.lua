@@ -11,6 +11,7 @@
 ---@field auth_cleartext_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered AUTH without encryption, whose passwords anybody on the way may read. `perigee check` and the log say so whenever it is set.
 ---@field auth_failures_max? integer|string After so many failed attempts to authenticate a session is ended.
 ---@field auth_failures_per_host? string After so many failures in that time an address is told to come later; "0" counts nothing.
+---@field authresults_ids? string|string[] Names under which this site, or another machine of it, writes Authentication-Results. Fields of mail that comes in by SMTP and bear one of them, or `primary_hostname`, are taken off before any rule sees them: they are forged (RFC 8601 section 5).
 ---@field auto_thaw? integer|string Age after which a frozen non-bounce message is retried.
 ---@field av_scanner? string Virus scanner type and connection data.
 ---@field bmi_config_file? string Brightmail library configuration file.
@@ -41,9 +42,10 @@
 ---@field dkim_verify_minimal? boolean Stop after the first signature that passes.
 ---@field dkim_verify_signatures_max? integer|string How many signatures of a message are looked at, from the top of its header down; at most 20. Others have the status `none`.
 ---@field dkim_verify_signers? string|string[]|fun(m: mail.dkim): any The signers, domains or identities, for whom the dkim ACL is asked, in this order; a function of the mail object may make the list of what arrived. Unset: all in `dkim_signers`. One who did not sign has the status `none`.
----@field dmarc_forensic_sender? string From address of forensic reports.
----@field dmarc_history_file? string File collecting DMARC results for opendmarc tools.
----@field dmarc_tld_file? string Public suffix list; unset disables DMARC.
+---@field dmarc_discovery? string How a domain's organisation is found: by the public suffix list (RFC 7489), or by walking up the names (RFC 9989).
+---@field dmarc_forensic_sender? string|fun(m: mail.data): any From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.
+---@field dmarc_history_file? string|fun(m: mail.data): any A file to which the results of each message with a record are added, in the form opendmarc-import reads.
+---@field dmarc_tld_file? string|fun(m: mail.data): any The public suffix list. Unset, it is the system's (Debian's publicsuffix); an empty text turns DMARC off.
 ---@field dns_again_means_nonexist? string|string[]|fun(m: mail.route): any Domains where try-again is treated as no such domain.
 ---@field dns_csa_search_limit? integer|string How many parents of a name `verify = "csa"` looks at.
 ---@field dns_csa_use_reverse? boolean Whether `verify = "csa"` asks in the reverse DNS when the client names itself by an address.
@@ -74,7 +76,7 @@
 ---@field host_reject_connection? string|string[]|fun(m: mail.connect): any Clients refused on connect.
 ---@field hosts_connection_nolog? string|string[]|fun(m: mail.connect): any Clients excluded from connection logging.
 ---@field hosts_proxy? string|string[] Hosts that speak PROXY protocol to us.
----@field hosts_require_alpn? string|string[] Clients that must negotiate ALPN.
+---@field hosts_require_alpn? string|string[]|fun(m: mail.starttls): any Clients that must name one of `tls_alpn`.
 ---@field hosts_require_helo? string|string[]|fun(m: mail.helo): any Clients that must send HELO before MAIL.
 ---@field hosts_treat_as_local? string|string[]|fun(m: mail.route): any Names of hosts that are this one wherever a list of hosts ends at ourselves, in MX records above all.
 ---@field hosts_xclient? string|string[] Hosts that may use XCLIENT.
@@ -109,7 +111,7 @@
 ---@field mysql_servers? string|string[] MySQL connection list.
 ---@field never_users? string|string[]|fun(m: mail.option): any Users that deliveries must not run as.
 ---@field open_relay? boolean The site means to relay for everyone: a trap, a test bed. `perigee check` and reload then warn where they would refuse.
----@field openssl_options? string|string[] OpenSSL option flags.
+---@field openssl_options? string|string[] Options of OpenSSL by name, each with `+` or `-`, such as `+no_tlsv1_2`. TLS 1.2 is the least whatever they say; there is no renegotiation, no compression and no early data.
 ---@field percent_hack_domains? string|string[]|fun(m: mail.route): any Domains of ours where `user%other.example` is `user@other.example`.
 ---@field pgsql_servers? string|string[] PostgreSQL connection list.
 ---@field pipelining_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients offered PIPELINING.
@@ -168,40 +170,40 @@
 ---@field smtp_return_error_details? boolean Tell a client the log_message of a refusal that has no message of its own, and what it was that could not be found out just now.
 ---@field smtputf8_advertise_hosts? string|string[] Clients offered SMTPUTF8.
 ---@field spamd_address? string spamd or rspamd servers.
----@field spf_guess? string Best-guess SPF record.
----@field spf_smtp_comment_template? string Template for spf_smtp_comment.
+---@field spf_guess? string The record that `spf_guess` judges a domain by that publishes none.
+---@field spf_smtp_comment_template? string|fun(m: mail.mail): any What spf_smtp_comment says where the domain explains nothing, with SPF's macros (RFC 7208 section 7): `%{s}` the sender, `%{i}` the client, `%{r}` this host, `%_` a space.
 ---@field spool_directory? string Where the spool lies, unless --spool or PERIGEE_SPOOL say so.
 ---@field sqlite_dbfile? string The database of lookup.sqlite(nil, query) and of list items that name none.
 ---@field sqlite_lock_timeout? integer|string How long lookup.sqlite waits for another program's lock, unless its option busy says otherwise; then it cannot say.
----@field srs_config? string libsrs_alt one-line configuration.
----@field srs_hashlength? integer|string libsrs_alt hash length.
----@field srs_hashmin? integer|string libsrs_alt shortest accepted hash.
----@field srs_maxage? integer|string libsrs_alt address lifetime in days.
----@field srs_secrets? string|string[] libsrs_alt secrets, first signs.
----@field srs_usehash? boolean libsrs_alt use hash.
----@field srs_usetimestamp? boolean libsrs_alt use timestamp.
+---@field srs_config? string|string[] Everything about a redirect router's `srs` in one: secret, max age, hash length, timestamps (0 or 1), hashes (0 or 1). What is left out or empty is what the option of that name says. A secret given here signs; those of srs_secrets are good, too.
+---@field srs_hashlength? integer|string How many characters of hash a redirect router's `srs` puts into an address, 1 to 20.
+---@field srs_hashmin? integer|string The fewest characters of hash that are taken, 1 to 20; -1: as many as are put in.
+---@field srs_maxage? integer|string For how many days a rewritten address leads back, 1 to 365; 0: 31.
+---@field srs_secrets? string|string[] What a redirect router's `srs` signs with, 1 to 32 bytes each: the first one signs, each is good in what comes back. Read them with `secret.file`.
+---@field srs_usehash? boolean SRS0 addresses carry a hash, and need one. Without it anybody can send through us to anywhere; SRS1 always has one.
+---@field srs_usetimestamp? boolean SRS0 addresses carry the day they were made, and need one. Without it they lead back for ever.
 ---@field strip_excess_angle_brackets? boolean Drop redundant angle brackets.
 ---@field strip_trailing_dot? boolean Drop a trailing dot of domains.
 ---@field tcp_nodelay? boolean Send replies without waiting for more (TCP_NODELAY).
 ---@field timeout_frozen_after? integer|string Age at which frozen messages are cancelled.
 ---@field timezone? string The zone of local times in logs and Date: fields, as "UTC" or "Europe/Berlin"; what the environment says if unset.
----@field tls_advertise_hosts? string|string[] Clients offered STARTTLS.
----@field tls_alpn? string|string[] ALPN names accepted.
----@field tls_certificate? string|string[] Server certificate file(s).
----@field tls_crl? string Revocation list file (or directory).
----@field tls_dh_max_bits? integer|string Cap on DH size.
----@field tls_dhparam? string Source of DH parameters.
----@field tls_early_banner_hosts? string|string[] Clients that may get the banner before TLS finishes.
----@field tls_eccurve? string|string[] EC curves (OpenSSL).
----@field tls_ocsp_file? string OCSP staple file(s).
----@field tls_on_connect_ports? string|string[] Ports with TLS from the start.
----@field tls_privatekey? string|string[] Server key file(s).
----@field tls_remember_esmtp? boolean Remember EHLO state across STARTTLS.
----@field tls_require_ciphers? string Cipher policy for inbound.
----@field tls_resumption_hosts? string|string[] Clients offered session resumption.
----@field tls_try_verify_hosts? string|string[] Clients asked for a certificate, failure tolerated.
----@field tls_verify_certificates? string CA set for client certificates.
----@field tls_verify_hosts? string|string[] Clients that must show a valid certificate.
+---@field tls_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered STARTTLS, as soon as `tls_certificate` is set.
+---@field tls_alpn? string|string[]|fun(m: mail.starttls): any What a client that names protocols (ALPN) may name; another one, a web browser's, is refused.
+---@field tls_certificate? string|string[]|fun(m: mail.starttls): any Files of our certificate, PEM: the certificate, then those between it and its root. Several files (RSA and ECDSA): the cipher decides which is shown. Unset: there is no TLS. A file that is replaced is served to the next client.
+---@field tls_crl? string|fun(m: mail.starttls): any Revocation lists for client certificates: a file of PEM or a directory of hashed names. If set, every signer of a chain needs a list.
+---@field tls_dh_max_bits? integer|string Longer parameters of `tls_dhparam` are not used: clients exist that cannot take them.
+---@field tls_dhparam? string|fun(m: mail.starttls): any Parameters of DHE below TLS 1.3: a PEM file, a group such as `ffdhe2048`, or `none`. Unset: as strong as the key.
+---@field tls_eccurve? string|string[]|fun(m: mail.starttls): any Groups of the key exchange, the best first, such as `X25519 : P-256`; `auto` is OpenSSL's choice.
+---@field tls_ocsp_fetch? boolean Keep the files of `tls_ocsp_file` fresh: each certificate's responder is asked when half of a proof's time is over, and what it says is verified before the file is replaced. `tls_ocsp_file` names a file for each of `tls_certificate`, in the same order, in a directory where the engine's user may write; the issuer's certificate stands behind ours in its file.
+---@field tls_ocsp_file? string|string[]|fun(m: mail.starttls): any Files of OCSP proofs to be stapled, DER or PEM, in any order: the one for the certificate that is shown is sent. A proof that has no end, is past it, or is not "good" is not sent.
+---@field tls_on_connect_ports? string|string[] Ports on which TLS comes before everything else, by number or by the name of their service (`submissions`); `*` is all. It opens no port: `listen` does.
+---@field tls_privatekey? string|string[]|fun(m: mail.starttls): any Files of the keys, PEM, in the order of `tls_certificate`. Unset or empty: the certificate's file holds its key. A key file must be readable for its owner or the engine's group only (0400, 0440, 0600, 0640).
+---@field tls_remember_esmtp? boolean EHLO said before STARTTLS counts after it: for clients that do not say it again, against RFC 3207.
+---@field tls_require_ciphers? string|fun(m: mail.starttls): any Ciphers in OpenSSL's words, the best first, such as `ECDSA:RSA:!COMPLEMENTOFDEFAULT`; names of TLS 1.3's suites are taken for TLS 1.3. Unset: OpenSSL's own.
+---@field tls_resumption_hosts? string|string[]|fun(m: mail.starttls): any Clients that may resume an earlier session. Its keys are in memory only, changed every hour; a ticket lasts two.
+---@field tls_try_verify_hosts? string|string[]|fun(m: mail.starttls): any Clients that are asked for a certificate, and may have none or one that cannot be verified: `tls_in_certificate_verified` and `verify = "certificate"` say.
+---@field tls_verify_certificates? string|fun(m: mail.starttls): any Whose certificates clients may have: `system`, a file of PEM, or a directory of hashed names (`openssl rehash`).
+---@field tls_verify_hosts? string|string[]|fun(m: mail.starttls): any Clients that must show a certificate that can be verified; else there is no TLS with them.
 ---@field trusted_groups? string|string[] Groups whose local programs are trusted likewise; the group a program runs with counts.
 ---@field trusted_users? string|string[] Users, by name or number, whose local programs may give any sender and keep their Sender: field. root and the engine's own user always may.
 ---@field untrusted_set_sender? string|string[]|fun(m: mail.not_smtp_start): any Senders that everybody's local programs may give with -f; from others mail comes from their login. The null sender is always allowed.
@@ -294,11 +296,11 @@
 ---@field senders? string|string[]|fun(m: mail.route): any Senders the router handles.
 ---@field set? table|fun(m: mail.route): any r_ variables for the address: set = { r_name = value }; a value may be a function.
 ---@field skip_syntax_errors? boolean Skip bad items instead of failing.
----@field srs? string libsrs_alt direction: forward, reverse, reverseandforward.
----@field srs_alias? string libsrs_alt domain used in rewritten sender.
----@field srs_condition? string libsrs_alt when to act.
----@field srs_dbinsert? string libsrs_alt expansion storing to a database.
----@field srs_dbselect? string libsrs_alt expansion reading from a database.
+---@field srs? string `forward`: what comes of the address goes out under a rewritten sender, unless errors_to says under which. `reverse`: an address of that kind is taken apart into `m.srs_recipient`; one that is none is declined, a forged or old one fails. Both: first back, then there. Main options srs_*; docs/guide/srs.md. Not done: forward for bounces, nor while an address is only asked about.
+---@field srs_alias? string|fun(m: mail.route): any The domain of rewritten senders; unset or nil: that of the address.
+---@field srs_condition? string|fun(m: mail.route): any If it says no, the router works as without `srs`.
+---@field srs_dbinsert? string|fun(m: mail.route): any Keeps `m.srs_db_address` under `m.srs_db_key`, which then stands for it in the address. What it gives does not matter, but nil and false are a failure: the address waits.
+---@field srs_dbselect? string|fun(m: mail.route): any The address kept under `m.srs_db_key`; nil: the address waits.
 ---@field srv_fail_domains? string|string[]|fun(m: mail.route): any Domains where an SRV question that fails counts as no SRV.
 ---@field syntax_errors_text? string|fun(m: mail.route): any Text at the beginning of that mail.
 ---@field syntax_errors_to? string|fun(m: mail.route): any Who gets mail about items that skip_syntax_errors skipped, once a message.
@@ -319,7 +321,7 @@
 ---@field allow_fifo? boolean Deliver into a named pipe that somebody reads.
 ---@field allow_localhost? boolean Permit delivery to this host.
 ---@field allow_symlink? boolean Follow a link in place of the mailbox file, if root or the owner of the mailbox made it. Links on the way to it are never followed.
----@field arc_sign? string ARC signing: admd : selector : key [: timestamps,expire].
+---@field arc_sign? string|fun(m: mail.transport): any Seals the chain of ARC: `"ADMD : SELECTOR : KEY"`, or `"ADMD : SELECTOR : KEY : OPTIONS"`. The key as in dkim_private_key, RSA. Options, with commas between: `timestamps`, and `expire`, `expire=+SECONDS` or `expire=TIME`. Empty: not sealed.
 ---@field authenticated_sender? string|fun(m: mail.transport): any AUTH= parameter of MAIL when we have authenticated; a function of the mail object, or a text. Nil: none; "": <>.
 ---@field authenticated_sender_force? boolean Send it without having authenticated, where the server offers AUTH.
 ---@field batch_id? string|fun(m: mail.transport): any Addresses with the same value share a delivery; unset: those for which all options have the same values.
@@ -337,7 +339,7 @@
 ---@field create_directory? boolean Create missing directories.
 ---@field create_file? string|fun(m: mail.transport): any Where a new file or directory may be made: anywhere, belowhome, inhome, or below the path given.
 ---@field current_directory? string|fun(m: mail.transport): any Current directory for local delivery.
----@field dane_require_tls_ciphers? string Ciphers when DANE applies.
+---@field dane_require_tls_ciphers? string|fun(m: mail.transport): any The ciphers offered where DANE applies, in place of tls_require_ciphers.
 ---@field data_timeout? integer|string Timeout sending data.
 ---@field delay_after_cutoff? boolean A host that has failed beyond its retry schedule is tried at the times of the schedule only, and mail for nobody but such hosts fails at once in between; with false each message tries it.
 ---@field delivery_date_add? boolean Add Delivery-date:.
@@ -345,17 +347,17 @@
 ---@field directory_file? string|fun(m: mail.transport): any Name of such a file.
 ---@field directory_mode? integer|string Mode of created directories.
 ---@field disable_logging? boolean No log line for what this transport delivers, puts off or fails; events come all the same.
----@field dkim_canon? string Canonicalisation, default relaxed.
----@field dkim_domain? string|string[] Signing domain(s); empty means unsigned.
----@field dkim_hash? string sha256, sha512 or sha1.
----@field dkim_identity? string i= value.
----@field dkim_private_key? string Key text or file; 0/false/empty unsigned.
----@field dkim_selector? string Selector(s).
----@field dkim_sign_headers? string Headers to sign; = all present, + oversign.
----@field dkim_strict? string Defer when signing fails.
----@field dkim_timestamps? integer|string Add t= and x=; seconds until expiry, 0 none.
----@field dnssec_request_domains? string|string[] Domains looked up with DNSSEC asked for.
----@field dnssec_require_domains? string|string[] Domains whose answers must be secure.
+---@field dkim_canon? string|fun(m: mail.transport): any relaxed or simple, for header and body.
+---@field dkim_domain? string|string[]|fun(m: mail.transport): any Domains that sign, in lower case; each pair of one of them and a selector is a signature. Empty: not signed. A message that is to be signed never goes on while it comes in.
+---@field dkim_hash? string|fun(m: mail.transport): any sha256, sha512 or sha1. Verifiers must not accept sha1, and know sha512 rarely.
+---@field dkim_identity? string|fun(m: mail.transport): any i= of the signature: who in the domain, `name@domain` or `@domain`. Unset: none.
+---@field dkim_private_key? string|fun(m: mail.transport): any The key, RSA or Ed25519: a path, or PEM as text. `"0"`, `"false"`, false or empty: not signed. A file others can read or its group can write is refused; it is read again when it has changed.
+---@field dkim_selector? string|string[]|fun(m: mail.transport): any Selectors; worked out for each domain. Empty: that domain does not sign.
+---@field dkim_sign_headers? string|string[]|fun(m: mail.transport): any Names of the header fields to be signed. A plain name is one field of that name, or that there is none; written again, the one above it. `=Name`: all there are. `+Name`: all, and that there is no other. From is always signed. Unset: the fields of RFC 6376 section 5.4.1, with `+` before those a reader sees.
+---@field dkim_strict? string|fun(m: mail.transport): any True: a message that should be signed and cannot be waits. Else it goes unsigned, and the log says so.
+---@field dkim_timestamps? integer|string|fun(m: mail.transport): any Seconds a signature is good for: t= is the time, x= that many seconds later. 0: t= alone; -1: neither.
+---@field dnssec_request_domains? string|string[]|fun(m: mail.transport): any Hosts of this transport whose addresses may count as DNSSEC secure; DANE needs it.
+---@field dnssec_require_domains? string|string[]|fun(m: mail.transport): any Hosts of this transport whose addresses must be DNSSEC secure; others are not used.
 ---@field dscp? string|fun(m: mail.transport): any DSCP of outgoing packets: a name such as af11, ef, cs1, or a number from 0 to 63.
 ---@field envelope_to_add? boolean Add Envelope-to:.
 ---@field environment? string|string[]|fun(m: mail.transport): any Extra environment.
@@ -380,30 +382,29 @@
 ---@field headers_rewrite? table Rewriting rules for the address fields of the header as it leaves: { { pattern, replacement, flags = "f" } }. Only flags of the header: f t c b r s h, and q Q R w (docs/guide/rewriting.md).
 ---@field helo_data? string|fun(m: mail.transport): any HELO/EHLO name.
 ---@field home_directory? string|fun(m: mail.transport): any home value for local delivery.
----@field host_name_extract? string|string[] Extracts real host name from banner for TLS resumption keys.
 ---@field hosts? string|string[]|fun(m: mail.transport): any Target hosts.
 ---@field hosts_avoid_esmtp? string|string[]|fun(m: mail.transport): any Use HELO for these.
 ---@field hosts_avoid_pipelining? string|string[]|fun(m: mail.transport): any No PIPELINING for these.
----@field hosts_avoid_tls? string|string[] No STARTTLS for these.
+---@field hosts_avoid_tls? string|string[]|fun(m: mail.transport): any Hosts that get no STARTTLS, unless DANE applies to them.
 ---@field hosts_max_try? integer|string Addresses tried per delivery.
 ---@field hosts_max_try_hardlimit? integer|string How many addresses are looked at for one delivery, those included whose retry time has not come.
----@field hosts_nopass_tls? string|string[] Do not hand on TLS connections for these.
----@field hosts_noproxy_tls? string|string[] Do not proxy TLS connections for these.
+---@field hosts_nopass_tls? string|string[]|fun(m: mail.transport): any Hosts whose connection ends after one message if it is encrypted.
+---@field hosts_noproxy_tls? string|string[]|fun(m: mail.transport): any Hosts with which each message begins TLS anew: before the next message of a kept connection TLS is ended. Others keep it.
 ---@field hosts_override? boolean Ignore routed hosts.
 ---@field hosts_pipe_connect? string|string[] Use early pipelining for these.
 ---@field hosts_randomize? boolean|fun(m: mail.transport): any Shuffle hosts.
----@field hosts_request_ocsp? string|string[] Ask these for OCSP staples.
----@field hosts_require_alpn? string|string[] ALPN must be negotiated.
+---@field hosts_request_ocsp? string|string[]|fun(m: mail.transport): any Hosts asked for an OCSP proof with their certificate. Unset: all of them, but with DANE only where no record of usage 3 is (then the proof says nothing that counts).
+---@field hosts_require_alpn? string|string[]|fun(m: mail.transport): any Hosts that must agree to the protocol of tls_alpn.
 ---@field hosts_require_auth? string|string[]|fun(m: mail.transport): any Hosts that get mail only after we have authenticated.
----@field hosts_require_dane? string|string[] DANE must succeed.
----@field hosts_require_ocsp? string|string[] A good OCSP staple is needed.
----@field hosts_require_tls? string|string[] TLS is needed.
+---@field hosts_require_dane? string|string[]|fun(m: mail.transport): any Hosts that are used only if their TLSA records, found by DNSSEC, verify them.
+---@field hosts_require_ocsp? string|string[]|fun(m: mail.transport): any Hosts that are used only with a good OCSP proof. Sessions with them are not resumed: each connection brings its proof.
+---@field hosts_require_tls? string|string[]|fun(m: mail.transport): any Hosts that are never spoken to in clear.
 ---@field hosts_try_auth? string|string[]|fun(m: mail.transport): any Hosts at which we authenticate if they offer it.
 ---@field hosts_try_chunking? string|string[] Use BDAT if offered.
----@field hosts_try_dane? string|string[] Use DANE if TLSA found.
+---@field hosts_try_dane? string|string[]|fun(m: mail.transport): any Hosts whose TLSA records are looked up if their address is DNSSEC secure. Records that are found bind: the host is used with a connection they verify, or not at all.
 ---@field hosts_try_fastopen? string|string[] Use TCP Fast Open.
 ---@field hosts_try_prdr? string|string[] Use PRDR if offered.
----@field hosts_verify_avoid_tls? string|string[] No STARTTLS for callouts to these.
+---@field hosts_verify_avoid_tls? string|string[]|fun(m: mail.transport): any Hosts that get no STARTTLS in callouts, unless DANE applies to them.
 ---@field ignore_quota? boolean Send IGNOREQUOTA with each recipient, if the server offers it.
 ---@field ignore_status? boolean Ignore exit status.
 ---@field initgroups? boolean Take all groups of the user too, not its own alone.
@@ -475,19 +476,19 @@
 ---@field text? string|fun(m: mail.transport): any The text of the reply, before that of file.
 ---@field timeout? integer|string Response timeout.
 ---@field timeout_defer? boolean Timeout defers instead of failing.
----@field tls_alpn? string ALPN name to offer.
----@field tls_certificate? string Client certificate.
----@field tls_crl? string Revocation list.
----@field tls_dh_min_bits? integer|string Smallest DH accepted.
----@field tls_privatekey? string Client key.
----@field tls_require_ciphers? string Ciphers for outbound.
----@field tls_resumption_hosts? string|string[] Hosts whose sessions may be resumed.
----@field tls_sni? string SNI to send.
----@field tls_tempfail_tryclear? boolean Fall back to clear on TLS trouble.
----@field tls_try_verify_hosts? string|string[] Verify certificate, failure tolerated.
----@field tls_verify_cert_hostnames? string|string[] Check names in certificate.
----@field tls_verify_certificates? string CA set for servers.
----@field tls_verify_hosts? string|string[] Verification must succeed.
+---@field tls_alpn? string|fun(m: mail.transport): any The protocol offered by ALPN, such as "smtp".
+---@field tls_certificate? string|fun(m: mail.transport): any A file with the certificate we show when asked for one, and its chain, in PEM.
+---@field tls_crl? string|fun(m: mail.transport): any A file, or a directory by hash, of lists of revoked certificates.
+---@field tls_dh_min_bits? integer|string|fun(m: mail.transport): any The shortest Diffie-Hellman prime accepted, in bits.
+---@field tls_privatekey? string|fun(m: mail.transport): any The file of the certificate's key. Unset: it is in the certificate's file.
+---@field tls_require_ciphers? string|fun(m: mail.transport): any The ciphers offered, as OpenSSL writes them; suites of TLS 1.3 by their names.
+---@field tls_resumption_hosts? string|string[]|fun(m: mail.transport): any Hosts with which sessions are kept, in the hints, and resumed.
+---@field tls_sni? string|fun(m: mail.transport): any The name asked for in the handshake (SNI). With DANE it is always the host's.
+---@field tls_tempfail_tryclear? boolean|fun(m: mail.transport): any Deliver in clear where a handshake failed or STARTTLS was put off, unless TLS is required, or a certificate that verifies, a proof or a protocol is.
+---@field tls_try_verify_hosts? string|string[]|fun(m: mail.transport): any Hosts whose certificate is verified, and used whatever comes out: CV= in the log says it.
+---@field tls_verify_cert_hostnames? string|string[]|fun(m: mail.transport): any Hosts whose certificate, where it is verified, must be for their name.
+---@field tls_verify_certificates? string|fun(m: mail.transport): any What certificates are verified by: "system", a file of certificates, or a directory by hash.
+---@field tls_verify_hosts? string|string[]|fun(m: mail.transport): any Hosts whose certificate must verify, if they offer TLS at all: hosts_require_tls says that they must.
 ---@field to? string|fun(m: mail.transport): any Who is written to: addresses as in a To: field, such as m.reply_address. A reply goes out from the null sender.
 ---@field transport_filter? string|string[]|fun(m: mail.transport): any A program the message goes through on its way out: it gets it on standard input, and what it prints is delivered. If it fails, the message waits.
 ---@field transport_filter_timeout? integer|string How long it may take.
@@ -523,7 +524,7 @@
 ---@field server_mech? string The mechanism, if public_name is another.
 ---@field server_param? string A parameter of the driver that authenticates by the client's certificate.
 ---@field server_param1? string A parameter of the driver that authenticates by the client's certificate.
----@field server_param2? string|fun(m: mail.auth): any What `m.auth2` shall be.
+---@field server_param2? string A parameter of the driver that authenticates by the client's certificate.
 ---@field server_param3? string|fun(m: mail.auth): any What `m.auth3` shall be.
 ---@field server_password? string|fun(m: mail.auth): any The password of the user in `m.auth1`; nil: there is no such user.
 ---@field server_prompts? string|string[]|fun(m: mail.auth): any What the client is asked, one prompt for each thing it did not give yet. Unset: nothing for PLAIN, "Username:" and "Password:" for LOGIN.
@@ -556,7 +557,7 @@
 ---@field not_dkim_signers? any
 ---@field dkim_status? any True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.
 ---@field not_dkim_status? any
----@field dmarc_status? any Runs the DMARC check and matches its outcome; spf must have run first.
+---@field dmarc_status? any Checks the message by DMARC, once, and asks whether the status is in the list: `accept`, `none`, `quarantine`, `reject`, `norecord`, `nofrom`, `temperror`, `off`; `error` is an old name of temperror. Only of clients that did not log in. What `spf` found earlier counts.
 ---@field not_dmarc_status? any
 ---@field dnslists? any Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order; TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without the name, unless `+include_unknown` or `+defer_unknown` stands before it.
 ---@field not_dnslists? any
@@ -594,9 +595,9 @@
 ---@field set? any Assigns a user variable.
 ---@field spam? any Scans with spamd or rspamd; sets spam_ variables; :true forces true.
 ---@field not_spam? any
----@field spf? any Evaluates SPF and matches outcome; sets spf_ variables.
+---@field spf? any Checks the sender (HELO's name for the empty one) by SPF, RFC 7208, and asks whether the result is in the list: `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror`, `permerror`; `err_temp` and `err_perm` are old names of the last two. Sets the spf_ variables.
 ---@field not_spf? any
----@field spf_guess? any Same using the best-guess record.
+---@field spf_guess? any As `spf`, but a domain that publishes no record is judged by the one in `spf_guess`: no standard, and no ground to refuse.
 ---@field not_spf_guess? any
 ---@field udpsend? any Sends a datagram: `"server : port : text"`, or `{ server =, port =, text = function(m) ... end }`. What becomes of it is not asked. In a function: `udpsend(server, port, text)`.
 ---@field verify? any Runs one of the verify tests.
@@ -682,6 +683,8 @@ function event.on(name, act) end
 ---@field not_dkim_signers fun(...: any): boolean
 ---@field dkim_status fun(...: any): boolean True if `dkim_verify_status` is in the list, any of none, invalid, fail and pass; after the dkim ACL if any of its elements is.
 ---@field not_dkim_status fun(...: any): boolean
+---@field dmarc_status fun(...: any): boolean Checks the message by DMARC, once, and asks whether the status is in the list: `accept`, `none`, `quarantine`, `reject`, `norecord`, `nofrom`, `temperror`, `off`; `error` is an old name of temperror. Only of clients that did not log in. What `spf` found earlier counts.
+---@field not_dmarc_status fun(...: any): boolean
 ---@field dnslists fun(...: any): boolean Is the client's address, or a key, in a list kept in the DNS? Items are `[text domain,]domain[TEST][/keys]`, asked in order; TEST is `=IP,IP`, `&MASK`, `==`, `=&` (every address), each also with `!`. `{ "list.example", key = function(m) ... end }` asks about something else than the client's address. Sets the dnslist_ variables. A list that does not answer counts as one without the name, unless `+include_unknown` or `+defer_unknown` stands before it.
 ---@field not_dnslists fun(...: any): boolean
 ---@field domains fun(...: any): boolean Matches recipient domain; sets domain_data.
@@ -706,6 +709,10 @@ function event.on(name, act) end
 ---@field not_sender_domains fun(...: any): boolean
 ---@field senders fun(...: any): boolean Matches sender; single colon matches bounces; sets sender_data.
 ---@field not_senders fun(...: any): boolean
+---@field spf fun(...: any): boolean Checks the sender (HELO's name for the empty one) by SPF, RFC 7208, and asks whether the result is in the list: `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror`, `permerror`; `err_temp` and `err_perm` are old names of the last two. Sets the spf_ variables.
+---@field not_spf fun(...: any): boolean
+---@field spf_guess fun(...: any): boolean As `spf`, but a domain that publishes no record is judged by the one in `spf_guess`: no standard, and no ground to refuse.
+---@field not_spf_guess fun(...: any): boolean
 ---@field verify fun(...: any): boolean Runs one of the verify tests.
 ---@field not_verify fun(...: any): boolean
 check = {}
@@ -717,6 +724,8 @@ check = {}
 ---@field cutthrough_delivery fun(...: any) Delivers onward while receiving, first recipient decides; no queueing on definite answer.
 ---@field debug fun(...: any) A file beside the main log with what happens in this session: commands, what the rules say, replies. `debug/tag=.ann` begins `debuglog.ann`, `debug/stop` ends it, `debug/kill` removes it too.
 ---@field dkim_disable_verify fun(...: any) Turns DKIM verification off for the message, before its content comes: no key is asked for and the dkim ACL is not run.
+---@field dmarc_disable_verify fun(...: any) The message is not checked by DMARC: its status is `off`.
+---@field dmarc_enable_forensic fun(...: any) A report of a message that fails DMARC may go where the domain's record wants it (`ruf`).
 ---@field dscp fun(...: any) Sets DSCP on the inbound socket: name or 0..0x3F.
 ---@field enforce_sync fun(...: any) Turns SMTP synchronisation checking on for the connection.
 ---@field explain fun(...: any) Has what this and the message's later ACLs try be kept for `perigee explain` even if they accept; before MAIL, what all of the session's try.
@@ -774,6 +783,8 @@ base62 = {}
 
 base64 = {}
 
+cert = {}
+
 crypto = {}
 
 dns = {}
@@ -804,6 +815,8 @@ mime = {}
 
 number = {}
 
+prvs = {}
+
 regex = {}
 
 rewrite = {}
@@ -815,6 +828,8 @@ route = {}
 secret = {}
 
 socket = {}
+
+srs = {}
 
 store = {}
 
@@ -863,6 +878,11 @@ function address.quote_local_part(text) end
 ---@return string
 function address.unquote_local_part(text) end
 
+---A whole Authentication-Results field (RFC 8601) under the name of this service, of what is known so far: the client's name, who logged in, SPF, DKIM as the dkim ACL left it, DMARC, ARC once it was verified. Fields that came in under primary_hostname, or a name of authresults_ids, are forgeries and were taken off. `header.add(authresults(m.primary_hostname), "at_start")`
+---@param id string
+---@return string
+function authresults(id) end
+
 ---The number; nil and the reason if it is none.
 ---@param text string
 ---@return integer?
@@ -892,6 +912,34 @@ function base64.decode(text) end
 ---@param text string
 ---@return string
 function base64.encode(text) end
+
+---The certificate as its bytes, of a text of PEM.
+---@param certificate? string
+---@return string?
+function cert.der(certificate) end
+
+---A field of a certificate, which is given as `m.tls_in_peercert` and its kin are (bytes of DER) or as a text of PEM; nil if the certificate does not have it, or if there is no certificate. Fields: `version`, `serial_number` (hex), `subject` and `issuer` (as RFC 4514 writes them, `CN=mx.example.net,O=Example`; with `,CN`, `,O` ... behind it the values of that part alone), `notbefore` and `notafter` (a text in the zone of the log; with `,int` seconds since 1970), `sig_algorithm`, `signature` (hex, with colons), `subj_altname` (`DNS=`, `URI=` and `MAIL=` before each; with `,dns`, `,uri` or `,mail` those alone, without it), `ocsp_uri` and `crl_uri`. Several values stand on lines of their own; `,>x` puts x between them, and an x in one of them is doubled. A field or a word behind it that does not exist is an error. The certificate's digests are `hash.sha256(m.tls_in_peercert)` and its kin.
+---@param certificate? string
+---@param field string
+---@return any
+function cert.extract(certificate, field) end
+
+---The same for fields with several values, as a list: `subj_altname`, `ocsp_uri`, `crl_uri`, and parts of names (`subject,OU`).
+---@param certificate? string
+---@param field string
+---@return string[]?
+function cert.list(certificate, field) end
+
+---Is the certificate for this host name? Its DNS names count, and the CN if it has none; `*` stands for a whole first label of a name of three labels or more. Whether anybody trusted has signed it is another question.
+---@param certificate? string
+---@param host string
+---@return boolean?
+function cert.matches(certificate, host) end
+
+---The certificate as a text of PEM.
+---@param certificate? string
+---@return string?
+function cert.pem(certificate) end
 
 ---HMAC (RFC 2104) in hex; digests are md5, sha1, sha224, sha256, sha384, sha512.
 ---@param digest string
@@ -1295,6 +1343,13 @@ function lookup.nwildlsearch(file, key, options) end
 ---@return any
 function lookup.passwd(name, options) end
 
+---May this host send for this address? The word of SPF (RFC 7208): `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`. IPv4 and IPv6.
+---@param ip string
+---@param address string
+---@param options? table
+---@return string?
+function lookup.spf(ip, address, options) end
+
 ---Asks an SQLite database. Each ? of the query is a parameter, bound, never text of the query. One column is given as it is, several as name=value, rows by line ends; ret = "rows" gives an array of tables. No row is nil. Read only unless write = true, when a statement gives the number of rows it changed. Busy for longer than `busy` (5s) is "could not find out".
 ---@param file string
 ---@param query string
@@ -1362,6 +1417,12 @@ function lookup.table.nwildlsearch(file, options) end
 ---@return table
 function lookup.table.passwd(options) end
 
+---An item of a list: the subject is an address for which the host may send, its result is `pass`.
+---@param ip string
+---@param options? table
+---@return table
+function lookup.table.spf(ip, options) end
+
 ---lookup.sqlite as an item of a list: each ? of the query is the list's subject.
 ---@param file string
 ---@param query string
@@ -1416,6 +1477,19 @@ function pass() end
 ---@param part string
 ---@return string
 function path(root, part, ...) end
+
+---Is the tag of an address ours, and not too old? true, or false, and the address without it; nil: it has no tag. A function in place of the secret is asked with the address and the number of its key; nil from it: we have no such secret. Sets `m.prvscheck_address`, `m.prvscheck_keynum` and `m.prvscheck_result`.
+---@param address string
+---@param secret any
+---@return boolean?, string?
+function prvs.check(address, secret) end
+
+---A sender with a tag that only we can make (BATV), good for seven days. key: its number, 0 to 9. The secret has at most 64 bytes.
+---@param address string
+---@param secret string
+---@param key? integer
+---@return string?, string?
+function prvs.create(address, secret, key) end
 
 ---Makes other addresses of it: a text as in an aliases file, or a table, with options such as one_time.
 ---@param addresses any
@@ -1486,6 +1560,28 @@ function sleep(time) end
 ---@param request table
 ---@return string
 function socket.ask(request) end
+
+---The address that a local part made by `srs.encode` stands for; of SRS1 the SRS0 address at the first forwarder. Any of several secrets may have signed. Options: max_age in days (21; style "exim": 10), hash_min (4), style. nil and why: "not srs", "syntax", "hash", "expired". An empty secret tests the form only: never accept mail by that.
+---@param local_part string
+---@param secret any
+---@param options? table
+---@return string?, string?
+function srs.decode(local_part, secret, options) end
+
+---A sender as an address at our domain, so that we may forward its mail: SRS0, or SRS1 for what another forwarder rewrote before; as Mail::SRS and postsrsd make them. secret: a text, or several, of which the first signs. Options: separator ("=", "+" or "-"), hash_length (4), style ("mail-srs", or "exim" for addresses as Exim's srs_encode makes them). The null sender stays what it is. nil and why: the return path has no domain, or the result is longer than an address may be. An empty secret is an error.
+---@param secret any
+---@param return_path string
+---@param domain string
+---@param options? table
+---@return string?, string?
+function srs.encode(secret, return_path, domain, options) end
+
+---Is it a rewritten address of ours? As `srs.decode`; `m.srs_recipient` is set as soon as the form fits, whatever the answer is.
+---@param local_part string
+---@param secret any
+---@param options? table
+---@return boolean
+function srs.inbound(local_part, secret, options) end
 
 ---Forgets a key.
 ---@param name string

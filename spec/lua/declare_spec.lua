@@ -58,7 +58,6 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("acl.data { deny { spam = 'nobody' } }", 'condition "spam" comes with content scanning')
     says("acl.rcpt { accept { control = 'utf8_downconvert' } }", 'control "utf8_downconvert" comes with internationalised mail')
     says("acl.rcpt { accept { verify = 'sender/callout=hold' } }", "callout=hold is for recipients")
-    says("acl.data { accept { verify = 'arc' } }", "comes with sender authentication")
     says("authenticator.plain { driver = 'plaintext' }", "is neither a server (server_condition) nor a client (client_send)")
     says("authenticator.x { driver = 'spa' }", "NTLM is broken")
     says("authenticator.x { driver = 'cram_md' }", 'did you mean "cram_md5"?')

@@ -84,3 +84,23 @@ acl.rcpt(function(m)
   logwrite(m.prvscheck_address .. ", key " .. m.prvscheck_keynum)
 end)]],
 run = DAY .. "C: MAIL FROM:<>\nS: 250\nC: RCPT TO:<alice@example.org>\nS: 550 5.7.1 we never wrote that\nC: RCPT TO:<prvs=0007d88dfd=alice@example.org>\nS: 550\n" }
+
+-- ---- signing, sealing, results
+
+example { of = { "option transport dkim_domain", "option transport dkim_selector", "option transport dkim_private_key", "option transport dkim_canon",
+                 "option transport dkim_hash", "option transport dkim_strict", "option transport dkim_identity", "option transport dkim_timestamps",
+                 "option transport dkim_sign_headers" }, code = [[
+transport.signed { driver = "smtp", dkim_domain = function(m) return m.sender_address_domain end, dkim_selector = { "s1", "s2" },
+                   dkim_private_key = function(m) return "/etc/perigee/keys/" .. m.dkim_selector .. ".pem" end,
+                   dkim_identity = function(m) return "@" .. m.dkim_domain end, dkim_canon = "relaxed", dkim_hash = "sha256",
+                   dkim_strict = "yes", dkim_timestamps = 604800, dkim_sign_headers = { "From", "+Subject", "=List-Id", "Date" } }]] }
+example { of = { "option transport arc_sign" }, code = [[
+transport.forwarded { driver = "smtp", arc_sign = "example.org : s1 : /etc/perigee/keys/s1.pem : timestamps, expire=+604800" }]] }
+example { of = { "verify arc", "var arc_state", "var arc_state_reason", "var arc_domains", "var arc_oldest_pass", "fn authresults",
+                 "option main authresults_ids" }, code = [[
+site { authresults_ids = { "mx.example.org" } }
+acl.data(function(m)
+  if verify.arc "fail" then return deny("550 5.7.29 the chain of seals is broken: " .. (m.arc_state_reason or "")) end
+  if m.arc_state == "pass" then logwrite(("sealed by %s, unchanged since %d"):format(table.concat(m.arc_domains, ", "), m.arc_oldest_pass)) end
+  header.add(":at_start:" .. authresults(m.primary_hostname))
+end)]] }

@@ -48,7 +48,8 @@ end
 site { tls_certificate = file ".pem", tls_privatekey = file ".key", tls_ocsp_file = file ".ocsp" }]],
 run = "tls: sni=mail.example.org\n" .. TLS .. MAIL }
 example { of = { "option main tls_on_connect_ports" }, code = [[
-site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_on_connect_ports = { "submissions", 2465 } }]] }
+site { listen = { "0.0.0.0:25", "0.0.0.0:465", "0.0.0.0:2465" },
+       tls_certificate = "/etc/perigee/tls/mx.pem", tls_on_connect_ports = { "submissions", 2465 } }]] }
 example { of = { "option main tls_try_verify_hosts", "option main tls_verify_certificates", "option main tls_crl", "verify certificate" },
           code = [[
 -- our branch offices show certificates of our own authority, and may relay
