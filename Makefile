@@ -61,12 +61,14 @@ LIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lcrypt -lpthre
 Q        = $(if $(V),,@)
 say      = $(if $(V),,@echo '  $(1)  $(2)')
 
-all: $(B)/perigee
+all: $(B)/perigee $(B)/perigee-oracle
 
 # ---- generated C: gen.mk names it (GEN_C, GEN_H) and says how it is made
 -include lua/gen/gen.mk
 
-SRC      = $(wildcard core/*/*.c modules/*/*.c)
+# The oracle is a program of its own: libspf2 and libopendmarc are linked into it alone (R5.2).
+ORACLE   = $(wildcard core/oracle/*.c)
+SRC      = $(filter-out $(ORACLE),$(wildcard core/*/*.c modules/*/*.c))
 OBJ      = $(SRC:%.c=$(B)/%.o)
 GEN_OBJ  = $(GEN_C:.c=.o)
 MAIN     = $(B)/core/cli/main.o
@@ -76,11 +78,15 @@ $(B)/perigee: $(MAIN) $(LIB)
 	$(call say,link,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(MAIN) $(LIB) $(LIBS)
 
+$(B)/perigee-oracle: $(ORACLE:%.c=$(B)/%.o) $(LIB)
+	$(call say,link,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lspf2 -lopendmarc -lseccomp
+
 $(LIB): $(filter-out $(MAIN),$(OBJ)) $(GEN_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(OBJ) $(GEN_OBJ): | $(GEN_H)
+$(OBJ) $(GEN_OBJ) $(ORACLE:%.c=$(B)/%.o): | $(GEN_H)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
@@ -137,7 +143,7 @@ check-builds: all
 check-asan: deps-check
 	@$(MAKE) --no-print-directory -j2 KIND=asan all unit-programs
 	@KIND=asan spec/run $(PARTS.$(if $(SHORT),short,asan))
-unit-programs: $(UNITS)
+unit-programs: $(UNITS) $(B)/perigee-oracle
 fuzz-programs: $(FUZZERS)
 
 export PERIGEE  = $(CURDIR)/$(B)/perigee
@@ -148,9 +154,9 @@ part-units: unit-programs
 	@spec/units $(if $(UNIT),$(foreach u,$(UNITS),$(if $(findstring $(UNIT),$(u)),$(u))),$(UNITS))
 part-lua:
 	@[ ! -d spec/lua ] || $(BUSTED) -o TAP spec/lua
-part-rules: $(B)/perigee
+part-rules: all
 	@[ ! -d spec/rules ] || $(PERIGEE) test --tap spec/rules examples
-part-accept: $(B)/perigee
+part-accept: all
 	@[ ! -d spec/accept ] || $(PERIGEE) test --tap spec/accept $(B)/gen/spec
 part-wire: $(B)/perigee
 	@[ ! -d spec/wire ] || $(PERIGEE) test --tap spec/wire
@@ -160,7 +166,7 @@ part-docs: docs-fresh
 part-fuzz:
 	@$(MAKE) -s KIND=fuzz fuzz-programs
 	@spec/fuzz/run $(FUZZ_SECONDS)
-part-cli part-clients part-peers part-crash part-disk part-reload: $(B)/perigee
+part-cli part-clients part-peers part-crash part-disk part-reload: all
 	@spec/scripts spec/$(@:part-%=%)
 
 # ---- generated pages: gen.mk adds its own to docs-pages and docs-fresh
@@ -177,7 +183,8 @@ docs-fresh:: $(B)/perigee
 
 # ---- what must be there, from Debian
 DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-dev libpcre2-dev libunbound-dev \
-             libidn2-dev libssl-dev libjansson-dev libcrypt-dev libsqlite3-dev libgsasl-dev libpsl-dev
+             libidn2-dev libssl-dev libjansson-dev libcrypt-dev libsqlite3-dev libgsasl-dev libpsl-dev \
+             libspf2-dev libopendmarc-dev libseccomp-dev publicsuffix
 DEPS_RUN   = $(DEPS_BUILD) swaks
 DEPS_CHECK = $(DEPS_BUILD) clang libclang-rt-dev libcmocka-dev lua-busted lua-check swaks curl postfix python3 lmdb-utils gsasl ldnsutils nsd openssl gnutls-bin exim4-base/files \
              python3-dkim python3-authres python3-nacl libmail-dkim-perl opendkim-tools libmail-srs-perl postsrsd/files
@@ -203,7 +210,7 @@ lint: deps-lint
 	@cppcheck --quiet -j2 --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	    --library=.cppcheck.cfg --suppressions-list=.cppcheck -Icore -I$(B.strict)/gen $(wildcard core modules)
 	@$(MAKE) --no-print-directory -k -j2 KIND=strict tidy
-tidy: $(SRC:%.c=$(B)/%.tidy)
+tidy: $(SRC:%.c=$(B)/%.tidy) $(ORACLE:%.c=$(B)/%.tidy)
 $(B)/%.tidy: %.c $(B)/%.o .clang-tidy
 	$(call say,tidy,$<)
 	$(Q)clang-tidy --quiet $< -- -std=c11 $(CPPFLAGS) 2>/dev/null
@@ -224,6 +231,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)$(PREFIX)/share/perigee
 	install -m 755 $(B)/perigee $(DESTDIR)$(PREFIX)/sbin/perigee
+	install -m 755 $(B)/perigee-oracle $(DESTDIR)$(PREFIX)/lib/perigee/perigee-oracle
 	@# The names other programs call; link them into the path with update-alternatives.
 	for n in sendmail mailq newaliases; do ln -sf ../../sbin/perigee $(DESTDIR)$(PREFIX)/lib/perigee/$$n; done
 	sed 's,@PREFIX@,$(PREFIX),g' docs/perigee.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/perigee.service
@@ -239,7 +247,7 @@ install: all
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(GEN_OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
+-include $(OBJ:.o=.d) $(ORACLE:%.c=$(B)/%.d) $(GEN_OBJ:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d)
 .PHONY: all units check check-only check-builds check-asan unit-programs fuzz-programs docs deps deps-build deps-run deps-check \
         deps-lint deps-bench run lint tidy bench install clean
 .SECONDARY:

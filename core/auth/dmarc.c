@@ -25,11 +25,21 @@ struct dmarc {
     struct dmarc_answer answer;
 };
 
+static const char *const status_names[] = { "none", "accept", "reject", "quarantine", "norecord", "nofrom", "temperror", "off" };
+
 const char *dmarc_status_name(enum dmarc_status s)
 {
-    static const char *const names[] = { "none", "accept", "reject", "quarantine", "norecord", "nofrom", "temperror", "off" };
+    return status_names[s];
+}
 
-    return names[s];
+bool dmarc_status_find(struct str name, enum dmarc_status *out)
+{
+    for (unsigned i = 0; i < sizeof status_names / sizeof *status_names; i++)
+        if (str_same(name, str_of(status_names[i]))) {
+            *out = (enum dmarc_status)i;
+            return true;
+        }
+    return false;
 }
 
 const char *dmarc_status_text(enum dmarc_status s)

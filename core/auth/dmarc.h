@@ -17,6 +17,7 @@ enum dmarc_status {
     DMARC_NONE, DMARC_ACCEPT, DMARC_REJECT, DMARC_QUARANTINE, DMARC_NORECORD, DMARC_NOFROM, DMARC_TEMPERROR, DMARC_OFF
 };
 const char *dmarc_status_name(enum dmarc_status s);
+bool dmarc_status_find(struct str name, enum dmarc_status *out);
 const char *dmarc_status_text(enum dmarc_status s);     /* "No DMARC record" */
 const char *dmarc_status_word(enum dmarc_status s);     /* in Authentication-Results: "pass", "fail", "none", "temperror" */
 

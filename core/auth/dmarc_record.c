@@ -116,7 +116,7 @@ bool dmarc_record_read(struct str text, struct dmarc_record *out)
     struct str name, value;
     unsigned seen = 0, bit;
 
-    *out = (struct dmarc_record){ .pct = 100, .psd = 'u', .fo = DMARC_FO_ALL, .interval = 86400 };
+    *out = (struct dmarc_record){ .pct = 100, .psd = 'u', .fo = DMARC_FO_ALL, .interval = 86400, .text = text };
     while (next_tag(&text, &name, &value)) {
         bit = tag_bit(name);
         if (bit && !(seen & bit))

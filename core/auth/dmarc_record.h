@@ -25,6 +25,7 @@ struct dmarc_record {
     unsigned fo;
     uint32_t interval;          /* ri=, seconds */
     struct str rua, ruf;        /* comma lists of URIs */
+    struct str text;            /* all of it */
 };
 
 /* Whether a TXT record is one of DMARC at all: its version stands first. */

@@ -1,5 +1,4 @@
 #include "engine/parts.h"
-
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "auth/signkey.h"
+#include "auth/oracle.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
@@ -131,6 +131,7 @@ static void make_parts(struct engine *e)
         .check_option = settings_check, .service_port = settings_port, .program_run = asked_run, .program_cancel = asked_cancel,
         .spool_dir = e->cfg.spool_dir, .queue_size = queue_size, .log_selected = log_selected, .ctx = e,
         .callout = callout_start, .callout_cancel = callout_cancel,
+        .oracle = e->oracle = oracle_new(e->loop, NULL),
         .room = room_ask, .room_cancel = room_cancel, .letter = letter_for_rules, .overran = overran,
     };
     e->keys = keys_new();
@@ -381,6 +382,7 @@ void engine_free(struct engine *e)
     listeners_free(e);
     sessions_abort(e);
     submits_free(e);
+    oracle_free(e->oracle);
     pool_free(e->pool);
     debugs_free(e);
     explain_free(e);

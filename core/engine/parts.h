@@ -38,6 +38,7 @@ struct engine {
     struct buf dns_from;            /* what the present one was made of, in words */
     struct hints *hints;
     struct pool *pool;
+    struct oracle *oracle;          /* libspf2 and libopendmarc (auth/oracle.h); starts when it is asked */
     struct tls_cache *tls;          /* contexts of both ends */
     struct stapler *stapler;        /* proofs of our certificates */
     struct spool *spool;

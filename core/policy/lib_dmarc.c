@@ -1,7 +1,9 @@
 /* DMARC for rules: the check of a message against what its author's domain says. What is written
  * of it, and sent, is lua/mail/dmarc.lua's. */
 #include "auth/dmarc.h"
+#include "auth/oracle.h"
 #include "auth/proof.h"
+#include "base/log.h"
 #include "base/rnd.h"
 #include "policy/host.h"
 
@@ -66,21 +68,32 @@ static int l_dmarc_org(lua_State *L)
 
 /* ---- the check */
 
+enum engine { NATIVE, LIBOPENDMARC, COMPARE };
+
 struct judge {
+    enum engine engine;
     struct inquiry *inquiry;
+    struct oracle *oracle;
+    struct dns *dns;
+    struct oracle_ask *ask;
     struct dmarc *dmarc;
+    struct dmarc_answer answer;
     struct dmarc_want want;
     struct dmarc_identifier dkim[DMARC_IDENTIFIERS_MAX];
     struct txn *txn;
     struct str hostname;
-    enum dmarc_status instead;      /* it was not run: DMARC_NONE or DMARC_OFF */
-    bool skipped;
+    bool skipped;                   /* it was not run */
     unsigned dice;
 };
 
 static void judge_cancel(void *ctx)
 {
-    inquiry_cancel(((struct judge *)ctx)->inquiry);
+    struct judge *k = ctx;
+
+    if (k->inquiry)
+        inquiry_cancel(k->inquiry);
+    if (k->ask)
+        oracle_cancel(k->ask);
 }
 
 static void set_str(lua_State *L, const char *name, struct str s)
@@ -168,11 +181,8 @@ static void keep_facts(struct judge *k, const struct dmarc_answer *r)
 static int judge_push(lua_State *L, void *ctx)
 {
     struct judge *k = ctx;
-    struct dmarc_answer none = { .status = k->instead };
-    const struct dmarc_answer *r = k->dmarc ? dmarc_answer(k->dmarc) : &none;
+    const struct dmarc_answer *r = &k->answer;
 
-    if (!k->dmarc)
-        none.domain = k->want.from;
     keep_facts(k, r);
     lua_createtable(L, 0, 12);
     set_str(L, "status", k->txn->dmarc->status);
@@ -193,13 +203,78 @@ static int judge_push(lua_State *L, void *ctx)
     return 1;
 }
 
+/* ---- libopendmarc, in its own process: it is given the record that was found */
+
+static void read_other(struct dmarc_answer *o, enum status st, struct str rest, const struct why *why)
+{
+    struct str word, dkim, spf;
+
+    if (st == ST_OK && oracle_take(&rest, &word) && oracle_take(&rest, &dkim) && oracle_take(&rest, &spf)
+        && dmarc_status_find(word, &o->status)) {
+        o->aligned_dkim = str_same(dkim, STR("yes"));
+        o->aligned_spf = str_same(spf, STR("yes"));
+    } else {
+        o->status = DMARC_TEMPERROR;
+        o->why = (struct why){ 0 };
+        why_set(&o->why, ST_AGAIN, "%s", st == ST_OK ? "the oracle talks nonsense" : why->text);
+    }
+}
+
+static void other_done(void *ctx, enum status st, struct str rest, const struct why *why)
+{
+    struct wait *w = ctx;
+    struct judge *k = wait_ctx(w);
+    struct dmarc_answer other = k->answer;
+
+    k->ask = NULL;
+    read_other(&other, st, rest, why);
+    if (k->engine == COMPARE && other.status != k->answer.status)
+        log_line(LOG_MAIN, "DMARC engines differ: native %s, libopendmarc %s, for %.*s", dmarc_status_name(k->answer.status),
+                 dmarc_status_name(other.status), STR_ARG(k->want.from));
+    else if (k->engine == LIBOPENDMARC)
+        k->answer = other;
+    wait_done(w, judge_push);
+}
+
+static void put_identifier(struct buf *out, const struct dmarc_identifier *id)
+{
+    oracle_put(out, id->domain);
+    oracle_put(out, id->pass ? STR("pass") : id->again ? STR("temperror") : STR("fail"));
+}
+
+static void ask_other(struct wait *w)
+{
+    struct judge *k = wait_ctx(w);
+    struct str org = k->want.suffixes ? suffixes_org(k->want.suffixes, k->want.from) : STR("");
+    struct buf fields = { 0 };
+
+    oracle_put(&fields, STR("dmarc"));
+    oracle_put(&fields, ip_text(wait_arena(w), k->txn->conn->client_ip));
+    oracle_put(&fields, k->want.from);
+    put_identifier(&fields, &k->want.spf);
+    oracle_put(&fields, k->txn->spf_known[0] && k->txn->spf_known[0]->helo ? STR("1") : STR("0"));
+    for (size_t i = 0; i < k->want.ndkim; i++)
+        if (k->dkim[i].domain.n)
+            put_identifier(&fields, &k->dkim[i]);
+    oracle_put(&fields, STR(""));
+    oracle_put(&fields, k->answer.record.text);
+    oracle_put(&fields, k->want.from);
+    oracle_put(&fields, str_same(k->answer.domain, k->want.from) ? STR("") : org);
+    k->ask = oracle_ask(k->oracle, k->dns, buf_str(&fields), other_done, w);
+    buf_free(&fields);
+}
+
 static void judge_done(void *ctx)
 {
     struct wait *w = ctx;
     struct judge *k = wait_ctx(w);
 
     k->inquiry = NULL;
-    wait_done(w, judge_push);
+    k->answer = *dmarc_answer(k->dmarc);
+    if (k->engine != NATIVE && k->answer.has_record)
+        ask_other(w);
+    else
+        wait_done(w, judge_push);
 }
 
 /* Identifiers: what SPF and DKIM found, rules' changes included. A guessed record is no statement of the domain. */
@@ -219,24 +294,29 @@ static void gather(struct judge *k, struct arena *a, const struct txn *t)
             p->dkim.v[i].result == SIG_TEMPERROR && !p->overrides[i].status.p };
 }
 
-/* dmarc(m, list or nil, hostname, treewalk) -> { status =, ... } */
+/* dmarc(m, list or nil, hostname, treewalk, engine) -> { status =, ... } */
 static int l_dmarc(lua_State *L)
 {
+    static const char *const engines[] = { "native", "libopendmarc", "compare", NULL };
     struct txn *t = arg_txn(L, 1);
     struct suffixes *s = lua_isnil(L, 2) ? NULL : arg_suffixes(L, 2);
     struct str hostname = arg_str(L, 3, 255);
+    enum engine engine = (enum engine)luaL_checkoption(L, 5, "native", engines);
     bool treewalk = lua_toboolean(L, 4), off = t->dmarc_disabled || t->dkim_disabled;
     struct wait *w = wait_begin(L, "dmarc_status", DMARC_WAIT_MS, judge_cancel, sizeof(struct judge));
     struct judge *k = wait_ctx(w);
 
     k->txn = t;
+    k->oracle = policy_env(L)->oracle;
+    k->dns = policy_env(L)->dns;
+    k->engine = k->oracle ? engine : NATIVE;
     k->hostname = arena_dup(wait_arena(w), hostname);
     k->dice = rnd_below(100);
     k->want.from = dmarc_from(wait_arena(w), &t->header);
     k->want.suffixes = s;
     k->want.treewalk = treewalk;
     gather(k, wait_arena(w), t);
-    k->instead = off ? DMARC_OFF : DMARC_NONE;
+    k->answer = (struct dmarc_answer){ .status = off ? DMARC_OFF : DMARC_NONE, .domain = k->want.from };
     k->skipped = off || !s || !t->conn->client_ip.v || t->conn->auth_name.n;
     if (k->skipped) {
         wait_done(w, judge_push);

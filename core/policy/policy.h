@@ -23,6 +23,7 @@
 #include "smtp/server.h"        /* struct verdict */
 #include "spool/hints.h"
 
+struct oracle;
 struct policy;
 struct cover;
 struct eval;
@@ -74,6 +75,7 @@ struct policy_env {             /* what rules can reach; outlives every generati
     struct dns *dns;
     struct hints *hints;        /* store.* */
     struct pool *pool;          /* file lookups */
+    struct oracle *oracle;      /* other engines of SPF and DMARC (auth/oracle.h); NULL: there are none */
     bool hermetic;              /* no sockets, no programs; files below the rule directory only */
     bool check_only;            /* the checker: nothing is asked of the network */
     bool inspects;              /* the rules' text is read closely, too (lua/mail/check.lua) */

@@ -82,7 +82,8 @@ function dmarc.status(m)
   local known = host.get(m, "dmarc_status")
   if known then return known end
   local list = suffixes(m)
-  local r = host.dmarc(m, list, host.get(m, "primary_hostname") or "", site.value("dmarc_discovery") == "treewalk")
+  local r = host.dmarc(m, list, host.get(m, "primary_hostname") or "", site.value("dmarc_discovery") == "treewalk",
+    site.value("dmarc_engine"))
   log(m, r)
   keep_history(m, r)
   if list then send_reports(m, r, list) end

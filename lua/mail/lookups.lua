@@ -240,7 +240,7 @@ function lookups.spf(ip, address)
   if status then return status, value end
   return once(table.concat({ "spf", ip, address }, "\0"), function()
     local m = host.current()
-    local result = host.spf_lookup(ip, address, m and host.get(m, "primary_hostname") or "")
+    local result = host.spf_lookup(ip, address, m and host.get(m, "primary_hostname") or "", use("site").value("spf_engine"))
     return "ok", result
   end)
 end

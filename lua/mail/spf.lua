@@ -10,7 +10,8 @@ local WORDS = { none = true, neutral = true, pass = true, fail = true, softfail 
 local OLD = { err_temp = "temperror", err_perm = "permerror" }
 
 local function check(m, record)
-  return host.spf(m, host.get(m, "primary_hostname") or "", site.option("spf_smtp_comment_template", m) or "", record)
+  return host.spf(m, host.get(m, "primary_hostname") or "", site.option("spf_smtp_comment_template", m) or "",
+    site.value("spf_engine"), record)
 end
 
 -- A guess is for domains that say nothing, and only for them.

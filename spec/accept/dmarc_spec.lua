@@ -243,3 +243,23 @@ describe("failure reports", function()
     assert.truthy(reports(ON, "agreed.test"):find("RCPT TO:<fail@elsewhere.test>", 1, true))
   end)
 end)
+
+describe("dmarc_engine", function()
+  it("libopendmarc judges in its own process, with the record we found", function()
+    local w = new(nil, 'site { dmarc_engine = "libopendmarc" }')
+    assert.reply(send(w, signed.with(signed.org)), "250")
+    assert.reply(send(w, text "a@example.org"), "550 5.7.1 Message from example.org failed")
+    assert.reply(send(w, text "a@there.test", "x@mail.there.test"), "250")
+    assert.reply(send(w, text "a@silent.test"), "250")
+  end)
+
+  it("compare goes by our own and says where they differ: strict alignment is relaxed there", function()
+    local w = new(nil, 'site { dmarc_engine = "compare" } ', ZONE)
+    assert.reply(send(w, text "a@example.org"), "550")
+    assert.is_nil((w:logged "DMARC engines differ"))
+    w = world.new { lua = SITE .. SAMPLE .. 'site { dmarc_engine = "compare" }', now = "2021-01-01T00:00:00Z",
+                    zone = ZONE .. 'strict.test. TXT "v=spf1 +all"\n_dmarc.www.strict.test. TXT "v=DMARC1; p=reject; aspf=s"\n' }
+    assert.reply(send(w, text "a@www.strict.test", "a@strict.test"), "550")
+    assert.logged(w, "DMARC engines differ: native reject, libopendmarc accept, for www.strict.test")
+  end)
+end)

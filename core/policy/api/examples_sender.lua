@@ -38,3 +38,5 @@ acl.predata {
   accept { authenticated = "*", control = "dmarc_disable_verify" },
   accept { sender_domains = "partner.example", control = "dmarc_enable_forensic" },
 }]] }
+example { of = { "option main spf_engine", "option main dmarc_engine" }, code = [[
+site { spf_engine = "compare", dmarc_engine = "native" }]] }

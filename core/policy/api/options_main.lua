@@ -330,6 +330,10 @@ option { kind = "main", name = "dccifd_options", type = "string", feature = "con
 option { kind = "main", name = "dmarc_discovery", type = "string", default = "psl", values = { "psl", "treewalk" },
   section = "sender authentication",
   doc = [[How a domain's organisation is found: by the public suffix list (RFC 7489), or by walking up the names (RFC 9989).]] }
+option { kind = "main", name = "dmarc_engine", type = "string", default = "native", values = { "native", "libopendmarc", "compare" },
+  section = "sender authentication",
+  doc = [[Who judges by DMARC, once the record is found: `native`, our own; `libopendmarc`, in a process of its own, for sites that must agree
+with it; `compare`, which asks both, goes by the native one and logs where they differ.]] }
 option { kind = "main", name = "dmarc_forensic_sender", type = "string", func = "data", section = "sender authentication",
   doc = [[From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.]] }
 option { kind = "main", name = "dmarc_history_file", type = "string", func = "data", section = "sender authentication",
@@ -398,6 +402,10 @@ option { kind = "main", name = "smtputf8_advertise_hosts", type = "hostlist", fe
 option { kind = "main", name = "spamd_address", type = "string", feature = "content scanning",
   section = "of later features",
   doc = [[spamd or rspamd servers.]] }
+option { kind = "main", name = "spf_engine", type = "string", default = "native", values = { "native", "libspf2", "compare" },
+  section = "sender authentication",
+  doc = [[Who judges by SPF: `native`, our own evaluator; `libspf2`, in a process of its own, for sites that must agree with it; `compare`,
+which asks both, goes by the native one and logs where they differ.]] }
 option { kind = "main", name = "spf_guess", type = "string", default = "v=spf1 a/24 mx/24 ptr ?all", section = "sender authentication",
   doc = [[The record that `spf_guess` judges a domain by that publishes none.]] }
 option { kind = "main", name = "spf_smtp_comment_template", type = "string", default = "Please%_see%_http://www.open-spf.org/Why", func = "mail",
