@@ -34,6 +34,7 @@ struct link {
     bool shake;                         /* the handshake is to begin */
     bool shaking;
     bool secured;
+    bool session_kept;
     bool fell_back;                     /* it failed, and the user may go on in clear */
     struct arena room;                  /* what host.tls says */
     struct watch *watch;                /* connecting */

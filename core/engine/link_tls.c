@@ -124,8 +124,10 @@ static void keep_session(struct link *l)
     struct str session = tls_session(&a, l->tls);
     int64_t until = session.n ? tls_session_until(session) : 0;
 
-    if (until > engine_now(l->e))
+    if (until > engine_now(l->e)) {
         hints_put(l->e->hints, TABLE, session_key(&a, l), session, until, NULL);
+        l->session_kept = true;
+    }
     arena_free(&a);
 }
 
@@ -166,6 +168,7 @@ static void on_over(void *ctx, const struct why *why)
     }
     l->shaking = false;
     l->secured = true;
+    l->session_kept = false;
     keep_facts(l);
     timer_clear(l->e->loop, &l->timer);
     if (l->client)
@@ -265,7 +268,7 @@ void link_tls_keep(struct link *l)
     if (!l->secured || !l->tls || !l->user)
         return;
     l->host.tls.resumption = (uint8_t)tls_facts(l->tls)->resumption;
-    if (l->user->shield && l->user->shield->how.resume)
+    if (l->user->shield && l->user->shield->how.resume && !l->session_kept)
         keep_session(l);
 }
 
