@@ -31,6 +31,11 @@ void clock_fake(int64_t wall_us)
     fake.wall_us = wall_us;
 }
 
+void clock_fake_is(bool on)
+{
+    fake.on = on;
+}
+
 bool clock_is_fake(void)
 {
     return fake.on;

@@ -20,6 +20,8 @@ int64_t clock_mono_us(void);
 
 void clock_fake(int64_t wall_us);   /* from here on time stands still */
 bool clock_is_fake(void);
+/* What lies outside of a pretended world, such as a certificate on disk, has the real time: on false, then true again. */
+void clock_fake_is(bool on);
 void clock_step(int64_t ms);        /* hermetic: both clocks go on by ms */
 
 /* RFC 3339 ("2026-03-04T05:06:07Z", with fraction and offset) to microseconds. */

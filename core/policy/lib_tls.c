@@ -1,5 +1,6 @@
 /* What `perigee check` asks about TLS: whether the files and words of a configuration can be used. They are read as a
  * session would have them read, by the user this process is. */
+#include "base/clock.h"
 #include "policy/lua.h"
 #include "tls/context.h"
 
@@ -60,6 +61,7 @@ static int l_tls_check(lua_State *L)
     struct tls_context *c = NULL;
     struct tls_cache *cache;
     struct why why = { 0 };
+    bool pretended = clock_is_fake();
     enum status st;
 
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -75,11 +77,13 @@ static int l_tls_check(lua_State *L)
     config.groups = field_text(L, a, "groups");
     config.dhparam = field_text(L, a, "dhparam");
     config.options = field_text(L, a, "options");
+    clock_fake_is(false);               /* the dates of certificates and proofs are not of a pretended world */
     cache = tls_cache_new(NULL);
     if (config.server && !config.certificates.n)
         st = tls_words_check(&config, &why);    /* whose they are is found out for each client */
     else
         st = tls_context_get(cache, &config, &c, &why);
+    clock_fake_is(pretended);
     if (c)
         push_notes(L, c);
     else if (st == ST_OK)

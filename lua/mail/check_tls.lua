@@ -54,6 +54,8 @@ local function judge_files(cells)
     local cell = cells[name]
     if cell and cell.value ~= nil and not cell.fn then want[part[1]], some = value_of(cell, part), true end
   end
+  -- the engine gets them by itself, and has not yet
+  if cells.tls_ocsp_fetch and cells.tls_ocsp_fetch.value then want.proofs = nil end
   -- what a function would say is not known here
   if cells.tls_certificate and cells.tls_certificate.fn or not want.certificates then
     want.certificates, want.keys, want.proofs = nil, nil, nil

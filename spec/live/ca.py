@@ -351,6 +351,7 @@ def usual(directory, domain="example.org"):
     u["signer-expired"] = root.signer("ocsp-signer-expired", starts=-30 * DAY, ends=-DAY)
     root.crl([u["revoked"], u["client-revoked"]])
     mid.crl()
+    mid.proof(u["deep"])
     root.proof(u["ec"])
     root.proof(u["rsa"], text=True)
     root.proof(u["ec"], "ec-past", starts=-9 * DAY, ends=-DAY)        # its nextUpdate is over

@@ -33,6 +33,22 @@ local function site(code)
   return table.concat(list, "\n") .. "\n"
 end
 
+-- Certificates that examples name: a throw-away authority's, made when one is met (spec/live/ca.py).
+local authority
+local function certificates(code)
+  if not code:find("/etc/perigee/tls/", 1, true) then return code end
+  if not authority then
+    authority = shell "mktemp -d"
+    shell("python3 spec/live/ca.py " .. authority)
+  end
+  local made = { pem = "deep.chain.pem", key = "deep.key", ocsp = "deep.ocsp", crl = "root.crl" }
+  return (code:gsub("/etc/perigee/tls/([%w.-]+)%.(%l+)", function(name, kind)
+    if name == "rsa" then return authority .. "/rsa." .. kind end
+    return authority .. "/" .. (name:find "ca$" and kind == "pem" and "root.pem" or made[kind])
+  end))
+end
+teardown(function() if authority then shell("rm -rf " .. authority) end end)
+
 -- { code, line } of each example of a page.
 local function examples(page)
   local list, code, at, n = {}, nil, 0, 0
@@ -53,7 +69,7 @@ local function loads(example)
   for _, name in ipairs(FILES) do write(dir .. "/" .. name, "") end
   shell("chmod 0600 " .. dir .. "/relay.secret")
   write(dir .. "/00-site.lua", site(example.code))
-  write(dir .. "/10-example.lua", example.code)
+  write(dir .. "/10-example.lua", certificates(example.code))
   local ok, text = world.check { rules = dir }
   assert.truthy(ok, text .. "\n" .. example.code)
   local said = text:gsub("[^\n]*warning: lookup%.[%a.]+: open [^\n]*No such file or directory", "")
