@@ -4,7 +4,7 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter eval send mailq newaliases test help dkim-keygen ocsp-fetch version queue'
+    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter auth eval send mailq newaliases test help dkim-keygen ocsp-fetch version queue'
     local queue='list count show retry freeze thaw move remove bounce export import run '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
     if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
@@ -42,6 +42,7 @@ _perigee()
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --json --rules --spool --dns --now --seed --dry-run --client --explain' ;;
     'filter') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
+    'auth') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo' ;;
     'eval') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --phase --explain' ;;
     'send') opts='--help --spool' ;;
     'mailq') opts='--help --json --rules --spool --sender --recipient --domain --older --queue --frozen' ;;

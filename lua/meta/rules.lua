@@ -43,6 +43,7 @@
 ---@field dkim_verify_signatures_max? integer|string How many signatures of a message are looked at, from the top of its header down; at most 20. Others have the status `none`.
 ---@field dkim_verify_signers? string|string[]|fun(m: mail.dkim): any The signers, domains or identities, for whom the dkim ACL is asked, in this order; a function of the mail object may make the list of what arrived. Unset: all in `dkim_signers`. One who did not sign has the status `none`.
 ---@field dmarc_discovery? string How a domain's organisation is found: by the public suffix list (RFC 7489), or by walking up the names (RFC 9989).
+---@field dmarc_engine? string Who judges by DMARC, once the record is found: `native`, our own; `libopendmarc`, in a process of its own, for sites that must agree with it; `compare`, which asks both, goes by the native one and logs where they differ.
 ---@field dmarc_forensic_sender? string|fun(m: mail.data): any From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.
 ---@field dmarc_history_file? string|fun(m: mail.data): any A file to which the results of each message with a record are added, in the form opendmarc-import reads.
 ---@field dmarc_tld_file? string|fun(m: mail.data): any The public suffix list. Unset, it is the system's (Debian's publicsuffix); an empty text turns DMARC off.
@@ -170,6 +171,7 @@
 ---@field smtp_return_error_details? boolean Tell a client the log_message of a refusal that has no message of its own, and what it was that could not be found out just now.
 ---@field smtputf8_advertise_hosts? string|string[] Clients offered SMTPUTF8.
 ---@field spamd_address? string spamd or rspamd servers.
+---@field spf_engine? string Who judges by SPF: `native`, our own evaluator; `libspf2`, in a process of its own, for sites that must agree with it; `compare`, which asks both, goes by the native one and logs where they differ.
 ---@field spf_guess? string The record that `spf_guess` judges a domain by that publishes none.
 ---@field spf_smtp_comment_template? string|fun(m: mail.mail): any What spf_smtp_comment says where the domain explains nothing, with SPF's macros (RFC 7208 section 7): `%{s}` the sender, `%{i}` the client, `%{r}` this host, `%_` a space.
 ---@field spool_directory? string Where the spool lies, unless --spool or PERIGEE_SPOOL say so.
@@ -235,6 +237,7 @@
 ---@field debug_print? string|fun(m: mail.route): any Text that `perigee route --explain` shows when the router's conditions hold.
 ---@field directory_transport? string|fun(m: mail.route): any Transport for paths ending in slash.
 ---@field disable_logging? boolean No log lines about the deliveries and failures this router leads to.
+---@field dnssec_request_domains? string|string[]|fun(m: mail.route): any Domains whose answers may count as DNSSEC secure; those of others never do, and DANE is off for their hosts.
 ---@field dnssec_require_domains? string|string[]|fun(m: mail.route): any Domains whose answers must be DNSSEC secure.
 ---@field domains? string|string[]|fun(m: mail.route): any Domains the router handles.
 ---@field dsn_lasthop? boolean Treat next hop as lacking DSN; send success DSN here.
