@@ -1,7 +1,5 @@
 #include "auth/arc.h"
 
-#include "base/base64.h"
-
 enum part { RESULTS, MESSAGE, SEAL, PARTS };
 static const struct str NAMES[PARTS] = {
     [RESULTS] = STR_INIT("ARC-Authentication-Results"), [MESSAGE] = STR_INIT("ARC-Message-Signature"), [SEAL] = STR_INIT("ARC-Seal"),
@@ -146,7 +144,7 @@ static bool read_seal(struct arc *a, struct arc_set *set)
     b = tags_find(&s->tags, "b");
     return !tags_find(&s->tags, "h") && valid_time(&s->tags, "t") && signature_names(&a->arena, s)
         && signature_algorithm(s->algorithm, &s->kind, &s->hash) && s->hash == HASH_SHA256
-        && b && base64_decode(&a->arena, b->value, &s->b, NULL) && s->b.n;
+        && b && tag_base64(&a->arena, b->value, &s->b);
 }
 
 static bool cv_fits(const struct arc_set *s, unsigned i)

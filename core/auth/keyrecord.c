@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "auth/tags.h"
-#include "base/base64.h"
 #include "base/map.h"
 #include "base/why.h"
 
@@ -116,7 +115,7 @@ static enum key_state read_key(struct key_record *r, struct str p)
 {
     struct str bytes;
 
-    if (!base64_decode(&r->arena, p, &bytes, NULL) || bytes.n == 0)
+    if (!tag_base64(&r->arena, p, &bytes))
         return KEY_SYNTAX;
     r->pkey = r->kind == KEY_RSA ? read_rsa(bytes) : read_ed25519(bytes);
     ERR_clear_error();

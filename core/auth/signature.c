@@ -1,6 +1,5 @@
 #include "auth/signature.h"
 
-#include "base/base64.h"
 #include "mail/domain.h"
 
 enum { NUMBER_DIGITS = 12, LENGTH_DIGITS = 76 };
@@ -115,7 +114,7 @@ static bool read_bytes(struct arena *a, const struct tags *t, const char *name, 
 {
     const struct tag *tag = tags_find(t, name);
 
-    return tag && tag->value.n && base64_decode(a, tag->value, out, NULL) && out->n;
+    return tag && tag_base64(a, tag->value, out);
 }
 
 static bool reads_dns(const struct tags *t)

@@ -1,5 +1,7 @@
 #include "auth/tags.h"
 
+#include "base/base64.h"
+
 static bool name_byte(char c, bool first)
 {
     bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -108,6 +110,16 @@ struct str tag_squeeze(struct arena *a, struct str value)
         if (!white(value.p[i]))
             p[n++] = value.p[i];
     return (struct str){ p, n };
+}
+
+bool tag_base64(struct arena *a, struct str value, struct str *out)
+{
+    struct str plain = tag_squeeze(a, value);
+    size_t lacking = (4 - plain.n % 4) % 4;
+
+    if (lacking)
+        plain = arena_printf(a, "%.*s%.*s", STR_ARG(plain), (int)lacking, "===");
+    return plain.n && base64_decode(a, plain, out, NULL) && out->n;
 }
 
 bool tag_next(struct str *rest, struct str *item)

@@ -30,6 +30,8 @@ const struct tag *tags_find(const struct tags *t, const char *name);
 struct str tags_value(const struct tags *t, const char *name, struct str def);
 /* Without any white space: base64 and lists are written with folding. */
 struct str tag_squeeze(struct arena *a, struct str value);
+/* Base64 with folding; the padding may be left out (the base64string of section 2.10). False: malformed or empty. */
+bool tag_base64(struct arena *a, struct str value, struct str *out);
 /* The next of a colon list, trimmed; false at the end. */
 bool tag_next(struct str *rest, struct str *item);
 /* DKIM-Quoted-Printable (section 2.11) read; false if it is malformed. */
