@@ -399,7 +399,8 @@ function check.options(site)
   judge_option_files(site.cells, check_tls.PARTS)
   check_tls.run(site.cells, site.ports())
   for _, t in pairs(transports.by_name) do
-    judge_option_files(t.cells)
+    judge_option_files(t.cells, t.driver == "smtp" and check_tls.PARTS or nil)
+    if t.driver == "smtp" then check_tls.transport(t.cells) end
     judge_host_options("transport." .. t.name, t.cells)
   end
   for _, r in ipairs(routers.list) do

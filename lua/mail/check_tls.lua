@@ -1,4 +1,4 @@
--- check_tls - TLS with clients, before any session meets it: can the files and words be used, do its ports exist?
+-- check_tls - TLS with clients and hosts, before anybody meets it: can the files and words be used, do its ports exist?
 --
 -- A certificate that cannot be used keeps no engine from starting: STARTTLS is answered with 454 then, and mail goes on. To
 -- `perigee check` it is an error (host.strict).
@@ -48,6 +48,17 @@ local function say(cells, why, as)
   as(cell, "%s", why)
 end
 
+-- What was found out, told as it weighs.
+local function tell(cells, notes, why, kind)
+  if notes then
+    for _, text in ipairs(notes) do say(cells, text, function(cell, ...) report.warning(cell.where, ...) end) end
+  elseif kind == "word" then
+    say(cells, why, function(cell, ...) report.problem(cell.where, ...) end)
+  else
+    say(cells, why, trouble)
+  end
+end
+
 local function judge_files(cells)
   local want, some = { server = true }, false
   for name, part in pairs(PARTS) do
@@ -64,14 +75,7 @@ local function judge_files(cells)
   end
   if not some then return end
   want.ca = want.ca or "system"
-  local notes, why, kind = host.tls_check(want)
-  if notes then
-    for _, text in ipairs(notes) do say(cells, text, function(cell, ...) report.warning(cell.where, ...) end) end
-  elseif kind == "word" then
-    say(cells, why, function(cell, ...) report.problem(cell.where, ...) end)
-  else
-    say(cells, why, trouble)
-  end
+  tell(cells, host.tls_check(want))
 end
 
 local function judge_ports(cells, listening)
@@ -88,6 +92,32 @@ local function judge_ports(cells, listening)
       report.warning(cell.where, "tls_on_connect_ports: nothing listens on port %d; this option opens no port, listen does", port)
     end
   end
+end
+
+local CLIENT = { "tls_certificate", "tls_privatekey", "tls_verify_certificates", "tls_crl", "tls_require_ciphers" }
+
+local function judge_client(cells, ciphers)
+  local want, set = {}, {}
+  for _, name in ipairs(CLIENT) do
+    local cell = cells[name == "tls_require_ciphers" and ciphers or name]
+    if cell and not cell.fn and cell.value ~= nil then want[PARTS[name][1]], set[name] = value_of(cell, PARTS[name]), cell end
+  end
+  if cells.tls_certificate and cells.tls_certificate.fn or cells.tls_privatekey and cells.tls_privatekey.fn then
+    want.certificates, want.keys = nil, nil
+  end
+  if want.keys and not want.certificates then
+    return report.problem(cells.tls_privatekey.where, "tls_privatekey is a certificate's key, and tls_certificate is not set")
+  end
+  if next(want) then
+    set.tls_certificate = set.tls_certificate or select(2, next(set))      -- what names nothing is told somewhere
+    tell(set, host.tls_check(want))
+  end
+end
+
+-- cells of a transport with the driver smtp.
+function check_tls.transport(cells)
+  judge_client(cells, "tls_require_ciphers")
+  if cells.dane_require_tls_ciphers then judge_client({ dane = cells.dane_require_tls_ciphers }, "dane") end
 end
 
 -- cells of site{}; the ports it listens on.

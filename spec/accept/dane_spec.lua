@@ -162,6 +162,20 @@ describe("options of TLS", function()
     assert.logged(w, "a TLS session is required")
   end)
 
+  it("are looked at by check", function()
+    for options, text in pairs {
+      ['tls_require_ciphers = "NONSENSE"'] = 'tls_require_ciphers: "NONSENSE": no cipher match',
+      ['dane_require_tls_ciphers = "ROT13"'] = '"ROT13": no cipher match',
+      ['tls_privatekey = "/k"'] = "tls_privatekey is a certificate's key, and tls_certificate is not set",
+      ['tls_verify_certificates = "/no/ca.pem"'] = "tls_verify_certificates: open /no/ca.pem: No such file or directory",
+      ['tls_certificate = "/no/client.pem"'] = "tls_certificate: open /no/client.pem: No such file or directory",
+    } do
+      local good, said = world.check { rules = { "spec/accept/site.lua" }, lua = 'transport.out { driver = "smtp", ' .. options .. " }" }
+      assert.falsy(good, options)
+      assert.truthy(said:find("lua:1: ", 1, true) and said:find(text, 1, true), said)
+    end
+  end)
+
   it("that fail keep the message", function()
     local w = new 'tls_sni = function(m) error("no") end'
     assert.falsy(sent(w, "free.example"))
