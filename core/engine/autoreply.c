@@ -4,46 +4,43 @@
  * A reply is kept like everybody's mail before the message it is about counts
  * as delivered. It comes from the null sender and says that it is automatic,
  * so nothing answers it; and what is automatic itself, or came by a list, or
- * from nobody, gets no answer (RFC 3834). Files are read and written on a helper
- * thread, as the engine's user.
+ * from nobody, gets no answer (RFC 3834). Its files are those of the transport's
+ * or router's user: our own on a helper thread, anybody else's by the local process.
  */
 #include "engine/attempt.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/letter.h"
 #include "engine/pretend.h"
-#include "local/once.h"
+#include "local/local.h"
+#include "local/notes.h"
 #include "mail/addr.h"
 #include "mail/encoded.h"
 
-enum { FILE_MAX = 1 << 20, RCPTS_MAX = 100, VARIABLE_MAX = 64, REFERENCES_MAX = 1000 };
+enum { RCPTS_MAX = 100, VARIABLE_MAX = 64, REFERENCES_MAX = 1000, LOG_SUBJECT_MAX = 1000, OURS = -1 };
 
 struct autoreply {
     struct attempt *a;
-    struct buf file;                /* what lay in `file` */
     struct buf original;            /* return_message */
     struct str key;                 /* whom: a once file's name */
-    int64_t seen, now;
+    struct notes notes;
+    int64_t uid;                    /* whose files they are */
     bool busy;                      /* a helper thread has it */
     struct str *to; size_t nto;     /* recipients of the reply */
     struct str head[3];             /* To, Cc, Bcc as they are shown */
     struct letter *letter;
     struct buf message;
-    struct str log_line;
     struct why why;
     enum status status;
 };
 
 static void reply_free(struct autoreply *r)
 {
-    buf_free(&r->file);
+    buf_free(&r->notes.text);
     buf_free(&r->original);
     buf_free(&r->message);
     r->a->reply = NULL;
@@ -319,9 +316,9 @@ static void put_body(struct autoreply *r, struct buf *out)
             buf_byte(out, '\n');
     }
     if (t->file_expand)
-        put_expanded(r, buf_str(&r->file), out);
+        put_expanded(r, buf_str(&r->notes.text), out);
     else
-        buf_add(out, buf_str(&r->file));
+        buf_add(out, buf_str(&r->notes.text));
     if (r->original.n) {
         buf_add(out, STR("\n------ This is a copy of the message, including all the headers.\n\n"));
         buf_add(out, buf_str(&r->original));
@@ -378,16 +375,12 @@ static void compose(struct autoreply *r)
     buf_add(out, STR("\r\n"));
     buf_add(out, buf_str(&body));
     buf_free(&body);
-    r->log_line = arena_printf(ar, "%.*s\n  From: %.*s\n  To: %.*s\n  Subject: %.*s\n", STR_ARG(clock_rfc5322(ar, r->now)),
-                               STR_ARG(encoded_text(ar, from_whom(r))), STR_ARG(r->key), STR_ARG(encoded_text(ar, t->reply_subject)));
+    r->notes.line = arena_printf(ar, "%.*s\n  From: %.*s\n  To: %.*s\n  Subject: %.*s\n", STR_ARG(clock_rfc5322(ar, r->notes.now)),
+                                 STR_ARG(encoded_text(ar, from_whom(r))), STR_ARG(r->key),
+                                 STR_ARG(str_head(encoded_text(ar, t->reply_subject), LOG_SUBJECT_MAX)));
 }
 
-/* ---- on a helper thread: what lies in files */
-
-static struct once once_of(const struct autoreply *r)
-{
-    return (struct once){ .path = r->a->tr.once, .size_max = r->a->tr.once_size, .mode = r->a->tr.mode };
-}
+/* ---- what lies in files */
 
 /* In a hermetic world the hints, which are in memory there, know what the file would. */
 static struct str hint_key(struct arena *ar, const struct autoreply *r)
@@ -395,57 +388,27 @@ static struct str hint_key(struct arena *ar, const struct autoreply *r)
     return arena_printf(ar, "%s\n%.*s", r->a->tr.once, STR_ARG(arena_lower(ar, r->key)));
 }
 
-static enum status look(struct autoreply *r)
+static void look_pretended(struct autoreply *r)
 {
     struct engine *e = r->a->w->e;
-    struct once o = once_of(r);
     struct arena ar = { 0 };
     int64_t expires;
     struct str value;
     uint64_t at;
 
-    if (!e->cfg.hermetic)
-        return once_look(&o, r->key, &r->seen, &r->why);
     if (hints_get(e->hints, &ar, STR("autoreply"), hint_key(&ar, r), &value, &expires) && str_u64(value, INT64_MAX, &at))
-        r->seen = (int64_t)at;
+        r->notes.seen = (int64_t)at;
     arena_free(&ar);
-    return ST_OK;
 }
 
-static enum status remember(struct autoreply *r)
+static enum status remember_pretended(struct autoreply *r)
 {
-    struct engine *e = r->a->w->e;
-    struct once o = once_of(r);
     struct arena ar = { 0 };
-    enum status st;
+    enum status st = hints_put(r->a->w->e->hints, STR("autoreply"), hint_key(&ar, r),
+                               arena_printf(&ar, "%lld", (long long)r->notes.now), 0, &r->why);
 
-    if (!e->cfg.hermetic)
-        return once_note(&o, r->key, r->now, &r->why);
-    st = hints_put(e->hints, STR("autoreply"), hint_key(&ar, r), arena_printf(&ar, "%lld", (long long)r->now), 0, &r->why);
     arena_free(&ar);
     return st;
-}
-
-static enum status read_text(struct autoreply *r)
-{
-    const char *path = r->a->tr.reply_file;
-    int fd = FAULT(OPEN) ? -1 : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct stat st;
-    ssize_t n = 1;
-
-    if (fd < 0)
-        return errno == ENOENT && r->a->tr.file_optional ? ST_OK : why_errno(&r->why, ST_AGAIN, "open %s", path);
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return why_set(&r->why, ST_AGAIN, "%s is no plain file", path);
-    }
-    while (n > 0 && r->file.n <= FILE_MAX)
-        if ((n = read(fd, buf_room(&r->file, 65536), 65536)) > 0)
-            buf_grew(&r->file, (size_t)n);
-    close(fd);
-    if (n < 0)
-        return why_errno(&r->why, ST_AGAIN, "read %s", path);
-    return n == 0 ? ST_OK : why_set(&r->why, ST_AGAIN, "%s is longer than a text for people", path);
 }
 
 /* The message it answers, as far as bounces would give it back. */
@@ -468,26 +431,31 @@ static enum status read_original(struct autoreply *r)
     return ST_OK;
 }
 
+static bool hermetic(const struct autoreply *r)
+{
+    return r->a->w->e->cfg.hermetic;
+}
+
+static struct notes notes_of(struct autoreply *r)
+{
+    const struct transport *t = &r->a->tr;
+
+    return (struct notes){
+        .once = hermetic(r) ? NULL : t->once, .file = t->reply_file, .log = hermetic(r) ? NULL : t->reply_log,
+        .file_optional = t->file_optional, .once_size = t->once_size, .mode = t->mode, .now = engine_now(r->a->w->e),
+    };
+}
+
+/* On a helper thread. A user's files are not looked at here. */
 static void prepare(void *ctx)
 {
     struct autoreply *r = ctx;
-    const struct transport *t = &r->a->tr;
 
-    r->status = t->once ? look(r) : ST_OK;
-    if (r->status == ST_OK && t->reply_file)
-        r->status = read_text(r);
-    if (r->status == ST_OK && t->return_message)
+    if (hermetic(r) && r->a->tr.once)
+        look_pretended(r);
+    r->status = r->uid == OURS ? notes_look(&r->notes, &r->why) : ST_OK;
+    if (r->status == ST_OK && r->a->tr.return_message)
         r->status = read_original(r);
-}
-
-static void append_log(struct autoreply *r)
-{
-    int fd = open(r->a->tr.reply_log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, r->a->tr.mode);
-
-    if (fd < 0)
-        return;
-    (void)!write(fd, r->log_line.p, r->log_line.n);
-    close(fd);
 }
 
 /* The reply is kept; what cannot be noted costs a second one at worst. */
@@ -495,24 +463,25 @@ static void note(void *ctx)
 {
     struct autoreply *r = ctx;
 
-    if (r->a->tr.once)
-        r->status = remember(r);
-    if (r->a->tr.reply_log && !r->a->w->e->cfg.hermetic)
-        append_log(r);
+    r->status = hermetic(r) && r->a->tr.once ? remember_pretended(r) : notes_keep(&r->notes, &r->why);
 }
 
 /* ---- on the loop */
+
+static void told(struct autoreply *r)
+{
+    if (r->status != ST_OK)
+        log_line(LOG_MAIN, "%s transport %.*s: %s", r->a->w->id.s, STR_ARG(r->a->tr.name), r->why.text);
+    delivered(r, arena_printf(&r->a->w->arena, ">%.*s", STR_ARG(r->key)));
+}
 
 static void noted(void *ctx)
 {
     struct autoreply *r = ctx;
     struct walk *w = r->a->w;
-    struct arena *ar = &w->arena;
 
     r->busy = false;
-    if (r->status != ST_OK)
-        log_line(LOG_MAIN, "%s transport %.*s: %s", w->id.s, STR_ARG(r->a->tr.name), r->why.text);
-    delivered(r, arena_printf(ar, ">%.*s", STR_ARG(r->key)));
+    told(r);
     walk_release(w);
 }
 
@@ -521,6 +490,69 @@ static void on_thread(struct autoreply *r, void (*run)(void *), void (*done)(voi
     r->busy = true;
     walk_hold(r->a->w);
     pool_work(r->a->w->e->pool, run, done, r);
+}
+
+/* ---- files of another user */
+
+static void prepared(void *ctx);
+
+/* What is asked of nobody's files needs no rights. */
+static int64_t whose(const struct autoreply *r)
+{
+    const struct notes *n = &r->notes;
+    int64_t uid = OURS;
+
+    if (!hermetic(r) && (n->once || n->file || n->log))
+        uid = attempt_uid(r->a);
+    return uid == (int64_t)geteuid() ? OURS : uid;
+}
+
+static void as_user(struct autoreply *r, bool keep, local_done *done)
+{
+    struct attempt *a = r->a;
+    struct local_want w = {
+        .user = attempt_user(a, r->uid), .group = a->tr.group, .initgroups = a->tr.initgroups, .notes = &r->notes, .keep = keep,
+    };
+
+    a->local = local_deliver(attempt_engine(a)->cfg.local, &w, NULL, done, r);
+}
+
+static void take_end(struct autoreply *r, const struct local_end *end)
+{
+    r->a->local = NULL;
+    r->status = end->status;
+    r->why = end->why;
+}
+
+static void user_noted(void *ctx, const struct local_end *end)
+{
+    take_end(ctx, end);
+    told(ctx);
+}
+
+static void user_looked(void *ctx, const struct local_end *end)
+{
+    struct autoreply *r = ctx;
+
+    take_end(r, end);
+    if (r->status != ST_OK) {
+        later(r);
+        return;
+    }
+    r->notes.seen = end->seen;
+    buf_add(&r->notes.text, end->output);
+    on_thread(r, prepare, prepared);
+}
+
+static void look_as_user(struct autoreply *r)
+{
+    if (r->uid > OURS && attempt_engine(r->a)->cfg.local) {
+        as_user(r, false, user_looked);
+        return;
+    }
+    why_set(&r->why, ST_AGAIN, r->uid < OURS ? "there is no such user"
+            : "once, file and log of another user need the local delivery process");
+    later(r);
 }
 
 static void sent(void *ctx, enum status st, const struct why *why)
@@ -534,14 +566,17 @@ static void sent(void *ctx, enum status st, const struct why *why)
         return;
     }
     CRASH_POINT("reply.kept");
-    on_thread(r, note, noted);
+    if (r->uid != OURS)
+        as_user(r, true, user_noted);
+    else
+        on_thread(r, note, noted);
 }
 
 static bool said_already(const struct autoreply *r)
 {
     int64_t repeat = r->a->tr.once_repeat;
 
-    return r->seen && (repeat <= 0 || r->now < r->seen + repeat);
+    return r->notes.seen && (repeat <= 0 || r->notes.now < r->notes.seen + repeat);
 }
 
 static void prepared(void *ctx)
@@ -587,12 +622,14 @@ void autoreply_start(struct attempt *a)
         die("no memory for a reply");
     a->reply = r;
     r->a = a;
-    r->now = engine_now(a->w->e);
     r->to = arena_array(&a->w->arena, struct str, RCPTS_MAX);
     r->head[0] = recipients_of(r, a->tr.reply_rcpt[0]);
     r->head[1] = recipients_of(r, a->tr.reply_rcpt[1]);
     r->head[2] = recipients_of(r, a->tr.reply_rcpt[2]);
     r->key = r->nto ? r->to[0] : STR("");
+    r->notes = notes_of(r);
+    r->notes.key = r->key;
+    r->uid = whose(r);
     if (automatic(t))
         why = "it is automatic";
     else if (r->nto == 0)
@@ -607,6 +644,8 @@ void autoreply_start(struct attempt *a)
     } else if (a->w->e->cfg.hermetic && a->tr.reply_file && !pretend_file(a->w->set, a->tr.reply_file)) {
         why_set(&r->why, ST_AGAIN, "no files outside of the rule directory in a hermetic world: %s", a->tr.reply_file);
         later(r);
+    } else if (r->uid != OURS) {
+        look_as_user(r);
     } else {
         on_thread(r, prepare, prepared);
     }

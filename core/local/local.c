@@ -17,6 +17,7 @@
 
 #include "base/fault.h"
 #include "local/local_wire.h"
+#include "local/notes.h"
 #include "local/user.h"
 
 enum { MOST = 20, LOWEST_UID = 100, DEFAULT_MS = 300000, MOST_MS = 24 * 3600 * 1000, MESSAGE_MAX = 256 * 1024 * 1024 };
@@ -28,6 +29,7 @@ struct order {
     struct str user, group;
     struct appendfile file;
     struct str directory, argv, env;
+    struct str once, text_file, log, key, line;
     int fd, out_fd;
 };
 
@@ -65,6 +67,12 @@ static bool cut_texts(struct order *r, size_t n)
         r->directory = text[LOCAL_T_directory];
         r->argv = text[LOCAL_T_argv];
         r->env = text[LOCAL_T_env];
+    } else if (r->o.kind != LOCAL_FILE) {
+        r->once = text[LOCAL_T_once];
+        r->text_file = text[LOCAL_T_file];
+        r->log = text[LOCAL_T_log];
+        r->key = text[LOCAL_T_key];
+        r->line = text[LOCAL_T_line];
     } else {
 #define X(name) r->file.name = text[LOCAL_T_##name];
         APPENDFILE_TEXTS(X)
@@ -113,7 +121,7 @@ static int read_order(int sock, struct order *r)
         return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
     take_fds(&msg, r);
     if (r->fd >= 0 && (size_t)n >= sizeof r->o && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-        && r->o.magic == LOCAL_MAGIC && r->o.kind <= LOCAL_PROGRAM && cut_texts(r, (size_t)n - sizeof r->o)) {
+        && r->o.magic == LOCAL_MAGIC && r->o.kind <= LOCAL_KEEP && cut_texts(r, (size_t)n - sizeof r->o)) {
         set_file(r);
         return 1;
     }
@@ -191,17 +199,11 @@ static bool path_clean(struct str path)
     return true;
 }
 
-/* The longest of our roots that the path lies beneath becomes the trusted part;
- * what the worker called trusted is of no account here. */
-static enum status find_root(const struct local_limits *l, struct arena *a, struct appendfile *f, struct why *why)
+/* Cuts a whole path after the longest of our roots that it lies beneath. */
+static enum status cut_root(const struct local_limits *l, struct str full, struct str *root, struct str *rest, struct why *why)
 {
-    struct str root = f->root, full, best = { NULL, 0 };
+    struct str best = { NULL, 0 };
 
-    while (root.n > 1 && root.p[root.n - 1] == '/')
-        root.n--;
-    full = root.n == 1 ? arena_printf(a, "/%.*s", STR_ARG(f->rest)) : arena_printf(a, "%.*s/%.*s", STR_ARG(root), STR_ARG(f->rest));
-    while (full.n > 1 && full.p[full.n - 1] == '/')
-        full.n--;
     if (!path_clean(full))
         return why_set(why, ST_AGAIN, "delivery to %.*s is refused: no clean path", STR_ARG(full));
     for (size_t i = 0; i < l->nroots; i++) {
@@ -214,9 +216,35 @@ static enum status find_root(const struct local_limits *l, struct arena *a, stru
     }
     if (!best.p)
         return why_set(why, ST_AGAIN, "delivery to %.*s is refused: not beneath local_delivery_roots", STR_ARG(full));
-    f->root = best;
-    f->rest = str_from(full, best.n + 1);
+    *root = best;
+    *rest = str_from(full, best.n + 1);
     return ST_OK;
+}
+
+/* What the worker called trusted is of no account here. */
+static enum status find_root(const struct local_limits *l, struct arena *a, struct appendfile *f, struct why *why)
+{
+    struct str root = f->root, full;
+
+    while (root.n > 1 && root.p[root.n - 1] == '/')
+        root.n--;
+    full = root.n == 1 ? arena_printf(a, "/%.*s", STR_ARG(f->rest)) : arena_printf(a, "%.*s/%.*s", STR_ARG(root), STR_ARG(f->rest));
+    while (full.n > 1 && full.p[full.n - 1] == '/')
+        full.n--;
+    return cut_root(l, full, &f->root, &f->rest, why);
+}
+
+/* Every file of an autoreply that is named. */
+static enum status find_notes(const struct local_limits *l, const struct order *r, struct why *why)
+{
+    const struct str paths[] = { r->once, r->text_file, r->log };
+    enum status st = ST_OK;
+    struct str root, rest;
+
+    for (size_t i = 0; i < 3 && st == ST_OK; i++)
+        if (paths[i].n)
+            st = cut_root(l, paths[i], &root, &rest, why);
+    return st;
 }
 
 /* A program itself, or the directory it lies in. */
@@ -349,6 +377,68 @@ static void to_file(struct order *r, int *memory, uint64_t size, struct local_en
                                .unread_s = f->unread_s, .format = f->format };
 }
 
+/* Into the directory that holds a file, by the root and then without following a
+ * link: what lies below a root may be anybody's. Its own name is left. */
+static const char *enter(const struct local_limits *l, struct arena *a, struct str path, struct why *why)
+{
+    struct str root, rest, part;
+    struct appendfile no = { 0 };
+    int dir, next;
+
+    if (cut_root(l, path, &root, &rest, why) != ST_OK)
+        return NULL;
+    dir = open(arena_z(a, root), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (dir >= 0 && str_cut(&rest, '/', &part) && rest.n) {
+        next = appendfile_step(&no, dir, arena_z(a, part));
+        close(dir);
+        dir = next;
+    }
+    if (dir < 0 || fchdir(dir) < 0) {
+        why_errno(why, ST_AGAIN, "open the directory of %.*s", STR_ARG(path));
+        return NULL;
+    }
+    close(dir);
+    return arena_z(a, part);
+}
+
+/* One file of an autoreply at a time: each has a directory of its own. */
+static enum status with_file(const struct local_limits *l, struct arena *a, const struct order *r, struct str path, const char **name,
+                             struct notes *n, struct why *why)
+{
+    struct why inner = { 0 };
+    enum status st;
+
+    if (path.n == 0)
+        return ST_OK;
+    *name = enter(l, a, path, why);
+    if (!*name)
+        return ST_AGAIN;
+    st = r->o.kind == LOCAL_KEEP ? notes_keep(n, &inner) : notes_look(n, &inner);
+    *name = NULL;
+    if (st == ST_OK)
+        return ST_OK;
+    why_set(why, st, "%s (%.*s as another user)", inner.text, STR_ARG(path));
+    why->err = inner.err;
+    return st;
+}
+
+static void to_notes(const struct local_limits *l, struct arena *a, const struct order *r, struct buf *out, struct local_end *end)
+{
+    struct notes n = {
+        .file_optional = r->o.flags & LOCAL_OPTIONAL, .once_size = r->o.number[LOCAL_N_once_size],
+        .mode = (mode_t)r->o.number[LOCAL_N_notes_mode] & 0777, .now = r->o.number[LOCAL_N_now], .key = r->key, .line = r->line,
+    };
+
+    end->status = with_file(l, a, r, r->once, &n.once, &n, &end->why);
+    if (r->o.kind == LOCAL_LOOK && end->status == ST_OK)
+        end->status = with_file(l, a, r, r->text_file, &n.file, &n, &end->why);
+    if (r->o.kind == LOCAL_KEEP)
+        with_file(l, a, r, r->log, &n.log, &n, &(struct why){ 0 });
+    end->unread_s = n.seen;
+    *out = n.text;
+    end->output = buf_str(out);
+}
+
 static bool talks(const struct order *r)
 {
     return r->o.kind == LOCAL_PROGRAM && r->o.flags & LOCAL_TALK && r->out_fd >= 0;
@@ -370,7 +460,8 @@ static void to_program(struct arena *a, struct order *r, int memory, int64_t ms,
 
 static enum status allowed(const struct local_limits *l, struct arena *a, struct order *r, struct user *user, struct why *why)
 {
-    enum status st = r->o.kind == LOCAL_PROGRAM ? find_program(l, r, why) : find_root(l, a, &r->file, why);
+    enum status st = r->o.kind == LOCAL_PROGRAM ? find_program(l, r, why)
+                   : r->o.kind == LOCAL_FILE ? find_root(l, a, &r->file, why) : find_notes(l, r, why);
 
     if (st == ST_OK)
         st = find_user(l, r->user, user, why);
@@ -385,7 +476,7 @@ static void act(const struct local_limits *l, struct order *r, int64_t ms, struc
     uint64_t size = 0;
 
     if ((end->status = allowed(l, &a, r, &user, &end->why)) != ST_OK
-        || (!talks(r) && (end->status = read_message(r->fd, &memory, &size, &end->why)) != ST_OK))
+        || (!talks(r) && r->o.kind <= LOCAL_PROGRAM && (end->status = read_message(r->fd, &memory, &size, &end->why)) != ST_OK))
         return;
     umask(077);
     if (FAULT(HELPER) || chdir("/") < 0 || user_become(&user, &end->why) != ST_OK) {
@@ -395,6 +486,8 @@ static void act(const struct local_limits *l, struct order *r, int64_t ms, struc
     CRASH_POINT("local.became");
     if (r->o.kind == LOCAL_PROGRAM)
         to_program(&a, r, memory, ms, out, end);
+    else if (r->o.kind != LOCAL_FILE)
+        to_notes(l, &a, r, out, end);
     else
         to_file(r, &memory, size, end);
 }

@@ -30,6 +30,7 @@ struct local_limits {
 
 struct local_link;
 struct local_delivery;
+struct notes;
 
 /* A program that gets the message on its standard input (R7.4). */
 struct local_program {
@@ -43,13 +44,15 @@ struct local_program {
                                          * program is ended when the delivery is cancelled */
 };
 
-/* What to deliver. Strings are copied by local_deliver. One of file and program is set. */
+/* What to deliver. Strings are copied by local_deliver. One of file, program and notes is set. */
 struct local_want {
     struct str user;                    /* a name, or a uid in digits */
     struct str group;                   /* empty: the user's own */
     bool initgroups;                    /* and all others it is in */
     const struct appendfile *file;      /* where and how; its content is not used */
     const struct local_program *program;
+    const struct notes *notes;          /* an autoreply's files, looked at, or kept; there is no message */
+    bool keep;
     int64_t timeout_ms;                 /* 0: five minutes */
 };
 
@@ -64,7 +67,8 @@ struct local_end {
     /* a program */
     bool late, too_much;
     int exit_status, signal;
-    struct str output;                  /* valid in the call */
+    struct str output;                  /* valid in the call; of notes: the text */
+    int64_t seen;                       /* of notes */
 };
 
 /* The next piece of the message, as content_next. Called on the loop: it must
@@ -73,7 +77,7 @@ typedef enum content_end local_source(void *ctx, struct buf *out);
 /* Called once, never inside local_deliver. */
 typedef void local_done(void *ctx, const struct local_end *end);
 
-/* source is not asked where the program talks. */
+/* source is not asked where the program talks, and for notes. */
 struct local_delivery *local_deliver(struct local_link *l, const struct local_want *w,
                                      local_source *source, local_done *done, void *ctx);
 void local_cancel(struct local_delivery *d);    /* done is not called */

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "local/local.h"
 #include "local/local_wire.h"
+#include "local/notes.h"
 
 enum { DEFAULT_MS = 300000, GRACE_MS = 10000 };
 
@@ -77,7 +78,7 @@ static void finish(struct local_delivery *d, enum status st)
         .status = st, .why = d->why, .written = d->result.written, .full = d->result.flags & LOCAL_R_FULL,
         .warn = d->result.flags & LOCAL_R_WARN, .unread_s = d->result.unread_s, .format = d->result.format,
         .late = d->result.flags & LOCAL_R_LATE, .too_much = d->result.flags & LOCAL_R_TOO_MUCH,
-        .exit_status = d->result.exit_status, .signal = d->result.signal,
+        .exit_status = d->result.exit_status, .signal = d->result.signal, .seen = d->result.unread_s,
     };
     struct buf output = d->output;
     local_done *done = d->done;
@@ -252,6 +253,32 @@ static void order_program(const struct local_program *p, struct local_order *o, 
     text[LOCAL_T_env] = strings(env, p->envp);
 }
 
+/* The mark of path() is for who opens a file; the other side knows the roots. */
+static struct str unmarked(struct arena *a, const char *path)
+{
+    struct str s = path ? str_of(path) : STR(""), root, rest;
+
+    if (str_find_str(s, STR("/./")) == SIZE_MAX || !appendfile_split(s, &root, &rest))
+        return s;
+    if (root.n == 1)
+        root.n = 0;
+    return arena_printf(a, "%.*s/%.*s", STR_ARG(root), STR_ARG(rest));
+}
+
+static void order_notes(const struct notes *n, bool keep, struct local_order *o, struct str *text, struct arena *a)
+{
+    o->kind = keep ? LOCAL_KEEP : LOCAL_LOOK;
+    o->flags |= n->file_optional ? LOCAL_OPTIONAL : 0;
+    o->number[LOCAL_N_notes_mode] = n->mode;
+    o->number[LOCAL_N_once_size] = n->once_size;
+    o->number[LOCAL_N_now] = n->now;
+    text[LOCAL_T_once] = unmarked(a, n->once);
+    text[LOCAL_T_file] = unmarked(a, n->file);
+    text[LOCAL_T_log] = unmarked(a, n->log);
+    text[LOCAL_T_key] = n->key;
+    text[LOCAL_T_line] = n->line;
+}
+
 static bool send_packet(int sock, struct local_order *o, const struct str *text, const int *fds, size_t nfds)
 {
     struct iovec part[1 + LOCAL_TEXTS] = { { o, sizeof *o } };
@@ -282,17 +309,21 @@ static bool send_order(int sock, const struct local_want *w, int fd)
     struct str text[LOCAL_TEXTS] = { [LOCAL_T_user] = w->user, [LOCAL_T_group] = w->group };
     struct local_order o = { .magic = LOCAL_MAGIC, .flags = w->initgroups ? LOCAL_INITGROUPS : 0 };
     struct buf argv = { 0 }, env = { 0 };
+    struct arena a = { 0 };
     int fds[2] = { fd, w->program ? w->program->out_fd : -1 };
     bool sent;
 
     if (w->program)
         order_program(w->program, &o, text, &argv, &env);
+    else if (w->notes)
+        order_notes(w->notes, w->keep, &o, text, &a);
     else
         order_file(w->file, &o, text);
     o.number[LOCAL_N_timeout_ms] = w->timeout_ms;
     sent = send_packet(sock, &o, text, fds, fds[1] >= 0 ? 2 : 1);
     buf_free(&argv);
     buf_free(&env);
+    arena_free(&a);
     return sent;
 }
 
@@ -322,7 +353,7 @@ struct local_delivery *local_deliver(struct local_link *l, const struct local_wa
     *d = (struct local_delivery){ .loop = l->loop, .fd = -1, .source = source, .done = done, .ctx = ctx };
     d->limit = (struct timer){ .fn = on_limit, .ctx = d };
     d->failed = (struct job){ .fn = on_failed, .ctx = d };
-    d->whole = w->program && w->program->talk;
+    d->whole = w->notes || (w->program && w->program->talk);
     if (begin(l, d, w) != ST_OK) {
         loop_soon(l->loop, &d->failed);
         return d;

@@ -12,6 +12,8 @@ router.prog  {{ driver = "accept", domains = "prog.example", transport = "prog" 
 router.unlisted {{ driver = "accept", domains = "unlisted.example", transport = "unlisted" }}
 router.lmtp  {{ driver = "accept", domains = "lmtp.example", transport = "lmtp" }}
 router.other {{ driver = "accept", domains = "other.example", transport = "other" }}
+router.away  {{ driver = "accept", domains = "away.example", transport = "away" }}
+router.far   {{ driver = "accept", domains = "far.example", transport = "far" }}
 router.quota {{ driver = "accept", domains = "quota.example", transport = "quota" }}
 transport.box   {{ driver = "appendfile", file = "{dir}/open/box", user = "nobody",
                    transport_filter = {{ "/bin/sed", "1i X-Filter: was here" }} }}
@@ -20,6 +22,10 @@ transport.prog  {{ driver = "pipe", user = "nobody", return_fail_output = true, 
 transport.unlisted {{ driver = "lmtp", user = "nobody", command = {{ "/bin/cat" }} }}
 transport.lmtp  {{ driver = "lmtp", user = "nobody", command = {{ "/bin/sh", "{dir}/lmtp" }} }}
 transport.other {{ driver = "pipe", user = "nobody", command = {{ "/usr/bin/id" }} }}
+transport.away  {{ driver = "autoreply", user = "nobody", to = function(m) return m.sender_address end, subject = "away",
+                   once = "{dir}/open/home/once", log = "{dir}/open/home/log", file = "{dir}/open/home/text" }}
+transport.far   {{ driver = "autoreply", user = "nobody", to = function(m) return m.sender_address end, subject = "away",
+                   once = "{dir}/once" }}
 transport.quota {{ driver = "appendfile", directory = "{dir}/open/quota", maildir_format = true, maildir_use_size_file = true,
                    user = "nobody", quota = 1500, quota_warn_threshold = "50%", directory_mode = "0755", mode = "0644" }}
 """
@@ -94,6 +100,33 @@ def refused():
     logged("running /usr/bin/id as user nobody is refused: it is not among local_delivery_programs")
 
 
+def answered():
+    home = os.path.join(open_dir, "home")
+    os.mkdir(home)
+    os.chown(home, 65534, 65534)
+    with open(os.path.join(home, "text"), "w") as f:
+        f.write("I am at sea.\n")
+    os.chown(os.path.join(home, "text"), 65534, 65534)
+    os.chmod(os.path.join(home, "text"), 0o600)        # nobody else reads it
+    e.send("x@away.example", sender="c@example.org")
+    logged("=> >c@example.org <x@away.example> R=away T=away")
+    until(lambda: e.mails("c"))
+    holds(e.mails("c")[0], "I am at sea.")
+    for name in ("once", "once.lock", "log"):
+        same((name, os.stat(os.path.join(home, name)).st_uid), (name, 65534))
+    holds(read("home/once"), " c@example.org\n")
+    holds(read("home/log"), "  Subject: away\n")
+    e.send("x@away.example", sender="c@example.org")
+    logged("=> (no reply: one was sent before) <x@away.example> R=away T=away")
+    same(len(e.mails("c")), 1)
+
+
+def not_answered():
+    e.send("x@far.example", sender="c@example.org")
+    logged("/once is refused: not beneath local_delivery_roots")
+    same(os.path.exists(os.path.join(e.dir, "once")), False)
+
+
 def full():
     for i in range(3):
         e.send("x@quota.example", body="x" * 300)
@@ -111,6 +144,8 @@ try:
     case("LMTP with a program of another user", talked)
     case("and only with one the site has listed; the reason is told", not_talked)
     case("a program the site has not listed is not run", refused)
+    case("once, file and log of an autoreply are the user's: read and written with his rights", answered)
+    case("and lie beneath the roots", not_answered)
     case("a full mailbox of another user is for later, and its size file is kept", full)
 finally:
     e.close()

@@ -386,13 +386,13 @@ option { kind = "transport", drivers = { "autoreply" }, name = "file_optional", 
   doc = [[A file that is not there is an empty one.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "log", type = "string", func = "transport",
   section = "autoreply",
-  doc = [[A file to which each reply adds some lines.]] }
+  doc = [[A file to which each reply adds some lines, written as the transport's or router's user.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "never_mail", type = "addresslist", func = "transport",
   section = "autoreply",
   doc = [[Addresses that are never written to; if nobody is left there is no reply.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "once", type = "string", func = "transport",
   section = "autoreply",
-  doc = [[A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock.]] }
+  doc = [[A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock. Read and written as the transport's or router's user.]] }
 option { kind = "transport", drivers = { "autoreply" }, name = "once_file_size", type = "integer", default = 0,
   section = "autoreply",
   doc = [[How big that file may become: the oldest are forgotten. 0: 1 MiB.]] }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "local/local.h"
+#include "local/notes.h"
 #include "local/user.h"
 
 /* The real process, started as root; without root's rights nothing here can be
@@ -315,6 +316,96 @@ static void a_program_beyond_the_limits_is_refused(void **state)
     assert_int_equal(w.st, ST_AGAIN);
 }
 
+/* ---- an autoreply's files */
+
+static enum status ask(const struct notes *n, bool keep)
+{
+    struct local_want want = { .user = STR("nobody"), .notes = n, .keep = keep, .timeout_ms = 10000 };
+
+    w.told = false;
+    local_deliver(w.link, &want, NULL, on_done, NULL);
+    for (int i = 0; i < 200 && !w.told; i++)
+        loop_turn(w.loop, 100);
+    assert_true(w.told);
+    return w.st;
+}
+
+static const char *in_dir(const char *name)
+{
+    static char path[4][256];
+    static int i;
+
+    i = (i + 1) % 4;
+    snprintf(path[i], sizeof path[i], "%s/%s", w.dir, name);
+    return path[i];
+}
+
+static void put(const char *path, const char *text, uid_t uid)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chown(path, uid, 65534) | chmod(path, 0600), 0);
+}
+
+static void an_autoreplys_files_are_the_users(void **state)
+{
+    struct notes n = { .mode = 0600, .key = STR("ann@example.org"), .now = 1234, .line = STR("a line\n"), .file_optional = true };
+    struct stat st;
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir(in_dir("mail/box"), 0755) | chown(in_dir("mail/box"), 65534, 65534), 0);
+    n.once = in_dir("mail/./box/once");         /* the mark of path() */
+    n.log = in_dir("mail/box/log");
+    n.file = in_dir("mail/box/text");
+    if (ask(&n, false) != ST_OK)
+        fail_msg("%s", w.why.text);
+    assert_int_equal(w.end.seen, 0);
+    assert_string_equal(w.output, "");
+    put(n.file, "I am away\n", 65534);
+    if (ask(&n, true) != ST_OK)
+        fail_msg("%s", w.why.text);
+    assert_true(count("mail/box/once", &st) == 1 && st.st_uid == 65534);
+    assert_true(count("mail/box/log", &st) == 1 && st.st_uid == 65534 && st.st_size == 7);
+    assert_int_equal(ask(&n, false), ST_OK);
+    assert_int_equal(w.end.seen, 1234);
+    assert_string_equal(w.output, "I am away\n");
+}
+
+static const struct { const char *title, *path, *text; } not_read[] = {
+    { "root's file", "mail/secret", "Permission denied" },
+    { "outside of the roots", "outside/text", "not beneath local_delivery_roots" },
+    { "a way out", "mail/../outside/text", "no clean path" },
+    { "a link to a directory", "mail/way/text", "the directory of" },
+    { "a link to a file", "mail/link", "symbolic links" },
+    { "a directory", "mail/dir", "no plain file" },
+    { "a file that is not there, and must be", "mail/none", "No such file" },
+};
+
+static void an_autoreplys_files_have_limits(void **state)
+{
+    struct notes n = { .mode = 0600, .key = STR("ann@example.org") };
+    (void)state;
+
+    if (geteuid() != 0)
+        skip();
+    put(in_dir("mail/secret"), "secret\n", 0);
+    put(in_dir("outside/text"), "secret\n", 65534);
+    assert_int_equal(symlink(w.outside, in_dir("mail/way")) | symlink(in_dir("outside/text"), in_dir("mail/link")), 0);
+    assert_int_equal(mkdir(in_dir("mail/dir"), 0755), 0);
+    for (size_t i = 0; i < sizeof not_read / sizeof *not_read; i++) {
+        n.file = in_dir(not_read[i].path);
+        assert_int_equal(ask(&n, false), ST_AGAIN);
+        if (!strstr(w.why.text, not_read[i].text))
+            fail_msg("%s: %s", not_read[i].title, w.why.text);
+        assert_string_equal(w.output, "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +417,8 @@ int main(void)
         CASE(a_program_runs_as_the_user_with_the_message),
         CASE(a_program_has_limits),
         CASE(a_program_beyond_the_limits_is_refused),
+        CASE(an_autoreplys_files_are_the_users),
+        CASE(an_autoreplys_files_have_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,7 +286,7 @@ static void counted_close(struct stream *s)
 
 static void a_layer_is_read_until_it_has_no_more(void **state)
 {
-    static const struct stream_ops upper = { upper_read, plain_write, counted_close };
+    static const struct stream_ops upper = { upper_read, plain_write, counted_close, NULL };
     struct talk *t = *state;
     int closed = 0;
 
