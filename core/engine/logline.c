@@ -444,6 +444,7 @@ void logline_deferred(struct buf *out, log_sel sel, const struct log_delivery *d
 {
     buf_add(out, STR("== "));
     put_who(out, sel, d);
+    put_tag(out, "Q", d->queue);
     put_way(out, d);
     put_host(out, sel, d);
     put_times(out, sel, d, false);

@@ -31,14 +31,18 @@ local function whole(options, name, least, most, call)
   return options[name] ~= nil and args.whole(options[name], call .. ": " .. name, least, most, 4) or nil
 end
 
+local function no_such(call, what, name, known)
+  error(string.format("%s: there is no %s %s%s", call, what, name, words.meant(name, known)), 5)
+end
+
 local function how(options, call)
   if options == nil then options = {} end
   if type(options) ~= "table" then error(call .. ": options are a table, not a " .. type(options), 4) end
   for name in pairs(options) do
-    if not OPTIONS[name] then error(string.format("%s: there is no option %s%s", call, tostring(name), words.meant(tostring(name), OPTIONS)), 4) end
+    if not OPTIONS[name] then no_such(call, "option", tostring(name), OPTIONS) end
   end
   local style = STYLES[options.style or "mail-srs"]
-  if not style then error(string.format("%s: there is no style %s%s", call, tostring(options.style), words.meant(tostring(options.style), STYLES)), 4) end
+  if not style then no_such(call, "style", tostring(options.style), STYLES) end
   local separator = options.separator or "="
   if not SEPARATORS[separator] then error(call .. ": separator is one of = + -", 4) end
   return {
