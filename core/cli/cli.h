@@ -134,6 +134,9 @@ int cli_run_queue_export(struct cli *c);    /* cli_pair.c */
 int cli_run_queue_import(struct cli *c);
 int cli_run_route(struct cli *c);           /* cli_route.c */
 int cli_run_tls(struct cli *c);             /* cli_tls.c */
+int cli_run_hints_list(struct cli *c);      /* cli_hints.c */
+int cli_run_hints_remove(struct cli *c);
+int cli_run_hints_tidy(struct cli *c);
 int cli_run_verify(struct cli *c);
 int cli_run_eval(struct cli *c);            /* cli_ask.c */
 int cli_run_rewrite(struct cli *c);

@@ -29,7 +29,7 @@ end
 
 -- The option a sentence is about: the one it names, else the one whose file it names first, else the certificate's.
 local function about(cells, why)
-  local best, at = "tls_certificate", math.huge
+  local best, at = cells.tls_certificate and "tls_certificate" or next(cells), math.huge
   for name, part in pairs(PARTS) do
     local cell = cells[name]
     if cell and why:find(name, 1, true) then return name end
@@ -43,7 +43,7 @@ end
 
 local function say(cells, why, as)
   local name = about(cells, why)
-  local cell = cells[name] or cells.tls_certificate
+  local cell = cells[name]
   if not why:find(name, 1, true) then why = name .. ": " .. why end
   as(cell, "%s", why)
 end
@@ -108,10 +108,7 @@ local function judge_client(cells, ciphers)
   if want.keys and not want.certificates then
     return report.problem(cells.tls_privatekey.where, "tls_privatekey is a certificate's key, and tls_certificate is not set")
   end
-  if next(want) then
-    set.tls_certificate = set.tls_certificate or select(2, next(set))      -- what names nothing is told somewhere
-    tell(set, host.tls_check(want))
-  end
+  if next(want) then tell(set, host.tls_check(want)) end
 end
 
 -- cells of a transport with the driver smtp.

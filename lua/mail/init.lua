@@ -73,7 +73,7 @@ do
 end
 for _, name in ipairs { "dns", "lookup", "store", "path", "secret", "file", "socket", "address", "ip", "idn", "list", "header",
                         "text", "utf8", "number", "time", "base64", "base32", "base62", "hex", "xtext", "imap", "json", "hash",
-                        "crypto", "cert", "regex", "rfc2047", "mime", "check", "control", "verify", "logwrite", "udpsend",
+                        "crypto", "cert", "tls", "regex", "rfc2047", "mime", "check", "control", "verify", "logwrite", "udpsend",
                         "log_reject_target", "sleep" } do
   env[name] = library[name]
 end

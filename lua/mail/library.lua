@@ -382,7 +382,7 @@ library.header = locked("header", {
 
 -- ---- values: texts, lists, encodings, digests, each in a file of its own
 
-for _, file in ipairs { "library_text", "library_codec", "library_crypto", "library_cert", "library_content" } do
+for _, file in ipairs { "library_text", "library_codec", "library_crypto", "library_cert", "library_tls", "library_content" } do
   for name, members in pairs(use(file)) do library[name] = locked(name, members) end
 end
 -- list.match_domain(subject, list) and its kin: the one list module, asked in code.

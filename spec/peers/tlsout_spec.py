@@ -202,6 +202,20 @@ def resumed(e, s):
 
 case("RES-T1, RES-T2 the second connection resumes the first one's session", lambda: run(lambda e, s: both(e, s, resumed), AGAIN))
 case("RES-T2 under TLS 1.2", lambda: run(lambda e, s: both(e, s, lambda e, s: same(s.resumed, [False, True])), AGAIN, version=ssl.TLSVersion.TLSv1_2))
+def kept(e, s):
+    code, out, _ = e.run("hints", "list", "tls")
+    same((code, bool(re.fullmatch(r"[0-9a-f]{64}  until .*\n", out))), (0, True))
+    row = json.loads(e.run("hints", "list", "--json", "tls")[1])
+    same((row["table"], "value" in row), ("tls", False))
+    same(e.run("hints", "tidy")[:2], (0, "0\n"))
+    same(e.run("hints", "remove", "tls")[0], 0)
+    same(e.run("hints", "list", "tls")[:2], (0, ""))
+    e.send("a@there.example", subject="message-3")
+    same(until(lambda: len(s.mails()) == 3), True)
+    same(s.resumed[2], False)
+
+
+case("RES-T7 sessions are listed, and are forgotten when that is wanted", lambda: run(lambda e, s: both(e, s, kept), AGAIN))
 case("RES-T8 not without tls_resumption_hosts", lambda: run(lambda e, s: both(e, s, lambda e, s: (same(s.resumed, [False, False]), e.logs("resumption=1 "))),
                                                             TRUST + 'hosts_nopass_tls = "*",'))
 case("RES-T8 another SNI, another session",
