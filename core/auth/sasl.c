@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
+
 struct sasl {
     Gsasl_session *session;
     const struct mechanism *mech;
@@ -19,6 +21,7 @@ static const struct mechanism {
     bool server;
 } MECHANISMS[] = {
     { "CRAM-MD5", CRAM, true }, { "SCRAM-SHA-1", SCRAM, true }, { "SCRAM-SHA-256", SCRAM, true },
+    { "SCRAM-SHA-1-PLUS", SCRAM, true }, { "SCRAM-SHA-256-PLUS", SCRAM, true },
     { "PLAIN", SIMPLE, false }, { "LOGIN", SIMPLE, false }, { "EXTERNAL", SIMPLE, false },
 };
 
@@ -30,6 +33,24 @@ static const Gsasl_property PROPERTY[SASL_FACTS] = {
     [SASL_SERVICE] = GSASL_SERVICE, [SASL_REALM] = GSASL_REALM,
 };
 
+/* What it is bound to must be there when a -PLUS exchange begins, before it has a
+ * handle that could be told: the library asks, and this is who it asks about. */
+static _Thread_local const struct sasl_channel *starting;
+
+static int asked(Gsasl *lib, Gsasl_session *session, Gsasl_property what)
+{
+    struct arena a = { 0 };
+    struct str bytes = !starting ? (struct str){ 0 } : what == GSASL_CB_TLS_EXPORTER ? starting->exporter :
+                       what == GSASL_CB_TLS_UNIQUE ? starting->unique : (struct str){ 0 };
+    int rc = GSASL_NO_CALLBACK;
+
+    (void)lib;
+    if (bytes.n > 0)
+        rc = gsasl_property_set(session, what, arena_z(&a, base64_encode(&a, bytes)));
+    arena_free(&a);
+    return rc;
+}
+
 /* The library's own state is the same for everybody and never changes. */
 static Gsasl *library(void)
 {
@@ -37,6 +58,7 @@ static Gsasl *library(void)
 
     if (!lib && gsasl_init(&lib) != GSASL_OK)
         die("libgsasl does not start");
+    gsasl_callback_set(lib, asked);
     return lib;
 }
 
@@ -53,25 +75,48 @@ bool sasl_knows(struct str mechanism, enum sasl_side side)
     return find(mechanism, side) != NULL;
 }
 
-enum status sasl_new(struct str mechanism, enum sasl_side side, struct sasl **out, struct why *why)
+/* For the steps to come. */
+static void bind(struct sasl *s, const struct sasl_channel *c)
+{
+    struct arena a = { 0 };
+
+    if (c->exporter.n)
+        gsasl_property_set(s->session, GSASL_CB_TLS_EXPORTER, arena_z(&a, base64_encode(&a, c->exporter)));
+    if (c->unique.n)
+        gsasl_property_set(s->session, GSASL_CB_TLS_UNIQUE, arena_z(&a, base64_encode(&a, c->unique)));
+    arena_free(&a);
+}
+
+enum status sasl_new(struct str mechanism, enum sasl_side side, const struct sasl_channel *channel, struct sasl **out, struct why *why)
 {
     const struct mechanism *mech = find(mechanism, side);
     struct sasl *s;
+    bool plus;
     int rc;
 
     if (!mech)
         return why_set(why, ST_NEVER, "there is no mechanism %.*s", STR_ARG(mechanism));
+    plus = str_ends(str_of(mech->name), STR("-PLUS"));
+    if (plus && !(channel && (channel->exporter.n || channel->unique.n)))
+        return why_set(why, ST_NEVER, "%s: there is no TLS connection to be bound to", mech->name);
     s = calloc(1, sizeof *s);
     if (!s)
         die("out of memory for a SASL exchange");
     s->mech = mech;
     s->side = side;
+    /* As a client libgsasl takes a channel for a word not to go without -PLUS. */
+    if (side == SASL_CLIENT && !plus)
+        channel = NULL;
+    starting = channel;
     rc = side == SASL_SERVER ? gsasl_server_start(library(), mech->name, &s->session)
                              : gsasl_client_start(library(), mech->name, &s->session);
+    starting = NULL;
     if (rc != GSASL_OK) {
         free(s);
         return why_set(why, ST_NEVER, "%s: %s", mech->name, gsasl_strerror(rc));
     }
+    if (channel)
+        bind(s, channel);
     *out = s;
     return ST_OK;
 }

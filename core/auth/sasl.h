@@ -31,10 +31,15 @@ enum sasl_end {
     SASL_GARBLED                /* what they sent is none of the mechanism */
 };
 
-/* Is the mechanism one of ours? CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, and for clients
+/* The TLS connection an exchange can be bound to: bytes of tls-exporter and tls-unique, empty where it has none. */
+struct sasl_channel { struct str exporter, unique; };
+
+/* Is the mechanism one of ours? CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256, those two with -PLUS, and for clients
  * PLAIN, LOGIN, EXTERNAL. DIGEST-MD5, NTLM and the like are not offered: they are broken. */
 bool sasl_knows(struct str mechanism, enum sasl_side side);
-enum status sasl_new(struct str mechanism, enum sasl_side side, struct sasl **out, struct why *why);
+/* -PLUS needs a channel. A server that has one without -PLUS offers -PLUS as well: a client that could have
+ * bound the exchange and says it was not offered (RFC 5802 6) had somebody in between, and is refused. */
+enum status sasl_new(struct str mechanism, enum sasl_side side, const struct sasl_channel *channel, struct sasl **out, struct why *why);
 void sasl_free(struct sasl *s);
 void sasl_set(struct sasl *s, enum sasl_fact fact, struct str value);
 /* Whom the response about to be given to sasl_step claims to be, in a; empty if it does

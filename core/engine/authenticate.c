@@ -26,17 +26,66 @@ static void offered(void *ctx, enum status st, const struct val *v, const struct
     check_answer(s, &yes);
 }
 
-/* The ACL of HELO has said yes. False: there is nothing to find out. */
-bool authenticate_offer(struct session *s, struct txn *t)
+static bool offer(struct session *s, struct txn *t)
 {
     struct eval *eval;
 
-    if (!s->conn.esmtp || !policy_has_authenticators(s->set->policy))
+    if (!s->conn.esmtp)
         return false;
     eval = policy_offers(s->set->policy, t, offered, s);
     if (eval)
         s->eval = eval;
     return true;
+}
+
+/* ---- a certificate in place of a command: the driver tls */
+
+static void remember(struct session *s, const struct auth_result *r);
+
+static void vouched(void *ctx, const struct auth_result *r)
+{
+    struct session *s = ctx;
+    struct verdict yes = { .verb = V_ACCEPT };
+
+    s->late |= s->eval != NULL;
+    s->eval = NULL;
+    if (r->end == LOGIN_OK)
+        remember(s, r);
+    else if (r->fault)
+        log_line(LOG_PANIC, "nobody is authenticated by a certificate: %.*s", STR_ARG(r->text));
+    if (!offer(s, s->asked))
+        check_answer(s, &yes);
+}
+
+/* Nothing is asked of the client in such an exchange. */
+static void silence(void *ctx, struct str text)
+{
+    struct session *s = ctx;
+
+    (void)text;
+    authenticate_heard(s, (struct str){ 0 });
+}
+
+/* Once a session: the certificate will not become another one. */
+static bool by_certificate(struct session *s, struct txn *t)
+{
+    struct eval *eval;
+
+    if (s->vouched || !s->conn.tls.verified || s->conn.auth_name.n)
+        return false;
+    s->vouched = true;
+    eval = policy_authenticate(s->set->policy, t, STR(""), (struct str){ 0 }, silence, vouched, s);
+    if (eval)
+        s->eval = eval;
+    return true;
+}
+
+/* The ACL of HELO has said yes. False: there is nothing to find out. */
+bool authenticate_offer(struct session *s, struct txn *t)
+{
+    if (!policy_has_authenticators(s->set->policy))
+        return false;
+    return by_certificate(s, t) || offer(s, t);
 }
 
 /* ---- the exchange */

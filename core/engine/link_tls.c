@@ -151,6 +151,8 @@ static void keep_facts(struct link *l)
         .bits = (uint16_t)f->bits, .verified = f->verified, .dane = f->dane, .ocsp = (uint8_t)f->ocsp,
         .resumption = (uint8_t)f->resumption, .tlsa_usage = (uint8_t)f->tlsa_usage,
     };
+    tls_binding(a, l->tls, STR("tls-exporter"), &l->host.tls.exporter);
+    tls_binding(a, l->tls, STR("tls-unique"), &l->host.tls.unique);
 }
 
 static void on_over(void *ctx, const struct why *why)

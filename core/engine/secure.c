@@ -203,6 +203,8 @@ static void keep_facts(struct session *s, const struct tls_facts *f)
         s->conn.tls.ourcert = tls_cert_der(a, f->ourcert);
     if (f->peercert)
         s->conn.tls.peercert = tls_cert_der(a, f->peercert);
+    tls_binding(a, s->secure->tls, STR("tls-exporter"), &s->conn.tls.exporter);
+    tls_binding(a, s->secure->tls, STR("tls-unique"), &s->conn.tls.unique);
 }
 
 static void over(void *ctx, const struct why *why)

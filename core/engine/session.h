@@ -41,6 +41,7 @@ struct session {
     char explain_own[EXPLAIN_ID];   /* likewise, of a line that no rule stands behind */
     bool refusing;                  /* what is being told is not "yes" */
     bool late;                      /* the question before it had to wait */
+    bool vouched;                   /* its certificate was looked at by the driver tls */
     struct keep *keep;
     struct draft *draft;
     struct debug *debug;            /* control debug */

@@ -79,6 +79,8 @@ struct at_tls at_tls_dup(struct arena *a, const struct at_tls *t)
     out.peer_dn = dup_known(a, t->peer_dn);
     out.ourcert = dup_known(a, t->ourcert);
     out.peercert = dup_known(a, t->peercert);
+    out.exporter = dup_known(a, t->exporter);
+    out.unique = dup_known(a, t->unique);
     return out;
 }
 

@@ -56,6 +56,7 @@ struct at_tls {
     struct str cipher, cipher_std;  /* "TLS1.3:TLS_AES_256_GCM_SHA384:256", as the log has it; the suite's name in RFCs */
     struct str sni, peer_dn;
     struct str ourcert, peercert;   /* DER; p NULL: none was shown */
+    struct str exporter, unique;    /* tls-exporter (RFC 9266) and tls-unique, bytes: what AUTH can be bound to; p NULL: none */
     uint16_t bits;
     bool verified, dane;            /* the other side's certificate; by its TLSA records */
     uint8_t ocsp;                   /* 0 not asked, 1 no answer, 2 not verified, 3 failed, 4 good */

@@ -100,10 +100,24 @@ static int l_sasl_knows(lua_State *L)
     return 1;
 }
 
-/* sasl(mechanism, "server" | "client") -> exchange | nil, why */
+/* auth_channel(m) -> bytes of tls-exporter | nil, of tls-unique | nil: of the connection to the host that m is
+ * about, else of the client's */
+static int l_auth_channel(lua_State *L)
+{
+    const struct txn *t = arg_txn(L, 1);
+    const struct at_tls *tls = t->host ? &t->host->tls : &t->conn->tls;
+
+    push_str(L, tls->exporter);
+    push_str(L, tls->unique);
+    return 2;
+}
+
+/* sasl(mechanism, "server" | "client", exporter | nil, unique | nil) -> exchange | nil, why */
 static int l_sasl(lua_State *L)
 {
     struct str mechanism = arg_str(L, 1, 255);
+    struct sasl_channel channel = { { 0 }, { 0 } };
+    bool exporter = arg_opt_str(L, 3, 255, &channel.exporter), unique = arg_opt_str(L, 4, 255, &channel.unique);
     enum sasl_side side = str_same(arg_str(L, 2, 10), STR("client")) ? SASL_CLIENT : SASL_SERVER;
     struct sasl **s = lua_newuserdata(L, sizeof *s);
     struct why why;
@@ -116,7 +130,7 @@ static int l_sasl(lua_State *L)
         lua_setfield(L, -2, "__metatable");
     }
     lua_setmetatable(L, -2);
-    if (sasl_new(mechanism, side, s, &why) == ST_OK)
+    if (sasl_new(mechanism, side, exporter || unique ? &channel : NULL, s, &why) == ST_OK)
         return 1;
     lua_pushnil(L);
     lua_pushstring(L, why.text);
@@ -167,6 +181,7 @@ static int l_sasl_step(lua_State *L)
 
 static const luaL_Reg plain[] = {
     { "sasl_knows", l_sasl_knows },
+    { "auth_channel", l_auth_channel },
     { "sasl", l_sasl },
     { "sasl_set", l_sasl_set },
     { "sasl_identity", l_sasl_identity },

@@ -44,6 +44,7 @@ static struct str *text_of(struct pretended *p, struct str fact)
     const struct { struct str name; struct str *at; } rows[] = {
         { STR("ver"), &p->tls.version }, { STR("cipher"), &p->tls.cipher }, { STR("cipher_std"), &p->tls.cipher_std },
         { STR("sni"), &p->tls.sni }, { STR("peerdn"), &p->tls.peer_dn }, { STR("fails"), &p->fails },
+        { STR("exporter"), &p->tls.exporter }, { STR("unique"), &p->tls.unique },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -72,7 +73,7 @@ bool world_tls(struct world_session *s, struct str fact, struct str value, struc
         return set_number(&p->tls, fact, value, why);
     else {
         why_set(why, ST_NEVER, "tls: there is no fact \"%.*s\"; there are ver, cipher, cipher_std, bits, sni, peerdn, peercert, verified, ocsp, "
-                "resumption and fails", STR_ARG(fact));
+                "resumption, exporter, unique and fails", STR_ARG(fact));
         return false;
     }
     return true;

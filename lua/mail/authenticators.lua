@@ -10,10 +10,11 @@ local options = use "options"
 local report = use "report"
 local explain = use "explain"
 local site = use "site"
+local acl = use "acl"
 local authenticators = {}
 
 local by_name, in_order = {}, {}
-local DRIVERS = { plaintext = true, cram_md5 = true, gsasl = true, external = true }
+local DRIVERS = { plaintext = true, cram_md5 = true, gsasl = true, external = true, tls = true }
 local NEVER = {
   cyrus_sasl = "use the driver gsasl", dovecot = "a plaintext authenticator asks Dovecot from its server_condition, with socket.ask",
   heimdal_gssapi = "Kerberos is not built in", spa = "NTLM is broken and is not offered",
@@ -64,7 +65,7 @@ end
 
 -- ---- what makes one a server, and a client
 
-local SERVER = { plaintext = "server_condition", external = "server_condition", cram_md5 = "server_secret" }
+local SERVER = { plaintext = "server_condition", external = "server_condition", cram_md5 = "server_secret", tls = "server_condition" }
 local function is_server(a)
   local c = a.cells
   if a.driver == "gsasl" then return (c.server_password or c.server_skey) ~= nil end
@@ -77,8 +78,14 @@ local function is_client(a)
   return (c.client_send or c.client_secret) ~= nil
 end
 
+-- -PLUS: bound to the TLS connection, so that nobody can sit between.
+local function binds(a) return a.mechanism:find("%-PLUS$") ~= nil end
+
 local function check_mechanism(a)
   local sides = { server = is_server(a), client = is_client(a) }
+  if a.driver == "tls" and not sides.server then
+    return report.problem(a.where, "authenticator.%s is no server: it needs server_condition", a.name)
+  end
   if not sides.server and not sides.client then
     return report.problem(a.where, "authenticator.%s is neither a server (%s) nor a client (%s)", a.name,
       a.driver == "gsasl" and "server_password, server_skey" or SERVER[a.driver],
@@ -86,10 +93,14 @@ local function check_mechanism(a)
   end
   if a.driver ~= "gsasl" then return end
   for side, is in pairs(sides) do
+    local bind = a.cells[side .. "_channelbinding"]
     if is and not host.sasl_knows(a.mechanism, side) then
       report.problem(a.where,
-        "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there", a.name,
+        "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there, the last two with -PLUS", a.name,
         a.mechanism, side)
+    elseif is and binds(a) ~= (bind ~= nil and bind.value == true) then
+      report.problem(bind and bind.where or a.where, "authenticator.%s: %s_channelbinding and a mechanism with -PLUS go together: %s has %s",
+        a.name, side, a.mechanism, binds(a) and "-PLUS only" or "no -PLUS")
     end
   end
   if a.cells.server_skey and not (a.cells.server_key and a.cells.server_scram_salt) then
@@ -105,8 +116,6 @@ function authenticators.check()
       report.problem(a.where, "authenticator.%s needs a driver: %s", a.name, words.join(DRIVERS))
     elseif NEVER[driver] then
       report.problem(at, 'authenticator.%s: the driver "%s" is not there: %s', a.name, driver, NEVER[driver])
-    elseif driver == "tls" then
-      report.problem(at, 'authenticator.%s: the driver "tls" comes with TLS', a.name)
     elseif not DRIVERS[driver] then
       report.problem(at, 'authenticator.%s: there is no driver "%s"%s', a.name, driver, words.meant(driver, DRIVERS))
     else
@@ -159,8 +168,15 @@ local function advertises(a, m)
   return not cell or options.value(cell, m) == true
 end
 
--- EXTERNAL is for who showed a certificate.
-local function possible(a, m) return a.driver ~= "external" or encrypted(m) end
+-- EXTERNAL is for who showed a certificate that could be verified, -PLUS for a connection to be bound to; the
+-- driver tls is no mechanism at all.
+local function possible(a, m)
+  if a.driver == "tls" then return false end
+  if a.driver == "external" then return host.get(m, "tls_in_certificate_verified") == true end
+  if not binds(a) then return true end
+  local exporter, unique = host.auth_channel(m)
+  return exporter ~= nil or unique ~= nil
+end
 
 function authenticators.offers(m)
   local ip = host.get(m, "sender_host_address")
@@ -250,8 +266,20 @@ local function tell_cram(a, m, sasl, list)
 end
 
 -- A mechanism of the library: asked until it is done. The facts it needs are there before the step that needs them.
+-- Whoever could bind, and says it was not offered although it was, has somebody between us (RFC 5802 section 6).
+local function offers_bound(a, m)
+  for _, b in ipairs(in_order) do
+    if b.driver == "gsasl" and b.mechanism == a.mechanism .. "-PLUS" and is_server(b) and possible(b, m) and advertises(b, m) then
+      return true
+    end
+  end
+  return false
+end
+
 local function serve_sasl(a, m, initial, tell)
-  local sasl, why = host.sasl(a.mechanism, "server")
+  local exporter, unique
+  if binds(a) or offers_bound(a, m) then exporter, unique = host.auth_channel(m) end
+  local sasl, why = host.sasl(a.mechanism, "server", exporter, unique)
   if not sasl then return "again", a.name, "", why end
   host.sasl_set(sasl, "hostname", value(a, "server_hostname", m) or host.get(m, "primary_hostname"))
   host.sasl_set(sasl, "service", value(a, "server_service", m) or "smtp")
@@ -313,7 +341,25 @@ local function count_failure(m, every)
   if ip then host.store_incr("auth.failures", ip, 1, host.now() + every) end
 end
 
+-- The driver tls: no command, no secret. Who showed a certificate that could be verified is asked about before its
+-- first EHLO under TLS is answered; the ACL auth has its say, as for the command.
+local function by_certificate(m)
+  for _, a in ipairs(in_order) do
+    if a.driver == "tls" then
+      if acl.run("auth", m) ~= "accept" then return "no", "", "", "" end
+      given(m, { value(a, "server_param1", m), value(a, "server_param2", m), value(a, "server_param3", m) })
+      explain.enter()
+      local result, name, id = decided(a, m, value(a, "server_param1", m))
+      explain.leave(a.place, result == "ok")
+      if result == "ok" then return result, name, id, "" end
+    end
+  end
+  return "no", "", "", ""
+end
+
+-- No mechanism: by the certificate alone.
 function authenticators.authenticate(m, mechanism, initial)
+  if mechanism == "" then return by_certificate(m) end
   local most, every = allowance()
   if most and failures(m) >= most then
     return "again", "", "", "too many failed attempts from your address, please come back later"
@@ -435,7 +481,7 @@ function LOG_IN.cram_md5(a, m)
 end
 
 function LOG_IN.gsasl(a, m)
-  local sasl, why = host.sasl(a.mechanism, "client")
+  local sasl, why = host.sasl(a.mechanism, "client", host.auth_channel(m))
   if not sasl then return nil, why, 0 end
   local user, authz = value(a, "client_username", m), value(a, "client_authz", m)
   local password, salted = value(a, "client_password", m), value(a, "client_spassword", m)
@@ -452,6 +498,8 @@ local IN_CLEAR = { PLAIN = true, LOGIN = true }
 local function fits(a, m, offered)
   if not is_client(a) or not offered[a.public] then return false end
   if IN_CLEAR[a.public] and host.get(m, "tls_out_cipher") == nil and value(a, "client_cleartext", m) ~= true then return false end
+  local exporter, unique = host.auth_channel(m)
+  if binds(a) and not exporter and not unique then return false end
   local cell = a.cells.client_condition
   return not cell or options.value(cell, m) == true
 end

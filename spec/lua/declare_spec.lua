@@ -61,7 +61,11 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("authenticator.plain { driver = 'plaintext' }", "is neither a server (server_condition) nor a client (client_send)")
     says("authenticator.x { driver = 'spa' }", "NTLM is broken")
     says("authenticator.x { driver = 'cram_md' }", 'did you mean "cram_md5"?')
-    says("authenticator.x { driver = 'tls' }", "comes with TLS")
+    says("authenticator.x { driver = 'tls' }", "authenticator.x is no server: it needs server_condition")
+    says("authenticator.x { driver = 'gsasl', public_name = 'SCRAM-SHA-1-PLUS', server_password = 'y' }",
+      "server_channelbinding and a mechanism with -PLUS go together: SCRAM-SHA-1-PLUS has -PLUS only")
+    says("authenticator.x { driver = 'gsasl', public_name = 'SCRAM-SHA-1', client_password = 'y', client_channelbinding = true }",
+      "client_channelbinding and a mechanism with -PLUS go together: SCRAM-SHA-1 has no -PLUS")
     says("authenticator.x { driver = 'plaintext', server_secret = 'y' }", '"server_secret" is no option of the driver plaintext')
     says("authenticator.x { driver = 'gsasl', public_name = 'NTLM', server_password = 'y' }", "there is no mechanism NTLM for a server")
     says("site { auth_cleartext_hosts = '*' } authenticator.x { driver = 'plaintext', server_condition = true }", "without encryption")

@@ -13,7 +13,7 @@ option { kind = "authenticator", name = "public_name", type = "string", section 
   doc = [[The mechanism as EHLO offers it: PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256 ...; the name of the authenticator if unset.]] }
 option { kind = "authenticator", name = "server_condition", type = "boolean", func = "auth", section = "generic",
   doc = [[Whether the client may log in: a function of the mail object, which finds what the client gave in `m.auth1`, `m.auth2`
-and `m.auth3`. A plaintext and an external authenticator is no server without it; for the others it is one more condition.]] }
+and `m.auth3`. A plaintext and an external authenticator is no server without it; for the others it is one more condition. For `tls` it decides whether the client's verified certificate is enough.]] }
 option { kind = "authenticator", name = "server_set_id", type = "string", func = "auth", section = "generic",
   doc = [[Who the client is from then on (`authenticated_id`); the user it gave if unset.]] }
 option { kind = "authenticator", name = "server_advertise_condition", type = "boolean", func = "helo", section = "generic",
@@ -65,12 +65,17 @@ gsasl { name = "server_skey", type = "string", func = "auth", doc = [[SCRAM's St
 gsasl { name = "server_hostname", type = "string", func = "auth", doc = [[Our name in the exchange; primary_hostname if unset.]] }
 gsasl { name = "server_realm", type = "string", func = "auth", doc = [[The realm of the exchange.]] }
 gsasl { name = "server_service", type = "string", default = "smtp", doc = [[The service of the exchange.]] }
-gsasl { name = "server_channelbinding", type = "boolean", feature = "TLS", doc = [[Bind the exchange to the TLS channel (-PLUS).]] }
+gsasl { name = "server_channelbinding", type = "boolean", default = false,
+  doc = [[Bind the exchange to the TLS connection: goes with SCRAM-SHA-1-PLUS and SCRAM-SHA-256-PLUS, which are offered under TLS only.
+Whoever sits between the client and us has two connections, and the exchange fails. Beside it the mechanism without -PLUS may be
+offered in an authenticator of its own: a client that was kept from seeing -PLUS says so, and is refused.]] }
 gsasl { name = "client_username", type = "string", func = "transport", doc = [[The user.]] }
 gsasl { name = "client_password", type = "string", func = "transport", doc = [[The password.]] }
 gsasl { name = "client_spassword", type = "string", func = "transport", doc = [[SCRAM's salted password in hex, instead of the password.]] }
 gsasl { name = "client_authz", type = "string", func = "transport", doc = [[Whom we want to be.]] }
-gsasl { name = "client_channelbinding", type = "boolean", feature = "TLS", doc = [[Bind the exchange to the TLS channel (-PLUS).]] }
+gsasl { name = "client_channelbinding", type = "boolean", default = false,
+  doc = [[The same where we log in; the server must offer -PLUS. With an authenticator for the mechanism without -PLUS behind it, that
+one is used where it does not: then whoever sits between can take -PLUS out of the offer.]] }
 
 -- ---- external
 option { kind = "authenticator", drivers = { "external" }, name = "server_param2", type = "string", func = "auth", section = "external",
@@ -90,7 +95,14 @@ gone("cyrus_sasl", { "server_hostname", "server_mech", "server_realm", "server_s
 gone("dovecot", { "server_socket" }, "a plaintext authenticator asks Dovecot from its server_condition, with socket.ask")
 gone("heimdal_gssapi", { "server_hostname", "server_keytab", "server_service" }, "Kerberos is not built in")
 gone("spa", { "client_domain", "client_password", "client_username", "server_password" }, "NTLM is broken and is not offered")
-for _, name in ipairs { "server_param", "server_param1", "server_param2", "server_param3" } do
-  option { kind = "authenticator", drivers = { "tls" }, name = name, type = "string", section = "tls", feature = "TLS",
-    doc = [[A parameter of the driver that authenticates by the client's certificate.]] }
+
+-- ---- tls
+local function tls(row)
+  row.kind, row.drivers, row.type, row.func, row.section = "authenticator", { "tls" }, "string", "auth", "tls"
+  option(row)
 end
+tls { name = "server_param1", also = { "server_param" },
+  doc = [[What `m.auth1` shall be for `server_condition`, and the user, if `server_set_id` says nothing else; such as
+`cert.extract(m.tls_in_peercert, "subj_altname,mail,>:")`.]] }
+tls { name = "server_param2", doc = [[What `m.auth2` shall be.]] }
+tls { name = "server_param3", doc = [[What `m.auth3` shall be.]] }

@@ -91,3 +91,31 @@ example { of = { "option main tls_ocsp_fetch" }, code = [[
 -- the engine's user may write in this directory; mx.pem holds our certificate and its issuer's
 site { tls_certificate = "/etc/perigee/tls/mx.pem", tls_privatekey = "/etc/perigee/tls/mx.key",
        tls_ocsp_file = "/var/spool/perigee-ocsp/mx.ocsp", tls_ocsp_fetch = true }]] }
+example { of = { "var tls_in_peercert", "var tls_in_ourcert", "fn cert.extract", "fn cert.list", "fn cert.matches" }, code = [[
+-- a partner's machines: known by the authority and by what their certificates are for
+acl.mail(function(m)
+  local shown = m.tls_in_peercert
+  if not shown or not m.tls_in_certificate_verified then return end
+  logwrite(("client certificate %s of %s until %s; ours is %s"):format(cert.extract(shown, "serial_number"), cert.extract(shown, "issuer"),
+    cert.extract(shown, "notafter"), hash.sha256(m.tls_in_ourcert)))
+  if cert.extract(shown, "issuer,O") == "Partner" and cert.matches(shown, m.sender_helo_name) then return accept() end
+  for _, name in ipairs(cert.list(shown, "subj_altname,dns") or {}) do logwrite("it is for " .. name) end
+end)]] }
+example { of = { "var tls_out_peercert", "var tls_out_ourcert" }, code = [[
+event.on("msg:delivery", function(m)
+  if m.tls_out_peercert then logwrite("its certificate ends " .. cert.extract(m.tls_out_peercert, "notafter")) end
+  if m.tls_out_ourcert then logwrite("we showed " .. cert.extract(m.tls_out_ourcert, "subject,CN")) end
+end)]] }
+example { of = { "option authenticator server_channelbinding", "option authenticator client_channelbinding" }, code = [[
+authenticator.bound { driver = "gsasl", public_name = "SCRAM-SHA-256-PLUS", server_channelbinding = true,
+  server_password = function(m) return ({ ann = "sesame" })[m.auth1] end }
+authenticator.relay { driver = "gsasl", public_name = "SCRAM-SHA-1-PLUS", client_channelbinding = true,
+  client_username = "us", client_password = "sesame" }]] }
+example { of = { "option authenticator server_param1", "option authenticator server_param2 tls", "option authenticator server_param3 tls" },
+          code = [[
+-- no password: who shows a certificate of ours with an address in it is that user
+authenticator.certificate { driver = "tls",
+  server_param1 = function(m) return cert.extract(m.tls_in_peercert, "subj_altname,mail,>:") end,
+  server_param2 = function(m) return cert.extract(m.tls_in_peercert, "issuer,CN") end,
+  server_param3 = function(m) return m.tls_in_peerdn end,
+  server_condition = function(m) return m.auth1 ~= nil and m.auth2 == "Our clients" and not m.auth3:find("OU=Gone", 1, true) end }]] }

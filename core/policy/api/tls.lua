@@ -6,10 +6,6 @@ local outbound = during { "transport", "event" }
 local function tls(name, ty, phases, doc)
   var { name = name, type = ty .. "?", phases = phases, get = "get_" .. name, group = "tls", doc = doc }
 end
-local function later(name, phases, doc)
-  var { name = name, type = "cert?", phases = phases, feature = "TLS", group = "tls", doc = doc }
-end
-
 -- Nil in clear, all of them; in_ of the client's connection, out_ of ours to a host.
 for _, way in ipairs { { "in", inbound, "client", "client's connection" }, { "out", outbound, "host", "connection to the host" } } do
   local at, phases, who, connection = "tls_" .. way[1] .. "_", way[2], way[3], way[4]
@@ -24,8 +20,9 @@ for _, way in ipairs { { "in", inbound, "client", "client's connection" }, { "ou
     "Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.")
   tls(at .. "sni", "string", phases, way[1] == "in" and "The server name the client asked for." or "The server name we asked for.")
   tls(at .. "ver", "string", phases, ("Version of TLS on the %s, such as `TLS1.3`."):format(connection))
-  later(at .. "ourcert", phases, ("The certificate we showed to the %s."):format(who))
-  later(at .. "peercert", phases, ("The certificate the %s showed; in the event tls:cert, the one of the chain that is asked about."):format(who))
+  tls(at .. "ourcert", "cert", phases, ("The certificate we showed to the %s: bytes of DER, for `cert.extract` and `hash.sha256`."):format(who))
+  tls(at .. "peercert", "cert", phases,
+    ("The certificate the %s showed (bytes of DER); in the event tls:cert, the one of the chain that is asked about."):format(who))
 end
 
 tls("tls_out_dane", "boolean", outbound, [[Whether the host's certificate was verified by its TLSA records.]])

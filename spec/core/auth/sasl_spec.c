@@ -9,16 +9,30 @@
 struct row {
     const char *title, *mechanism, *user, *password, *known;    /* known: what the server has, NULL: nothing */
     enum sasl_end end;
+    const struct sasl_channel *at_server, *at_client;
 };
 
+static const struct sasl_channel
+    SAME = { STR_INIT("the same connection at both ends"), { NULL, 0 } },
+    OTHER = { STR_INIT("somebody between has another one"), { NULL, 0 } },
+    UNIQUE = { { NULL, 0 }, STR_INIT("twelve bytes") },
+    BOTH = { STR_INIT("the same connection at both ends"), STR_INIT("twelve bytes") };
+
 static const struct row ROWS[] = {
-    { "the right password", "CRAM-MD5", "ann", "pass word", "pass word", SASL_DONE },
-    { "a wrong password", "CRAM-MD5", "ann", "pass", "pass word", SASL_REFUSED },
-    { "the right password", "SCRAM-SHA-1", "ann", "secret", "secret", SASL_DONE },
-    { "a wrong password", "SCRAM-SHA-1", "ann", "secret", "other", SASL_REFUSED },
-    { "the right password", "SCRAM-SHA-256", "a,b=c", "secret", "secret", SASL_DONE },
-    { "a wrong password", "SCRAM-SHA-256", "ann", "secret", "other", SASL_REFUSED },
-    { "a user nobody knows", "SCRAM-SHA-256", "ann", "secret", NULL, SASL_REFUSED },
+    { "the right password", "CRAM-MD5", "ann", "pass word", "pass word", SASL_DONE, NULL, NULL },
+    { "a wrong password", "CRAM-MD5", "ann", "pass", "pass word", SASL_REFUSED, NULL, NULL },
+    { "the right password", "SCRAM-SHA-1", "ann", "secret", "secret", SASL_DONE, NULL, NULL },
+    { "a wrong password", "SCRAM-SHA-1", "ann", "secret", "other", SASL_REFUSED, NULL, NULL },
+    { "the right password", "SCRAM-SHA-256", "a,b=c", "secret", "secret", SASL_DONE, NULL, NULL },
+    { "a wrong password", "SCRAM-SHA-256", "ann", "secret", "other", SASL_REFUSED, NULL, NULL },
+    { "a user nobody knows", "SCRAM-SHA-256", "ann", "secret", NULL, SASL_REFUSED, NULL, NULL },
+    { "bound to the connection", "SCRAM-SHA-256-PLUS", "ann", "secret", "secret", SASL_DONE, &SAME, &SAME },
+    { "bound to the connection", "SCRAM-SHA-1-PLUS", "ann", "secret", "secret", SASL_DONE, &SAME, &SAME },
+    { "bound by what TLS 1.2 has", "SCRAM-SHA-256-PLUS", "ann", "secret", "secret", SASL_DONE, &UNIQUE, &UNIQUE },
+    { "the server knows both kinds", "SCRAM-SHA-256-PLUS", "ann", "secret", "secret", SASL_DONE, &BOTH, &UNIQUE },
+    { "bound, and a wrong password", "SCRAM-SHA-256-PLUS", "ann", "secret", "other", SASL_REFUSED, &SAME, &SAME },
+    { "somebody sits between", "SCRAM-SHA-256-PLUS", "ann", "secret", "secret", SASL_REFUSED, &SAME, &OTHER },
+    { "the server binds, and the client cannot", "SCRAM-SHA-256", "ann", "secret", "secret", SASL_DONE, &SAME, NULL },
 };
 
 static enum sasl_end serve(struct sasl *s, struct arena *a, const struct row *r, struct str in, struct str *out)
@@ -26,7 +40,8 @@ static enum sasl_end serve(struct sasl *s, struct arena *a, const struct row *r,
     struct str authid, authzid;
 
     if (in.p) {
-        assert_true(sasl_identity(s, a, in, &authid, &authzid));
+        if (!sasl_identity(s, a, in, &authid, &authzid))
+            fail_msg("%s, %s: garbled: %.*s", r->mechanism, r->title, STR_ARG(in));
         if (authid.n > 0) {
             assert_true(str_same(authid, str_of(r->user)));
             if (r->known)
@@ -45,8 +60,8 @@ static enum sasl_end talk(const struct row *r, bool *client_done)
     struct str said = { 0 };
     enum sasl_end s = SASL_MORE, c = SASL_MORE;
 
-    assert_int_equal(sasl_new(str_of(r->mechanism), SASL_SERVER, &server, &why), ST_OK);
-    assert_int_equal(sasl_new(str_of(r->mechanism), SASL_CLIENT, &client, &why), ST_OK);
+    assert_int_equal(sasl_new(str_of(r->mechanism), SASL_SERVER, r->at_server, &server, &why), ST_OK);
+    assert_int_equal(sasl_new(str_of(r->mechanism), SASL_CLIENT, r->at_client, &client, &why), ST_OK);
     sasl_set(server, SASL_HOSTNAME, STR("mail.example.org"));
     sasl_set(server, SASL_SCRAM_ITER, STR("4096"));
     sasl_set(client, SASL_AUTHID, str_of(r->user));
@@ -93,8 +108,29 @@ static void what_is_none_of_the_mechanism_is_garbled(void **state)
         struct str authid, authzid;
         struct why why;
 
-        assert_int_equal(sasl_new(str_of(rows[i].mechanism), SASL_SERVER, &s, &why), ST_OK);
+        assert_int_equal(sasl_new(str_of(rows[i].mechanism), SASL_SERVER, NULL, &s, &why), ST_OK);
         assert_false(sasl_identity(s, &a, str_of(rows[i].response), &authid, &authzid));
+        sasl_free(s);
+        arena_free(&a);
+    }
+}
+
+/* RFC 5802 6: "y" is a client that could bind and did not see it offered. */
+static void a_client_kept_from_binding_is_refused(void **state)
+{
+    static const struct { const struct sasl_channel *offers; enum sasl_end end; } rows[] = { { &SAME, SASL_REFUSED }, { NULL, SASL_MORE } };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct sasl *s;
+        struct arena a = { 0 };
+        struct str out;
+        struct why why;
+
+        assert_int_equal(sasl_new(STR("SCRAM-SHA-256"), SASL_SERVER, rows[i].offers, &s, &why), ST_OK);
+        sasl_set(s, SASL_PASSWORD, STR("secret"));
+        sasl_set(s, SASL_SCRAM_ITER, STR("4096"));
+        assert_int_equal(sasl_step(s, STR("y,,n=ann,r=abcdef"), &a, &out), rows[i].end);
         sasl_free(s);
         arena_free(&a);
     }
@@ -102,7 +138,7 @@ static void what_is_none_of_the_mechanism_is_garbled(void **state)
 
 static void only_what_is_sound_is_offered(void **state)
 {
-    static const char *const none[] = { "NTLM", "DIGEST-MD5", "ANONYMOUS", "GSSAPI", "", "SCRAM-SHA-256-PLUS" };
+    static const char *const none[] = { "NTLM", "DIGEST-MD5", "ANONYMOUS", "GSSAPI", "", "SCRAM-SHA-512-PLUS", "CRAM-MD5-PLUS" };
     struct sasl *s;
     struct why why;
     (void)state;
@@ -110,9 +146,10 @@ static void only_what_is_sound_is_offered(void **state)
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         assert_false(sasl_knows(str_of(none[i]), SASL_SERVER));
         assert_false(sasl_knows(str_of(none[i]), SASL_CLIENT));
-        assert_int_equal(sasl_new(str_of(none[i]), SASL_SERVER, &s, &why), ST_NEVER);
+        assert_int_equal(sasl_new(str_of(none[i]), SASL_SERVER, NULL, &s, &why), ST_NEVER);
     }
     assert_true(sasl_knows(STR("scram-sha-256"), SASL_SERVER));
+    assert_int_equal(sasl_new(STR("SCRAM-SHA-256-PLUS"), SASL_SERVER, NULL, &s, &why), ST_NEVER);    /* to nothing */
     assert_true(sasl_knows(STR("PLAIN"), SASL_CLIENT));
     assert_false(sasl_knows(STR("PLAIN"), SASL_SERVER));     /* the site's own word decides there */
 }
@@ -122,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_agree),
         cmocka_unit_test(what_is_none_of_the_mechanism_is_garbled),
+        cmocka_unit_test(a_client_kept_from_binding_is_refused),
         cmocka_unit_test(only_what_is_sound_is_offered),
     };
 
