@@ -20,6 +20,7 @@ struct prove {
     size_t nkeys;
     size_t out;                     /* keys that are still asked for */
     bool asking, inside;            /* the question is open; its ACL is being called */
+    bool *gone;                     /* set when it ends in that call */
     size_t at;                      /* the run to come */
     struct eval *eval;
     acl_done *done;
@@ -175,6 +176,8 @@ void prove_free(struct prove *p)
 {
     if (!p)
         return;
+    if (p->gone)
+        *p->gone = true;
     prove_quiet(p);
     for (size_t i = 0; i < p->nkeys; i++)
         if (p->keys[i].q)
@@ -211,11 +214,12 @@ static void answered(void *ctx, const struct verdict *v)
         next_run(p);
 }
 
-/* An ACL that answers inside the call comes back here; the loop goes on. */
+/* An ACL that answers inside the call comes back here; the loop goes on. A
+ * refusal ends the transaction, and us with it. */
 static void next_run(struct prove *p)
 {
     struct verdict yes = { .verb = V_ACCEPT };
-    bool acl = policy_has_acl(p->set->policy, PH_DKIM);
+    bool acl = policy_has_acl(p->set->policy, PH_DKIM), gone = false;
 
     while (p->asking && acl && p->at < p->proof->nruns) {
         size_t at = p->at;
@@ -224,7 +228,11 @@ static void next_run(struct prove *p)
         p->proof->run = &p->proof->runs[at];
         p->t->phase = PH_DKIM;
         p->inside = true;
+        p->gone = &gone;
         eval = policy_acl(p->set->policy, PH_DKIM, p->t, answered, p);
+        if (gone)
+            return;
+        p->gone = NULL;
         p->inside = false;
         if (eval) {
             p->eval = eval;
