@@ -141,17 +141,31 @@ static void completion_option(const struct cli_option *o)
     printf(" --%s", o->name);
 }
 
+/* Verbs of two words, by the first. */
+static const char *const families[] = { "queue", "hints" };
+
+static void completion_family(const char *name)
+{
+    size_t n = strlen(name);
+
+    printf("    local %s='", name);
+    for (size_t i = 0; i < cli_nverbs; i++)
+        if (strncmp(cli_verbs[i].name, name, n) == 0 && cli_verbs[i].name[n] == ' ')
+            printf("%s ", cli_verbs[i].name + n + 1);
+    printf("'\n");
+}
+
 static void completion_words(void)
 {
     printf("    local words='");
     for (size_t i = 0; i < cli_nverbs; i++)
         if (!strchr(cli_verbs[i].name, ' '))
             printf("%s%s", i ? " " : "", cli_verbs[i].name);
-    printf(" queue'\n    local queue='");
-    for (size_t i = 0; i < cli_nverbs; i++)
-        if (strncmp(cli_verbs[i].name, "queue ", 6) == 0)
-            printf("%s ", cli_verbs[i].name + 6);
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++)
+        printf(" %s", families[k]);
     printf("'\n");
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++)
+        completion_family(families[k]);
 }
 
 void cli_completion(void)
@@ -161,11 +175,12 @@ void cli_completion(void)
            "    local verb=${COMP_WORDS[1]} opts=--help\n");
     completion_words();
     printf("    case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n"
-           "    if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return; fi\n"
-           "    if [ \"$verb\" = queue ]; then\n"
-           "        if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"$queue\" -- \"$cur\")); return; fi\n"
-           "        verb=\"queue ${COMP_WORDS[2]}\"\n    fi\n"
-           "    case $verb in\n");
+           "    if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return; fi\n");
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++)
+        printf("    if [ \"$verb\" = %s ]; then\n"
+               "        if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"$%s\" -- \"$cur\")); return; fi\n"
+               "        verb=\"%s ${COMP_WORDS[2]}\"\n    fi\n", families[k], families[k], families[k]);
+    printf("    case $verb in\n");
     for (size_t i = 0; i < cli_nverbs; i++) {
         printf("    '%s') opts='--help", cli_verbs[i].name);
         each_option(&cli_verbs[i], completion_option);

@@ -118,7 +118,7 @@ def run(verb):
 
 def all_shown():
     r = subprocess.run([PERIGEE, "--help"], capture_output=True, text=True, timeout=60)
-    verbs = re.findall(r"^  ((?:queue )?[a-z][\w-]*) ", r.stdout, re.M)
+    verbs = re.findall(r"^  ((?:(?:queue|hints) )?[a-z][\w-]*) ", r.stdout, re.M)
     same(len(verbs) > 30, True)
     same([v for v in verbs if not SHOWN.get(v)], [])
 
