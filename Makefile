@@ -28,7 +28,7 @@ BUSTED  ?= busted --lua=/usr/bin/luajit
 PREFIX  ?= /usr/local
 VERSION  = 0.1.0
 
-PKGS     = libevent luajit libpcre2-8 libunbound openssl libidn2 jansson sqlite3 libgsasl libpsl
+PKGS     = libevent luajit libpcre2-8 libunbound openssl libidn2 jansson sqlite3 libgsasl libpsl zlib
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror=format-security
 # R7.6. FORTIFY needs optimisation; the sanitizer builds replace it.
 HARDEN   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
@@ -184,7 +184,7 @@ docs-fresh:: $(B)/perigee
 # ---- what must be there, from Debian
 DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-dev libpcre2-dev libunbound-dev \
              libidn2-dev libssl-dev libjansson-dev libcrypt-dev libsqlite3-dev libgsasl-dev libpsl-dev \
-             libspf2-dev libopendmarc-dev libseccomp-dev publicsuffix
+             libspf2-dev libopendmarc-dev libseccomp-dev publicsuffix zlib1g-dev
 DEPS_RUN   = $(DEPS_BUILD) swaks
 DEPS_CHECK = $(DEPS_BUILD) clang libclang-rt-dev libcmocka-dev lua-busted lua-check swaks curl postfix python3 lmdb-utils gsasl ldnsutils nsd openssl gnutls-bin exim4-base/files \
              python3-dkim python3-authres python3-nacl libmail-dkim-perl opendkim-tools libmail-srs-perl postsrsd/files

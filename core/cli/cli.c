@@ -46,6 +46,7 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_BITS]       = { "bits", "N", "size of an RSA key, 1024 to 4096; 2048", false },
     [CO_ISSUER]     = { "issuer", "FILE", "the issuer's certificate, if it does not stand behind ours", false },
     [CO_URL]        = { "url", "URL", "the responder; else the one the certificate names", false },
+    [CO_TODAY]      = { "today", NULL, "the day that is not over, too", false },
     [CO_MAN]        = { "man", NULL, "the manual page", false },
     [CO_COMPLETION] = { "completion", NULL, "completion for bash", false },
     [CO_GUIDE]      = { "guide", NULL, "the reference page", false },
@@ -160,6 +161,10 @@ const struct cli_verb cli_verbs[] = {
     { "help", "[VERB]", "this list, or one verb in full",
       "With --man, --completion or --guide the manual page, the completion for bash or the reference page is printed.",
       cli_run_help, CO(MAN) | CO(COMPLETION) | CO(GUIDE), 0, 2, false },
+    { "dmarc-report", "", "send the aggregate reports that domains asked for with rua, of the days that are over",
+      "Run it once a day. What was counted and not reported yet is gone after a week, or a reboot. The reports are from --sender, else\n"
+      "dmarc_forensic_sender, else postmaster. With --dry-run they are printed, and nothing is sent or forgotten.",
+      cli_run_dmarc_report, CO_PLACES | CO(SENDER) | CO(DRY_RUN) | CO(TODAY), 0, 0, false },
     { "dkim-keygen", "SELECTOR DOMAIN FILE", "make a key to sign mail with, and print the DNS record that publishes it",
       "The private key is written to FILE, which must not be there, for its owner alone to read: give it to the engine's user\n"
       "(chown, or chgrp and chmod 640). Publish the record first, sign when it can be seen.",

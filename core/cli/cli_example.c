@@ -3,6 +3,7 @@
 /* Run by spec/cli/reference_spec.py: rules/ are those we ship, run/spool is their spool, ID an id. */
 static const struct cli_example examples[] = {
     { "serve", "perigee serve --rules rules --spool run/spool", "" },
+    { "dmarc-report", "perigee dmarc-report --rules rules --spool run/spool", "" },
     { "check", "perigee check --rules rules", "acl rcpt: ends with" },
     { "reload", "perigee reload --rules rules --spool run/spool", "is in use" },
     { "status", "perigee status --spool run/spool", "generation" },
