@@ -17,7 +17,7 @@
 
 /* What this program was built to do; a feature is a word, added with its issue. */
 static const char *const features[] = {
-    "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "AUTH", "Event",
+    "SMTP", "LMTP", "PIPELINING", "SIZE", "8BITMIME", "AUTH", "DKIM", "ARC", "Event",
     "Lookup_cdb", "Lookup_dnsdb", "Lookup_dsearch", "Lookup_json", "Lookup_lmdb", "Lookup_lsearch", "Lookup_passwd",
     "Lookup_sqlite",
 #ifdef PERIGEE_FAULTS
