@@ -48,6 +48,18 @@ static void put_address(struct buf *out, struct ip ip, uint16_t port)
     arena_free(&a);
 }
 
+/* Nothing in clear. */
+static void put_tls(struct buf *out, const struct at_tls *t)
+{
+    if (!tls_is_on(t))
+        return;
+    put(out, "cipher", t->cipher);
+    json_member(out, "verified", !t->verified ? STR("no") : t->dane ? STR("dane") : STR("yes"));
+    put(out, "peer_dn", t->peer_dn);
+    put(out, "sni", t->sni);
+    json_member_bool(out, "resumed", (t->resumption & RESUMPTION_USED) != 0);
+}
+
 static void put_client(struct buf *out, const struct conn *c)
 {
     put(out, "host", c->host_name);
@@ -55,6 +67,7 @@ static void put_client(struct buf *out, const struct conn *c)
     put(out, "helo", c->helo);
     put(out, "user", c->ident);
     put(out, "authenticated", c->auth_id);
+    put_tls(out, &c->tls);
 }
 
 static void put_recipients(struct buf *out, const struct txn *t)
@@ -122,6 +135,8 @@ void logjson_delivery(struct buf *out, const char *event, struct str id, const s
         put(out, "host", d->host->name);
         put_address(out, d->host->ip, d->host->port);
         json_member_bool(out, "reused", d->reused);
+        json_member_bool(out, "dnssec", d->host->secure);
+        put_tls(out, &d->host->tls);
     }
     json_member_int(out, "size", (int64_t)d->size);
     json_member_int(out, "queue_ms", d->queue_us / 1000);

@@ -283,8 +283,18 @@ static void both_lines_show_their_encryption(void **state)
     conn_free(&c);
     mx.tls = encrypted();
     logline_delivered(&b, sel, &d);
-    mx.tls = (struct at_tls){ 0 };
     same(&b, "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no");
+
+    /* TPRX-T2: who was verified, and how the host was found, was said in the line of the first message */
+    log_sel_read(STR("+tls_peerdn +dnssec"), &sel, NULL);
+    mx.secure = d.reused = true;
+    logline_delivered(&b, sel, &d);
+    same(&b, "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25]* X=TLS1.3:TLS_AES_256_GCM_SHA384:256");
+    d.reused = false;
+    logline_delivered(&b, sel, &d);
+    same(&b, "=> bob@example.net R=dns T=remote H=mx.example [192.0.2.25] DS X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no DN=\"/CN=a \\\"b\\\"\"");
+    mx.tls = (struct at_tls){ 0 };
+    mx.secure = false;
 }
 
 static void other_kinds_of_line(void **state)
