@@ -40,11 +40,14 @@ static _Thread_local const struct sasl_channel *starting;
 static int asked(Gsasl *lib, Gsasl_session *session, Gsasl_property what)
 {
     struct arena a = { 0 };
-    struct str bytes = !starting ? (struct str){ 0 } : what == GSASL_CB_TLS_EXPORTER ? starting->exporter :
-                       what == GSASL_CB_TLS_UNIQUE ? starting->unique : (struct str){ 0 };
+    struct str bytes = { 0 };
     int rc = GSASL_NO_CALLBACK;
 
     (void)lib;
+    if (starting && what == GSASL_CB_TLS_EXPORTER)
+        bytes = starting->exporter;
+    else if (starting && what == GSASL_CB_TLS_UNIQUE)
+        bytes = starting->unique;
     if (bytes.n > 0)
         rc = gsasl_property_set(session, what, arena_z(&a, base64_encode(&a, bytes)));
     arena_free(&a);

@@ -109,7 +109,8 @@ static void make_room(struct tls_cache *cache)
     while (map_next(cache->contexts, &at, &key, &c))
         if (!oldest || ((struct tls_context *)c)->used < oldest->used)
             oldest = c;
-    forget(cache, oldest);
+    if (oldest)
+        forget(cache, oldest);
 }
 
 enum status tls_context_get(struct tls_cache *cache, const struct tls_config *config, struct tls_context **out, struct why *why)

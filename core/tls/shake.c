@@ -119,6 +119,7 @@ void tls_ssl_make(struct tls *t, const struct tls_how *how)
  * context says (certificates, ciphers, protocols, who must show one) holds. */
 static void read_again(struct tls *t, struct tls_context *c)
 {
+    static const struct tls_how as_before = { .server = true };
     struct buf rest = t->raw;
 
     t->raw = t->hello;
@@ -129,7 +130,7 @@ static void read_again(struct tls *t, struct tls_context *c)
     tls_context_drop(t->context);
     t->context = c;
     t->ticket_asked = t->ticket_offered = false;
-    tls_ssl_make(t, NULL);
+    tls_ssl_make(t, &as_before);
 }
 
 void tls_choose(struct tls *t, struct tls_context *c)
@@ -261,19 +262,21 @@ static int judge(struct tls *t)
 
 static const char *failure(struct tls *t, int why, int err_no, char *out, size_t n)
 {
-    unsigned long err = ERR_peek_error();
+    unsigned long err = ERR_peek_error(), last = ERR_peek_last_error();
     char text[256];
 
-    if (t->refused)
+    if (t->refused) {
         snprintf(out, n, "%.*s", STR_ARG(str_head(t->reason, n - 1)));
-    else if (t->eof && (why == SSL_ERROR_SYSCALL || why == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(err) == SSL_R_UNEXPECTED_EOF_WHILE_READING))
+    } else if (t->eof && (why == SSL_ERROR_SYSCALL || why == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(err) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
         snprintf(out, n, "TCP connection closed by peer");
-    else if (why == SSL_ERROR_SYSCALL && err == 0)
+    } else if (why == SSL_ERROR_SYSCALL && err == 0) {
         snprintf(out, n, "%s", err_no ? strerror(err_no) : "TCP connection closed by peer");
-    else if (ERR_GET_REASON(err) == SSL_R_CERTIFICATE_VERIFY_FAILED && t->doubt != X509_V_OK)
-        snprintf(out, n, "%s: %s", tls_error_text(text, sizeof text), X509_verify_cert_error_string(t->doubt));
-    else
+    } else if (ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED && t->doubt != X509_V_OK) {
+        ERR_error_string_n(last, text, sizeof text);    /* before it may stand what was tried on the way */
+        snprintf(out, n, "%s: %s", text, X509_verify_cert_error_string(t->doubt));
+    } else {
         tls_error_text(out, n);
+    }
     tls_errors_clear();
     return out;
 }

@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/socket.h>
 
 #include "net/stream.h"
@@ -1106,6 +1107,111 @@ static void clear_bytes_before_tls_end_it(void **state)
     raw_end(&r);
 }
 
+/* Chains of a hundred, a name of 64 KiB, a NUL in a name: refused with a reason, or passed over where nobody must be verified. */
+static void odd_chains_are_refused(void **state)
+{
+    static struct made link[40];
+    char *big = malloc(65536 + 1);
+    struct made nul = make_cert(&rig.root, (struct wants){ .cn = "x" }), huge;
+    FILE *f = file_new("long.pem", 0644);
+    struct str path = str_of(in_dir("long.pem")), key;
+    struct plan plan;
+    struct pair p;
+
+    (void)state;
+    /* Only sixteen are read of our own files; so the long chain comes as the client's authorities see it: by depth. */
+    for (int i = 0; i < 20; i++) {
+        char cn[24];
+
+        snprintf(cn, sizeof cn, "link %d", i);
+        link[i] = make_cert(i ? &link[i - 1] : &rig.root, (struct wants){ .cn = cn, .ca = true });
+    }
+    link[20] = make_cert(&link[19], (struct wants){ .cn = "mx.example.net", .alt = "DNS:mx.example.net" });
+    for (int i = 20; i > 4; i--)
+        PEM_write_X509(f, link[i].x);
+    fclose(f);
+    key = write_key("long.key", &link[20], 0600);
+    f = file_new("above.pem", 0644);
+    for (int i = 0; i < 5; i++)
+        PEM_write_X509(f, link[i].x);
+    PEM_write_X509(f, rig.root.x);
+    fclose(f);
+    plan = usual();
+    plan.server.certificates = list(&path, 1);
+    plan.server.keys = list(&key, 1);
+    plan.client.ca = str_of(in_dir("above.pem"));
+    begin(&p, &plan);
+    assert_true(has(p.c.why.text, "certificate verify failed"));
+    finish(&p);
+
+    memset(big, 'n', 65536);
+    big[65536] = 0;
+    huge = make_cert(&rig.root, (struct wants){ .cn = "mx.example.net", .aia = "OCSP;URI:http://x/" });
+    X509_NAME_add_entry_by_NID(X509_get_subject_name(huge.x), NID_description, MBSTRING_ASC, (unsigned char *)big, 65536, -1, 0);
+    X509_sign(huge.x, rig.root.key, EVP_sha256());
+    plan = usual();
+    plan.server = with(&huge);
+    begin(&p, &plan);
+    good(&p);                               /* large, and nothing wrong with it; what is logged of it is bounded */
+    finish(&p);
+
+    X509_NAME_add_entry_by_NID(X509_get_subject_name(nul.x), NID_commonName, V_ASN1_UTF8STRING, (const unsigned char *)"mx.example.net\0.evil", 20, -1, 0);
+    X509_sign(nul.x, rig.root.key, EVP_sha256());
+    plan = usual();
+    plan.server = with(&nul);
+    begin(&p, &plan);
+    assert_true(has(p.c.why.text, "hostname mismatch"));
+    finish(&p);
+    for (int i = 0; i <= 20; i++)
+        made_free(&link[i]);
+    made_free(&nul);
+    made_free(&huge);
+    free(big);
+}
+
+static void a_hello_with_a_bad_name_is_refused(void **state)
+{
+    static const char *const names[] = { "a b.example", "m\xc3\xbc.example", "x\ny.example" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct plan plan = usual();
+        struct pair p;
+
+        plan.connect.sni = str_of(names[i]);
+        plan.server_ops = &asking_ops;
+        begin(&p, &plan);
+        assert_true(has(p.s.why.text, "(SSL_accept): the client's server name is malformed"));
+        assert_int_equal(p.s.hellos, 0);
+        finish(&p);
+    }
+}
+
+/* A session that does nothing holds its keys and little else. */
+static void an_idle_session_is_small(void **state)
+{
+    enum { N = 40 };
+    static struct pair p[N];
+    struct plan plan = usual();
+    size_t before, after;
+
+    (void)state;
+    begin(&p[0], &plan);
+    before = mallinfo2().uordblks;
+    for (int i = 1; i < N; i++) {
+        begin(&p[i], &plan);
+        talk(&p[i]);
+        buf_free(&p[i].c.got);
+        buf_free(&p[i].s.got);
+    }
+    after = mallinfo2().uordblks;
+    /* Two ends and a loop each; the server's is to stay below 24 KiB, and a client's is no larger. */
+    if ((after - before) / (N - 1) > 2 * 24 * 1024 + 8192)
+        fail_msg("%zu bytes a pair", (after - before) / (N - 1));
+    for (int i = 0; i < N; i++)
+        finish(&p[i]);
+}
+
 static void a_stream_may_go_at_any_time(void **state)
 {
     struct plan plan = usual();
@@ -1164,6 +1270,9 @@ int main(void)
         cmocka_unit_test(noise_and_silence_are_told),
         cmocka_unit_test(a_client_may_vanish_at_any_byte),
         cmocka_unit_test(clear_bytes_before_tls_end_it),
+        cmocka_unit_test(odd_chains_are_refused),
+        cmocka_unit_test(a_hello_with_a_bad_name_is_refused),
+        cmocka_unit_test(an_idle_session_is_small),
         cmocka_unit_test(a_stream_may_go_at_any_time),
     };
 
