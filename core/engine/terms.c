@@ -148,6 +148,13 @@ static struct str joined(struct arena *a, const struct val *v, char between)
     return out;
 }
 
+static unsigned dh_max_bits(const struct settings *set)
+{
+    int64_t n = setting_int(set, SET_tls_dh_max_bits, 2236);
+
+    return n > 0 && n < 65536 ? (unsigned)n : 0;
+}
+
 /* Sessions of one port are not resumed on another: other rules may hold there. */
 void terms_config(struct terms *x, struct tls_config *c)
 {
@@ -155,7 +162,8 @@ void terms_config(struct terms *x, struct tls_config *c)
         .server = true, .certificates = list(x, TERM_CERTIFICATE), .keys = list(x, TERM_KEY), .proofs = list(x, TERM_PROOF),
         .ca = val_str(&x->v[TERM_CA], STR("system")), .crl = val_str(&x->v[TERM_CRL], STR("")),
         .ciphers = val_str(&x->v[TERM_CIPHERS], STR("")), .groups = joined(&x->arena, &x->v[TERM_CURVES], ':'),
-        .dhparam = val_str(&x->v[TERM_DH], STR("")), .alpn = list(x, TERM_ALPN),
+        .dhparam = val_str(&x->v[TERM_DH], STR("")),
+        .dh_max_bits = dh_max_bits(x->s->set), .alpn = list(x, TERM_ALPN),
         .options = joined(&x->arena, setting_val(x->s->set, SET_openssl_options), ' '),
         .scope = arena_printf(&x->arena, "port %u", x->s->conn.local_port),
     };

@@ -83,7 +83,7 @@ static void key_of(struct buf *b, const struct tls_config *config)
     key_str(b, config->dhparam);
     key_str(b, config->options);
     key_str(b, config->scope);
-    buf_addf(b, "%u", config->dh_min_bits);
+    buf_addf(b, "%u %u", config->dh_min_bits, config->dh_max_bits);
 }
 
 static bool is_current(const struct tls_context *c)

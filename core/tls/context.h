@@ -32,6 +32,7 @@ struct tls_config {
     struct str groups;              /* tls_eccurve: "X25519:P-256", or "auto" */
     struct str dhparam;             /* a PEM file, the name of a group ("ffdhe2048"), "none"; empty: as large as the key */
     unsigned dh_min_bits;           /* client: what it takes at least; 0: 1024 */
+    unsigned dh_max_bits;           /* server: longer ones of dhparam are not used; 0: any */
     struct tls_list alpn;           /* protocols we speak, such as "smtp" */
     struct str options;             /* openssl_options: "+no_tlsv1_3 -all"; TLS 1.2 is the least whatever it says */
     struct str scope;               /* what else keeps sessions apart: listener, virtual host */

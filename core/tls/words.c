@@ -178,7 +178,7 @@ static enum status prime_read(struct str path, EVP_PKEY **out, struct why *why)
     return st;
 }
 
-static enum status prime_apply(SSL_CTX *ctx, struct str text, struct why *why)
+static enum status prime_apply(SSL_CTX *ctx, struct str text, unsigned bits_max, struct why *why)
 {
     EVP_PKEY *key = NULL;
     enum status st = ST_OK;
@@ -196,7 +196,11 @@ static enum status prime_apply(SSL_CTX *ctx, struct str text, struct why *why)
             key = prime_named(primes[i].group);
     if (st == ST_OK && !key)
         st = why_set(why, ST_NEVER, "tls_dhparam: \"%.*s\" is neither a file nor a group (ffdhe2048, ike15 ...)", STR_ARG(str_head(text, 60)));
-    if (st == ST_OK && !SSL_CTX_set0_tmp_dh_pkey(ctx, key)) {
+    /* Some clients give up at longer ones (tls_dh_max_bits): as strong as the key, then. */
+    if (st == ST_OK && bits_max && EVP_PKEY_get_bits(key) > (int)bits_max) {
+        EVP_PKEY_free(key);
+        SSL_CTX_set_dh_auto(ctx, 1);
+    } else if (st == ST_OK && !SSL_CTX_set0_tmp_dh_pkey(ctx, key)) {
         EVP_PKEY_free(key);
         st = why_set(why, ST_AGAIN, "tls_dhparam: %.*s is too weak", STR_ARG(str_head(text, 60)));
     }
@@ -213,7 +217,7 @@ enum status tls_words_apply(SSL_CTX *ctx, const struct tls_config *config, struc
     if (st == ST_OK)
         st = groups_apply(ctx, config->groups, why);
     if (st == ST_OK && config->server)
-        st = prime_apply(ctx, config->dhparam, why);
+        st = prime_apply(ctx, config->dhparam, config->dh_max_bits, why);
     return st;
 }
 

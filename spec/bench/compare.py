@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make bench: Perigee beside Postfix on this machine, and a few numbers of Perigee alone.
 
-    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl explain check test]
+    spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl explain tls handshakes
+                          idletls relaytls check test]
 
 Both have durable spools on the same disk. Numbers of one run compare, numbers of two do not: within an hour the same
 configuration drifts by up to two times on a shared machine. So the peers take turns, every ratio is of two numbers of
@@ -24,6 +25,7 @@ import time
 
 from peers import HERE, RUN, SIZE, Perigee, Postfix, Sink, down, free_port, load, note, until, up
 import author
+import secret
 import report
 from report import emit
 
@@ -37,6 +39,8 @@ class Sizes:
         self.idle = int(os.environ.get("IDLE_N", "2000" if quick else "10000"))
         self.queue = int(os.environ.get("QUEUE_N", "200000"))
         self.rounds = 10 if quick else 40
+        self.shakes = 600 if quick else 4000
+        self.idle_tls = int(os.environ.get("IDLE_TLS_N", "1000" if quick else "5000"))
 
 
 # ---- accepting
@@ -304,9 +308,10 @@ def explain(peer, size):
 # ---- all of it
 
 WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl, "explain": explain,
+        "tls": secret.sessions, "handshakes": secret.handshakes, "idletls": secret.idle, "relaytls": secret.relay,
         "check": author.check, "test": author.test}
-ONCE = {"idle", "queue", "check", "test"}        # memory is the same at every turn
-ALONE = {"queue", "acl", "explain", "check", "test"}        # nothing of Postfix's to set beside
+ONCE = {"idle", "queue", "idletls", "check", "test"}        # memory is the same at every turn
+ALONE = {"queue", "acl", "explain", "handshakes", "idletls", "relaytls", "check", "test"}        # nothing of Postfix's to set beside
 
 
 def turn(name, size, sink):

@@ -101,6 +101,7 @@ class Perigee:
 
     def __init__(self, sink):
         self.dir, self.port, self.sink, self.group = RUN + "/perigee", free_port(), sink, Group()
+        self.listen, self.options = "", ""        # further addresses; options of the transport
 
     def rules(self, mode, extra):
         shutil.rmtree(self.dir + "/rules", ignore_errors=True)
@@ -108,13 +109,13 @@ class Perigee:
         hold = 'site { hold_domains = "*" }' if mode == "queue" else ""
         with open(self.dir + "/rules/00-bench.lua", "w") as f:
             f.write(f"""site {{
-  primary_hostname = "bench.test", listen = {{ "127.0.0.1:{self.port}" }}, user = "nobody",
+  primary_hostname = "bench.test", listen = {{ "127.0.0.1:{self.port}"{self.listen} }}, user = "nobody",
   smtp_accept_max = 20000, smtp_accept_max_per_connection = 1000000, dns_servers = "127.0.0.1#9",
 }}
 {hold}
 {extra or 'acl.rcpt { accept { hosts = "127.0.0.1" } }'}
 router.sink {{ driver = "manualroute", route_list = {{ "* 127.0.0.1" }}, self = "send", transport = "sink" }}
-transport.sink {{ driver = "smtp", port = {self.sink} }}
+transport.sink {{ driver = "smtp", port = {self.sink}{self.options} }}
 """)
 
     def start(self, mode, extra=None):
@@ -143,6 +144,7 @@ class Postfix:
 
     def __init__(self, sink):
         self.dir, self.port, self.sink, self.group = RUN + "/postfix", free_port(), sink, Group()
+        self.more = ""                          # lines of main.cf that win
         self.env = dict(os.environ, MAIL_CONFIG=self.dir + "/etc")
 
     def start(self, mode, extra=None):
@@ -179,9 +181,9 @@ in_flow_delay = 0
 default_process_limit = 100
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
-smtpd_tls_security_level = none
+{'' if self.more else 'smtpd_tls_security_level = none'}
 smtp_tls_security_level = none
-""")
+{self.more}""")
         services = """cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -198,6 +200,7 @@ error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 """
         with open(d + "/etc/master.cf", "w") as f:

@@ -67,6 +67,12 @@ def lines(size):
         Line(queue + ": queue count", "queue", "count", "s", most=0.1),
         Line("a recipient under an ACL of 20 statements, all of its cost", "acl", "us", "us CPU", most=20),
         Line("explain on against off: a message under 20 statements", "explain", "us", "us CPU/message", "explain_ring = 0", most=1.03),
+        Line("STARTTLS session, full handshake (P-256)", "tls", "rate", "sessions/s", "postfix", least=1.8),
+        Line("", "tls", "cpu", "us CPU/session", most=500),
+        *[Line(f"{what} handshakes of a core, TLS {v}, beside a bare accept loop", "shake", f"{what} {v}", "1/s", "bare loop", least=0.85)
+          for what in ("full", "resumed") for v in ("1.2", "1.3")],
+        Line(f"idle connection under TLS, of {size.idle_tls}", "idletls", "kib", "KiB (PSS)", most=24),
+        Line("relay under TLS on kept connections, beside clear text", "relaytls", "rate", "messages/s", "in clear", least=0.7),
         Line("check: 5,000 lines of rules", "check", "s", "s", most=0.5),
         Line("test: start to first verdict of a spec", "test", "start", "ms", most=30),
         Line("test: 1,000 sessions, an ACL of 20 statements", "test", "sessions", "s", most=0.5),

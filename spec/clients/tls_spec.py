@@ -24,7 +24,8 @@ EC_FIRST = "ECDSA:RSA:!COMPLEMENTOFDEFAULT"
 e = Engine(site=tls_site(f'''
   tls_on_connect_ports = {TLS_PORT},
   log_selector = "+tls_sni +tls_peerdn +tls_resumption +smtp_no_mail",
-  tls_require_ciphers = "{EC_FIRST}",
+  tls_require_ciphers = function(m) return m.received_port == {ALPN} and "DEFAULT" or "{EC_FIRST}" end,
+  tls_dhparam = function(m) return m.tls_in_sni and "none" or m.sender_host_port % 2 == 0 and "ffdhe2048" or "ffdhe4096" end,
   tls_resumption_hosts = "*",
   hosts_require_alpn = function(m) return m.received_port == {ALPN} end,
   tls_verify_certificates = "{root.cert}",
@@ -82,6 +83,11 @@ def by_name():
         text = s_client(SNI_PORT, *sni)
         holds(text, subject)
         holds(text, "Verify return code: 0 (ok)")
+
+
+def primes():
+    for _ in range(4):      # by the client's port: the short ones, and the long ones that are not used
+        holds(s_client(ALPN, "-tls1_2", "-noservername", "-cipher", "DHE-RSA-AES256-GCM-SHA384", "-alpn", "smtp"), "Server Temp Key: DH, 2048 bits")
 
 
 def embedded_key():
@@ -500,6 +506,7 @@ try:
     case("TLSC-T1 TLSC-T2 of two certificates the cipher decides which is shown, ECDSA first", by_kind)
     case("TLSC-T4 a name in SNI has its own chain; no name and an unknown one have the default", by_name)
     case("TLSC-T6 an empty tls_privatekey means the key in the certificate's file", embedded_key)
+    case("parameters of DHE that are longer than tls_dh_max_bits are not used", primes)
     case("R6.1 TLS 1.2 and up, no compression, no early data", versions)
     case("OCSP-T1 OCSP-10 a valid proof is stapled, the one for the certificate that is shown; DER and PEM", stapled)
     case("OCSP-T8 each name has its own staple", staple_by_name)
