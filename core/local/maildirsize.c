@@ -42,7 +42,7 @@ static bool add_file(struct sum *s, int dir, const char *name)
 
     if (name[0] == '.')
         return true;
-    if (s->size.code ? names_number(&s->size, name, &size) : mark && marked_size(mark + 3, &size)) {
+    if (s->size.expr ? names_number(&s->size, name, &size) : mark && marked_size(mark + 3, &size)) {
         s->bytes += size;
         s->files++;
         return true;
@@ -95,7 +95,7 @@ static bool counts(const struct sum *s, const char *name)
 {
     if (!strcmp(name, ".") || !strcmp(name, ".."))
         return false;
-    if (s->folder.code)
+    if (s->folder.expr)
         return names_match(&s->folder, name);
     return name[0] == '.' || !strcmp(name, "cur") || !strcmp(name, "new");
 }

@@ -9,9 +9,10 @@
 
 #include <stdint.h>
 
+#include "base/expr.h"
 #include "base/why.h"
 
-struct names { void *code, *data, *limits; };
+struct names { struct expr *expr; };
 
 /* names_close in any case. */
 enum status names_open(struct names *n, struct str pattern, struct why *why);

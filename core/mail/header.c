@@ -1,9 +1,8 @@
 #include "mail/header.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "base/expr.h"
 
-enum { FIELD_MAX = 64 * 1024, PATTERN_MAX = 1024 };
+enum { FIELD_MAX = 64 * 1024 };
 
 /* ---- lines and fields */
 
@@ -183,56 +182,50 @@ bool header_make(struct arena *a, struct str text, struct str *wire, const char 
     return fault ? refuse(reason, fault) : true;
 }
 
-static pcre2_code *pattern(struct str text)
+static struct expr *pattern(struct str text)
 {
-    int code;
-    PCRE2_SIZE at;
-
-    return text.n > PATTERN_MAX ? NULL :
-        pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_CASELESS, &code, &at, NULL);
+    return expr_new(text, EXPR_FOLD | EXPR_BYTES, NULL);
 }
 
 bool header_removal(struct str text, const char **reason)
 {
-    pcre2_code *re;
+    struct expr *re;
 
     if (text.n == 0 || text.p[0] != '^')
         return text.n > 0 && name_length(text) == text.n ? true : refuse(reason, "header: not a field's name");
     re = pattern(text);
     if (!re)
         return refuse(reason, "header: not a pattern");
-    pcre2_code_free(re);
+    expr_free(re);
     return true;
 }
 
-static bool pattern_hits(struct str text, struct str name)
+/* Each pattern once, for all fields; NULL where a removal is a name. */
+static struct expr **patterns_of(struct arena *a, const struct header_edit *edits)
 {
-    pcre2_code *re = pattern(text);
-    pcre2_match_context *limits;
-    pcre2_match_data *data;
-    int rc = -1;
+    struct expr **list;
+    size_t n = 0;
 
-    if (!re)
-        return false;
-    limits = pcre2_match_context_create(NULL);
-    data = pcre2_match_data_create(1, NULL);
-    if (limits && data) {
-        pcre2_set_match_limit(limits, 10000);
-        pcre2_set_depth_limit(limits, 1000);
-        rc = pcre2_match(re, (PCRE2_SPTR)name.p, name.n, 0, 0, data, limits);
-    }
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(limits);
-    pcre2_code_free(re);
-    return rc >= 0;
+    for (const struct header_edit *e = edits; e; e = e->next)
+        n++;
+    list = arena_array(a, struct expr *, n + 1);
+    for (n = 0; edits; edits = edits->next, n++)
+        list[n] = edits->remove && str_starts(edits->text, STR("^")) ? pattern(edits->text) : NULL;
+    return list;
 }
 
-static bool is_removed(const struct header_edit *e, struct str name)
+static void patterns_free(struct expr **list, const struct header_edit *edits)
 {
-    for (; e; e = e->next) {
+    for (; edits; edits = edits->next)
+        expr_free(*list++);
+}
+
+static bool is_removed(const struct header_edit *e, struct expr *const *pattern_of, struct str name)
+{
+    for (; e; e = e->next, pattern_of++) {
         if (!e->remove)
             continue;
-        if (e->text.n && e->text.p[0] == '^' ? pattern_hits(e->text, name) : str_same_fold(e->text, name))
+        if (*pattern_of ? expr_find(*pattern_of, name, NULL, NULL) == ST_OK : str_same_fold(e->text, name))
             return true;
     }
     return false;
@@ -253,6 +246,7 @@ static bool is_trace(struct str name, bool resent)
 void header_apply(struct str section, const struct header_edit *edits, struct str received, struct buf *out)
 {
     struct arena a = { 0 };
+    struct expr **patterns;
     struct header h;
     bool received_over = false, trace_over = false;
 
@@ -262,6 +256,7 @@ void header_apply(struct str section, const struct header_edit *edits, struct st
         return;
     }
     header_parse(&a, section, &h);
+    patterns = patterns_of(&a, edits);
     add_at(edits, HEADER_AT_START, out);        /* above our own Received, as Exim has it */
     buf_add(out, received);
     for (const struct field *f = h.first; f; f = f->next) {
@@ -273,7 +268,7 @@ void header_apply(struct str section, const struct header_edit *edits, struct st
             trace_over = true;
             add_at(edits, HEADER_AT_START_RFC, out);
         }
-        if (!is_removed(edits, f->name))
+        if (!is_removed(edits, patterns, f->name))
             buf_add(out, f->whole);
     }
     if (!received_over)
@@ -281,5 +276,6 @@ void header_apply(struct str section, const struct header_edit *edits, struct st
     if (!trace_over)
         add_at(edits, HEADER_AT_START_RFC, out);
     add_at(edits, HEADER_AT_END, out);
+    patterns_free(patterns, edits);
     arena_free(&a);
 }

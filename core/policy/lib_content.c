@@ -36,10 +36,10 @@ struct reading {
     bool failed;
     struct why why;
     /* expressions */
-    struct regex **re;
+    struct expr **re;
     size_t nre;
     int hit;                        /* which matched, from 1 */
-    struct str groups[REGEX_GROUPS];
+    struct str groups[EXPR_GROUPS];
     bool last;                      /* got is the last of it */
     bool paused;                    /* others have a turn */
     struct job job;
@@ -264,14 +264,17 @@ static int64_t cpu_us(void)
 static bool try_all(struct reading *r, struct str subject)
 {
     for (size_t i = 0; i < r->nre; i++) {
-        struct str groups[REGEX_GROUPS];
-        enum status st = regex_find(r->re[i], subject, groups, &r->why);
+        struct str groups[EXPR_GROUPS];
+        struct why inner;
+        enum status st = expr_find(r->re[i], subject, groups, &inner);
 
         if (st == ST_NONE)
             continue;
         r->failed = st != ST_OK;
+        if (r->failed)
+            why_set(&r->why, st, "the regular expression \"%.*s\": %s", STR_ARG(expr_text(r->re[i])), inner.text);
         r->hit = st == ST_OK ? (int)i + 1 : 0;
-        for (int k = 0; st == ST_OK && k < REGEX_GROUPS; k++)
+        for (int k = 0; st == ST_OK && k < EXPR_GROUPS; k++)
             r->groups[k] = groups[k].p ? arena_dup(wait_arena(r->wait), str_head(groups[k], GROUP_MAX)) : groups[k];
         return false;
     }
@@ -375,9 +378,9 @@ static int hit_push(lua_State *L, void *ctx)
         return 1;
     if (t->arena.used > FACTS_MAX)
         return rule_error(L, "too many facts for one message");
-    for (int i = 0; i < REGEX_GROUPS; i++)
+    for (int i = 0; i < EXPR_GROUPS; i++)
         t->regex[i] = r->groups[i].p ? arena_dup(&t->arena, r->groups[i]) : (struct str){ 0 };
-    t->regex_match_string = arena_dup(&t->arena, regex_text(r->re[r->hit - 1]));
+    t->regex_match_string = arena_dup(&t->arena, expr_text(r->re[r->hit - 1]));
     return 1;
 }
 
@@ -419,7 +422,7 @@ static struct reading *matching(lua_State *L, const char *what, enum content_of 
         lua_pop(L, 1);
     }
     r = reading_begin(L, what, t);
-    r->re = arena_array(wait_arena(r->wait), struct regex *, n + 1);
+    r->re = arena_array(wait_arena(r->wait), struct expr *, n + 1);
     for (r->nre = 0; r->nre < n; r->nre++) {
         lua_rawgeti(L, 2, (int)r->nre + 1);
         r->re[r->nre] = regex_arg(L, -1);       /* the table holds it, and the caller the table */

@@ -4,24 +4,19 @@
  * Lines as in a keyfile, but a key may be "*tail" or "^regular expression"; the
  * first that fits counts, so the order of the file is the order of trying.
  */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/expr.h"
 #include "policy/beneath.h"
 #include "policy/kept.h"
 #include "policy/keyfile.h"
 #include "policy/look.h"
 
-/* As for the expressions of rules (R8.5). */
-enum { MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 16384 };
-
 struct pattern_line {
     struct pattern_line *next;
-    pcre2_code *code;           /* NULL: text is a tail or the key itself */
+    struct expr *expr;          /* NULL: text is a tail or the key itself */
     bool tail;
     struct str text, value;     /* text in lower case */
 };
@@ -33,16 +28,13 @@ struct wildfile {
 
 static bool compile(struct pattern_line *p, struct str pattern, const struct keyfile_place *at)
 {
-    uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_CASELESS;
-    char text[128] = "";
-    PCRE2_SIZE where;
-    int code;
+    struct why why;
 
-    p->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, &code, &where, NULL);
-    if (p->code)
-        return true;
-    pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
-    return keyfile_wrong(at, "the regular expression \"%.*s\" is wrong: %s", STR_ARG(pattern), text);
+    p->expr = expr_new(pattern, EXPR_FOLD, &why);
+    if (!p->expr)
+        return keyfile_wrong(at, "the regular expression \"%.*s\" is wrong: %s", STR_ARG(pattern), why.text);
+    expr_hasten(p->expr);       /* the file is kept, and most of it is tried at every question */
+    return true;
 }
 
 static bool add(void *ctx, struct str key, struct str value, const struct keyfile_place *at)
@@ -65,7 +57,7 @@ static void drop(void *thing)
     struct wildfile *f = thing;
 
     for (struct pattern_line *p = f->lines; p; p = p->next)
-        pcre2_code_free(p->code);
+        expr_free(p->expr);
     arena_free(&f->arena);
     free(f);
 }
@@ -87,30 +79,25 @@ static const struct kept_kind kind = { .name = "wildlsearch", .make = make, .dro
 
 /* ---- asking */
 
-struct matcher { pcre2_match_context *context; pcre2_match_data *data; };
-
 /* ST_NONE: the pattern does not fit. */
-static enum status fits(const struct pattern_line *p, struct str key, struct matcher *m, const char *path, struct why *why)
+static enum status fits(const struct pattern_line *p, struct str key, const char *path, struct why *why)
 {
-    int n;
+    struct why inner;
+    enum status st;
 
-    if (!p->code)
+    if (!p->expr)
         return (p->tail ? str_ends(key, p->text) : str_same(key, p->text)) ? ST_OK : ST_NONE;
-    n = pcre2_match(p->code, (PCRE2_SPTR)key.p, key.n, 0, 0, m->data, m->context);
-    if (n >= 0)
-        return ST_OK;
-    if (n == PCRE2_ERROR_NOMATCH)
-        return ST_NONE;
-    return why_set(why, ST_AGAIN, "%s: the regular expression \"%.*s\" takes too long", path, STR_ARG(p->text));
+    st = expr_fits(p->expr, key, &inner);
+    return st == ST_NEVER ? why_set(why, ST_AGAIN, "%s: the regular expression \"%.*s\": %s", path, STR_ARG(p->text), inner.text) : st;
 }
 
-static enum status find(const struct wildfile *f, struct look *l, struct matcher *m, struct why *why)
+static enum status find(const struct wildfile *f, struct look *l, struct why *why)
 {
     for (l->which = 0; l->which < l->nkeys; l->which++) {
         struct str key = arena_lower(l->arena, l->key[l->which]);
 
         for (const struct pattern_line *p = f->lines; p; p = p->next) {
-            enum status st = fits(p, key, m, l->path, why);
+            enum status st = fits(p, key, l->path, why);
 
             if (st == ST_OK)
                 l->value = arena_dup(l->arena, p->value);
@@ -128,7 +115,6 @@ enum status wildfile_look(struct look *l, struct why *why)
 {
     int fd = beneath_open(l->path, l->below, O_RDONLY);
     struct wildfile *f;
-    struct matcher m;
     enum status st;
 
     if (fd < 0)
@@ -137,16 +123,7 @@ enum status wildfile_look(struct look *l, struct why *why)
     close(fd);
     if (!f)
         return ST_AGAIN;
-    m.context = pcre2_match_context_create(NULL);
-    m.data = pcre2_match_data_create(1, NULL);
-    if (!m.context || !m.data)
-        die("out of memory for a regular expression");
-    pcre2_set_match_limit(m.context, MATCH_LIMIT);
-    pcre2_set_depth_limit(m.context, DEPTH_LIMIT);
-    pcre2_set_heap_limit(m.context, HEAP_LIMIT_KIB);
-    st = find(f, l, &m, why);
-    pcre2_match_data_free(m.data);
-    pcre2_match_context_free(m.context);
+    st = find(f, l, why);
     kept_give(f);
     return st;
 }
