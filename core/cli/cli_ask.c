@@ -44,7 +44,7 @@ struct world *cli_world(struct cli *c, bool deliver, int *status)
 
 struct world *cli_world_bare(struct cli *c, int *status)
 {
-    struct world_config wc = { .hermetic = cli_hermetic(c), .lua = STR_INIT("site {}"), .lua_name = "-", .zone_file = c->opt[CO_DNS] };
+    struct world_config wc = { .hermetic = cli_hermetic(c), .lua = STR_INIT("site { primary_hostname = \"localhost\" }"), .lua_name = "-", .zone_file = c->opt[CO_DNS] };
 
     return open_world(c, wc, status);
 }

@@ -232,8 +232,6 @@ void check_ask(void *ctx, enum phase ph, struct txn *t)
     /* A message without a body has not been looked at; signatures are those of what came, not of what rules make of it. */
     if (ph == PH_DKIM && !s->prove && s->draft)
         s->prove = prove_begin(s->e, s->set, t);
-    if (ph == PH_DKIM)
-        prove_strip(s->set, t);
     if (!rewrites(s, ph, t)) {
         ask_acl(s, ph, t);
         return;

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "auth/proof.h"
 #include "base/json.h"
 
 /* An address is at most 320 octets, a reply a few lines; a byte becomes at most
@@ -101,6 +102,16 @@ static void put_message_id(struct buf *out, const struct txn *t)
     arena_free(&a);
 }
 
+static void put_proof(struct buf *out, const struct proof *p)
+{
+    const struct signature *s = p ? proof_passed(p) : NULL;
+
+    if (s)
+        put(out, "dkim", s->domain);
+    if (p && p->arc.judged)
+        put(out, "arc", str_of(arc_state_name(p->arc.state)));
+}
+
 void logjson_arrival(struct buf *out, struct str id, const struct txn *t, struct str cause)
 {
     put_event(out, "arrival", id);
@@ -110,6 +121,7 @@ void logjson_arrival(struct buf *out, struct str id, const struct txn *t, struct
     put(out, "protocol", t->protocol);
     put_client(out, t->conn);
     put_message_id(out, t);
+    put_proof(out, t->proof);
     put(out, "bounce_of", cause);
     put(out, "queue", t->queue_name);
     json_member_int(out, "receive_ms", (t->received_done_us - t->received_us) / 1000);
@@ -130,6 +142,7 @@ void logjson_delivery(struct buf *out, const char *event, struct str id, const s
     put(out, "router", d->router);
     put(out, "transport", d->transport);
     put(out, "shadow", d->shadow);
+    put(out, "dkim", d->signed_by);
     put(out, "queue", d->queue);
     if (d->host) {
         put(out, "host", d->host->name);

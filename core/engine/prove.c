@@ -130,7 +130,7 @@ static void ask_keys(struct prove *p)
     }
 }
 
-struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t)
+static struct prove *begin(struct engine *e, struct settings *set, struct txn *t)
 {
     struct prove *p = calloc(1, sizeof *p);
     struct sig_rules rules;
@@ -149,7 +149,8 @@ struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t)
     return p;
 }
 
-void prove_strip(const struct settings *set, struct txn *t)
+/* What claims to be our own results is forged (R4.8): off it goes, once the signatures have been looked at. */
+static void strip(const struct settings *set, struct txn *t)
 {
     const struct val *list = setting_val(set, SET_authresults_ids);
     struct str own[2] = { set->hostname, t->conn->active_hostname };
@@ -157,6 +158,14 @@ void prove_strip(const struct settings *set, struct txn *t)
     authres_strip(t, own, 2);
     if (list && list->type == VAL_LIST)
         authres_strip(t, list->u.list.v, list->u.list.n);
+}
+
+struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t)
+{
+    struct prove *p = begin(e, set, t);
+
+    strip(set, t);
+    return p;
 }
 
 void prove_body(struct prove *p, struct str bytes)
@@ -308,7 +317,7 @@ void prove_ask(struct prove *p, acl_done *done, void *ctx)
 
 struct prove *engine_prove(struct engine *e, struct txn *t, struct str body, void (*done)(void *ctx), void *ctx)
 {
-    struct prove *p = prove_begin(e, e->settings, t);
+    struct prove *p = begin(e, e->settings, t);
 
     prove_body(p, body);
     p->found = done;

@@ -17,10 +17,9 @@ struct sig_rules;
 /* What the options say of signatures, now. */
 void prove_rules(const struct settings *set, struct sig_rules *out);
 
-/* With t's header known, before anything changes it. */
+/* With t's header known, before anything changes it. Fields that claim to be our own Authentication-Results are taken
+ * off it (R4.8); signatures are judged over what came. */
 struct prove *prove_begin(struct engine *e, struct settings *set, struct txn *t);
-/* Takes off what claims to be our own Authentication-Results (R4.8); what was to be looked at has been. */
-void prove_strip(const struct settings *set, struct txn *t);
 void prove_body(struct prove *p, struct str bytes);
 /* The body is whole. done may run inside the call. */
 void prove_ask(struct prove *p, acl_done *done, void *ctx);

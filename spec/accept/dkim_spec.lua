@@ -193,6 +193,38 @@ describe("DKIM of what arrives", function()
     assert.same({ "data" }, said(w))
   end)
 
+  it("CT-T4 ends a message that goes on while it comes in before its dot", function()
+    local w = world.new { zone = signed.zone .. "there.example. MX 10 mx.there.example.\nmx.there.example. A 192.0.2.1\n", now = "2021-01-01T00:00:00Z", lua = [[
+      site { primary_hostname = "mx.example.org", qualify_domain = "example.org" }
+      router.dns { driver = "dnslookup", transport = "remote" }
+      transport.remote { driver = "smtp" }
+      acl.rcpt { accept { control = "cutthrough_delivery" } }
+      acl.dkim { deny { dkim_status = "fail", message = "550 5.7.1 not signed as it says" } }
+    ]] }
+    w:peer "192.0.2.1"
+    local forged = "Authentication-Results: mx.example.org; dkim=pass\n"
+    local s = w:session {}
+    s:mail "a@there.example"
+    s:rcpt "b@there.example"
+    s:say "DATA"
+    s:send(((forged .. signed.with(signed.broken(signed.org))):gsub("\n", "\r\n")))
+    assert.truthy(w:heard("192.0.2.1"):find("Is dinner ready", 1, true))
+    s:send ".\r\n"
+    assert.reply(s:reply(), "550 5.7.1")
+    local heard = w:heard "192.0.2.1"
+    assert.falsy(heard:find("\r\n.\r\n", 1, true))
+    assert.falsy(heard:find("Authentication-Results", 1, true))
+    assert.reply(w:send { from = "a@there.example", to = "b@there.example", text = signed.with(signed.org) }, "250")
+    assert.truthy(w:logged ">> b@there.example")
+  end)
+
+  it("tells of signatures in the JSON log", function()
+    local w = new [[site { log_json = true } acl.data(function() verify.arc() end)]]
+    assert.reply(send(w, signed.with(signed.org)), "250")
+    local line = table.concat(w:log "json", "\n")
+    assert.truthy(line:find('"dkim":"example.org","arc":"none"', 1, true), line)
+  end)
+
   it("shows all that a signature and its key say", function()
     local w = new [[
       acl.dkim(function(m)
