@@ -139,6 +139,7 @@ static enum status fresh_open(struct staple *k, struct why *why)
         return ST_OK;
     close(k->fd);
     k->fd = -1;
+    k->end.busy = true;
     return why_set(why, ST_AGAIN, "%s: another process is getting this proof", k->fresh);
 }
 

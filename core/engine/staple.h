@@ -23,6 +23,7 @@ struct staple_end {
     enum status st;             /* ST_OK: written. ST_AGAIN: not to be had now. ST_NEVER: what is there is of no use. */
     struct why why;
     struct str url;             /* who was asked; empty: it did not come to that */
+    bool busy;                  /* ST_AGAIN: another process is at it now */
     int64_t made, until;        /* of the new proof; until: or of its signer, if that ends earlier */
 };
 typedef void staple_fn(void *ctx, const struct staple_end *end);

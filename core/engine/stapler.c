@@ -9,7 +9,7 @@
 
 /* Pairs come from functions of what a client says, so their number is bounded. A look costs two small files;
  * every ten minutes finds a certificate that was renewed soon enough. */
-enum { PAIRS_MAX = 64, LOOK_MS = 10 * 60 * 1000, SOON_MS = 2000, RETRY_MS = 60 * 1000, RETRY_MAX_MS = 3600 * 1000 };
+enum { PAIRS_MAX = 64, LOOK_MS = 10 * 60 * 1000, SOON_MS = 2000, BUSY_MS = 5000, RETRY_MS = 60 * 1000, RETRY_MAX_MS = 3600 * 1000 };
 
 struct pair {
     struct pair *next;
@@ -108,6 +108,10 @@ static void on_end(void *ctx, const struct staple_end *end)
         p->failures = 0;
         log_line(LOG_MAIN, "OCSP: a new proof for %.*s from %.*s", STR_ARG(p->certificate), STR_ARG(end->url));
         timer_set(p->of->loop, &p->timer, LOOK_MS);
+        return;
+    }
+    if (end->busy) {
+        timer_set(p->of->loop, &p->timer, BUSY_MS);
         return;
     }
     p->failures++;

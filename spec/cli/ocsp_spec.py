@@ -195,6 +195,23 @@ def not_writable():
         same(r.responder.asked, 0)
 
 
+def disk_fails():
+    """At each step of writing; where the build has no seam for faults everything goes well, and that is seen too."""
+    with Rig() as r:
+        new = r.responder.answers[r.mx] = r.ca.answer(r.mx)
+        for fault in ("write:1:ENOSPC", "write:2", "flush:1", "rename:1", "open:1", "open:2", "open:3", "read:1", "read:2", "recv:1", "send:1"):
+            with open(r.proof, "wb") as f:
+                f.write(r.old)
+            p = subprocess.run([PERIGEE, "ocsp-fetch", r.file, r.proof], capture_output=True, text=True, timeout=120,
+                               env=dict(os.environ, PERIGEE_FAULT=fault))
+            same((fault, p.returncode in (0, 1, 2), r.there() == (r.old if p.returncode else new), r.only()), (fault, True, True, True))
+            same(bool(p.stderr), p.returncode != 0)
+        os.mkdir(r.dir + "/place")
+        code, _, err = fetch(r.file, r.dir + "/place")
+        same((code, os.path.exists(r.dir + "/place.new")), (2, False))
+        holds(err, "rename")
+
+
 case("a fresh proof takes the place of the old one", got)
 case("as PEM where the name says so, and told as JSON", as_pem)
 case("signed by a certificate the issuer made for it", by_signer)
@@ -205,4 +222,5 @@ case("an answer about another certificate is of no use", another)
 case("whatever a server says instead, the old proof stays", raw)
 case("a responder that is not there, and addresses that are none", nobody)
 case("nobody is asked for what cannot be written", not_writable)
+case("a disk or a connection that fails leaves the old proof whole", disk_fails)
 done()

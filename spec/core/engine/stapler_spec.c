@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -195,6 +196,22 @@ static void a_responder_that_fails_is_asked_again_later(void **state)
     }
 }
 
+/* Another worker holds the lock: nothing is asked, nothing is told. */
+static void who_comes_second_waits(void **state)
+{
+    FILE *f = file_new("mx.ocsp.new", 0644);
+    struct stapler *k;
+
+    (void)state;
+    unlink(rig.proof.p);
+    assert_int_equal(flock(fileno(f), LOCK_EX), 0);
+    k = begin();
+    assert_int_equal(asked_when_quiet(k, 0), 0);
+    assert_false(logged("OCSP"));
+    stapler_free(k);
+    fclose(f);
+}
+
 static void it_may_be_switched_off_while_it_asks(void **state)
 {
     struct stapler *k;
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_proof_that_is_not_there_is_got),
         cmocka_unit_test(a_young_one_is_left_alone_and_an_old_one_replaced),
         cmocka_unit_test(a_responder_that_fails_is_asked_again_later),
+        cmocka_unit_test(who_comes_second_waits),
         cmocka_unit_test(it_may_be_switched_off_while_it_asks),
     };
 
