@@ -309,7 +309,7 @@ static enum known_end org_of(struct dmarc *d, struct str domain, struct str *org
 /* Strict: the same name. Relaxed: of one organisation; a public suffix is nobody's. */
 static enum known_end aligned(struct dmarc *d, struct str domain, bool strict, bool *yes)
 {
-    struct str ours, theirs;
+    struct str ours = STR(""), theirs = STR("");
     enum known_end end;
 
     *yes = str_same(domain, d->want.from);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "auth/spf_name.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -283,20 +284,6 @@ static void known(void *ctx, const struct dns_answer *d)
     pump(a->oracle);
 }
 
-/* As the DNS wants it: a backslash has another before it. */
-static struct str asked_as(struct arena *m, struct str s)
-{
-    char *p = arena_alloc(m, 2 * s.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\\')
-            p[n++] = '\\';
-        p[n++] = s.p[i];
-    }
-    return (struct str){ p, n };
-}
-
 static void look_up(struct oracle_ask *a, struct str name, unsigned type)
 {
     struct dns_query *q;
@@ -308,7 +295,7 @@ static void look_up(struct oracle_ask *a, struct str name, unsigned type)
     a->name = arena_dup(&a->arena, name);
     a->type = (uint16_t)type;
     a->query = NULL;
-    q = dns_ask(a->dns, asked_as(&a->arena, name), a->type, known, a);
+    q = dns_ask(a->dns, spf_name_asked(&a->arena, name), a->type, known, a);
     if (q)                              /* NULL: known has run */
         a->query = q;
 }

@@ -176,7 +176,9 @@ static void it_runs_confined(void **state)
     struct world *w = *state;
 
     spf(w, "192.0.2.1", "a@ex.test");
-#ifndef __SANITIZE_ADDRESS__
+#ifdef __SANITIZE_ADDRESS__
+    assert_true(child_has("Seccomp:"));         /* such a build cannot be confined: it is there */
+#else
     assert_true(child_has("Seccomp:\t2"));
     assert_true(child_has("NoNewPrivs:\t1"));
 #endif
