@@ -223,7 +223,7 @@ enum srs_result srs_encode(struct arena *a, const struct srs_rules *r, struct st
         made = encode_srs0(a, r, local, whole.domain, sender);
     made = addr_join(a, addr_quote(a, made), domain);
     if (!addr_parse(made, &whole, &reason))
-        return SRS_LONG;
+        return made.n > ADDR_LOCAL_MAX ? SRS_LONG : SRS_SYNTAX;
     *out = made;
     return SRS_OK;
 }

@@ -139,6 +139,7 @@ void logjson_delivery(struct buf *out, const char *event, struct str id, const s
     put(out, "delivered_to", d->address);
     put(out, "shown", d->shown);
     put(out, "return_path", d->return_path);
+    put(out, "srs_sender", d->srs_sender);
     put(out, "router", d->router);
     put(out, "transport", d->transport);
     put(out, "shadow", d->shadow);

@@ -14,6 +14,7 @@ local OPTIONS = { separator = true, hash_length = true, hash_min = true, max_age
 local SEPARATORS = { ["="] = true, ["+"] = true, ["-"] = true }
 local LONGEST = 20              -- characters of a hash
 local OLDEST = 1023             -- days: they go round after that
+local LONGEST_TEXT = 4096       -- of what is looked at; no address is half as long
 
 -- ---- arguments
 
@@ -66,8 +67,11 @@ function srs.encode(secret, return_path, domain, options)
   for _, one in ipairs(rules.secrets) do if one == "" then error("srs.encode: an empty secret would sign for everyone", 2) end end
   args.text(return_path, "srs.encode: the return path")
   args.text(domain, "srs.encode: the domain")
+  if not host.address_parse("x@" .. domain:sub(1, LONGEST_TEXT)) then
+    error(string.format('srs.encode: "%s" is no domain', domain:sub(1, 100)), 2)
+  end
   if return_path == "" then return "" end
-  local result, address = host.srs_encode(return_path, domain, rules)
+  local result, address = host.srs_encode(return_path:sub(1, LONGEST_TEXT), domain, rules)
   if result == "ok" then return address end
   return nil, NOT_ENCODED[result]
 end
@@ -85,8 +89,12 @@ local function decode(local_part, secret, options, call)
   -- an empty secret among others would vouch for everybody's addresses: alone it asks for the form
   if #rules.secrets == 1 and rules.secrets[1] == "" then rules.secrets = {} end
   for _, one in ipairs(rules.secrets) do if one == "" then error(call .. ": one of the secrets is empty", 3) end end
-  if local_part:find("@", 1, true) and local_part:byte() ~= 34 then return "bad SRS" end
-  return host.srs_decode(local_part, rules)
+  local result, address = host.srs_decode(local_part:sub(1, LONGEST_TEXT), rules)
+  -- a whole address is no local part, but a writer's local part may hold an @ in its quotes, and m.local_part is without them
+  if local_part:find("@", 1, true) and local_part:byte() ~= 34 and result ~= "not SRS" and (#rules.secrets == 0 or not GOOD[result]) then
+    return "bad SRS"
+  end
+  return result, address
 end
 
 function srs.decode(local_part, secret, options)
@@ -143,7 +151,7 @@ end
 function prvs.check(text, secret)
   args.text(text, "prvs.check: the address")
   if type(secret) ~= "function" then prvs_secret(secret, "prvs.check") end
-  local address, key = host.prvs_read(text)
+  local address, key = host.prvs_read(text:sub(1, LONGEST_TEXT))
   if not address then return nil end
   note(address, key, false)
   if type(secret) == "function" then

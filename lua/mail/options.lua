@@ -107,6 +107,7 @@ local BY_NAME = {
   arc_sign = function(v) return type(v) == "table" and table.concat(v, " : ") or v == false and "" or text(v) end,
   dkim_strict = words.truth, dkim_private_key = function(v) if v == false then return "0" end return text(v) end,
   shadow_condition = words.truth, condition = open_truth, ipv4_only = open_truth, ipv4_prefer = open_truth,
+  srs_condition = open_truth,
 }
 local SAID_OF = {
   file_format = 'a table of pairs: how a file begins, and a transport', quota_warn_threshold = 'a size, or a percentage such as "75%"',
@@ -118,10 +119,19 @@ local SAID = {
   list = "a table of texts, or a text with colons", timelist = 'a table of times such as { "4h", "24h" }',
 }
 
-function options.said(row) return SAID_OF[row.name] or SAID[row.type] or SAID.list end
+function options.said(row)
+  if row.values then return "one of " .. table.concat(row.values, ", ") end
+  return SAID_OF[row.name] or SAID[row.type] or SAID.list
+end
 
 -- The value in its type, or nil: it is none.
-function options.read(row, value) return (BY_NAME[row.name] or READ[row.type])(value) end
+function options.read(row, value)
+  local read = (BY_NAME[row.name] or READ[row.type])(value)
+  if not row.values or read == nil then return read end
+  for _, word in ipairs(row.values) do
+    if read == word then return read end
+  end
+end
 
 -- What can be said of a name before its value is looked at: true when it is
 -- there and built.
