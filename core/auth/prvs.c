@@ -37,6 +37,8 @@ struct str prvs_create(struct arena *a, struct str address, struct str secret, i
     if (!addr_parse(address, &whole, &reason) || secret.n > PRVS_SECRET_MAX || key < 0 || key > 9)
         return STR("");
     local = addr_unquote(a, whole.local);
+    if (local.n == 0)
+        return STR("");
     address = addr_join(a, addr_quote(a, local), whole.domain);
     made = arena_printf(a, "prvs=%d%03d%.*s=%.*s", key, through, STR_ARG(hash_of(a, key, through, address, secret)), STR_ARG(local));
     made = addr_join(a, addr_quote(a, made), whole.domain);

@@ -213,6 +213,8 @@ enum srs_result srs_encode(struct arena *a, const struct srs_rules *r, struct st
     if (!addr_parse(sender, &whole, &reason))       /* '=' in a domain would be read as the end of it */
         return SRS_SYNTAX;
     local = addr_unquote(a, whole.local);
+    if (local.n == 0)           /* ""@domain: nothing would stand behind the last '=' */
+        return SRS_SYNTAX;
     sender = addr_join(a, addr_quote(a, local), whole.domain);
     was = r->kind == SRS_EXIM ? '\0' : prefix(local);
     if (was == '0')
