@@ -4,13 +4,18 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter auth eval send mailq newaliases test help dkim-keygen ocsp-fetch version queue'
+    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter auth eval send mailq newaliases test help dmarc-report dkim-keygen ocsp-fetch version queue hints'
     local queue='list count show retry freeze thaw move remove bounce export import run '
+    local hints='list remove tidy '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
     if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
     if [ "$verb" = queue ]; then
         if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "$queue" -- "$cur")); return; fi
         verb="queue ${COMP_WORDS[2]}"
+    fi
+    if [ "$verb" = hints ]; then
+        if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "$hints" -- "$cur")); return; fi
+        verb="hints ${COMP_WORDS[2]}"
     fi
     case $verb in
     'serve') opts='--help --rules --spool --workers --foreground --allow-root' ;;
@@ -38,6 +43,9 @@ _perigee()
     'release') opts='--help --rules --spool' ;;
     'route') opts='--help --json --rules --spool --sender --dns --now --seed --dry-run --client --helo --rcpt --message --explain' ;;
     'verify') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message --as --callout' ;;
+    'hints list') opts='--help --json --rules --spool' ;;
+    'hints remove') opts='--help --rules --spool' ;;
+    'hints tidy') opts='--help --rules --spool' ;;
     'tls') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'rewrite') opts='--help --json --rules --sender --dns --now --seed --dry-run --client --helo --rcpt --message' ;;
     'smtp') opts='--help --json --rules --spool --dns --now --seed --dry-run --client --explain' ;;
@@ -49,6 +57,7 @@ _perigee()
     'newaliases') opts='--help' ;;
     'test') opts='--help --tap --junit --filter --coverage' ;;
     'help') opts='--help --man --completion --guide' ;;
+    'dmarc-report') opts='--help --rules --spool --sender --dry-run --today' ;;
     'dkim-keygen') opts='--help --type --bits' ;;
     'ocsp-fetch') opts='--help --json --issuer --url' ;;
     'version') opts='--help --json' ;;

@@ -60,6 +60,7 @@ return {
     "store",
     "text",
     "time",
+    "tls",
     "transport",
     "udpsend",
     "utf8",

@@ -267,8 +267,8 @@
 ---@field tls_out_cipher_std string? The same suite by the name RFCs give it.
 ---@field tls_out_dane boolean? Whether the host's certificate was verified by its TLSA records.
 ---@field tls_out_ocsp integer? What the host stapled to its certificate: 0 not asked for, 1 no answer, 2 not verified, 3 failed, 4 good.
----@field tls_out_ourcert string? The certificate we showed to the host.
----@field tls_out_peercert string? The certificate the host showed; in the event tls:cert, the one of the chain that is asked about.
+---@field tls_out_ourcert string? The certificate we showed to the host: bytes of DER, for `cert.extract` and `hash.sha256`.
+---@field tls_out_peercert string? The certificate the host showed (bytes of DER); in the event tls:cert, the one of the chain that is asked about.
 ---@field tls_out_peerdn string? The distinguished name in the host's certificate.
 ---@field tls_out_resumption integer? Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
 ---@field tls_out_sni string? The server name we asked for.
@@ -409,8 +409,8 @@
 ---@field tls_in_cipher string? The cipher of the client's connection as the log has it: `TLS1.3:TLS_AES_256_GCM_SHA384:256`.
 ---@field tls_in_cipher_std string? The same suite by the name RFCs give it.
 ---@field tls_in_ocsp integer? What was stapled to our certificate: 0 not asked for, 1 no answer, 2 not verified, 3 failed, 4 good.
----@field tls_in_ourcert string? The certificate we showed to the client.
----@field tls_in_peercert string? The certificate the client showed; in the event tls:cert, the one of the chain that is asked about.
+---@field tls_in_ourcert string? The certificate we showed to the client: bytes of DER, for `cert.extract` and `hash.sha256`.
+---@field tls_in_peercert string? The certificate the client showed (bytes of DER); in the event tls:cert, the one of the chain that is asked about.
 ---@field tls_in_peerdn string? The distinguished name in the client's certificate.
 ---@field tls_in_resumption integer? Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
 ---@field tls_in_sni string? The server name the client asked for.

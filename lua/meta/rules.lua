@@ -420,7 +420,7 @@
 ---@field lock_retries? integer|string Lock tries.
 ---@field lockfile_mode? integer|string Mode of the lock file.
 ---@field lockfile_timeout? integer|string Age at which a lock file is stale.
----@field log? string|fun(m: mail.transport): any A file to which each reply adds some lines.
+---@field log? string|fun(m: mail.transport): any A file to which each reply adds some lines, written as the transport's or router's user.
 ---@field log_defer_output? boolean Log first output line on deferral.
 ---@field log_fail_output? boolean Log first output line on failure.
 ---@field log_output? boolean Log first output line always.
@@ -446,7 +446,7 @@
 ---@field mode_fail_narrower? boolean Defer if existing mode is narrower.
 ---@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction.
 ---@field never_mail? string|string[]|fun(m: mail.transport): any Addresses that are never written to; if nobody is left there is no reply.
----@field once? string|fun(m: mail.transport): any A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock.
+---@field once? string|fun(m: mail.transport): any A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock. Read and written as the transport's or router's user.
 ---@field once_file_size? integer|string How big that file may become: the oldest are forgotten. 0: 1 MiB.
 ---@field once_repeat? integer|string|fun(m: mail.transport): any After how long somebody is answered again; 0: never.
 ---@field path? string|fun(m: mail.transport): any PATH for the command.
@@ -506,7 +506,7 @@
 
 ---@class authenticator.options
 ---@field client_authz? string|fun(m: mail.transport): any Whom we want to be.
----@field client_channelbinding? boolean Bind the exchange to the TLS channel (-PLUS).
+---@field client_channelbinding? boolean The same where we log in; the server must offer -PLUS. With an authenticator for the mechanism without -PLUS behind it, that one is used where it does not: then whoever sits between can take -PLUS out of the offer.
 ---@field client_cleartext? boolean Send a password over a connection that is not encrypted. Mechanisms that send none need no leave.
 ---@field client_condition? boolean|fun(m: mail.transport): any Whether it is used at this host.
 ---@field client_ignore_invalid_base64? boolean Take a challenge that is no base64 for an empty one.
@@ -519,15 +519,14 @@
 ---@field client_username? string|fun(m: mail.transport): any The user.
 ---@field public_name? string The mechanism as EHLO offers it: PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256 ...; the name of the authenticator if unset.
 ---@field server_advertise_condition? boolean|fun(m: mail.helo): any Whether EHLO offers it to this client.
----@field server_channelbinding? boolean Bind the exchange to the TLS channel (-PLUS).
----@field server_condition? boolean|fun(m: mail.auth): any Whether the client may log in: a function of the mail object, which finds what the client gave in `m.auth1`, `m.auth2` and `m.auth3`. A plaintext and an external authenticator is no server without it; for the others it is one more condition.
+---@field server_channelbinding? boolean Bind the exchange to the TLS connection: goes with SCRAM-SHA-1-PLUS and SCRAM-SHA-256-PLUS, which are offered under TLS only. Whoever sits between the client and us has two connections, and the exchange fails. Beside it the mechanism without -PLUS may be offered in an authenticator of its own: a client that was kept from seeing -PLUS says so, and is refused.
+---@field server_condition? boolean|fun(m: mail.auth): any Whether the client may log in: a function of the mail object, which finds what the client gave in `m.auth1`, `m.auth2` and `m.auth3`. A plaintext and an external authenticator is no server without it; for the others it is one more condition. For `tls` it decides whether the client's verified certificate is enough.
 ---@field server_hostname? string|fun(m: mail.auth): any Our name in the exchange; primary_hostname if unset.
 ---@field server_key? string|fun(m: mail.auth): any SCRAM's ServerKey of the user in base64, instead of the password.
 ---@field server_mail_auth_condition? boolean|fun(m: mail.mailauth): any Whether AUTH= of MAIL is believed of who came by this authenticator; the ACL `mailauth` is asked as well.
 ---@field server_mech? string The mechanism, if public_name is another.
----@field server_param? string A parameter of the driver that authenticates by the client's certificate.
----@field server_param1? string A parameter of the driver that authenticates by the client's certificate.
----@field server_param2? string A parameter of the driver that authenticates by the client's certificate.
+---@field server_param1? string|fun(m: mail.auth): any What `m.auth1` shall be for `server_condition`, and the user, if `server_set_id` says nothing else; such as `cert.extract(m.tls_in_peercert, "subj_altname,mail,>:")`.
+---@field server_param2? string|fun(m: mail.auth): any What `m.auth2` shall be.
 ---@field server_param3? string|fun(m: mail.auth): any What `m.auth3` shall be.
 ---@field server_password? string|fun(m: mail.auth): any The password of the user in `m.auth1`; nil: there is no such user.
 ---@field server_prompts? string|string[]|fun(m: mail.auth): any What the client is asked, one prompt for each thing it did not give yet. Unset: nothing for PLAIN, "Username:" and "Password:" for LOGIN.
@@ -839,6 +838,8 @@ store = {}
 text = {}
 
 time = {}
+
+tls = {}
 
 utf8 = {}
 
@@ -1676,6 +1677,11 @@ function time.now() end
 ---@param text any
 ---@return integer?
 function time.seconds(text) end
+
+---What m.tls_in_resumption or m.tls_out_resumption says, in the words of Exim's _RESUME_DECODE; nil, of a connection in clear, stays nil.
+---@param bits? integer
+---@return string?
+function tls.resumption(bits) end
 
 ---Sends a datagram to an address or a host; what becomes of it is not asked.
 ---@param server string
