@@ -283,7 +283,13 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
     }
     a->failed = *why;
     a->failed_kind = "*";
+    if (!event) {                       /* a function of an option: no host is to blame */
+        attempt_all(a, ITEM_AGAIN, -1, "*", arena_printf(&a->w->arena, "transport %.*s: %s", STR_ARG(a->tr.name), why->text));
+        attempt_end(a);
+        return;
+    }
     tell_dane(a, event);
+    history_note(a, "failed", NULL, str_of(a->failed.text));
     if (st == ST_AGAIN) {
         host_failed(a);
         return;

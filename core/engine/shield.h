@@ -41,7 +41,7 @@ struct shield_want {
 };
 
 /* ST_OK: out is filled. ST_AGAIN: the host is not used now; ST_NEVER: it cannot be used (DANE is
- * required and not there). event: the word of dane:fail, or NULL. */
+ * required and not there). event: the word of dane:fail; NULL: an option could not be worked out. */
 typedef void shield_done(void *ctx, enum status st, const struct why *why, const char *event);
 
 /* Both are valid until done. done may run before this returns: NULL then. */

@@ -17,6 +17,9 @@ alone.example.               MX 10 mx.bound.example.
 lost.example.                MX 10 mx.lost.example.
 mx.lost.example.             A 192.0.2.1
 _25._tcp.mx.lost.example.    SERVFAIL
+forged.example.              MX 10 mx.forged.example.
+mx.forged.example.           A 192.0.2.1
+_25._tcp.mx.forged.example.  BOGUS
 old.example.                 MX 10 mx.old.example.
 mx.old.example.              A 192.0.2.1
 _25._tcp.mx.old.example.     TLSA 0 1 1 ]] .. HEX .. [[
@@ -80,6 +83,8 @@ describe("DANE", function()
     assert.falsy(sent(w, "lost.example"))
     assert.logged(w, "defer (-36): DANE error: tlsa lookup DEFER")
     assert.logged(w, "DANE mx.lost.example dnssec-invalid")
+    assert.falsy(sent(w, "forged.example"))
+    assert.logged(w, "H=mx.forged.example [192.0.2.1] DS defer (-36): DANE error: tlsa lookup DEFER")
   end)
 
   it("puts off where no record is one that SMTP can use (DANE-05)", function()
@@ -179,6 +184,7 @@ describe("options of TLS", function()
   it("that fail keep the message", function()
     local w = new 'tls_sni = function(m) error("no") end'
     assert.falsy(sent(w, "free.example"))
+    assert.logged(w, "== ann@free.example R=out T=out defer (-1): transport out: ")
   end)
 end)
 
