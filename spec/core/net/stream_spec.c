@@ -286,7 +286,7 @@ static void counted_close(struct stream *s)
 
 static void a_layer_is_read_until_it_has_no_more(void **state)
 {
-    static const struct stream_ops upper = { upper_read, plain_write, counted_close, NULL };
+    static const struct stream_ops upper = { .read = upper_read, .write = plain_write, .close = counted_close };
     struct talk *t = *state;
     int closed = 0;
 
@@ -318,6 +318,83 @@ static void too_much_unread_stops_reading(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- a layer that talks for itself first: one byte is asked for and answered, as a handshake would */
+
+struct shake { int turns, finished, end; bool wait; struct stream *s; };
+
+static int shake_work(struct stream *s)
+{
+    struct shake *k = stream_below(s);
+    char c;
+
+    k->turns++;
+    if (k->wait)
+        return 0;
+    if (recv(stream_fd(s), &c, 1, MSG_DONTWAIT) != 1)
+        return WATCH_READ;
+    assert_int_equal(send(stream_fd(s), "!", 1, MSG_NOSIGNAL), 1);
+    return k->end;
+}
+
+static ssize_t plain_read(struct stream *s, char *p, size_t n) { return recv(stream_fd(s), p, n, 0); }
+static void plain_close(struct stream *s) { close(stream_fd(s)); }
+static void last_words(struct stream *s) { ((struct shake *)stream_below(s))->finished++; }
+static const struct stream_ops shaking = { plain_read, plain_write, plain_close, shake_work, last_words };
+
+static void a_layer_may_talk_for_itself_first(void **state)
+{
+    struct talk *t = *state;
+    struct shake k = { .end = STREAM_WORK_DONE };
+    char got[32] = "";
+
+    stream_set_ops(t->s, &shaking, &k);
+    stream_write(t->s, STR("after"));
+    run(t);
+    assert_int_equal(recv(t->peer, got, sizeof got, MSG_DONTWAIT), -1);     /* what the user writes waits */
+    say(t, "?rest");
+    run(t);
+    assert_int_equal(recv(t->peer, got, sizeof got, 0), 6);
+    assert_memory_equal(got, "!after", 6);
+    assert_true(str_same(buf_str(&t->got), STR("rest")));
+    assert_int_equal(t->flushed, 1);
+    stream_close(t->s, 1000);
+    t->s = NULL;
+    assert_int_equal(k.finished, 1);
+    run(t);
+}
+
+static void a_layer_that_waits_for_a_word_is_woken(void **state)
+{
+    struct talk *t = *state;
+    struct shake k = { .end = STREAM_WORK_DONE, .wait = true };
+    int turns;
+
+    stream_set_ops(t->s, &shaking, &k);
+    say(t, "?");
+    run(t);
+    turns = k.turns;
+    run(t);
+    assert_int_equal(k.turns, turns);           /* readable, and nobody looks */
+    k.wait = false;
+    stream_work(t->s);
+    run(t);
+    assert_int_equal(k.turns, turns + 1);
+}
+
+static void a_layer_that_fails_is_the_last_that_is_heard(void **state)
+{
+    struct talk *t = *state;
+    struct shake k = { .end = STREAM_WORK_FAILED };
+
+    stream_set_ops(t->s, &shaking, &k);
+    say(t, "?rest");
+    run(t);
+    assert_int_equal(t->offers, 0);
+    assert_int_equal(t->ended, 0);
+    stream_write(t->s, STR("nobody hears"));
+    run(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +410,9 @@ int main(void)
         CASE(a_layer_is_read_until_it_has_no_more),
         CASE(too_much_unread_stops_reading),
         CASE(a_close_ends_when_its_time_is_over),
+        CASE(a_layer_may_talk_for_itself_first),
+        CASE(a_layer_that_waits_for_a_word_is_woken),
+        CASE(a_layer_that_fails_is_the_last_that_is_heard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
