@@ -74,6 +74,26 @@ static void read_sizes(const struct val *list, struct sig_rules *r)
     }
 }
 
+enum status prove_check(struct str option, struct str word, struct why *why)
+{
+    struct sig_rules r = { .most = 0 };
+    struct val one = { .type = VAL_LIST, .u.list = { &word, 1 } };
+    unsigned set = 1;
+
+    if (str_same(option, STR("dkim_verify_hashes")))
+        set = read_words(&one, take_hash);
+    else if (str_same(option, STR("dkim_verify_keytypes")))
+        set = read_words(&one, take_kind);
+    else if (str_same(option, STR("dkim_verify_min_keysizes"))) {
+        read_sizes(&one, &r);
+        set = r.min_bits[KEY_RSA] + r.min_bits[KEY_ED25519];
+    }
+    if (set)
+        return ST_OK;
+    return why_set(why, ST_NEVER, "%.*s: \"%.*s\" is none: %s", STR_ARG(option), STR_ARG(str_head(word, 60)),
+                   str_ends(option, STR("hashes")) ? "sha1, sha256, sha512" : str_ends(option, STR("keytypes")) ? "rsa, ed25519" : "rsa=BITS, ed25519=BITS");
+}
+
 void prove_rules(const struct settings *set, struct sig_rules *out)
 {
     const struct val *hashes = setting_val(set, SET_dkim_verify_hashes), *kinds = setting_val(set, SET_dkim_verify_keytypes);

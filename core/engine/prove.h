@@ -14,6 +14,8 @@
 
 struct sig_rules;
 
+/* Whether a word of dkim_verify_hashes, _keytypes or _min_keysizes is one. */
+enum status prove_check(struct str option, struct str word, struct why *why);
 /* What the options say of signatures, now. */
 void prove_rules(const struct settings *set, struct sig_rules *out);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dns/anchor.h"
 #include "dns/servers.h"
+#include "engine/prove.h"
 #include "mail/domain.h"
 
 static const struct str names[SET_COUNT] = {
@@ -322,6 +323,8 @@ enum status settings_check(struct str name, struct str value, struct why *why)
                      STR_ARG(str_head(value, 60)));
     else if (is_domain_option(name) && value.n > 0 && !domain_valid_idn(value, &reason))
         st = why_set(why, ST_NEVER, "%.*s: \"%.*s\" is no domain: %s", STR_ARG(name), STR_ARG(str_head(value, 100)), reason);
+    if (str_starts(name, STR("dkim_verify_")))
+        st = prove_check(name, str_trim(value), why);
     if (str_same(name, STR("bounce_message_file")) || str_same(name, STR("warn_message_file"))) {
         struct template t;
 

@@ -162,7 +162,20 @@ function CHECKS.pipe(t)
       .. "arguments as a table", t.name)
   end
 end
+-- A signature needs three things; what is left out would never sign, and never say so.
+local function check_signing(t)
+  local domain = t.cells.dkim_domain
+  for _, name in ipairs(domain and { "dkim_selector", "dkim_private_key" } or {}) do
+    if not t.cells[name] then report.warning(domain.where, "transport.%s: dkim_domain without %s signs nothing", t.name, name) end
+  end
+  local seal = t.cells.arc_sign and t.cells.arc_sign.value
+  if seal and seal ~= "" and not seal:find("^%s*[%w.-]+%s*:%s*[%w.-]+%s*:%s*%S") then
+    report.warning(t.cells.arc_sign.where, 'transport.%s: arc_sign is "ADMD : SELECTOR : KEY", or "ADMD : SELECTOR : KEY : OPTIONS"', t.name)
+  end
+end
+
 function CHECKS.smtp(t)
+  check_signing(t)
   local port = t.cells.port
   if port and tonumber(port.value) and (tonumber(port.value) < 1 or tonumber(port.value) > 65535) then
     report.problem(port.where, "transport.%s: port %s: a port is a number from 1 to 65535", t.name, port.value)

@@ -175,4 +175,19 @@ describe("DKIM signing", function()
       assert.truthy(w:logged(row[2]), row[2])
     end
   end)
+
+  it("is looked at by perigee check: what would sign nothing, and words that are none", function()
+    for _, row in ipairs {
+      { 'transport.x { driver = "smtp", dkim_domain = "a.test" }', true, "dkim_domain without dkim_selector signs nothing" },
+      { 'transport.x { driver = "smtp", dkim_domain = "a.test", dkim_selector = "s" }', true, "dkim_domain without dkim_private_key signs nothing" },
+      { 'transport.x { driver = "smtp", arc_sign = "a.test : s" }', true, 'arc_sign is "ADMD : SELECTOR : KEY"' },
+      { 'site { dkim_verify_hashes = "sha1 : md5" }', false, '"md5" is none: sha1, sha256, sha512' },
+      { 'site { dkim_verify_keytypes = "dsa" }', false, '"dsa" is none: rsa, ed25519' },
+      { 'site { dkim_verify_min_keysizes = "rsa=many" }', false, '"rsa=many" is none: rsa=BITS, ed25519=BITS' },
+    } do
+      local good, text = world.check { lua = 'site { primary_hostname = "mx.example.org", qualify_domain = "example.org" }\n' .. row[1] }
+      assert.equal(row[2], good, row[1])
+      assert.truthy(text:find(row[3], 1, true), text)
+    end
+  end)
 end)
