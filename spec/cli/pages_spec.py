@@ -3,7 +3,6 @@
 # are loaded by spec/rules/guide_spec.lua, each example alone: a page may show several ways to say one thing.
 import os, re, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
-from ca import CA
 from perigee import *
 
 GUIDE = os.path.join(ROOT, "docs", "guide")
