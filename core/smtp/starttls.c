@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "smtp/state.h"
 
 static bool not_yet_secret(const struct smtp_server *s)
@@ -85,7 +84,7 @@ void smtp_server_tls_ready(struct smtp_server *s, bool ready)
     if (s->state == SERVER_COMMAND)
         server_reply(s, 220, "2.0.0", "Ready to start TLS");
     s->state = SERVER_TLS;
-    s->deadline = clock_mono_ms() + s->cfg->limits.handshake_ms;
+    server_wait(s, s->cfg->limits.handshake_ms);
 }
 
 bool smtp_server_handshaking(const struct smtp_server *s)
