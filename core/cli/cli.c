@@ -21,7 +21,7 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_DRAIN]      = { "drain", "SECONDS", "how long open transactions may take to finish; 30", false },
     [CO_SENDER]     = { "sender", "ADDR", "the envelope sender; for lists a pattern with *", false },
     [CO_RECIPIENT]  = { "recipient", "ADDR", "only messages with such a recipient still pending; * matches", false },
-    [CO_DOMAIN]     = { "domain", "DOMAIN", "only messages with a recipient pending in this domain", false },
+    [CO_DOMAIN]     = { "domain", "DOMAIN", "only what belongs to this domain: of messages, those with a recipient pending in it", false },
     [CO_OLDER]      = { "older", "TIME", "only messages older than this, as 4d6h or 15m", false },
     [CO_QUEUE]      = { "queue", "NAME", "only messages in this named queue; \"\" for those in none", false },
     [CO_FROZEN]     = { "frozen", NULL, "only frozen messages", false },
@@ -47,6 +47,8 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_ISSUER]     = { "issuer", "FILE", "the issuer's certificate, if it does not stand behind ours", false },
     [CO_URL]        = { "url", "URL", "the responder; else the one the certificate names", false },
     [CO_TODAY]      = { "today", NULL, "the day that is not over, too", false },
+    [CO_SINCE]      = { "since", "WHEN", "only days from this one on, as 2026-03-04, or 3d for three days ago", false },
+    [CO_PRINT]      = { "print", NULL, "print the XML and send nothing", false },
     [CO_MAN]        = { "man", NULL, "the manual page", false },
     [CO_COMPLETION] = { "completion", NULL, "completion for bash", false },
     [CO_GUIDE]      = { "guide", NULL, "the reference page", false },
@@ -161,10 +163,6 @@ const struct cli_verb cli_verbs[] = {
     { "help", "[VERB]", "this list, or one verb in full",
       "With --man, --completion or --guide the manual page, the completion for bash or the reference page is printed.",
       cli_run_help, CO(MAN) | CO(COMPLETION) | CO(GUIDE), 0, 2, false },
-    { "dmarc-report", "", "send the aggregate reports that domains asked for with rua, of the days that are over",
-      "Run it once a day. What was counted and not reported yet is gone after a week, or a reboot. The reports are from --sender, else\n"
-      "dmarc_forensic_sender, else postmaster. With --dry-run they are printed, and nothing is sent or forgotten.",
-      cli_run_dmarc_report, CO_PLACES | CO(SENDER) | CO(DRY_RUN) | CO(TODAY), 0, 0, false },
     { "dkim-keygen", "SELECTOR DOMAIN FILE", "make a key to sign mail with, and print the DNS record that publishes it",
       "The private key is written to FILE, which must not be there, for its owner alone to read: give it to the engine's user\n"
       "(chown, or chgrp and chmod 640). Publish the record first, sign when it can be seen.",
@@ -175,6 +173,12 @@ const struct cli_verb cli_verbs[] = {
       "any failure what was in PROOF stays: status 1 if the answer is of no use, 2 if there is none. With tls_ocsp_fetch the\n"
       "engine does this by itself.",
       cli_run_ocsp_fetch, CO(JSON) | CO(ISSUER) | CO(URL), 2, 2, false },
+    { "dmarc-report", "", "send the aggregate reports that domains ask for in their DMARC records",
+      "One for each UTC day that is over and each domain, made of what the spool has counted, to every address in its record (rua)\n"
+      "that is of the same organisation, or has said in the DNS that it takes such reports. They go through the queue of the\n"
+      "running engine, and none goes twice: run it once a day or more often. With --dry-run it is only said what would be sent, and\n"
+      "the DNS is asked for nothing but what --dns says; --today is for trials. Status 2: something could not be sent or found out now.",
+      cli_run_dmarc_report, CO(JSON) | CO_PLACES | CO(DOMAIN) | CO(SINCE) | CO(PRINT) | CO(TODAY) | CO_WORLD, 0, 0, false },
     { "version", "", "version, features and library versions built in", "",
       cli_run_version, CO(JSON), 0, 0, false },
 };

@@ -33,7 +33,7 @@ enum cli_opt {
     CO_PHASE, CO_EXPLAIN, CO_WATCH, CO_TAP, CO_JUNIT, CO_FILTER, CO_COVERAGE,
     CO_TYPE, CO_BITS,
     CO_ISSUER, CO_URL,
-    CO_TODAY,
+    CO_TODAY, CO_SINCE, CO_PRINT,
     CO_MAN, CO_COMPLETION, CO_GUIDE,
     CO_COUNT
 };
@@ -150,9 +150,9 @@ int cli_run_mailq(struct cli *c);
 int cli_run_newaliases(struct cli *c);
 int cli_run_test(struct cli *c);            /* cli_test.c */
 int cli_run_auth(struct cli *c);            /* cli_auth.c */
-int cli_run_dmarc_report(struct cli *c);    /* cli_dmarc.c */
 int cli_run_keygen(struct cli *c);          /* cli_keygen.c */
 int cli_run_ocsp_fetch(struct cli *c);      /* cli_ocsp.c */
+int cli_run_dmarc_report(struct cli *c);    /* cli_dmarc.c */
 int cli_run_version(struct cli *c);         /* cli_version.c */
 
 #endif

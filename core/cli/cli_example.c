@@ -3,7 +3,6 @@
 /* Run by spec/cli/reference_spec.py: rules/ are those we ship, run/spool is their spool, ID an id. */
 static const struct cli_example examples[] = {
     { "serve", "perigee serve --rules rules --spool run/spool", "" },
-    { "dmarc-report", "perigee dmarc-report --rules rules --spool run/spool", "" },
     { "check", "perigee check --rules rules", "acl rcpt: ends with" },
     { "reload", "perigee reload --rules rules --spool run/spool", "is in use" },
     { "status", "perigee status --spool run/spool", "generation" },
@@ -43,6 +42,7 @@ static const struct cli_example examples[] = {
     { "test", "perigee test --tap met.smtp", "ok 1" },
     { "dkim-keygen", "perigee dkim-keygen s1 example.org s1.pem", "s1._domainkey.example.org. TXT \"v=DKIM1; k=rsa; p=" },
     { "ocsp-fetch", "perigee ocsp-fetch mx.chain.pem mx.ocsp", "mx.ocsp: the certificate is good until 2" },
+    { "dmarc-report", "perigee dmarc-report --rules rules --spool run/spool --since 3d --dry-run", "" },
     { "help", "perigee help queue list", "usage: perigee queue list" },
     { "version", "perigee version", "perigee " PERIGEE_VERSION },
 };

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "engine/counted.h"
 #include "engine/debug.h"
 #include "engine/event.h"
 #include "engine/explain.h"
@@ -330,6 +331,8 @@ static void rejected(struct session *s, const struct txn *t, struct str text, st
     buf_clear(line);
     refused(s, t, t ? phase_name(t->phase) : NULL, text, reply, explain);
     count_refusal(s, t, text);
+    if (t && str_starts(reply, STR("5")))
+        counted_message(s->e, s->set, t, FINDING_REFUSED);
     if (t && (t->phase == PH_DATA || t->phase == PH_MIME || t->phase == PH_DKIM || t->phase == PH_PRDR))
         log_header(s, t);
 }
@@ -371,6 +374,8 @@ static void discarded(struct session *s, const struct txn *t, struct str text)
     buf_add(&s->e->line, text);
     explain_put(&s->e->line, str_of(s->explain));
     engine_log(s->e, LOG_MAIN, t ? str_of(t->id.s) : STR(""));
+    if (t)
+        counted_message(s->e, s->set, t, FINDING_DISCARDED);
 }
 
 static void dropped(struct session *s, struct str text, struct str reply)

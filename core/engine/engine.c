@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
+#include "engine/counted.h"
 #include "engine/debug.h"
 #include "engine/event.h"
 #include "engine/explain.h"
@@ -137,6 +138,7 @@ static void make_parts(struct engine *e)
     e->keys = keys_new();
     e->signkeys = signkeys_new();
     explain_new(e);
+    counted_new(e);
 }
 
 enum status engine_new(struct loop *l, const struct engine_config *c, struct engine **out, struct why *why)
@@ -384,6 +386,7 @@ void engine_free(struct engine *e)
     submits_free(e);
     oracle_free(e->oracle);
     pool_free(e->pool);
+    counted_free(e);
     debugs_free(e);
     explain_free(e);
     queue_stop(e);

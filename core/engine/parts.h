@@ -21,6 +21,7 @@ struct runs;
 struct links;
 struct events;
 struct callouts;
+struct counted;
 struct room;
 struct explain;
 struct keys;
@@ -76,6 +77,7 @@ struct engine {
     struct keys *keys;              /* of signatures, as domains publish them */
     struct signkeys *signkeys;      /* our own */
     struct explain *explain;        /* why mail was refused */
+    struct counted *counted;        /* what DMARC found, for reports; NULL: a hermetic world keeps none */
     struct map *holds;              /* domain, "" for all deliveries */
     struct map *turns;              /* by transport: attempts that wait for max_parallel */
     struct map *boxes;              /* mailbox files being written, with who waits for them */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "engine/callout.h"
+#include "engine/counted.h"
 #include "engine/cutthrough.h"
 #include "engine/debug.h"
 #include "engine/logline.h"
@@ -92,6 +93,8 @@ static void kept(void *ctx, enum status st, struct msg_id id, const struct why *
     (void)id;
     s->keep = NULL;
     callout_let_go(s->e, &s->conn, st == ST_OK);
+    if (st == ST_OK && smtp_server_txn(s->srv))
+        counted_message(s->e, s->set, smtp_server_txn(s->srv), FINDING_TAKEN);
     if (late && s->st)
         smtp_server_pending(s->srv, stream_unread(s->st));
     smtp_server_kept(s->srv, st, why);

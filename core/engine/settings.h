@@ -35,7 +35,7 @@
     X(untrusted_set_sender) X(timezone) X(log_ports) X(errors_copy) X(bounce_message_file) X(warn_message_file) X(strip_excess_angle_brackets) X(strip_trailing_dot) \
     X(timeout_frozen_after) \
     X(authresults_ids) X(dkim_verify_hashes) X(dkim_verify_keytypes) X(dkim_verify_min_keysizes) X(dkim_verify_minimal) X(dkim_verify_signatures_max) \
-    X(dkim_verify_signers) \
+    X(dkim_verify_signers) X(dmarc_results_keep) \
     X(hosts_require_alpn) X(openssl_options) X(tls_advertise_hosts) X(tls_alpn) X(tls_certificate) X(tls_crl) X(tls_dh_max_bits) X(tls_dhparam) \
     X(tls_eccurve) X(tls_ocsp_fetch) X(tls_ocsp_file) X(tls_on_connect_ports) X(tls_privatekey) X(tls_remember_esmtp) X(tls_require_ciphers) \
     X(tls_resumption_hosts) X(tls_try_verify_hosts) X(tls_verify_certificates) X(tls_verify_hosts)

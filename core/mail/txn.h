@@ -198,6 +198,8 @@ struct dmarc_facts {
     struct str disposition;             /* applied, after pct= had its say: "none", "quarantine", "reject" */
     struct str domain, header;          /* where the record was; the Authentication-Results: field */
     bool aligned_dkim, aligned_spf, subdomain_policy;
+    struct str finding, published;      /* for aggregate reports (auth/finding.h); p NULL: nobody asks for any */
+    bool counted;                       /* it has been told */
 };
 
 struct txn {

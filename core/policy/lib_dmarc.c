@@ -1,9 +1,8 @@
 /* DMARC for rules: the check of a message against what its author's domain says. What is written
  * of it, and sent, is lua/mail/dmarc.lua's. */
-#include "auth/dmarc_tally.h"
+#include "auth/finding.h"
 #include "auth/oracle.h"
 #include "auth/proof.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/rnd.h"
 #include "policy/host.h"
@@ -158,6 +157,30 @@ static void push_dkim(lua_State *L, const struct proof *p)
     lua_setfield(L, -2, "dkim");
 }
 
+/* For aggregate reports, if the domain names an address for them. */
+static void keep_finding(struct judge *k, struct dmarc_facts *f, const struct dmarc_answer *r)
+{
+    const struct txn *t = k->txn;
+    const struct proof *p = t->proof;
+    struct finding v = {
+        .ip = ip_text(&k->txn->arena, t->conn->client_ip), .from = k->want.from, .envelope_from = str_from(t->sender, str_rfind(t->sender, '@') + 1),
+        .aligned_dkim = r->aligned_dkim, .aligned_spf = r->aligned_spf, .spf_domain = k->want.spf.domain,
+        .spf = t->spf_known[0] ? t->spf_known[0]->result : STR(""), .spf_helo = t->spf_known[0] && t->spf_known[0]->helo,
+    };
+    struct buf b = { 0 };
+
+    if (!r->has_record || !r->record.rua.n)
+        return;
+    for (size_t i = 0; p && p->dkim.judged && i < p->dkim.n && v.ndkim < FINDING_DKIM_MAX; i++)
+        v.dkim[v.ndkim++] = (struct finding_dkim){ p->dkim.v[i].domain_key, p->dkim.v[i].selector, proof_status(p, i) };
+    finding_pack(&v, &b);
+    f->finding = arena_dup(&k->txn->arena, buf_str(&b));
+    buf_clear(&b);
+    finding_policy_pack(&r->record, &b);
+    f->published = arena_dup(&k->txn->arena, buf_str(&b));
+    buf_free(&b);
+}
+
 static void keep_facts(struct judge *k, const struct dmarc_answer *r)
 {
     struct arena *a = &k->txn->arena;
@@ -176,53 +199,7 @@ static void keep_facts(struct judge *k, const struct dmarc_answer *r)
         : STR("none");
     f->header = arena_printf(a, "Authentication-Results: %.*s; dmarc=%s%s%.*s", STR_ARG(k->hostname),
                              k->skipped ? "skipped" : dmarc_status_word(r->status), from.n ? " header.from=" : "", STR_ARG(from));
-}
-
-/* ---- counted for the reports its domain asked for */
-
-struct tallied { struct dmarc_tally *t; };
-
-static bool count_one(void *ctx, struct str old, struct buf *value, int64_t *expires)
-{
-    struct dmarc_tally *t = ((struct tallied *)ctx)->t, before;
-
-    t->count = old.p && dmarc_tally_read(old, &before) ? before.count + 1 : 1;
-    dmarc_tally_write(t, value);
-    *expires = clock_wall() + DMARC_TALLY_DAYS * 86400;
-    return true;
-}
-
-static void tally_dkim(struct dmarc_tally *t, const struct proof *p)
-{
-    for (size_t i = 0; p && p->dkim.judged && i < p->dkim.n && t->ndkim < DMARC_TALLY_DKIM_MAX; i++) {
-        const struct signature *s = &p->dkim.v[i];
-
-        t->dkim[t->ndkim].domain = s->domain_key.n ? s->domain_key : STR("");
-        t->dkim[t->ndkim].selector = s->selector.n ? s->selector : STR("");
-        t->dkim[t->ndkim++].result = s->result == SIG_TEMPERROR || s->result == SIG_POLICY ? str_of(sig_result_name(s->result)) : proof_status(p, i);
-    }
-}
-
-/* One row for each different outcome; what cannot be counted is no reason to refuse mail. */
-static void tally(const struct policy_env *env, const struct judge *k)
-{
-    const struct dmarc_answer *r = &k->answer;
-    const struct spf_facts *spf = k->txn->spf_known[0];
-    size_t at = str_rfind(k->txn->sender, '@');
-    struct dmarc_tally t = {
-        .client = k->txn->conn->client_ip, .domain = r->domain, .record = r->record.text, .disposition = k->txn->dmarc->disposition,
-        .aligned_dkim = r->aligned_dkim, .aligned_spf = r->aligned_spf, .header_from = k->want.from,
-        .envelope_from = at == SIZE_MAX ? STR("") : str_from(k->txn->sender, at + 1),
-        .spf_domain = spf ? spf->domain : STR(""), .spf_result = spf ? spf->result : STR(""), .spf_helo = spf && spf->helo,
-    };
-    struct tallied ctx = { &t };
-    struct arena a = { 0 };
-
-    if (env->hints && r->has_record && r->record.rua.n && r->status != DMARC_TEMPERROR) {
-        tally_dkim(&t, k->txn->proof);
-        hints_change(env->hints, STR("dmarc"), dmarc_tally_key(&a, &t, clock_wall()), count_one, &ctx, NULL);
-    }
-    arena_free(&a);
+    keep_finding(k, f, r);
 }
 
 /* The facts into the transaction, and everything that reports need as a table. */
@@ -232,7 +209,6 @@ static int judge_push(lua_State *L, void *ctx)
     const struct dmarc_answer *r = &k->answer;
 
     keep_facts(k, r);
-    tally(policy_env(L), k);
     lua_createtable(L, 0, 12);
     set_str(L, "status", k->txn->dmarc->status);
     set_str(L, "text", k->txn->dmarc->text);

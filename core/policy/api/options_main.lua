@@ -338,6 +338,14 @@ option { kind = "main", name = "dmarc_forensic_sender", type = "string", func = 
   doc = [[From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.]] }
 option { kind = "main", name = "dmarc_history_file", type = "string", func = "data", section = "sender authentication",
   doc = [[A file to which the results of each message with a record are added, in the form opendmarc-import reads.]] }
+option { kind = "main", name = "dmarc_report_contact", type = "string", section = "sender authentication",
+  doc = [[How else to reach who sends aggregate reports (`perigee dmarc-report`), as a web address; it stands in every report.]] }
+option { kind = "main", name = "dmarc_report_email", type = "string", section = "sender authentication",
+  doc = [[The address aggregate reports are from, their envelope sender too. Unset, it is `dmarc-noreply@` with primary_hostname.]] }
+option { kind = "main", name = "dmarc_report_org", type = "string", section = "sender authentication",
+  doc = [[The name of the organisation that sends aggregate reports. Unset, it is primary_hostname.]] }
+option { kind = "main", name = "dmarc_results_keep", type = "time", default = 1209600, section = "sender authentication",
+  doc = [[How long what DMARC found is kept in the spool (`dmarc.mdb`) for `perigee dmarc-report`, for domains that ask for reports; 0: not at all.]] }
 option { kind = "main", name = "dmarc_tld_file", type = "string", func = "data", section = "sender authentication",
   doc = [[The public suffix list. Unset, it is the system's (Debian's publicsuffix); an empty text turns DMARC off.]] }
 option { kind = "main", name = "dns_csa_search_limit", type = "integer", default = 5, section = "verification",
