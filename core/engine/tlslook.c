@@ -62,7 +62,7 @@ static void hang_up(struct tlslook_run *r)
         close(r->fd);
     r->fd = -1;
     if (r->stream)
-        stream_close(r->stream, 1000);
+        stream_close(r->stream, 0);     /* QUIT is out; nobody waits for its answer */
     r->stream = NULL;
     r->tls = NULL;
 }
