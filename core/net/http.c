@@ -164,39 +164,30 @@ static void answered(struct http *h, struct str head, struct str body)
     finish(h, code >= 400 && code < 500 && code != 408 && code != 429 ? ST_NEVER : ST_AGAIN, (struct str){ "", 0 });
 }
 
-/* Whole by its own length, or, without one, when the connection ends. */
-static bool complete(struct http *h, bool ended)
+/* Whole by its own length, or, without one, when the connection ends. Whatever is told from
+ * here may be the end of h. */
+static void complete(struct http *h, bool ended)
 {
     struct str head, body, text;
     uint64_t length = 0;
+    bool sized;
 
     if (!head_end(buf_str(&h->answer), &head, &body)) {
         if (h->answer.n > HEAD_MAX)
             broke(h, "it sends no answer of HTTP");
         else if (ended)
             broke(h, h->answer.n ? "its answer broke off" : "it closed the connection without an answer");
-        return h->answer.n > HEAD_MAX || ended;
+        return;
     }
-    if (field(head, STR("Content-Length"), &text)) {
-        if (!str_u64(text, SIZE_MAX / 2, &length) || length > h->most) {
-            broke(h, "its answer is too long");
-            return true;
-        }
-        if (body.n < length && !ended)
-            return false;
-        if (body.n < length) {
-            broke(h, "its answer broke off");
-            return true;
-        }
-        body = str_head(body, length);
-    } else if (body.n > h->most) {
+    sized = field(head, STR("Content-Length"), &text);
+    if (sized && !str_u64(text, SIZE_MAX / 2, &length))
+        length = SIZE_MAX;
+    if ((sized ? length : body.n) > h->most)
         broke(h, "its answer is too long");
-        return true;
-    } else if (!ended) {
-        return false;
-    }
-    answered(h, head, body);
-    return true;
+    else if (sized && body.n < length && ended)
+        broke(h, "its answer broke off");
+    else if (sized ? body.n >= length : ended)
+        answered(h, head, sized ? str_head(body, length) : body);
 }
 
 static size_t on_input(void *ctx, struct str bytes)
