@@ -85,6 +85,7 @@ static bool apart_fill(struct apart *o, const struct txn *t)
     st = envelope_read(arena_dup(a, buf_str(&b)), &o->conn, o->t, &why);
     buf_free(&b);
     o->t->id = t->id;
+    o->t->deliver_first_time = t->deliver_first_time;
     if (t->header_text.p) {
         o->t->header_text = arena_dup(a, t->header_text);
         header_parse(a, o->t->header_text, &o->t->header);

@@ -440,6 +440,8 @@ enum status envelope_state_read(struct str blob, struct txn *t, struct why *why)
     }
     if (t->queue_moved.p)
         t->queue_name = t->queue_moved;
+    for (uint32_t k = 0; k < t->nrcpts; k++)
+        t->deliver_first_time = t->deliver_first_time && t->rcpts[k].attempts == 0 && t->rcpts[k].state == RCPT_PENDING;
     if (i < had)
         return why_set(why, ST_NEVER, "the message's state names %u of %u recipients", i, had);
     return ST_OK;

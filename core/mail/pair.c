@@ -176,6 +176,8 @@ void pair_write(const struct txn *t, struct msg_id id, struct str header, bool f
              (unsigned long long)t->max_line);
     if (t->body_zeros)
         buf_addf(out, "-body_zerocount %llu\n", (unsigned long long)t->body_zeros);
+    if (t->deliver_first_time)
+        buf_add(out, STR("-deliver_firsttime\n"));
     if (frozen)
         buf_addf(out, "-frozen %lld\n", (long long)t->frozen_at);
     if (t->manual_thaw)
@@ -302,7 +304,7 @@ static void read_item(struct pair *p, struct str name, struct str value)
     };
     const struct { const char *name; bool *to; } flags[] = {
         { "frozen", &p->frozen }, { "manual_thaw", &p->manual_thaw }, { "local", &p->local }, { "smtputf8", &p->smtputf8 },
-        { "spool_file_wireformat", &p->wire },
+        { "spool_file_wireformat", &p->wire }, { "deliver_firsttime", &p->first },
     };
     uint64_t n;
 
@@ -574,6 +576,7 @@ void pair_fill(const struct pair *p, struct txn *t)
     t->frozen = p->frozen;
     t->frozen_at = p->frozen_at ? p->frozen_at : p->received_us / 1000000;
     t->manual_thaw = p->manual_thaw;
+    t->deliver_first_time = p->first;
     t->warnings_sent = p->warnings;
     for (size_t i = 0; i < p->nrcpts + p->ndone; i++) {
         const struct pair_rcpt *from = &p->all[i];

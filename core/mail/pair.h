@@ -42,7 +42,7 @@ struct pair {
     struct user_var *acl_c, *acl_m;
     uint64_t body_lines, body_zeros, max_line;
     int64_t frozen_at;          /* wall seconds */
-    bool frozen, manual_thaw, local, smtputf8;
+    bool frozen, manual_thaw, local, smtputf8, first;
     bool wire;                  /* body lines of the -D file end in CRLF */
 };
 /* ST_NEVER: damaged, why says where. Results point into text or live in a. */

@@ -290,7 +290,8 @@ struct txn {
     bool explain;                   /* what accepts it is explained too */
 
     /* queue */
-    bool frozen, manual_thaw, deliver_first_time, local_error;
+    bool frozen, manual_thaw, local_error;
+    bool deliver_first_time;            /* nobody was tried before this was read */
     int64_t frozen_at;
     unsigned warnings_sent;
 };

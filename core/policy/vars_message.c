@@ -116,6 +116,11 @@ void get_message_age(const struct vars *v, struct val *out)
     val_int(out, age > 0 ? age : 0);
 }
 
+void get_first_delivery(const struct vars *v, struct val *out)
+{
+    val_bool(out, v->t->deliver_first_time);
+}
+
 void get_received_count(const struct vars *v, struct val *out)
 {
     val_int(out, v->t->received_count);

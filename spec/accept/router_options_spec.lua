@@ -242,4 +242,24 @@ transport.box { driver = "appendfile", maildir_format = true, directory = "/box"
     assert.logged(w, "=> ann <ann@example.org> R=exact")
     assert.matches("X%-Local: ann\r\n", w:deliveries()[1].message)
   end)
+
+  it("first_delivery: true until any recipient has been tried", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, zone = ZONE, lua = BASE .. [[
+retry.rule { "*", "*", "F,1d,10m" }
+router.log { driver = "accept", transport = "file", condition = function(m) logwrite("first in route: " .. tostring(m.first_delivery)) return false end }
+router.out { driver = "dnslookup", transport = "first" }
+transport.first { driver = "smtp", headers_add = function(m) return "X-First: " .. tostring(m.first_delivery) end }
+event.on("msg:rcpt:host:defer", function(m) logwrite("first in event: " .. tostring(m.first_delivery)) end)
+]] }
+    local peer = w:peer("192.0.2.1", { rcpt = "451 4.2.0 not now" })
+    w:send { to = "a@remote.example" }
+    assert.logged(w, "first in route: true")
+    assert.not_logged(w, "first in route: false")
+    assert.logged(w, "first in event: true")
+    assert.not_logged(w, "first in event: false")
+    w:peer("192.0.2.1", {})
+    w:advance "1h"
+    assert.logged(w, "first in route: false")
+    assert.matches("X%-First: false\r\n", w:deliveries()[1].message)
+  end)
 end)

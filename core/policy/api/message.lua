@@ -26,6 +26,8 @@ var { name = "max_received_linelength", type = "integer", phases = seen, get = "
   doc = [[Length of the longest line, in bytes, without its end.]] }
 var { name = "message_age", type = "integer", phases = during { "route", "transport", "event", "queue" }, get = "get_message_age",
   group = "message", doc = [[Seconds since the message was received.]] }
+var { name = "first_delivery", type = "boolean", phases = during { "route", "transport", "event", "queue" }, get = "get_first_delivery",
+  group = "message", doc = [[Is this the first time that the message is delivered? False once any recipient was tried before.]] }
 var { name = "received_count", type = "integer", phases = seen, get = "get_received_count", group = "message",
   doc = [[Received: fields the message came with.]] }
 var { name = "received_protocol", type = "string", phases = since "connect", get = "get_received_protocol", group = "message",

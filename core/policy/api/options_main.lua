@@ -24,7 +24,7 @@ option { kind = "main", name = "untrusted_set_sender", type = "addresslist", fun
 option { kind = "main", name = "timezone", type = "string", restart = true, section = "processes",
   doc = [[The zone of local times in logs and Date: fields, as "UTC" or "Europe/Berlin"; what the environment says if unset.]] }
 option { kind = "main", name = "smtp_connect_backlog", type = "integer", default = 1024, section = "processes",
-  doc = [[How many connections may wait in a listening socket until they are accepted.]] }
+  doc = [[How many connections may wait in a listening socket until they are accepted. Exim: 20.]] }
 
 -- names
 option { kind = "main", name = "allow_domain_literals", type = "boolean", default = false, section = "names",
@@ -193,7 +193,7 @@ option { kind = "main", name = "delivery_date_remove", type = "boolean", default
 option { kind = "main", name = "envelope_to_remove", type = "boolean", default = true, section = "SMTP server",
   doc = [[Strip Envelope-to: from incoming mail.]] }
 option { kind = "main", name = "header_maxsize", type = "size", default = 262144, section = "SMTP server",
-  doc = [[Largest total header size.]] }
+  doc = [[Largest total size of a header; 552 to more. Exim: 1M; no mail needs it, and each rule that reads the header pays for it.]] }
 option { kind = "main", name = "helo_accept_junk_hosts", type = "hostlist", func = "connect", section = "SMTP server",
   doc = [[Clients excused from HELO syntax checks.]] }
 option { kind = "main", name = "helo_allow_chars", type = "string", section = "SMTP server",
@@ -210,11 +210,11 @@ option { kind = "main", name = "pipelining_advertise_hosts", type = "hostlist", 
   section = "SMTP server",
   doc = [[Clients offered PIPELINING.]] }
 option { kind = "main", name = "received_headers_max", type = "integer", default = 50, section = "SMTP server",
-  doc = [[Received: count treated as a loop.]] }
+  doc = [[So many Received: fields are a loop: 550. Exim: 30, which lists behind lists have met.]] }
 option { kind = "main", name = "recipient_unqualified_hosts", type = "hostlist", func = "rcpt", section = "SMTP server",
   doc = [[Clients allowed bare recipients.]] }
 option { kind = "main", name = "recipients_max", type = "integer", default = 1000, func = "rcpt", section = "SMTP server",
-  doc = [[Most recipients per message; spool reader accepts 16384 at most.]] }
+  doc = [[Most recipients per message, at most 16384: 452 to further ones (recipients_max_reject: 552, and nobody gets it). Exim: 50000; RFC 5321 asks for 100.]] }
 option { kind = "main", name = "recipients_max_reject", type = "boolean", default = false, section = "SMTP server",
   doc = [[Refuse whole message above the limit.]] }
 option { kind = "main", name = "return_path_remove", type = "boolean", default = true, section = "SMTP server",
@@ -222,9 +222,9 @@ option { kind = "main", name = "return_path_remove", type = "boolean", default =
 option { kind = "main", name = "sender_unqualified_hosts", type = "hostlist", func = "mail", section = "SMTP server",
   doc = [[Clients allowed bare senders.]] }
 option { kind = "main", name = "smtp_accept_max", type = "integer", default = 20000, section = "SMTP server",
-  doc = [[Most simultaneous inbound connections.]] }
+  doc = [[Most simultaneous inbound connections, over all workers. Exim: 20, as each is a process there.]] }
 option { kind = "main", name = "smtp_accept_max_nonmail", type = "integer", default = 100, section = "SMTP server",
-  doc = [[Non-mail commands allowed per session.]] }
+  doc = [[Commands per session that are not about mail. Exim: 10, which programs that check a connection now and then have met.]] }
 option { kind = "main", name = "smtp_accept_max_per_connection", type = "integer", default = 1000, func = "connect",
   section = "SMTP server",
   doc = [[MAIL commands allowed per session.]] }
@@ -241,7 +241,7 @@ option { kind = "main", name = "smtp_banner", type = "string", func = "connect",
 option { kind = "main", name = "smtp_enforce_sync", type = "boolean", default = true, section = "SMTP server",
   doc = [[Reject clients that talk too early.]] }
 option { kind = "main", name = "smtp_max_synprot_errors", type = "integer", default = 20, section = "SMTP server",
-  doc = [[Syntax/protocol errors tolerated.]] }
+  doc = [[Syntax and protocol errors a session may have; 501 and the end at one more. Exim: 3.]] }
 option { kind = "main", name = "smtp_receive_timeout", type = "time", default = 300, func = "connect",
   section = "SMTP server",
   doc = [[Timeout per input line in SMTP.]] }
@@ -521,13 +521,13 @@ option { kind = "main", name = "bi_command", type = "string", never = "there is 
   section = "not here",
   doc = [[Command run for -bi.]] }
 option { kind = "main", name = "check_log_inodes", type = "integer",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "what the log could not take is counted and told, and holds up no mail", section = "not here",
   doc = [[Free log inodes needed to accept mail.]] }
 option { kind = "main", name = "check_log_space", type = "integer",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "what the log could not take is counted and told, and holds up no mail", section = "not here",
   doc = [[Free log space needed to accept mail.]] }
 option { kind = "main", name = "check_spool_inodes", type = "integer",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "the spool is a few large segments, not files for each message; check_spool_space is there", section = "not here",
   doc = [[Free spool inodes needed to accept mail.]] }
 option { kind = "main", name = "commandline_checks_require_admin", type = "boolean",
   never = "there is one program and it is not run anew", section = "not here",
@@ -548,7 +548,7 @@ option { kind = "main", name = "daemon_startup_sleep", type = "time",
   never = "addresses to listen on are in the option listen", section = "not here",
   doc = [[Pause between bind attempts.]] }
 option { kind = "main", name = "debug_store", type = "boolean",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "memory belongs to arenas; the tests run with a checking allocator", section = "not here",
   doc = [[Extra memory-management checks.]] }
 option { kind = "main", name = "deliver_drop_privilege", type = "boolean",
   never = "nothing is delivered with privilege; see local_delivery_roots", section = "not here",
@@ -560,25 +560,25 @@ option { kind = "main", name = "disable_fsync", type = "boolean",
   never = "what is kept is flushed before it is answered; this cannot be turned off", section = "not here",
   doc = [[Skip fsync calls (special builds only).]] }
 option { kind = "main", name = "dns_check_names_pattern", type = "string",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "names are asked exactly as they are written; what a name may be is checked where one is read", section = "not here",
   doc = [[Regex that names must match before DNS lookups.]] }
 option { kind = "main", name = "dns_cname_loops", type = "integer",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "our own resolver follows aliases, and ends loops, by itself", section = "not here",
   doc = [[How many CNAME steps to follow itself.]] }
 option { kind = "main", name = "dns_dnssec_ok", type = "integer",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "our own resolver validates, so it always asks for what that takes", section = "not here",
   doc = [[Force DNSSEC request bit on (1) or off (0); -1 leaves it.]] }
 option { kind = "main", name = "dns_retrans", type = "time",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "our own resolver learns from each server how long to wait; no question takes longer than a wait of rules may", section = "not here",
   doc = [[Resolver retransmission interval.]] }
 option { kind = "main", name = "dns_retry", type = "integer",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "our own resolver learns from each server how long to wait; no question takes longer than a wait of rules may", section = "not here",
   doc = [[Resolver retry count.]] }
 option { kind = "main", name = "dns_trust_aa", type = "domainlist",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "only what our own resolver has validated counts as secure", section = "not here",
   doc = [[Domains whose authoritative answers count as DNSSEC-secure.]] }
 option { kind = "main", name = "dns_use_edns0", type = "integer",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "our own resolver finds out by itself what each server can do", section = "not here",
   doc = [[Force EDNS0 on (1) or off (0); -1 leaves it.]] }
 option { kind = "main", name = "drop_cr", type = "string", never = "line ends are CRLF on the wire and nothing else",
   section = "not here",
@@ -617,7 +617,7 @@ option { kind = "main", name = "headers_charset", type = "string", never = "head
   section = "not here",
   doc = [[Default charset for decoded headers.]] }
 option { kind = "main", name = "host_lookup_order", type = "list",
-  never = "names are asked exactly as they are written, by our own resolver", section = "not here",
+  never = "a client's name comes from the DNS or the zone of a test, and is looked up both ways", section = "not here",
   doc = [[Order of reverse lookup methods.]] }
 option { kind = "main", name = "ibase_servers", type = "string", never = "the library behind it is gone",
   section = "not here",
@@ -632,7 +632,7 @@ option { kind = "main", name = "keep_environment", type = "list", never = "rules
   section = "not here",
   doc = [[Environment variables to keep.]] }
 option { kind = "main", name = "keep_malformed", type = "time",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "a message that cannot be read is kept, frozen, until you remove it", section = "not here",
   doc = [[How long broken spool files are kept.]] }
 option { kind = "main", name = "local_interfaces", type = "list",
   never = "addresses to listen on are in the option listen", section = "not here",
@@ -644,16 +644,16 @@ option { kind = "main", name = "localhost_number", type = "string",
   never = "ids are made from shard and counter and are unique by themselves", section = "not here",
   doc = [[Number made part of message ids for shared spools.]] }
 option { kind = "main", name = "lookup_open_max", type = "integer",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "files of lookups are shared by all, the 32 used last stay open", section = "not here",
   doc = [[Cached open lookup files.]] }
 option { kind = "main", name = "max_username_length", type = "integer",
   never = "local users are resolved by the local process", section = "not here",
   doc = [[Longest name given to user lookups.]] }
 option { kind = "main", name = "message_logs", type = "boolean",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "perigee explain ID and perigee queue show ID tell what happened to a message", section = "not here",
   doc = [[Write per-message logs.]] }
 option { kind = "main", name = "move_frozen_messages", type = "boolean",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "the spool is a log of segments with an index: a frozen message costs nothing, see docs/spool.md", section = "not here",
   doc = [[Move frozen messages to Finput.]] }
 option { kind = "main", name = "mua_wrapper", type = "boolean", never = "every accepted message is queued and answered",
   section = "not here",
@@ -676,16 +676,16 @@ option { kind = "main", name = "perl_taintmode", type = "boolean", never = "ther
   section = "not here",
   doc = [[Run Perl in taint mode.]] }
 option { kind = "main", name = "pid_file_path", type = "string",
-  never = "there is no list of running processes; see perigee status", section = "not here",
+  never = "the lock SPOOL/lock says who runs; perigee stop, reload and status find it by themselves", section = "not here",
   doc = [[Daemon pid file.]] }
 option { kind = "main", name = "preserve_message_logs", type = "boolean",
-  never = "the spool is a log of segments with an index, see docs/spool.md", section = "not here",
+  never = "perigee explain ID and perigee queue show ID tell what happened to a message", section = "not here",
   doc = [[Keep per-message logs in msglog.OLD.]] }
 option { kind = "main", name = "print_topbitchars", type = "boolean", never = "log lines escape what is not printing",
   section = "not here",
   doc = [[Treat bytes above 127 as printing.]] }
 option { kind = "main", name = "process_log_path", type = "string",
-  never = "there is no list of running processes; see perigee status", section = "not here",
+  never = "perigee status tells what each worker does", section = "not here",
   doc = [[File for exiwhat output.]] }
 option { kind = "main", name = "prod_requires_admin", type = "boolean",
   never = "there is one program and it is not run anew", section = "not here",

@@ -34,7 +34,7 @@ restated { name = "condition gei", as = "a:lower() >= b:lower()" }
 restated { name = "condition gti", as = "a:lower() > b:lower()" }
 restated { name = "condition lei", as = "a:lower() <= b:lower()" }
 restated { name = "condition lti", as = "a:lower() < b:lower()" }
-restated { name = "condition first_delivery", as = "m.message_age and the queue's events; m.first_delivery is not kept" }
+restated { name = "condition first_delivery", as = "m.first_delivery" }
 restated { name = "condition queue_running", never = "there are no queue runners: each recipient has its own time" }
 
 -- texts and numbers

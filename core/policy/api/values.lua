@@ -82,7 +82,7 @@ value { phase = "route", list = {
   [[m.local_part_suffix, m.local_part_suffix_v --> "+news","news"]],
   [[m.router_name --> "people"]],
   [[m.atrn_host, m.atrn_mode --> null,null]],
-  [[m.message_age --> 0]],
+  [[m.message_age, m.first_delivery --> 0,true]],
 } }
 value { phase = "transport", list = {
   [[m.transport_name --> "mailbox"]],

@@ -29,6 +29,7 @@ static void a_file_of_exims_is_read(void **state)
     assert_true(str_same(p.sender, STR("alice@example.net")));
     assert_int_equal(p.received_us, 1795188922339984);
     assert_int_equal(p.complete_us, 1795188922340030);
+    assert_true(p.first);
     assert_int_equal(p.nrcpts, 2);
     assert_true(str_same(p.rcpts[0], STR("bob@alias.test")));
     assert_true(str_same(p.rcpts[1], STR("dave@ok.test")));
