@@ -217,8 +217,7 @@ $(B)/%.tidy: %.c $(B)/%.o .clang-tidy
 	@touch $@
 
 bench: deps-bench
-	@$(MAKE) --no-print-directory -j2 all $(B)/spec/bench/spool_bench $(B)/spec/bench/tls_bench $(B)/spec/bench/dkim_bench
-	@$(B)/spec/bench/dkim_bench
+	@$(MAKE) --no-print-directory -j2 all $(B)/spec/bench/spool_bench $(B)/spec/bench/tls_bench $(B)/spec/bench/dkim_bench $(B)/spec/bench/auth_bench
 	@spec/bench/compare.py $(if $(QUICK),-q) $(if $(RUNS),-r $(RUNS)) $(if $(PAGE),-d $(PAGE)) $(BENCH)
 $(B)/spec/bench/%: spec/bench/%.c $(LIB) | $(GEN_H)
 	@mkdir -p $(@D)

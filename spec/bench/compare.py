@@ -2,7 +2,7 @@
 """make bench: Perigee beside Postfix on this machine, and a few numbers of Perigee alone.
 
     spec/bench/compare.py [-q] [-n MESSAGES] [-r RUNS] [-d PAGE] [accept perconn lone relay backlog idle queue acl explain tls handshakes
-                          idletls relaytls check test]
+                          idletls relaytls check test auth]
 
 Both have durable spools on the same disk. Numbers of one run compare, numbers of two do not: within an hour the same
 configuration drifts by up to two times on a shared machine. So the peers take turns, every ratio is of two numbers of
@@ -27,6 +27,7 @@ from peers import HERE, RUN, SIZE, Perigee, Postfix, Sink, down, free_port, load
 import author
 import secret
 import report
+import sender
 from report import emit
 
 
@@ -309,9 +310,9 @@ def explain(peer, size):
 
 WORK = {"accept": accept, "perconn": perconn, "lone": lone, "relay": relay, "backlog": backlog, "idle": idle, "queue": queue, "acl": acl, "explain": explain,
         "tls": secret.sessions, "handshakes": secret.handshakes, "idletls": secret.idle, "relaytls": secret.relay,
-        "check": author.check, "test": author.test}
+        "check": author.check, "test": author.test, "auth": sender.auth}
 ONCE = {"idle", "queue", "idletls", "check", "test"}        # memory is the same at every turn
-ALONE = {"queue", "acl", "explain", "handshakes", "idletls", "relaytls", "check", "test"}        # nothing of Postfix's to set beside
+ALONE = {"queue", "acl", "explain", "handshakes", "idletls", "relaytls", "check", "test", "auth"}        # nothing of Postfix's to set beside
 
 
 def turn(name, size, sink):
