@@ -6,7 +6,7 @@
  *
  *   ask     "spf" ip helo sender receiver record, then of each known name: name type status count values...
  *           "dmarc" ip from spf_domain spf_result spf_is_helo, dkim_domain dkim_result ... "", record domain organisation
- *   answer  "result" word text...  |  "missing" name type
+ *   answer  "result" word...  |  "missing" name type
  */
 #ifndef AUTH_ORACLE_WIRE_H
 #define AUTH_ORACLE_WIRE_H

@@ -135,14 +135,17 @@ static void put_dkim(struct auth *u)
 
 static void put_dmarc(struct auth *u)
 {
+    static const struct dmarc_facts off = { .status = STR_INIT("off") };
+    const struct dmarc_facts *f = u->t->dmarc ? u->t->dmarc : &off;
+
     json_name(&u->out, "dmarc");
     buf_byte(&u->out, '{');
-    json_member(&u->out, "status", STR("off"));
-    json_member(&u->out, "policy", STR(""));
-    json_member(&u->out, "published_policy", STR(""));
-    json_member(&u->out, "domain", STR(""));
-    json_member_bool(&u->out, "subdomain_policy_used", false);
-    json_member(&u->out, "text", STR(""));
+    json_member(&u->out, "status", f->status);
+    json_member(&u->out, "policy", f->applied.p ? f->applied : STR(""));
+    json_member(&u->out, "published_policy", f->policy.p ? f->policy : STR(""));
+    json_member(&u->out, "domain", f->domain.p ? f->domain : STR(""));
+    json_member_bool(&u->out, "subdomain_policy_used", f->subdomain_policy);
+    json_member(&u->out, "text", f->text.p ? f->text : STR(""));
     buf_byte(&u->out, '}');
 }
 
@@ -174,7 +177,7 @@ static struct str results(struct auth *u)
     size_t n = 0;
 
     policy_variable(world_policy(u->w), u->t, STR("primary_hostname"), &u->c->arena, &id);
-    text = authres_make(&u->c->arena, id.n ? id : STR("localhost"), u->t, STR(""));
+    text = authres_make(&u->c->arena, id.n ? id : STR("localhost"), u->t, u->t->dmarc && u->t->dmarc->part.n ? u->t->dmarc->part : STR(""));
     p = arena_alloc(&u->c->arena, text.n + 1);
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] != '\t')
@@ -218,6 +221,7 @@ static void print_text(struct auth *u)
         buf_add(&u->out, (struct str){ shown, str_escape(str_head(line, 1024), shown, sizeof shown) });
         buf_byte(&u->out, '\n');
     }
+    buf_addf(&u->out, "dmarc: %.*s\n", STR_ARG(u->t->dmarc ? u->t->dmarc->status : STR("off")));
     buf_addf(&u->out, "arc: %s (%u sets)%s%.*s\n", arc_state_name(a->state), a->whole, a->reason.n ? ": " : "", STR_ARG(a->reason));
     buf_addf(&u->out, "%.*s\n", STR_ARG(results(u)));
 }
@@ -238,6 +242,8 @@ static int judge(struct auth *u, struct str text)
         ask(u, "check.spf \"*\"");
     find_signers(u, body);
     ask(u, "verify.try.arc()");
+    u->t->dmarc_only = true;
+    ask(u, "check.dmarc_status \"*\"");
     if (cli_has(u->c, CO_JSON))
         print_json(u);
     else

@@ -197,6 +197,7 @@ struct dmarc_facts {
     struct str policy, applied;         /* p= of the record; the one for this author's domain. "": no record */
     struct str disposition;             /* applied, after pct= had its say: "none", "quarantine", "reject" */
     struct str domain, header;          /* where the record was; the Authentication-Results: field */
+    struct str part;                    /* of such a field: "dmarc=pass header.from=example.org"; empty: it was not run */
     bool aligned_dkim, aligned_spf, subdomain_policy;
     struct str finding, published;      /* for aggregate reports (auth/finding.h); p NULL: nobody asks for any */
     bool counted;                       /* it has been told */
@@ -281,6 +282,7 @@ struct txn {
     struct str submission_domain, submission_name;
     struct str fake_reply; int fake_code;       /* fakereject 550, fakedefer 450 */
     bool no_mbox_unspool;
+    bool dmarc_only;                /* judged whoever it comes from, and nothing is written or sent of it (perigee auth) */
     bool dmarc_disabled, dmarc_forensic;    /* controls dmarc_disable_verify, dmarc_enable_forensic */
     bool dkim_disabled;             /* control dkim_disable_verify */
     enum { CUTTHROUGH_NO, CUTTHROUGH_SPOOL, CUTTHROUGH_PASS } cutthrough;   /* and what a temporary refusal does */

@@ -169,7 +169,7 @@ static void keep_finding(struct judge *k, struct dmarc_facts *f, const struct dm
     };
     struct buf b = { 0 };
 
-    if (!r->has_record || !r->record.rua.n)
+    if (!r->has_record || !r->record.rua.n || t->dmarc_only)
         return;
     for (size_t i = 0; p && p->dkim.judged && i < p->dkim.n && v.ndkim < FINDING_DKIM_MAX; i++)
         v.dkim[v.ndkim++] = (struct finding_dkim){ p->dkim.v[i].domain_key, p->dkim.v[i].selector, proof_status(p, i) };
@@ -197,6 +197,8 @@ static void keep_facts(struct judge *k, const struct dmarc_answer *r)
     f->subdomain_policy = r->subdomain_policy;
     f->disposition = r->status == DMARC_REJECT || r->status == DMARC_QUARANTINE ? str_of(dmarc_policy_name(dmarc_sampled(r, k->dice)))
         : STR("none");
+    if (!k->skipped)
+        f->part = arena_printf(a, "dmarc=%s%s%.*s", dmarc_status_word(r->status), from.n ? " header.from=" : "", STR_ARG(from));
     f->header = arena_printf(a, "Authentication-Results: %.*s; dmarc=%s%s%.*s", STR_ARG(k->hostname),
                              k->skipped ? "skipped" : dmarc_status_word(r->status), from.n ? " header.from=" : "", STR_ARG(from));
     keep_finding(k, f, r);
@@ -222,6 +224,7 @@ static int judge_push(lua_State *L, void *ctx)
     set_bool(L, "aligned_spf", r->aligned_spf);
     set_str(L, "why", str_of(r->why.text));
     set_bool(L, "forensic", k->txn->dmarc_forensic);
+    set_bool(L, "only", k->txn->dmarc_only);
     push_dkim(L, k->txn->proof);
     if (r->has_record)
         push_record(L, &r->record);
@@ -342,7 +345,7 @@ static int l_dmarc(lua_State *L)
     k->want.treewalk = treewalk;
     gather(k, wait_arena(w), t);
     k->answer = (struct dmarc_answer){ .status = off ? DMARC_OFF : DMARC_NONE, .domain = k->want.from };
-    k->skipped = off || !s || !t->conn->client_ip.v || t->conn->auth_name.n;
+    k->skipped = off || !s || (!t->dmarc_only && (!t->conn->client_ip.v || t->conn->auth_name.n));
     if (k->skipped) {
         wait_done(w, judge_push);
         return wait_yield(w);

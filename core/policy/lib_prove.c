@@ -103,7 +103,7 @@ static int l_authresults(lua_State *L)
 {
     struct txn *t = arg_txn(L, 1);
 
-    push_str(L, authres_make(policy_scratch(L), arg_str(L, 2, 255), t, STR("")));
+    push_str(L, authres_make(policy_scratch(L), arg_str(L, 2, 255), t, t->dmarc && t->dmarc->part.n ? t->dmarc->part : STR("")));
     return 1;
 }
 

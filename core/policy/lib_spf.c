@@ -92,19 +92,10 @@ static void finish(struct wait *w, const struct spf_answer *r)
 
 /* ---- libspf2, in its own process */
 
-/* Printable ASCII, as what our own engine explains is. */
-static struct str explained(struct arena *a, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] >= 0x7f)
-            return STR("");
-    return arena_dup(a, str_head(s, 1024));
-}
-
-static void read_other(struct judge *k, struct arena *a, enum status st, struct str rest, const struct why *why)
+static void read_other(struct judge *k, enum status st, struct str rest, const struct why *why)
 {
     struct spf_answer *o = &k->other;
-    struct str word, text;
+    struct str word;
 
     *o = *spf_answer(k->spf);           /* identity and domain are the same question's */
     o->mechanism = o->explanation = STR("");
@@ -112,10 +103,8 @@ static void read_other(struct judge *k, struct arena *a, enum status st, struct 
     o->result = SPF_TEMPERROR;
     if (st != ST_OK)
         o->why = *why;
-    else if (!oracle_take(&rest, &word) || !oracle_take(&rest, &text) || !spf_result_find(word, &o->result))
+    else if (!oracle_take(&rest, &word) || !spf_result_find(word, &o->result))
         why_set(&o->why, ST_AGAIN, "the oracle talks nonsense");
-    else if (o->result == SPF_FAIL)
-        o->explanation = explained(a, text);
     if (o->result == SPF_PERMERROR)
         why_set(&o->why, ST_NEVER, "by libspf2");
     if (o->result == SPF_TEMPERROR && !o->why.text[0])
@@ -139,7 +128,7 @@ static void other_done(void *ctx, enum status st, struct str rest, const struct 
     struct judge *k = wait_ctx(w);
 
     k->ask = NULL;
-    read_other(k, wait_arena(w), st, rest, why);
+    read_other(k, st, rest, why);
     if (k->engine == COMPARE)
         say_difference(k);
     finish(w, k->engine == COMPARE ? spf_answer(k->spf) : &k->other);

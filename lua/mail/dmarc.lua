@@ -84,6 +84,7 @@ function dmarc.status(m)
   local list = suffixes(m)
   local r = host.dmarc(m, list, host.get(m, "primary_hostname") or "", site.value("dmarc_discovery") == "treewalk",
     site.value("dmarc_engine"))
+  if r.only then return r.status end
   log(m, r)
   keep_history(m, r)
   if list then send_reports(m, r, list) end

@@ -127,8 +127,6 @@ static void libspf2_is_told_what_it_asks_for_until_it_knows(void **state)
         if (w->st != ST_OK || strcmp(w->said[0], rows[i].result) != 0)
             fail_msg("%s %s: %s %s", rows[i].ip, rows[i].sender, w->said[0], w->why.text);
     }
-    spf(w, "192.0.2.9", "a@ex.test");
-    assert_string_equal(w->said[1], "not from there");
 }
 
 static void libopendmarc_judges_a_record_that_was_found_for_it(void **state)
