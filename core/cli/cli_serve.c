@@ -150,7 +150,8 @@ static void value_text(struct buf *b, const struct val *v)
 
 static void print_option(struct cli *c, const struct policy *p, int opt)
 {
-    const struct val *v = policy_opt(p, opt);
+    static const struct val hidden = { .type = VAL_STR, .u.s = STR_INIT("<value not displayable>") };
+    const struct val *set = policy_opt(p, opt), *v = policy_opt_row(opt)->secret && set->type != VAL_NIL ? &hidden : set;
     const char *name = policy_opt_row(opt)->name;
     struct buf b = { 0 };
 

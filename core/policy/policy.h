@@ -140,7 +140,8 @@ int policy_opt_find(struct str name);                   /* -1: none */
 bool policy_opt_bool(const struct policy *p, int opt);
 int64_t policy_opt_int(const struct policy *p, int opt);
 struct str policy_opt_str(const struct policy *p, int opt);
-struct opt_row { const char *name, *section; int type; const char *doc; };
+/* secret: its value is not for showing (R3.6). */
+struct opt_row { const char *name, *section; int type; const char *doc; bool secret; };
 const struct opt_row *policy_opt_row(int opt);
 
 typedef void opt_done(void *ctx, enum status st, const struct val *v, const struct why *why);

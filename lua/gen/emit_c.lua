@@ -105,8 +105,8 @@ local function emit_options(tables)
         end
         seen[row.name] = true
         table.insert(names, ("    %s_%s,\n"):format(prefix, c_name(row.name)))
-        table.insert(values, ("    { { %s, %s, %s, %s }, %s, %s, %s },\n"):format(
-          c_string(row.name), c_string(row.section or kind), ctype, c_string(row.doc),
+        table.insert(values, ("    { { %s, %s, %s, %s, %s }, %s, %s, %s },\n"):format(
+          c_string(row.name), c_string(row.section or kind), ctype, c_string(row.doc), tostring(row.secret or false),
           row.func and "PH_" .. row.func:upper() or "PH_OPTION", tostring(row.restart or false),
           default_of(row, lists)))
       end
@@ -114,7 +114,7 @@ local function emit_options(tables)
     table.insert(h, ("\nenum %s {\n%s    %s_COUNT\n};\nextern const struct option_row %s_rows[%s_COUNT + 1];\n"):format(
       enum, table.concat(names), prefix, enum, prefix))
     table.insert(body, ("\nconst struct option_row %s_rows[%s_COUNT + 1] = {\n%s" ..
-      "    { { NULL, NULL, 0, NULL }, PH_OPTION, false, { .type = VAL_NIL } }\n};\n"):format(enum, prefix, table.concat(values)))
+      "    { { NULL, NULL, 0, NULL, false }, PH_OPTION, false, { .type = VAL_NIL } }\n};\n"):format(enum, prefix, table.concat(values)))
   end
   table.insert(h, "\n#endif\n")
   for _, list in ipairs(lists) do table.insert(c, list) end

@@ -187,6 +187,7 @@ local function option_lines(p, row)
     table.insert(facts, "may be a function, run in phase " .. row.func .. (row.wait == false and ", which may not wait" or ""))
   end
   if row.restart then table.insert(facts, "a change needs a restart") end
+  if row.secret then table.insert(facts, "not shown by `perigee config`") end
   if row.feature then table.insert(facts, "comes with " .. row.feature) end
   table.insert(facts, since_text(row))
   p("%s.%s%s\n\n%s\n", table.concat(facts, "; "), values_text(row), also_text(row), trim(row.doc))

@@ -36,6 +36,7 @@
 --   func    = "connect",          optional: it may be a function of m, run in that phase
 --   wait    = false,              optional: the function may not wait
 --   restart = true,               optional: cannot change live
+--   secret  = true,               optional: perigee config does not show it
 --   values  = { ... },            optional
 --   feature = "TLS",              optional: known, refused until the issue of that feature
 --   never   = "there is no ...",  optional: known, refused for this reason: it will not come

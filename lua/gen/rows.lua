@@ -81,7 +81,7 @@ local KEYS = {
   family = { name = "string", since = "string", type = "string", phases = "table", writable = "table", group = "string", doc = "string" },
   gone   = { name = "string", text = "string" },
   option = { kind = "string", since = "string", drivers = "table", name = "string", also = "table", type = "string", default = "any",
-             func = "string", wait = "boolean", restart = "boolean", values = "table", feature = "string", never = "string",
+             func = "string", wait = "boolean", restart = "boolean", secret = "boolean", values = "table", feature = "string", never = "string",
              section = "string", doc = "string" },
   word   = { kind = "string", since = "string", name = "string", also = "table", type = "string", values = "table", phases = "table",
              feature = "string", not_ = "boolean", default = "any", doc = "string" },

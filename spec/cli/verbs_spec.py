@@ -231,6 +231,17 @@ def sendmail_ignored():
     same(until(lambda: any("by-habit" in m and "below" in m for m in e.mails("t"))), True)
 
 
+def config_hides():
+    rules = os.path.join(e.dir, "hides")
+    os.mkdir(rules)
+    with open(os.path.join(rules, "00.lua"), "w") as f:
+        f.write('site { srs_secrets = { "hunter2" }, srs_hashlength = 5 }\n')
+    for args in ((), ("--json",), ("srs_secrets",)):
+        code, out, err = e.run("config", *args, "--rules", rules)
+        same((code, err, "hunter2" in out, "<value not displayable>" in out), (0, "", False, True))
+    same(e.run("config", "srs_hashlength", "--rules", rules)[1], "5\n")
+
+
 case("sendmail's habits: -ti reads to the end, options without a meaning here are taken", sendmail_ignored)
 case("sendmail's other modes: -bp, -bs, -bi, -bv, -q", sendmail_modes)
 case("smtp on standard input stores its message in the engine", smtp_pipe)
@@ -241,6 +252,7 @@ case("a second engine on one spool refuses to start", second_engine)
 case("a stopped spool is listed and changed; send says 75", stopped)
 case("a wrong command line is answered with 64", usage)
 case("a missing rule directory is named", missing_rules)
+case("config shows no secrets", config_hides)
 case("a hermetic command prints the same bytes every time", hermetic)
 e.close()
 done()

@@ -424,7 +424,7 @@ option { kind = "main", name = "sqlite_dbfile", type = "string", section = "look
   doc = [[The database of lookup.sqlite(nil, query) and of list items that name none.]] }
 option { kind = "main", name = "sqlite_lock_timeout", type = "time", default = 5, section = "lookups",
   doc = [[How long lookup.sqlite waits for another program's lock, unless its option busy says otherwise; then it cannot say.]] }
-option { kind = "main", name = "srs_config", type = "list", section = "sender authentication",
+option { kind = "main", name = "srs_config", type = "list", secret = true, section = "sender authentication",
   doc = [[Everything about a redirect router's `srs` in one: secret, max age, hash length, timestamps (0 or 1), hashes (0 or 1). What is
 left out or empty is what the option of that name says. A secret given here signs; those of srs_secrets are good, too.]] }
 option { kind = "main", name = "srs_hashlength", type = "integer", default = 6, section = "sender authentication",
@@ -433,7 +433,7 @@ option { kind = "main", name = "srs_hashmin", type = "integer", default = -1, se
   doc = [[The fewest characters of hash that are taken, 1 to 20; -1: as many as are put in.]] }
 option { kind = "main", name = "srs_maxage", type = "integer", default = 31, section = "sender authentication",
   doc = [[For how many days a rewritten address leads back, 1 to 365; 0: 31.]] }
-option { kind = "main", name = "srs_secrets", type = "list", section = "sender authentication",
+option { kind = "main", name = "srs_secrets", type = "list", secret = true, section = "sender authentication",
   doc = [[What a redirect router's `srs` signs with, 1 to 32 bytes each: the first one signs, each is good in what comes back. Read them
 with `secret.file`.]] }
 option { kind = "main", name = "srs_usehash", type = "boolean", default = true, section = "sender authentication",
