@@ -96,11 +96,12 @@ local function check_mechanism(a)
     local bind = a.cells[side .. "_channelbinding"]
     if is and not host.sasl_knows(a.mechanism, side) then
       report.problem(a.where,
-        "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there, the last two with -PLUS", a.name,
-        a.mechanism, side)
+        "authenticator.%s: there is no mechanism %s for a %s: CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256 are there, the last two with -PLUS",
+        a.name, a.mechanism, side)
     elseif is and binds(a) ~= (bind ~= nil and bind.value == true) then
-      report.problem(bind and bind.where or a.where, "authenticator.%s: %s_channelbinding and a mechanism with -PLUS go together: %s has %s",
-        a.name, side, a.mechanism, binds(a) and "-PLUS only" or "no -PLUS")
+      report.problem(bind and bind.where or a.where,
+        "authenticator.%s: %s_channelbinding and a mechanism with -PLUS go together: %s has %s", a.name, side,
+        a.mechanism, binds(a) and "-PLUS only" or "no -PLUS")
     end
   end
   if a.cells.server_skey and not (a.cells.server_key and a.cells.server_scram_salt) then

@@ -96,7 +96,8 @@ local function check_proofs()
   if not proofs then
     report.problem(fetch.where, "tls_ocsp_fetch keeps the files of tls_ocsp_file fresh, and that is not set")
   elseif proofs.value and certificates and certificates.value and #proofs.value ~= #certificates.value then
-    report.problem(proofs.where, "tls_ocsp_file names %d files and tls_certificate %d: with tls_ocsp_fetch there is one for each, in the same order",
+    report.problem(proofs.where,
+      "tls_ocsp_file names %d files and tls_certificate %d: with tls_ocsp_fetch there is one for each, in the same order",
       #proofs.value, #certificates.value)
   end
 end

@@ -170,7 +170,8 @@ local function check_signing(t)
   end
   local seal = t.cells.arc_sign and t.cells.arc_sign.value
   if seal and seal ~= "" and not seal:find("^%s*[%w.-]+%s*:%s*[%w.-]+%s*:%s*%S") then
-    report.warning(t.cells.arc_sign.where, 'transport.%s: arc_sign is "ADMD : SELECTOR : KEY", or "ADMD : SELECTOR : KEY : OPTIONS"', t.name)
+    report.warning(t.cells.arc_sign.where,
+      'transport.%s: arc_sign is "ADMD : SELECTOR : KEY", or "ADMD : SELECTOR : KEY : OPTIONS"', t.name)
   end
 end
 

@@ -153,9 +153,9 @@ function World:command(verb, id, name) return raw.queue(self.h, verb, (id or "")
 function World:reload(config) return raw.reload(self.h, config) end
 function World:submit(m) return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text, m.trusted ~= false) end
 -- The JSON of an expression, or nil and why.
-function World:eval(code, facts)
-  facts = facts or {}
-  return raw.eval(self.h, facts.phase or "rcpt", facts.client, facts.sender, code)
+function World:eval(code, about)
+  about = about or {}
+  return raw.eval(self.h, about.phase or "rcpt", about.client, about.sender, code)
 end
 -- w:peer("192.0.2.1", { rcpt = "450 4.2.1 busy", close = "dot" }): engine/peer.h has the words.
 -- What it was told before is forgotten; without a table it stays as it is.

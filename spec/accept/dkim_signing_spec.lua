@@ -50,11 +50,6 @@ local function judged(message, now)
   return line and line:match "SAID (.*)$"
 end
 
-local function signatures(message)
-  local list = {}
-  for field in ("\r\n" .. message:match "^(.-)\r\n\r\n"):gmatch "\r\nDKIM%-Signature:([^\r]*[^\n]*)" do list[#list + 1] = field end
-  return list
-end
 local function tag(message, name) return message:gsub("\r\n%s", ""):match("[;%s]" .. name .. "=%s*([^;]*)") end
 
 describe("DKIM signing", function()

@@ -251,7 +251,7 @@ router.out { driver = "dnslookup", transport = "first" }
 transport.first { driver = "smtp", headers_add = function(m) return "X-First: " .. tostring(m.first_delivery) end }
 event.on("msg:rcpt:host:defer", function(m) logwrite("first in event: " .. tostring(m.first_delivery)) end)
 ]] }
-    local peer = w:peer("192.0.2.1", { rcpt = "451 4.2.0 not now" })
+    w:peer("192.0.2.1", { rcpt = "451 4.2.0 not now" })
     w:send { to = "a@remote.example" }
     assert.logged(w, "first in route: true")
     assert.not_logged(w, "first in route: false")
