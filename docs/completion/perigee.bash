@@ -4,7 +4,7 @@ _perigee()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     local verb=${COMP_WORDS[1]} opts=--help
-    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter auth eval send mailq newaliases test help dmarc-report dkim-keygen ocsp-fetch version queue hints'
+    local words='serve check reload status explain top stop reopen config hold release route verify tls rewrite smtp filter auth eval send mailq newaliases test help dkim-keygen ocsp-fetch dmarc-report version queue hints'
     local queue='list count show retry freeze thaw move remove bounce export import run '
     local hints='list remove tidy '
     case $prev in --rules|--spool|--dns|--message|--junit) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
@@ -57,9 +57,9 @@ _perigee()
     'newaliases') opts='--help' ;;
     'test') opts='--help --tap --junit --filter --coverage' ;;
     'help') opts='--help --man --completion --guide' ;;
-    'dmarc-report') opts='--help --rules --spool --sender --dry-run --today' ;;
     'dkim-keygen') opts='--help --type --bits' ;;
     'ocsp-fetch') opts='--help --json --issuer --url' ;;
+    'dmarc-report') opts='--help --json --rules --spool --domain --dns --now --seed --dry-run --today --since --print' ;;
     'version') opts='--help --json' ;;
     esac
     case $cur in -*) COMPREPLY=($(compgen -W "$opts" -- "$cur")) ;; *) COMPREPLY=($(compgen -f -- "$cur")) ;; esac

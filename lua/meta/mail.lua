@@ -241,8 +241,14 @@
 ---@field event_defer_errno integer? The error number behind a deferral.
 ---@field event_name string? The event that happened, such as `msg:delivery`.
 
--- route, transport, event
+-- route, transport, event, queue
 ---@class mail.known23
+---@field first_delivery boolean Is this the first time that the message is delivered? False once any recipient was tried before.
+---@field local_scan_data string? Always nil: rules take the place of a local_scan function; keep a text in an `acl_m_` variable.
+---@field message_age integer Seconds since the message was received.
+
+-- route, transport, event
+---@class mail.known24
 ---@field home string? Home directory that belongs to the address.
 ---@field host_address string? Address of the host we deliver to; while `ignore_target_hosts` is asked, the address in question.
 ---@field local_part_prefix string? The prefix the router took off the local part.
@@ -256,7 +262,7 @@
 ---@field return_path string? The envelope sender this delivery will use; `""` for none.
 
 -- transport, event
----@class mail.known24
+---@class mail.known25
 ---@field host string? Name of the host we deliver to.
 ---@field host_port integer? TCP port of the host we deliver to.
 ---@field sending_ip_address string? Our own address of the connection to that host.
@@ -277,7 +283,7 @@
 ---@field transport_name string? The transport that runs, or ran.
 
 -- connect to data, etrn, atrn, expn, vrfy, wellknown, quit, notquit, not_smtp_start, not_smtp_mime, not_smtp, route, transport, event, queue
----@class mail.known25
+---@class mail.known26
 ---@field host_data string? What the lookup said that made the last `hosts` condition hold.
 ---@field host_lookup_deferred boolean Whether the search for the client's name could not be finished; a later try may differ.
 ---@field host_lookup_failed boolean Whether the search for the client's name was made and found that it has none.
@@ -293,11 +299,6 @@
 ---@field sender_ident string? Login name of the local user who submitted the message.
 ---@field sender_rcvhost string? The client as a Received: field shows it: `name ([address] helo=x ident=y)`.
 ---@field smtp_active_hostname string? The name under which we speak to this client.
-
--- route, transport, event, queue
----@class mail.known26
----@field local_scan_data string? Always nil: rules take the place of a local_scan function; keep a text in an `acl_m_` variable.
----@field message_age integer Seconds since the message was received.
 
 -- route
 ---@class mail.known27
@@ -418,30 +419,30 @@
 ---@field tls_peerdn string? An old name: `tls_out_peerdn` while a host is spoken to, else `tls_in_peerdn`.
 ---@field tls_sni string? An old name: `tls_out_sni` while a host is spoken to, else `tls_in_sni`.
 
----@class mail.connect : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31
----@class mail.helo : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.starttls : mail.known1, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.auth : mail.known1, mail.known7, mail.known8, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.mailauth : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known25, mail.known31, mail.known38, mail.known39, mail.known40, mail.known44
----@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known21, mail.known25, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
----@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known25, mail.known30, mail.known31, mail.known32, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
----@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known17, mail.known18, mail.known19, mail.known20, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
----@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known20, mail.known25, mail.known28, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
----@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known21, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
----@class mail.data : mail.known1, mail.known2, mail.known3, mail.known5, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known25, mail.known29, mail.known30, mail.known31, mail.known32, mail.known33, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
----@class mail.etrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.atrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.expn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.vrfy : mail.known1, mail.known3, mail.known9, mail.known10, mail.known14, mail.known20, mail.known21, mail.known25, mail.known31, mail.known34, mail.known39, mail.known40, mail.known44
----@class mail.wellknown : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.quit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known44
----@class mail.notquit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known25, mail.known31, mail.known39, mail.known40, mail.known41, mail.known44
----@class mail.not_smtp_start : mail.known1, mail.known2, mail.known10, mail.known11, mail.known25, mail.known38, mail.known40
----@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known10, mail.known11, mail.known13, mail.known25, mail.known28, mail.known29, mail.known30, mail.known36, mail.known37, mail.known38, mail.known40
----@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known10, mail.known11, mail.known12, mail.known13, mail.known16, mail.known20, mail.known25, mail.known29, mail.known33, mail.known36, mail.known37, mail.known38, mail.known40, mail.known42
----@class mail.route : mail.known1, mail.known3, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known21, mail.known23, mail.known25, mail.known26, mail.known27, mail.known37, mail.known38, mail.known40, mail.known42, mail.known43, mail.known44
+---@class mail.connect : mail.known1, mail.known14, mail.known20, mail.known26, mail.known31
+---@class mail.helo : mail.known1, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.starttls : mail.known1, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.auth : mail.known1, mail.known7, mail.known8, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.mailauth : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.mail : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known26, mail.known31, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.rcpt : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known21, mail.known26, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.predata : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known14, mail.known15, mail.known20, mail.known26, mail.known30, mail.known31, mail.known32, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.dkim : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known17, mail.known18, mail.known19, mail.known20, mail.known26, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.mime : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known19, mail.known20, mail.known26, mail.known28, mail.known29, mail.known30, mail.known31, mail.known32, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known44
+---@class mail.prdr : mail.known1, mail.known2, mail.known3, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known21, mail.known26, mail.known29, mail.known30, mail.known31, mail.known32, mail.known34, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
+---@class mail.data : mail.known1, mail.known2, mail.known3, mail.known5, mail.known9, mail.known10, mail.known11, mail.known12, mail.known13, mail.known14, mail.known15, mail.known16, mail.known19, mail.known20, mail.known26, mail.known29, mail.known30, mail.known31, mail.known32, mail.known33, mail.known35, mail.known36, mail.known37, mail.known38, mail.known39, mail.known40, mail.known42, mail.known44
+---@class mail.etrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.atrn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.expn : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.vrfy : mail.known1, mail.known3, mail.known9, mail.known10, mail.known14, mail.known20, mail.known21, mail.known26, mail.known31, mail.known34, mail.known39, mail.known40, mail.known44
+---@class mail.wellknown : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.quit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known44
+---@class mail.notquit : mail.known1, mail.known9, mail.known10, mail.known14, mail.known20, mail.known26, mail.known31, mail.known39, mail.known40, mail.known41, mail.known44
+---@class mail.not_smtp_start : mail.known1, mail.known2, mail.known10, mail.known11, mail.known26, mail.known38, mail.known40
+---@class mail.not_smtp_mime : mail.known1, mail.known2, mail.known10, mail.known11, mail.known13, mail.known26, mail.known28, mail.known29, mail.known30, mail.known36, mail.known37, mail.known38, mail.known40
+---@class mail.not_smtp : mail.known1, mail.known2, mail.known3, mail.known10, mail.known11, mail.known12, mail.known13, mail.known16, mail.known20, mail.known26, mail.known29, mail.known33, mail.known36, mail.known37, mail.known38, mail.known40, mail.known42
+---@class mail.route : mail.known1, mail.known3, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known21, mail.known23, mail.known24, mail.known26, mail.known27, mail.known37, mail.known38, mail.known40, mail.known42, mail.known43, mail.known44
 ---@class mail.transport : mail.known1, mail.known3, mail.known4, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known18, mail.known21, mail.known23, mail.known24, mail.known25, mail.known26, mail.known37, mail.known38, mail.known40, mail.known42, mail.known43, mail.known44
 ---@class mail.event : mail.known1, mail.known3, mail.known10, mail.known11, mail.known13, mail.known21, mail.known22, mail.known23, mail.known24, mail.known25, mail.known26, mail.known31, mail.known37, mail.known40, mail.known42, mail.known44
----@class mail.queue : mail.known1, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known25, mail.known26, mail.known36, mail.known37, mail.known40, mail.known44
+---@class mail.queue : mail.known1, mail.known6, mail.known7, mail.known10, mail.known11, mail.known13, mail.known23, mail.known26, mail.known36, mail.known37, mail.known40, mail.known44
 ---@class mail.option : mail.known1

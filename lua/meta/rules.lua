@@ -46,6 +46,10 @@
 ---@field dmarc_engine? string Who judges by DMARC, once the record is found: `native`, our own; `libopendmarc`, in a process of its own, for sites that must agree with it; `compare`, which asks both, goes by the native one and logs where they differ.
 ---@field dmarc_forensic_sender? string|fun(m: mail.data): any From: and sender of failure reports. Unset, they are from `dsn_from`, with the empty sender.
 ---@field dmarc_history_file? string|fun(m: mail.data): any A file to which the results of each message with a record are added, in the form opendmarc-import reads.
+---@field dmarc_report_contact? string How else to reach who sends aggregate reports (`perigee dmarc-report`), as a web address; it stands in every report.
+---@field dmarc_report_email? string The address aggregate reports are from, their envelope sender too. Unset, it is `dmarc-noreply@` with primary_hostname.
+---@field dmarc_report_org? string The name of the organisation that sends aggregate reports. Unset, it is primary_hostname.
+---@field dmarc_results_keep? integer|string How long what DMARC found is kept in the spool (`dmarc.mdb`) for `perigee dmarc-report`, for domains that ask for reports; 0: not at all.
 ---@field dmarc_tld_file? string|fun(m: mail.data): any The public suffix list. Unset, it is the system's (Debian's publicsuffix); an empty text turns DMARC off.
 ---@field dns_again_means_nonexist? string|string[]|fun(m: mail.route): any Domains where try-again is treated as no such domain.
 ---@field dns_csa_search_limit? integer|string How many parents of a name `verify = "csa"` looks at.
@@ -66,7 +70,7 @@
 ---@field freeze_tell? string|string[] Addresses that get a letter when a message freezes; not about reports, and not after `control = "freeze/no_tell"`.
 ---@field group? string The group of that user, if it is not the user's own.
 ---@field header_line_maxsize? integer|string Longest header field, its continuations included; a message with a longer one is refused. 0: as long as header_maxsize allows.
----@field header_maxsize? integer|string Largest total header size.
+---@field header_maxsize? integer|string Largest total size of a header; 552 to more. Exim: 1M; no mail needs it, and each rule that reads the header pays for it.
 ---@field helo_accept_junk_hosts? string|string[]|fun(m: mail.connect): any Clients excused from HELO syntax checks.
 ---@field helo_allow_chars? string Extra characters allowed in HELO names.
 ---@field helo_lookup_domains? string|string[]|fun(m: mail.helo): any HELO names after which the client's name is looked up, for logs and Received. Unset (Exim: "@:@[]"): none.
@@ -131,9 +135,9 @@
 ---@field queue_runs? string|string[] Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue; without one, only `perigee queue run NAME` delivers from it.
 ---@field queue_smtp_domains? string|string[]|fun(m: mail.route): any As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.
 ---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
----@field received_headers_max? integer|string Received: count treated as a loop.
+---@field received_headers_max? integer|string So many Received: fields are a loop: 550. Exim: 30, which lists behind lists have met.
 ---@field recipient_unqualified_hosts? string|string[]|fun(m: mail.rcpt): any Clients allowed bare recipients.
----@field recipients_max? integer|string|fun(m: mail.rcpt): any Most recipients per message; spool reader accepts 16384 at most.
+---@field recipients_max? integer|string|fun(m: mail.rcpt): any Most recipients per message, at most 16384: 452 to further ones (recipients_max_reject: 552, and nobody gets it). Exim: 50000; RFC 5321 asks for 100.
 ---@field recipients_max_reject? boolean Refuse whole message above the limit.
 ---@field redis_servers? string|string[] Redis connection list host/db/password.
 ---@field reload_on_change? boolean Load the rules anew one second after the last change in their directory.
@@ -145,8 +149,8 @@
 ---@field sender_unqualified_hosts? string|string[]|fun(m: mail.mail): any Clients allowed bare senders.
 ---@field slow_lookup_log? integer|string A lookup that took longer than so many milliseconds is written to the main log, with its kind and key; 0 is off.
 ---@field smtp_accept_keepalive? boolean Let the system notice clients that are gone (SO_KEEPALIVE).
----@field smtp_accept_max? integer|string Most simultaneous inbound connections.
----@field smtp_accept_max_nonmail? integer|string Non-mail commands allowed per session.
+---@field smtp_accept_max? integer|string Most simultaneous inbound connections, over all workers. Exim: 20, as each is a process there.
+---@field smtp_accept_max_nonmail? integer|string Commands per session that are not about mail. Exim: 10, which programs that check a connection now and then have met.
 ---@field smtp_accept_max_nonmail_hosts? string|string[]|fun(m: mail.connect): any Clients that smtp_accept_max_nonmail is for.
 ---@field smtp_accept_max_per_connection? integer|string|fun(m: mail.connect): any MAIL commands allowed per session.
 ---@field smtp_accept_max_per_host? integer|string|fun(m: mail.connect): any Simultaneous connections per client address, over all workers; an IPv6 /64 may have four times as many.
@@ -158,10 +162,10 @@
 ---@field smtp_backlog_monitor? integer|string Log when more connections than this wait to be accepted, at most once a minute for each address. 0: never.
 ---@field smtp_banner? string|fun(m: mail.connect): any Greeting after the code 220. If unset: the active host name, ESMTP and the name of the engine.
 ---@field smtp_check_spool_space? boolean Is there space for as much as SIZE= on MAIL says? If not, 452.
----@field smtp_connect_backlog? integer|string How many connections may wait in a listening socket until they are accepted.
+---@field smtp_connect_backlog? integer|string How many connections may wait in a listening socket until they are accepted. Exim: 20.
 ---@field smtp_enforce_sync? boolean Reject clients that talk too early.
 ---@field smtp_load_reserve? number|string Load average above which only smtp_reserve_hosts may connect; others get 421. Unset: load does not matter.
----@field smtp_max_synprot_errors? integer|string Syntax/protocol errors tolerated.
+---@field smtp_max_synprot_errors? integer|string Syntax and protocol errors a session may have; 501 and the end at one more. Exim: 3.
 ---@field smtp_max_unknown_commands? integer|string Unknown commands tolerated in a session; the next one ends it.
 ---@field smtp_ratelimit_hosts? string|string[]|fun(m: mail.mail): any Clients that smtp_ratelimit_mail and smtp_ratelimit_rcpt slow down.
 ---@field smtp_ratelimit_mail? string `"THRESHOLD,DELAY,FACTOR,MAX"`, as `"2,0.5s,1.05,4m"`: after THRESHOLD messages in a session, each further one waits before it is looked at, the first DELAY, each later one FACTOR times as long, never longer than MAX (10m).
