@@ -30,6 +30,9 @@ acl.data {
            return ("%s (%s): dkim %s, spf %s"):format(m.dmarc_status, m.dmarc_status_text, tostring(m.dmarc_alignment_dkim), tostring(m.dmarc_alignment_spf)) end },
   warn { add_header = function(m) return ":at_start:" .. m.dmarc_ar_header end },
 }]] }
+example { of = { "option main dmarc_report_org", "option main dmarc_report_email", "option main dmarc_report_contact", "option main dmarc_results_keep" }, code = [[
+site { dmarc_report_org = "Example, Inc.", dmarc_report_email = "dmarc-reports@example.org",
+       dmarc_report_contact = "https://example.org/postmaster", dmarc_results_keep = "7d" }]] }
 example { of = { "option main dmarc_tld_file", "option main dmarc_discovery" }, code = [[
 site { dmarc_tld_file = "/usr/share/publicsuffix/public_suffix_list.dat", dmarc_discovery = "psl" }]] }
 example { of = { "option main dmarc_history_file", "option main dmarc_forensic_sender", "control dmarc_enable_forensic", "control dmarc_disable_verify" }, code = [[

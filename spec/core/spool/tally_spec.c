@@ -167,11 +167,14 @@ static void the_file_may_go_at_any_time_and_is_made_anew_only_for_the_engine(voi
 static int child(const char *dir)
 {
     struct tally_entry v[2] = { { T, STR("a.example"), STR("p"), STR("x") }, { T, STR("a.example"), STR("p"), STR("x") } };
+    enum status st;
     struct tally *t;
 
     if (tally_open(dir, true, &t, NULL) != ST_OK)
         return 100;
-    return (int)tally_add(t, v, 2, T - DAY, NULL);
+    st = tally_add(t, v, 2, T - DAY, NULL);
+    tally_close(t);
+    return (int)st;
 }
 
 static int child_with(const char *fault)
