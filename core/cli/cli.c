@@ -145,7 +145,8 @@ const struct cli_verb cli_verbs[] = {
       "Nothing is sent, queued or logged, and no rule is asked: --rules only supplies options. Status 0 whatever the verdicts are.",
       cli_run_auth, CO(JSON) | CO(RULES) | CO_WORLD | CO(CLIENT) | CO(HELO) | CO(SENDER), 0, 0, false },
     { "eval", "'LUA EXPRESSION'", "the value of any variable, lookup or function of the rules",
-      "Several values are printed one a line, or as a JSON array. With --explain what was read and asked follows, as an object.",
+      "Several values are printed one a line, or as a JSON array. With --explain what was read and asked follows, as an object. "
+      "Without --rules and the usual directory there are no rules, and functions are all the same.",
       cli_run_eval, CO(JSON) | CO(RULES) | CO_WORLD | CO_PEER | CO(PHASE) | CO(EXPLAIN), 1, 1, false },
     { "send", "[-t] [-f ADDR] [-i] [RCPT...]", "hand in a message from a local program, read from standard input",
       "Under the name sendmail it takes that program's options. -t: the recipients stand in the message, and those named\n"
@@ -227,6 +228,11 @@ const char *cli_rules(const struct cli *c)
     const char *v = place(c, CO_RULES, "PERIGEE_RULES");
 
     return v ? v : "/etc/perigee/rules";
+}
+
+bool cli_rules_named(const struct cli *c)
+{
+    return place(c, CO_RULES, "PERIGEE_RULES") != NULL;
 }
 
 const char *cli_spool(const struct cli *c)

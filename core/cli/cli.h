@@ -96,6 +96,7 @@ long cli_number(const struct cli *c, enum cli_opt o, long least, long most, long
 /* Places (design section 5): the option, else the environment, else the
  * default. NULL only for the spool, when nothing names it: the rules may. */
 const char *cli_rules(const struct cli *c);
+bool cli_rules_named(const struct cli *c);       /* by command line or environment: it must be there */
 const char *cli_spool(const struct cli *c);
 
 /* All of a descriptor or a file, at most max bytes. False with errno. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -47,6 +48,13 @@ struct world *cli_world_bare(struct cli *c, int *status)
     struct world_config wc = { .hermetic = cli_hermetic(c), .lua = STR_INIT("site { primary_hostname = \"localhost\" }"), .lua_name = "-", .zone_file = c->opt[CO_DNS] };
 
     return open_world(c, wc, status);
+}
+
+struct world *cli_world_any(struct cli *c, int *status)
+{
+    if (!cli_rules_named(c) && access(cli_rules(c), F_OK) != 0)
+        return cli_world_bare(c, status);
+    return cli_world(c, false, status);
 }
 
 /* Lines of any kind become CRLF, as they would have come by SMTP. */
@@ -198,7 +206,7 @@ int cli_run_eval(struct cli *c)
 {
     int status = 0;
     enum phase ph = PH_CONNECT;
-    struct world *w = cli_world(c, false, &status);
+    struct world *w = cli_world_any(c, &status);
 
     if (!w)
         return status;

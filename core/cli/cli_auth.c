@@ -252,16 +252,6 @@ static int judge(struct auth *u, struct str text)
     return CLI_YES;
 }
 
-/* No rules are needed: without --rules and without the usual directory there are none. */
-static struct world *open_world(struct cli *c, int *status)
-{
-    const char *dir = cli_rules(c);
-
-    if (!cli_has(c, CO_RULES) && access(dir, F_OK) != 0)
-        return cli_world_bare(c, status);
-    return cli_world(c, false, status);
-}
-
 int cli_run_auth(struct cli *c)
 {
     struct auth u = { .c = c };
@@ -270,7 +260,7 @@ int cli_run_auth(struct cli *c)
 
     if (!cli_read(&c->arena, STDIN_FILENO, AUTH_MAX, &text))
         return cli_fail(c, EX_NOINPUT, "standard input: %s", strerror(errno));
-    u.w = open_world(c, &status);
+    u.w = cli_world_any(c, &status);
     if (!u.w)
         return status;
     u.t = world_txn(u.w);

@@ -92,6 +92,20 @@ def eval_free(expression):
         return r.returncode, r.stdout.strip(), r.stderr.strip()
 
 
+def ruleless():
+    """An expression needs no rules, but rules that somebody names must be there."""
+    with tempfile.TemporaryDirectory() as empty:
+        env = {k: v for k, v in os.environ.items() if k != "PERIGEE_RULES"}
+        ask = [PERIGEE, "eval", "--json", 'address.parse("a@b.example").domain']
+        r = subprocess.run(ask, capture_output=True, text=True, timeout=60, env=env)
+        if not os.path.exists("/etc/perigee/rules"):
+            same((r.returncode, r.stdout, r.stderr), (0, '["b.example"]\n', ""))
+        for more, extra in (([], {"PERIGEE_RULES": empty + "/none"}), (["--rules", empty + "/none"], {})):
+            r = subprocess.run(ask + more, capture_output=True, text=True, timeout=60, env=dict(env, **extra))
+            same((r.returncode, r.stdout), (78, ""))
+            holds(r.stderr, "/none: No such file or directory")
+
+
 def asks():
     echo = Service(lambda got: [b"you said ", got])
     same(eval_free(f'socket.ask {{ to = "{echo.place}", send = "hello" }}'), (0, '["you said hello"]', ""))
@@ -140,6 +154,7 @@ case("file: what is there, what is not, and what is no file", files)
 case("crypto.password knows what crypt(3) kept, and no password in clear", passwords)
 case("every example of the functions gives the value beside it (EXP-T1, EXP-T2, EXP-T3)", examples_hold)
 title = "every expansion of Exim's has something that stands for it"
+case("eval needs no rules, and those that are named must be there", ruleless)
 if os.path.exists(FACTS):
     case(title, expansions_named)
 else:

@@ -210,7 +210,7 @@ option { kind = "main", name = "pipelining_advertise_hosts", type = "hostlist", 
   section = "SMTP server",
   doc = [[Clients offered PIPELINING.]] }
 option { kind = "main", name = "received_headers_max", type = "integer", default = 50, section = "SMTP server",
-  doc = [[So many Received: fields are a loop: 550. Exim: 30, which lists behind lists have met.]] }
+  doc = [[So many Received: fields are a loop: 554. Exim: 30, which lists behind lists have met.]] }
 option { kind = "main", name = "recipient_unqualified_hosts", type = "hostlist", func = "rcpt", section = "SMTP server",
   doc = [[Clients allowed bare recipients.]] }
 option { kind = "main", name = "recipients_max", type = "integer", default = 1000, func = "rcpt", section = "SMTP server",
