@@ -356,7 +356,9 @@ static bool read_place(MDB_val k, struct place *p)
         return false;
     for (size_t i = 0; i < HOUR_DIGITS; i += 2)
         hour = hour << 8 | (uint32_t)(ascii_hex(key.p[i], key.p[i + 1]) & 0xff);
-    *p = (struct place){ (int64_t)hour * TALLY_HOUR, str_from(str_head(key, end), HOUR_DIGITS), key.p[end + 1] };
+    p->at = (int64_t)hour * TALLY_HOUR;
+    p->domain = str_from(str_head(key, end), HOUR_DIGITS);
+    p->kind = key.p[end + 1];
     return true;
 }
 
