@@ -106,3 +106,65 @@ _dmarc.lost.example. SERVFAIL
     assert.reply(send(w, "a@there.example", "127.0.0.1"), "250")
   end)
 end)
+
+describe("14-arc.lua", function()
+  local keys = dofile "spec/accept/signing_keys.lua"
+  local DOMAINS = ZONE .. ([[
+s._domainkey.list.test. TXT "%s"
+strict.test. TXT "v=spf1 -all"
+_dmarc.strict.test. TXT "v=DMARC1; p=reject"
+there.example. MX 10 mx.there.example.
+mx.there.example. A 192.0.2.1
+]]):format(keys.rsa_record)
+  local LETTER = "From: <a@strict.test>\nSubject: x\n\nx\n"
+
+  local function text_of(name)
+    local f = assert(io.open("rules/" .. name))
+    local code = f:read "*a"
+    f:close()
+    return code
+  end
+  local function new(trusted)
+    local function on(code, from, to) return "do " .. code:gsub(from, to) .. " end " end
+    return world.new { rules = { "rules/00-site.lua" }, zone = DOMAINS, now = "2021-01-01T00:00:00Z", lua = [[
+      router.here { driver = "accept", transport = "box" }
+      transport.box { driver = "appendfile", directory = "/box", maildir_format = true }
+      acl.predata { accept {} }
+      acl.rcpt { accept {} } ]] .. (trusted and on(text_of "14-arc.lua", "local TRUSTED = nil", "local TRUSTED = " .. trusted) or "")
+      .. on(text_of "15-dmarc.lua", "local ENFORCE = false", "local ENFORCE = true") }
+  end
+  -- The letter as a list sends it on: it has changed it, and sealed what it found.
+  local function listed()
+    local w = world.new { zone = DOMAINS, now = "2021-01-01T00:00:00Z", lua = ([[
+      site { primary_hostname = "list.test" }
+      router.out { driver = "dnslookup", transport = "remote" }
+      transport.remote { driver = "smtp", arc_sign = "list.test : s : " .. %q }
+      acl.rcpt { accept {} }
+      acl.data(function(m)
+        check.verify("arc/none:pass")
+        header.add(authresults(m.primary_hostname), "at_start")
+      end) ]]):format(keys.rsa) }
+    w:peer("192.0.2.1", {})
+    w:send { from = "a@strict.test", to = "bob@there.example", text = LETTER }
+    return (w:deliveries()[1].message:gsub("\r\n", "\n"))
+  end
+  local function send(w, text) return w:send { client = "203.0.113.9", from = "bounces@list.test", to = "ann@example.org", text = text } end
+
+  it("lets a chain of a trusted name stand for mail that DMARC would refuse, and of no other", function()
+    local text = listed()
+    assert.truthy(text:find("ARC-Seal:", 1, true))
+    assert.reply(send(new(nil), text), "550 5.7.1")
+    assert.reply(send(new '{ "else.test" }', text), "550 5.7.1")
+    assert.reply(send(new '{ "List.test" }', (text:gsub("\nx\n", "\ny\n"))), "550 5.7.1")
+    local w = new '{ "List.test" }'
+    assert.reply(send(w, text), "250")
+    local told = w:deliveries()[1].message:match "^Authentication%-Results:.-\r\n%S"
+    assert.truthy(told:find("arc=pass", 1, true) and told:find("dmarc=fail", 1, true), told)
+  end)
+
+  it("writes down what was found of mail without a chain", function()
+    local w = new "{}"
+    assert.reply(w:send { client = "203.0.113.9", from = "b@mild.example", to = "ann@example.org", text = "From: <b@mild.example>\n\nx\n" }, "250")
+    assert.truthy(w:deliveries()[1].message:find("^Authentication%-Results:"))
+  end)
+end)
