@@ -135,7 +135,7 @@
 ---@field queue_runs? string|string[] Named queues that are run by the clock: { "bulk=15m", "night=8h" }. A run tries what is due in that queue; without one, only `perigee queue run NAME` delivers from it.
 ---@field queue_smtp_domains? string|string[]|fun(m: mail.route): any As queue_domains, for deliveries by SMTP or LMTP only: the domain is routed, and what is local is delivered.
 ---@field received_header_text? string|fun(m: mail.data): any Content of added Received: header.
----@field received_headers_max? integer|string So many Received: fields are a loop: 550. Exim: 30, which lists behind lists have met.
+---@field received_headers_max? integer|string So many Received: fields are a loop: 554. Exim: 30, which lists behind lists have met.
 ---@field recipient_unqualified_hosts? string|string[]|fun(m: mail.rcpt): any Clients allowed bare recipients.
 ---@field recipients_max? integer|string|fun(m: mail.rcpt): any Most recipients per message, at most 16384: 452 to further ones (recipients_max_reject: 552, and nobody gets it). Exim: 50000; RFC 5321 asks for 100.
 ---@field recipients_max_reject? boolean Refuse whole message above the limit.
