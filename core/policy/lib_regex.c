@@ -62,7 +62,9 @@ static int push_captures(lua_State *L, const struct expr *re, struct str subject
 
     lua_createtable(L, n, 1);
     for (int i = 0; i < n; i++) {
-        push_str(L, expr_group(re, subject, i));
+        struct str group = expr_group(re, subject, i);
+
+        push_str(L, group.p ? group : STR(""));
         lua_rawseti(L, -2, i);
     }
     return 1;
