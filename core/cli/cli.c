@@ -18,6 +18,7 @@ const struct cli_option cli_options[CO_COUNT] = {
     [CO_WORKERS]    = { "workers", "N", "worker processes; else what the rules say, else one a core", false },
     [CO_FOREGROUND] = { "foreground", NULL, "stay, and write the log to standard error too", false },
     [CO_ALLOW_ROOT] = { "allow-root", NULL, "run as root although nothing needs it; logged at every start", false },
+    [CO_TLS_FIRST]   = { "tls-on-connect", NULL, "TLS comes first on every port, whatever tls_on_connect_ports says", false },
     [CO_DRAIN]      = { "drain", "SECONDS", "how long open transactions may take to finish; 30", false },
     [CO_SENDER]     = { "sender", "ADDR", "the envelope sender; for lists a pattern with *", false },
     [CO_RECIPIENT]  = { "recipient", "ADDR", "only messages with such a recipient still pending; * matches", false },
@@ -57,7 +58,7 @@ const struct cli_option cli_options[CO_COUNT] = {
 const struct cli_verb cli_verbs[] = {
     { "serve", "", "accept, keep, route and deliver mail",
       "Started as root it becomes site.user, else the owner of the spool, else the user perigee.",
-      cli_run_serve, CO_PLACES | CO(WORKERS) | CO(FOREGROUND) | CO(ALLOW_ROOT), 0, 0, false },
+      cli_run_serve, CO_PLACES | CO(WORKERS) | CO(FOREGROUND) | CO(ALLOW_ROOT) | CO(TLS_FIRST), 0, 0, false },
     { "check", "", "load the rules as a reload would, and say what is wrong with them",
       "One problem a line, as file:line: message; then how each phase with statements ends.",
       cli_run_check, CO(JSON) | CO(RULES), 0, 0, false },

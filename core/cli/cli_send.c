@@ -89,7 +89,12 @@ static int take_short(struct cli *c, struct sending *s, char **arg, int n, int *
                         "and a server to its rules", o);
     } else if (strcmp(o, "-bm") == 0 || strncmp(o, "-o", 2) == 0 || strchr("vnGUmxeEA", o[1])) {
         return 0;       /* what we do anyway, or has no meaning here */
-    } else if (strncmp(o, "-b", 2) == 0) {
+    } else if (strncmp(o, "-MC", 3) == 0) {     /* a connection somebody else opened: from nobody, root included */
+        return cli_fail(c, EX_USAGE, "%s is not done under this name: it is how Exim's processes call each other, and ours do not "
+                        "through this program", o);
+    } else if (strcmp(o, "-tls-on-connect") == 0) {
+        return cli_fail(c, EX_USAGE, "%s is not done under this name; it is perigee serve --tls-on-connect", o);
+    } else if (strncmp(o, "-b", 2) == 0 || o[1] == 'M') {
         return cli_fail(c, EX_USAGE, "%s is not done under this name; perigee --help lists the verbs", o);
     } else if (strchr(with_value, o[1])) {
         value_of(arg, n, i);

@@ -17,6 +17,7 @@ int cli_run_serve(struct cli *c)
         .workers = (unsigned)cli_number(c, CO_WORKERS, 1, WORKERS_MAX, 0),
         .foreground = cli_has(c, CO_FOREGROUND),
         .allow_root = cli_has(c, CO_ALLOW_ROOT),
+        .tls_on_connect = cli_has(c, CO_TLS_FIRST),
     };
 
     return master_serve(&sc);

@@ -223,6 +223,7 @@ void engine_switch(struct engine *e, struct policy *p)
     bool held_anew;
 
     e->settings = settings_new(p);
+    e->settings->secure_all |= e->cfg.tls_on_connect;
     logline_ports(setting_val(e->settings, SET_log_ports));
     clock_zone(setting_str(e->settings, SET_timezone, STR("")));
     held_anew = old && !same_setting(old, e->settings, SET_hold_domains);   /* sessions_tick may end old */

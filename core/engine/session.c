@@ -507,7 +507,7 @@ struct session *engine_session(struct engine *e, int fd, const struct sock_addr 
     struct session *s;
 
     if (!e->settings || e->draining) {
-        if (!e->settings || !settings_tls_on_connect(e->settings, local->port))
+        if (e->settings ? !settings_tls_on_connect(e->settings, local->port) : !e->cfg.tls_on_connect)
             (void)!write(fd, "421 4.3.2 service not available\r\n", 33);
         close(fd);
         return NULL;

@@ -19,6 +19,7 @@ struct serve_config {
     unsigned workers;           /* 0: the option, else one a core */
     bool foreground;            /* stay, and log to standard error too */
     bool allow_root;
+    bool tls_on_connect;        /* on every port, whatever the rules say */
 };
 
 /* Runs until stopped. Without foreground the caller's process ends here once

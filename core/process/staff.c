@@ -48,7 +48,7 @@ static _Noreturn void be_worker(struct staff *s, int link, pid_t master)
     struct worker_config wc = {
         .number = s->number, .workers = h->workers, .shared = h->shared, .spool = h->spool,
         .link = link, .wake = h->wake, .local = h->local[1], .lock = h->lock, .user = h->user,
-        .master = master, .foreground = h->c->foreground,
+        .master = master, .foreground = h->c->foreground, .tls_on_connect = h->c->tls_on_connect,
     };
 
     /* Whoever started us in the background waits for the end of our output. */

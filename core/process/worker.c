@@ -467,6 +467,7 @@ static void make_engine(struct worker *w)
     struct engine_config ec = {
         .worker = w->c->number, .workers = w->c->workers, .shared = w->c->shared, .spool_dir = w->c->spool,
         .wake_fd = w->c->wake[w->c->number], .wake = wake_others, .local = w->local, .ctx = w,
+        .tls_on_connect = w->c->tls_on_connect,
     };
     struct why why = { 0 };
 

@@ -20,7 +20,7 @@ struct worker_config {
     int lock;                       /* the spool's: held as long as a worker lives */
     struct user user;
     pid_t master;
-    bool foreground;
+    bool foreground, tls_on_connect;    /* as in serve_config */
 };
 
 _Noreturn void worker_run(const struct worker_config *c);

@@ -223,6 +223,21 @@ def sendmail_modes():
         holds(r.stderr, "not done under this name")
 
 
+def others_connections():
+    """-MC and its kin: what a process of Exim's hands to the next, an open connection on standard input."""
+    link = os.path.join(e.dir, "sendmail")
+    for words in (["-MCt", "127.0.0.1", "25", "TLS_AES_256_GCM_SHA384"], ["-MC", "remote", "mx.example", "127.0.0.1", "1", "x"], ["-MCT"]):
+        r = subprocess.run([link, *words, "b@example.org"], input="Subject: not-mine\n\ntext\n", text=True, capture_output=True,
+                           timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool, PERIGEE_RULES=e.rules))
+        same((words[0], r.returncode, r.stdout), (words[0], 64, ""))
+        holds(r.stderr, f"{words[0]} is not done under this name: it is how Exim's processes call each other")
+    for o, text in (("-Mrm", "perigee --help lists the verbs"), ("-tls-on-connect", "perigee serve --tls-on-connect")):
+        r = subprocess.run([link, o], input="", text=True, capture_output=True, timeout=60, env=dict(os.environ, PERIGEE_SPOOL=e.spool))
+        same((o, r.returncode), (o, 64))
+        holds(r.stderr, text)
+    same("not-mine" in e.subjects(), False)
+
+
 def sendmail_ignored():
     link = os.path.join(e.dir, "sendmail")
     r = subprocess.run([link, "-ti", "-m", "-x", "-ex", "-odq"], input="To: t@example.org\nSubject: by-habit\n\nabove\n.\nbelow\n",
@@ -243,6 +258,7 @@ def config_hides():
 
 
 case("sendmail's habits: -ti reads to the end, options without a meaning here are taken", sendmail_ignored)
+case("TPRX-T5 -MCt and its kin are refused to everybody: connections are passed on inside the engine, never to this program", others_connections)
 case("sendmail's other modes: -bp, -bs, -bi, -bv, -q", sendmail_modes)
 case("smtp on standard input stores its message in the engine", smtp_pipe)
 case("a reload changes the answer to the next session", reload_changes)

@@ -462,6 +462,8 @@ def sample_runs():
                 c.sendall(b"MAIL FROM:<a@there.example>\r\nRCPT TO:<b@elsewhere.example>\r\n")
                 same(f.readline()[:3], b"250")
                 same(f.readline()[:1], b"5")
+                c.sendall(b"RCPT TO:<b@example.org>\r\n")     # ours, and without a login
+                holds(f.readline().decode(), "250" if at == port else "530 5.7.0")
                 f.close()
                 c.close()
             if with_tls:
@@ -536,7 +538,7 @@ try:
     case("gnutls-cli", by_gnutls)
     case("a session under TLS outlives a reload", reload)
     case("check says which key file is open to others, missing or another certificate's", check_says)
-    case("CFG-T1 CFG-T2 CFG-T3 the sample of ports serves them with TLS and without, and sends nobody's mail on", sample_runs)
+    case("SUBM-T5 CFG-T1 CFG-T2 CFG-T3 the sample of ports serves them with TLS and without, and sends nobody's mail on", sample_runs)
     case("SUBM-T2 check says that nothing listens on a port that begins with TLS", port_warning)
 finally:
     e.close()
