@@ -215,7 +215,7 @@ static void misplaced(struct smtp_server *s, enum command cmd, enum place at)
 
 static bool out_of_turn(const struct smtp_server *s, enum command cmd, size_t unread)
 {
-    if (unread && cmd == CMD_STARTTLS)
+    if (unread && cmd == CMD_STARTTLS && s->tls_offered)
         return true;                    /* R3.4, whatever is enforced otherwise */
     return unread > 0 && server_enforces_sync(s) && (ROWS[cmd].is & (s->pipelining ? LAST : LAST | ALONE));
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # What the READMEs of examples/ say to type does what they say; and a sample that needs a port of its own.
-import glob, json, os, re, shlex, shutil, smtplib, subprocess, sys
+import glob, json, os, re, shlex, shutil, smtplib, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
+from ca import CA
 
 
 def text(*path):
@@ -22,10 +23,28 @@ def commands():
         # `test` is what part-rules does.
         found.update(re.findall(r"^    perigee ((?:check|route) .*)$", text(page), re.M))
     same(len(found) >= 5, True)
+    found.remove("check --rules examples/submission")      # its certificate is a case of its own
     for line in sorted(found):
         r = run(shlex.split(line))
         if r.returncode != 0:
             raise AssertionError(f"perigee {line}: {r.returncode}\n{r.stdout}{r.stderr}")
+
+
+def submission():
+    """As its README says: check names the files that are missing, and is content when they are there."""
+    missing = run(["check", "--rules", "examples/submission"])
+    same((missing.returncode, missing.stdout.count("\n")), (1, 1))
+    holds(missing.stdout, "00-site.lua:13: tls_certificate: open /etc/perigee/tls/submit.example.org.pem: No such file")
+    with tempfile.TemporaryDirectory(prefix="perigee-spec.") as dir:
+        leaf = CA(dir).leaf("submit.example.org")
+        rules = shutil.copytree(os.path.join(ROOT, "examples", "submission"), os.path.join(dir, "rules"))
+        site = os.path.join(rules, "00-site.lua")
+        with open(site) as f:
+            code = f.read()
+        with open(site, "w") as f:
+            f.write(code.replace("/etc/perigee/tls/submit.example.org.pem", leaf.chain).replace("/etc/perigee/tls/submit.example.org.key", leaf.key))
+        r = run(["check", "--rules", rules])
+        same((r.returncode, r.stderr), (0, ""))
 
 
 def filter_judges():
@@ -39,7 +58,7 @@ def filter_judges():
 
 def ports():
     """The sample without its `listen`: the engine here is not on port 25, so that it is for mail programs."""
-    rules = re.sub(r"^site .*$", "", text("examples", "samples", "ports.lua"), flags=re.M)
+    rules = re.sub(r"^site {.*?^}$", "", text("examples", "samples", "ports.lua"), flags=re.M | re.S)
     site = 'site {{ listen = "127.0.0.1:{port}" }} domainlist.local_domains = {{ "example.org" }} ' \
            'router.here {{ driver = "accept", transport = "mail" }} ' \
            'transport.mail {{ driver = "appendfile", maildir_format = true, directory = "{mail}" }}'
@@ -83,6 +102,7 @@ if shutil.which("luacheck"):
 else:
     skip(title, "no luacheck here")
 case("commands of the examples' READMEs end with 0", commands)
+case("examples/submission: check names the certificate that is not there yet, and is content when it is", submission)
 case("examples/filter: a good message ends with 0, every other with 69 and why", filter_judges)
 case("samples/ports.lua: on another port than 25 clients log in first (ACL-T1)", ports)
 done()
