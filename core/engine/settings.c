@@ -287,7 +287,7 @@ bool settings_tls_on_connect(const struct settings *s, uint16_t port)
     for (size_t i = 0; i < s->nsecure_ports; i++)
         if (s->secure_ports[i] == port)
             return true;
-    return s->secure_all && port != 0;
+    return s->secure_all;
 }
 
 static bool is_domain_option(struct str name)

@@ -68,7 +68,7 @@ struct settings *settings_new(struct policy *p);
 /* For policy_env: texts whose form the engine reads itself. */
 enum status settings_check(struct str name, struct str value, struct why *why);
 bool setting_logs(const struct settings *s, struct str selector);  /* by its name; false if there is none such */
-/* Whether connections to this port of ours begin with TLS; 0, no port, is a local program: it does not. */
+/* Whether connections to this port of ours begin with TLS. */
 bool settings_tls_on_connect(const struct settings *s, uint16_t port);
 /* A port by number or by the name of its service (tls_on_connect_ports). */
 bool settings_port(struct str text, uint16_t *port);
