@@ -123,8 +123,8 @@ static void put_reads_end(struct buf *out, bool first)
 static void put_host(struct buf *out, struct arena *a, const struct host *h, const struct at_host *at)
 {
     struct buf what = { 0 };
-    struct str name = at ? at->name : h->name;
-    struct ip ip = at ? at->ip : h->ip;
+    struct str name = at ? at->name : h ? h->name : STR("");
+    struct ip ip = at ? at->ip : h ? h->ip : (struct ip){ .v = 0 };
     uint16_t port = at && at->port ? at->port : h ? h->port : 0;
 
     buf_addf(&what, "host %.*s", STR_ARG(name));

@@ -257,7 +257,7 @@ static void next_run(struct prove *p)
         p->proof->run = &p->proof->runs[at];
         p->t->phase = PH_DKIM;
         p->inside = true;
-        p->gone = &gone;
+        p->gone = &gone;                    /* cppcheck-suppress autoVariables; taken back below, or p is gone */
         eval = policy_acl(p->set->policy, PH_DKIM, p->t, answered, p);
         if (gone)
             return;
