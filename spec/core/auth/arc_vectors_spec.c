@@ -3,8 +3,8 @@
  * signing tests are in arc_seal_vectors_spec.c.
  *
  * Left open by the vectors, and why we judge them as we do:
- *   cv_fail_i1_as_cv_fail, cv_fail_i2_as2_fail, cv_fail_i2_as1_fail, whose "cv" is empty: a seal says cv=fail. RFC 8617
- *     section 5.2, step 3C: "The "cv" value for all ARC-Seal header fields MUST NOT be "fail"."
+ *   three validation tests whose "cv" is empty (the table below): a seal says cv=fail. RFC 8617 section 5.2, step 3C: "The "cv"
+ *     value for all ARC-Seal header fields MUST NOT be "fail"."
  *   mailauth's: their key is the one beside stalwart/001.txt, and taken from there.
  *   kumomta's: its key is nowhere among the vectors, so nobody can say more of it than that it could not be found out.
  */
@@ -14,6 +14,20 @@
 #include <cmocka.h>
 
 #include "arc_corpus.h"
+
+static const char *const open_rows[] = {
+    "arc/arc-draft-validation-tests/0-chain-validation/cv_fail_i1_as_cv_fail",
+    "arc/arc-draft-validation-tests/0-chain-validation/cv_fail_i2_as2_fail",
+    "arc/arc-draft-validation-tests/0-chain-validation/cv_fail_i2_as1_fail",
+};
+
+static const char *expected(struct corpus *c, struct str id, struct str want)
+{
+    for (size_t i = 0; i < sizeof open_rows / sizeof *open_rows; i++)
+        if (str_same(id, str_of(open_rows[i])))
+            return want.n ? "nothing: the row is open no more" : "fail";
+    return want.n ? arena_lower(&c->arena, want).p : "nothing: the row is not in the list";
+}
 
 static unsigned suite_row(struct corpus *c, struct str row)
 {
@@ -27,7 +41,7 @@ static unsigned suite_row(struct corpus *c, struct str row)
     row_records(c, row);
     arc_corpus_judge(c, corpus_wire(&c->arena, message), false, &arc);
     got = arc_state_name(arc.state);
-    expect = want.n ? arena_lower(&c->arena, want).p : "fail";
+    expect = expected(c, id, want);
     wrong = strcmp(got, expect) != 0;
     if (wrong)
         print_message("%s: %s (%.*s), wanted %s\n", id.p, got, STR_ARG(arc.reason), expect);
