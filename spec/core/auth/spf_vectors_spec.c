@@ -22,6 +22,7 @@ static const struct { const char *id, *why; } differing[] = {
     { "stalwart-spf/basic/6/0", "it asks for the HELO name beside a sender: RFC 7208 2.4 has MAIL FROM checked, and the case's passes" },
     { "stalwart-spf/exists/0/1", "RFC 7208 5.7: \"the lookup type is A, even when the connection type is IPv6\"" },
     { "rspamd-spf/spf-fail-unresolveable-include", "RFC 7208 5.2: include of a domain without a record is a permerror" },
+    { "rspamd-spf/spf-allow-dns-requests-at-limit", "RFC 7208 4.6.4: \"SPF implementations MUST limit the total number of those terms to 10\", not to 30" },
 };
 
 /* ---- a world: records by name and type */
@@ -417,16 +418,55 @@ static void rspamd_row(json_t *row, void *ctx)
     struct world *w = ctx;
     struct arena a = { 0 };
     struct spf_want want = want_of(&a, row, "ip", "helo", "from");
-    const char *from = json_string_value(json_object_get(row, "from"));
-    const char *at = from ? strchr(from, '@') : NULL;
+    const char *id = json_string_value(json_object_get(row, "id"));
+    json_t *expect = json_object_get(row, "expect");
     const struct spf_answer *r;
 
-    /* One without a sender speaks of something else; some domains' records are not among those we have. */
-    if (from && (!at || has(w, at + 1, 1000) || !strstr(at, ".org.za"))) {
+    /* Its client and sender are in the message, behind a relay that is trusted. */
+    if (!strcmp(id, "rspamd-spf/spf-external-relay")) {
+        want.sender = STR("user@external.com");
+        ip_parse(STR("37.48.67.26"), &want.client);
         r = check(w, &a, &want);
-        judge(json_string_value(json_object_get(row, "id")), symbol_fits(json_object_get(row, "expect"), r->result), r);
+        judge(id, r->result == SPF_PASS, r);
+    } else {
+        r = check(w, &a, &want);
+        judge(id, symbol_fits(expect, r->result), r);
     }
     arena_free(&a);
+}
+
+/* "v=spf1" and as many a: as said, of which only the last is 8.8.8.8. */
+static void many_terms(struct world *w, const char *name, unsigned n)
+{
+    struct buf text = { 0 };
+
+    buf_add(&text, STR("v=spf1"));
+    for (unsigned i = 1; i <= n; i++) {
+        struct str host = arena_printf(&w->arena, "a%u.%s", i, name);
+
+        buf_addf(&text, " a:%.*s", STR_ARG(host));
+        add_value(w, host, DNS_A, i == n ? STR("8.8.8.8") : STR("192.0.2.1"));
+    }
+    buf_add(&text, STR(" -all"));
+    add_value(w, str_of(name), DNS_TXT, arena_dup(&w->arena, buf_str(&text)));
+    buf_free(&text);
+}
+
+/* The records of some rows are made by a program that is not among the vectors: these are as their documentation says. */
+static void rspamd_made(struct world *w)
+{
+    for (unsigned i = 0; i <= 10; i++) {
+        struct str name = i ? arena_printf(&w->arena, "n%u.nestok.org.org.za", i) : STR("nestok.org.org.za");
+
+        add_value(w, name, DNS_TXT, i == 10 ? STR("v=spf1 ip4:8.8.8.8 -all")
+                                            : arena_printf(&w->arena, "v=spf1 include:n%u.nestok.org.org.za -all", i + 1));
+    }
+    add_value(w, STR("exists.org.org.za"), DNS_TXT, STR("v=spf1 include:other.exists.org.org.za exists:there.exists.org.org.za -all"));
+    add_value(w, STR("other.exists.org.org.za"), DNS_TXT, STR("v=spf1 ip4:192.0.2.1 -all"));
+    add_value(w, STR("there.exists.org.org.za"), DNS_A, STR("127.0.0.2"));
+    add_value(w, STR("noexists.org.org.za"), DNS_TXT, STR("v=spf1 exists:nowhere.noexists.org.org.za -all"));
+    many_terms(w, "fewreq.org.org.za", 30);
+    many_terms(w, "manyreq.org.org.za", 31);
 }
 
 static void rspamd(void **state)
@@ -450,6 +490,7 @@ static void rspamd(void **state)
                     add_value(&w, name, t, octets(&w, v));
     }
     json_decref(zone);
+    rspamd_made(&w);
     each_row("rspamd-spf", rspamd_row, &w);
     close_world(&w);
 }
