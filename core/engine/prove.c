@@ -1,5 +1,6 @@
 #include "engine/prove.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "auth/authres.h"
@@ -226,6 +227,7 @@ static void finish(struct prove *p, const struct verdict *v)
         proof_line(p->proof, i, &p->e->line);
         engine_log(p->e, LOG_MAIN, str_of(p->t->id.s));
     }
+    assert(p->done);                    /* engine_prove asks no ACL */
     p->done(p->ctx, v);
 }
 

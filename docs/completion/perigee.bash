@@ -18,7 +18,7 @@ _perigee()
         verb="hints ${COMP_WORDS[2]}"
     fi
     case $verb in
-    'serve') opts='--help --rules --spool --workers --foreground --allow-root' ;;
+    'serve') opts='--help --rules --spool --workers --foreground --allow-root --tls-on-connect' ;;
     'check') opts='--help --json --rules' ;;
     'reload') opts='--help --json --rules --spool' ;;
     'status') opts='--help --json --rules --spool' ;;
