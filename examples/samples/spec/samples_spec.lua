@@ -18,7 +18,7 @@ new.example.       AAAA 2001:db8::6
 ]]
 
 -- Samples that route by themselves; to the others the rest is added.
-local WHOLE = { connect = true, hold = true, ipv4 = true, ports = true, prvs = true, queuefile = true, srs = true }
+local WHOLE = { arc = true, connect = true, dane = true, hold = true, ipv4 = true, ports = true, prvs = true, queuefile = true, srs = true }
 
 -- And those that say who may send.
 local OWN_ACL = { ports = true, prvs = true, srs = true }
@@ -273,6 +273,106 @@ silent.example. A 203.0.7.7
     assert.reply(send(w, { from = "a@silent.example", client = "203.0.113.9" }), "250")
     has(delivered(w), "Received-SPF: none (")
     has(delivered(w), "X-SPF-Guess: pass (")
+  end)
+end)
+
+describe("dmarc.lua", function()
+  local ZONE_DMARC = ZONE .. [[
+there.example. TXT "v=spf1 a -all"
+_dmarc.there.example. TXT "v=DMARC1; p=reject"
+_dmarc.tarpit.example. TXT "v=DMARC1; p=quarantine"
+]]
+  local function dmarc() return world.new { rules = rules "dmarc", zone = ZONE_DMARC } end
+  local function from(w, who, client) return send(w, { from = who, client = client, text = "From: <" .. who .. ">\nSubject: x\n\nx\n" }) end
+
+  it("refuses what the policy refuses, and writes down what it found", function()
+    local w = dmarc()
+    assert.reply(from(w, "a@there.example"), "550 5.7.1 Message from there.example failed sender's DMARC policy, REJECT")
+    assert.truthy(w:logged "DMARC DEBUG: 'reject' for there.example")
+    assert.reply(from(w, "a@there.example", "198.51.100.1"), "250")
+    assert.truthy(w:logged "DMARC DEBUG: accept there.example")
+    has(delivered(w), "Authentication-Results: mx.example.org")
+    assert.reply(from(w, "a@tarpit.example"), "250")
+    assert.truthy(w:logged "DMARC DEBUG: 'quarantine' for tarpit.example")
+  end)
+
+  it("does not judge our own", function()
+    local w = dmarc()
+    assert.reply(from(w, "a@there.example", "192.0.2.5"), "250")
+    assert.truthy(w:logged "DMARC DEBUG: off")
+  end)
+end)
+
+describe("dkim.lua", function()
+  local signed = dofile "spec/accept/signed_messages.lua"
+  local function result(text)
+    local w = world.new { rules = rules "dkim", zone = ZONE .. signed.zone, now = "2021-01-01T00:00:00Z",
+      lua = 'acl.data(function(m) logwrite("SAID " .. tostring(m.dkim_verify_status)) end)' }
+    assert.reply(send(w, { text = text }), "250")
+    return w:logged("SAID "):match "SAID (.*)$", w
+  end
+
+  it("makes a hash that is too weak a fail, and leaves others", function()
+    local said, w = result(signed.with(signed.sha1))
+    lacks(said, "pass")
+    assert.truthy(w:logged "NOTE: forcing dkim verify fail (was pass)")
+    said, w = result(signed.with(signed.org))
+    assert.truthy(said:find "^pass")
+    assert.is_nil((w:logged "NOTE:"))
+  end)
+end)
+
+describe("arc.lua", function()
+  local keys = dofile "spec/accept/signing_keys.lua"
+  -- The key's file is the site's; here the key stands in its place.
+  local function relay()
+    local f = assert(io.open(HERE .. "arc.lua"))
+    local code = f:read "*a"
+    f:close()
+    local w = world.new { rules = { HERE .. "spec/site.lua" }, now = "2021-01-01T00:00:00Z",
+      zone = ZONE .. 's1._domainkey.example.org. TXT "' .. keys.rsa_record .. '"\nfar.example. MX 10 there.example.\n',
+      lua = "local KEY = " .. ("%q"):format(keys.rsa) .. "\n" .. code:gsub('path%("[^"]*"%)', "KEY") .. "\nacl.rcpt { accept {} }" }
+    w:peer("198.51.100.1", {})
+    return w
+  end
+
+  it("seals what it found, and the next one verifies it and tells what the first one saw", function()
+    local w = relay()
+    assert.reply(send(w, { to = "b@far.example" }), "250")
+    assert.truthy(w:logged "oldest-p-ams: <>")
+    local sealed = delivered(w):gsub("\r\n", "\n")
+    for _, part in ipairs { "ARC-Seal: i=1;", "cv=none", "d=example.org", "x=1610064000", "ARC-Authentication-Results: i=1; example.org" } do has(sealed, part) end
+    w = relay()
+    assert.reply(send(w, { to = "b@far.example", text = sealed }), "250")
+    assert.truthy(w:logged("oldest-p-ams: <"):find "i=1; example.org")
+    has(delivered(w), "ARC-Seal: i=2;")
+    has(delivered(w), "cv=pass")
+  end)
+end)
+
+describe("tls.lua", function()
+  it("encrypts, and says in words what a session came to", function()
+    local w = new "tls"
+    local s = w:session { helo = "there.example" }
+    assert.reply(s:starttls { sni = "lists.example.org", resumption = 23 }, "220")
+    s:say "QUIT"
+    assert.truthy(w:logged "TLS: session resumed")
+  end)
+end)
+
+describe("dane.lua", function()
+  it("sends to a bank only what DNSSEC secures, to others as they can", function()
+    local w = world.new { rules = rules "dane", lua = OPEN, zone = ZONE .. [[
+far.example.      MX 10 there.example.
+mx.bank.example.  A 198.51.100.7
+bank.example.     MX 10 mx.bank.example.
+]] }
+    w:peer("198.51.100.1", {})
+    w:peer("198.51.100.7", {})
+    send(w, { to = { "b@far.example", "b@bank.example" } })
+    assert.truthy(w:logged "=> b@far.example")
+    assert.truthy(w:logged "DANE error: mx.bank.example lookup not DNSSEC")
+    assert.is_nil((w:logged "=> b@bank.example"))
   end)
 end)
 
