@@ -10,9 +10,9 @@
 #include "engine/logjson.h"
 #include "spool/ring.h"
 
-/* Numbers begin with the sixteenths of a second since 2025: a ring that was lost
+/* Numbers begin with the milliseconds since 2025: a ring that was lost
  * gives none again, as long as a worker explained no more than one in each. */
-enum { US_A_NUMBER = 1000000 / 16, NUMBER_MAX = 16, A_SECOND = 20 };
+enum { US_A_NUMBER = 1000, NUMBER_MAX = 16, A_SECOND = 20 };
 static const int64_t SINCE_US = INT64_C(1735689600) * 1000000;
 
 struct explain {
