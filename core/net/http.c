@@ -1,23 +1,22 @@
 #include "net/http.h"
 
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "net/stream.h"
 
 enum { HEAD_MAX = 16 * 1024, PORT = 80 };
 
 struct http {
     struct loop *loop;
-    struct watch *connecting;
-    struct stream *stream;
+    struct evhttp_connection *connection;
     struct timer deadline;
-    struct job failed;          /* what went wrong inside http_post is told from the loop */
-    int fd;
-    struct buf request, answer;
+    struct job over;            /* the end is told from the loop: inside its own callback evhttp frees no connection */
+    enum status st;
+    struct buf body;
     struct str who;             /* for sentences */
-    size_t most;
     http_fn *cb;
     void *ctx;
     struct why why;
@@ -71,15 +70,10 @@ bool http_url(struct str text, struct http_url *out)
 static void release(struct http *h)
 {
     timer_clear(h->loop, &h->deadline);
-    loop_forget(h->loop, &h->failed);
-    if (h->connecting) {
-        watch_free(h->connecting);
-        close(h->fd);
-    }
-    if (h->stream)
-        stream_abort(h->stream);
-    buf_free(&h->request);
-    buf_free(&h->answer);
+    loop_forget(h->loop, &h->over);
+    if (h->connection)
+        evhttp_connection_free(h->connection);
+    buf_free(&h->body);
     arena_free(&h->arena);
     free(h);
 }
@@ -90,179 +84,109 @@ void http_cancel(struct http *h)
         release(h);
 }
 
-static void finish(struct http *h, enum status st, struct str body)
+static void on_over(void *ctx)
 {
-    h->cb(h->ctx, st, body, &h->why);
+    struct http *h = ctx;
+
+    h->cb(h->ctx, h->st, buf_str(&h->body), &h->why);
     release(h);
 }
 
-static void broke(struct http *h, const char *text)
+/* The first reason counts: what follows it is evhttp tidying up. */
+static void finish(struct http *h, enum status st, const char *text)
 {
-    why_set(&h->why, ST_AGAIN, "%.*s: %s", STR_ARG(h->who), text);
-    finish(h, ST_AGAIN, (struct str){ "", 0 });
-}
-
-static void on_failed(void *ctx)
-{
-    finish(ctx, ST_AGAIN, (struct str){ "", 0 });
+    if (h->over.ctx)
+        return;
+    h->over = (struct job){ .fn = on_over, .ctx = h };
+    h->st = st;
+    if (st != ST_OK)
+        why_set(&h->why, st, "%.*s: %s", STR_ARG(h->who), text);
+    loop_soon(h->loop, &h->over);
 }
 
 static void on_deadline(void *ctx)
 {
-    broke(ctx, "it did not answer in time");
+    finish(ctx, ST_AGAIN, "it did not answer in time");
 }
 
 /* ---- the answer */
 
-/* False: the head is not here yet. */
-static bool head_end(struct str answer, struct str *head, struct str *body)
+static void on_fault(enum evhttp_request_error fault, void *ctx)
 {
-    size_t at = str_find_str(answer, STR("\r\n\r\n")), bare = str_find_str(answer, STR("\n\n"));
-
-    if (at == SIZE_MAX && bare == SIZE_MAX)
-        return false;
-    *head = str_head(answer, at < bare ? at : bare);
-    *body = str_from(answer, at < bare ? at + 4 : bare + 2);
-    return true;
-}
-
-/* The value of a field; false: it is not there. */
-static bool field(struct str head, struct str name, struct str *out)
-{
-    struct str line;
-
-    while (str_cut(&head, '\n', &line))
-        if (str_starts_fold(line, name) && line.n > name.n && line.p[name.n] == ':') {
-            *out = str_trim(str_from(line, name.n + 1));
-            return true;
-        }
-    return false;
-}
-
-/* "HTTP/1.1 200 OK" */
-static unsigned code_of(struct str head)
-{
-    size_t space = str_find(head, ' ');
-    uint64_t code = 0;
-
-    if (!str_starts(head, STR("HTTP/1.")) || space == SIZE_MAX || !str_u64(str_head(str_from(head, space + 1), 3), 999, &code))
-        return 0;
-    return (unsigned)code;
-}
-
-static void answered(struct http *h, struct str head, struct str body)
-{
-    unsigned code = code_of(head);
-    struct str line = str_trim(str_head(head, str_find(head, '\n'))), how;
-
-    if (code == 200 && !field(head, STR("Transfer-Encoding"), &how)) {
-        finish(h, ST_OK, body);
-        return;
+    switch (fault) {
+    case EVREQ_HTTP_TIMEOUT:        on_deadline(ctx); break;
+    case EVREQ_HTTP_EOF:            finish(ctx, ST_AGAIN, "it closed the connection before its answer was whole"); break;
+    case EVREQ_HTTP_INVALID_HEADER: finish(ctx, ST_AGAIN, "it sends no answer of HTTP"); break;
+    case EVREQ_HTTP_DATA_TOO_LONG:  finish(ctx, ST_AGAIN, "its answer is too long"); break;
+    case EVREQ_HTTP_BUFFER_ERROR:   finish(ctx, ST_AGAIN, "the connection broke"); break;
+    case EVREQ_HTTP_REQUEST_CANCEL: break;
     }
-    why_set(&h->why, ST_AGAIN, code == 200 ? "%.*s: its answer is in pieces, which was not asked for" : "%.*s: it says \"%.*s\"",
-            STR_ARG(h->who), STR_ARG(str_head(line, 100)));
-    finish(h, code >= 400 && code < 500 && code != 408 && code != 429 ? ST_NEVER : ST_AGAIN, (struct str){ "", 0 });
 }
 
-/* Whole by its own length, or, without one, when the connection ends. Whatever is told from
- * here may be the end of h. */
-static void complete(struct http *h, bool ended)
-{
-    struct str head, body, text;
-    uint64_t length = 0;
-    bool sized;
-
-    if (!head_end(buf_str(&h->answer), &head, &body)) {
-        if (h->answer.n > HEAD_MAX)
-            broke(h, "it sends no answer of HTTP");
-        else if (ended)
-            broke(h, h->answer.n ? "its answer broke off" : "it closed the connection without an answer");
-        return;
-    }
-    sized = field(head, STR("Content-Length"), &text);
-    if (sized && !str_u64(text, SIZE_MAX / 2, &length))
-        length = SIZE_MAX;
-    if ((sized ? length : body.n) > h->most)
-        broke(h, "its answer is too long");
-    else if (sized && body.n < length && ended)
-        broke(h, "its answer broke off");
-    else if (sized ? body.n >= length : ended)
-        answered(h, head, sized ? str_head(body, length) : body);
-}
-
-static size_t on_input(void *ctx, struct str bytes)
+static void on_answer(struct evhttp_request *r, void *ctx)
 {
     struct http *h = ctx;
+    int code = r ? evhttp_request_get_response_code(r) : 0;
+    struct evbuffer *body = r ? evhttp_request_get_input_buffer(r) : NULL;
+    const char *line;
 
-    buf_add(&h->answer, bytes);
-    complete(h, false);
-    return bytes.n;
+    if (code == 0) {
+        finish(h, ST_AGAIN, "no connection to it can be made");     /* unless on_fault has said more */
+    } else if (code == 200) {
+        size_t n = evbuffer_get_length(body);
+
+        buf_add(&h->body, (struct str){ n ? (const char *)evbuffer_pullup(body, -1) : "", n });
+        finish(h, ST_OK, NULL);
+    } else {
+        line = arena_printf(&h->arena, "it says \"%d %s\"%c", code, evhttp_request_get_response_code_line(r), 0).p;
+        finish(h, code >= 400 && code < 500 && code != 408 && code != 429 ? ST_NEVER : ST_AGAIN, line);
+    }
 }
-
-static void on_ended(void *ctx, const struct why *why)
-{
-    struct http *h = ctx;
-
-    if (why->text[0])
-        broke(h, why->text);
-    else
-        complete(h, true);
-}
-
-static const struct stream_user user = { on_input, NULL, on_ended };
 
 /* ---- the question */
 
-static void on_connected(void *ctx, int what)
+static struct evhttp_request *request_make(struct http *h, const struct http_want *w)
 {
-    struct http *h = ctx;
-    struct why why = { 0 };
-    enum status st = sock_connected(h->fd, &why);
-
-    (void)what;
-    if (st != ST_OK) {
-        broke(h, why.text);
-        return;
-    }
-    watch_free(h->connecting);
-    h->connecting = NULL;
-    h->stream = stream_new(h->loop, h->fd, &user, h);
-    stream_write(h->stream, buf_str(&h->request));
-    buf_free(&h->request);
-}
-
-static void request_make(struct http *h, const struct http_want *w)
-{
+    struct evhttp_request *r = evhttp_request_new(on_answer, h);
     const char *open = str_find(w->url.host, ':') != SIZE_MAX ? "[" : "", *shut = *open ? "]" : "";
+    struct evkeyvalq *fields;
+    struct str host, type;
 
-    buf_addf(&h->request, "POST %.*s HTTP/1.0\r\nHost: %s%.*s%s", STR_ARG(w->url.path), open, STR_ARG(w->url.host), shut);
-    if (w->url.port != PORT)
-        buf_addf(&h->request, ":%u", w->url.port);
-    buf_addf(&h->request, "\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", STR_ARG(w->type), w->body.n);
-    buf_add(&h->request, w->body);
+    if (!r)
+        die("out of memory: a question to a web server");
+    fields = evhttp_request_get_output_headers(r);
+    host = w->url.port == PORT ? arena_printf(&h->arena, "%s%.*s%s%c", open, STR_ARG(w->url.host), shut, 0)
+                               : arena_printf(&h->arena, "%s%.*s%s:%u%c", open, STR_ARG(w->url.host), shut, w->url.port, 0);
+    type = arena_printf(&h->arena, "%.*s%c", STR_ARG(w->type), 0);
+    evhttp_request_set_error_cb(r, on_fault);
+    if (evhttp_add_header(fields, "Host", host.p) < 0 || evhttp_add_header(fields, "Content-Type", type.p) < 0
+        || evhttp_add_header(fields, "Connection", "close") < 0
+        || evbuffer_add(evhttp_request_get_output_buffer(r), w->body.p, w->body.n) < 0)
+        die("out of memory: a question to a web server");
+    return r;
 }
 
 struct http *http_post(struct loop *l, const struct http_want *w, http_fn *cb, void *ctx)
 {
     struct http *h = calloc(1, sizeof *h);
+    struct str address, path;
 
     if (!h)
         die("out of memory: a question to a web server");
     h->loop = l;
-    h->fd = -1;
     h->cb = cb;
     h->ctx = ctx;
-    h->most = w->most;
     h->deadline = (struct timer){ .fn = on_deadline, .ctx = h };
-    h->failed = (struct job){ .fn = on_failed, .ctx = h };
     h->who = arena_printf(&h->arena, "%.*s [%.*s]", STR_ARG(w->url.host), STR_ARG(sock_text(&h->arena, &w->to)));
-    request_make(h, w);
+    address = arena_printf(&h->arena, "%.*s%c", STR_ARG(ip_text(&h->arena, w->to.ip)), 0);
+    path = arena_printf(&h->arena, "%.*s%c", STR_ARG(w->url.path), 0);
+    h->connection = evhttp_connection_base_new(loop_base(l), NULL, address.p, w->to.port);
+    if (!h->connection)
+        die("out of memory: a question to a web server");
+    evhttp_connection_set_max_headers_size(h->connection, HEAD_MAX);
+    evhttp_connection_set_max_body_size(h->connection, (ev_ssize_t)w->most);
     timer_set(l, &h->deadline, w->ms);
-    if (sock_connect(&w->to, NULL, &h->fd, &h->why) == ST_OK) {
-        h->connecting = watch_new(l, h->fd, on_connected, h);
-        watch_set(h->connecting, WATCH_WRITE);
-    } else {
-        loop_soon(l, &h->failed);
-    }
+    if (evhttp_make_request(h->connection, request_make(h, w), EVHTTP_REQ_POST, path.p) < 0)
+        finish(h, ST_AGAIN, "no connection to it can be made");
     return h;
 }
