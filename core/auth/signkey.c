@@ -1,7 +1,5 @@
 #include "auth/signkey.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -10,21 +8,16 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/base64.h"
-#include "base/fault.h"
 #include "base/map.h"
+#include "tls/secret.h"
 
 enum { KEYS_KEPT = 1024, PEM_MAX = 64 << 10 };
 
 struct kept {
     EVP_PKEY *pkey;
-    dev_t dev;                  /* of a file; 0: text */
-    ino_t ino;
-    struct timespec mtime;
-    off_t size;
+    struct tls_identity file;   /* all zero: text */
 };
 
 struct signkeys {
@@ -96,78 +89,44 @@ static EVP_PKEY *read_pem(struct str text)
     return pkey;
 }
 
-/* R6.3: a key that others can read, or change, is nobody's key any more. */
-static enum status look_at(int fd, const char *path, struct stat *st, struct why *why)
-{
-    if (fstat(fd, st) < 0)
-        return why_errno(why, ST_NEVER, "private key %s", path);
-    if (!S_ISREG(st->st_mode))
-        return why_set(why, ST_NEVER, "private key %s is no file", path);
-    if (st->st_mode & (S_IWGRP | S_IRWXO))
-        return why_set(why, ST_NEVER, "private key %s can be read by others or written by its group: chmod 640 or less", path);
-    if (st->st_size > PEM_MAX)
-        return why_set(why, ST_NEVER, "private key %s is too long to be one", path);
-    return ST_OK;
-}
-
-static EVP_PKEY *read_file(int fd, size_t size)
-{
-    char room[PEM_MAX];
-    ssize_t n = FAULT(READ) ? -1 : pread(fd, room, size < sizeof room ? size : sizeof room, 0);
-    EVP_PKEY *pkey = n > 0 ? read_pem((struct str){ room, (size_t)n }) : NULL;
-
-    OPENSSL_cleanse(room, sizeof room);
-    return pkey;
-}
-
-static bool same_file(const struct kept *e, const struct stat *st)
-{
-    return e->dev == st->st_dev && e->ino == st->st_ino && e->size == st->st_size
-        && e->mtime.tv_sec == st->st_mtim.tv_sec && e->mtime.tv_nsec == st->st_mtim.tv_nsec;
-}
-
-static struct kept *keep(struct signkeys *k, struct str name, EVP_PKEY *pkey, const struct stat *st)
+static struct kept *keep(struct signkeys *k, struct str name, EVP_PKEY *pkey, struct tls_identity file)
 {
     struct kept *e = calloc(1, sizeof *e);
 
     if (!e)
         die("no memory for a key");
-    *e = (struct kept){ .pkey = pkey };
-    if (st) {
-        e->dev = st->st_dev;
-        e->ino = st->st_ino;
-        e->size = st->st_size;
-        e->mtime = st->st_mtim;
-    }
+    *e = (struct kept){ pkey, file };
     if (map_count(k->map) >= KEYS_KEPT)
         forget_all(k);
     forget(map_put(k->map, name, e));
     return e;
 }
 
+/* A file that cannot be read now is refused like one that never can: signing has no way to wait. */
+static enum status read_file(struct signkeys *k, struct str path, struct kept **out, struct why *why)
+{
+    struct buf text = { 0 };
+    struct tls_identity id;
+    enum status st = secret_read(path, PEM_MAX, &text, &id, why) == ST_OK ? ST_OK : ST_NEVER;
+    EVP_PKEY *pkey = st == ST_OK ? read_pem(buf_str(&text)) : NULL;
+
+    secret_wipe(&text);
+    if (pkey)
+        *out = keep(k, path, pkey, id);
+    else if (st == ST_OK)
+        st = why_set(why, ST_NEVER, "%.*s holds no private key of RSA or Ed25519 in PEM without a password", STR_ARG(path));
+    return st;
+}
+
 static enum status from_file(struct signkeys *k, struct str path, struct kept **out, struct why *why)
 {
-    struct arena a = { 0 };
-    const char *z = arena_z(&a, path);
     struct kept *e = map_get(k->map, path);
-    EVP_PKEY *pkey;
-    struct stat st;
-    enum status end;
-    int fd = FAULT(OPEN) ? -1 : open(z, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct tls_identity now = tls_identity_of(path);
 
-    end = fd < 0 ? why_errno(why, ST_NEVER, "private key %s", z) : look_at(fd, z, &st, why);
-    if (end == ST_OK && !(e && same_file(e, &st))) {
-        pkey = read_file(fd, (size_t)st.st_size);
-        if (pkey)
-            e = keep(k, path, pkey, &st);
-        else
-            end = why_set(why, ST_NEVER, "%s holds no private key of RSA or Ed25519 in PEM without a password", z);
-    }
-    if (fd >= 0)
-        close(fd);
-    arena_free(&a);
+    if (!e || !tls_identity_same(&e->file, &now))
+        return read_file(k, path, out, why);
     *out = e;
-    return end;
+    return ST_OK;
 }
 
 static enum status from_text(struct signkeys *k, struct str text, struct kept **out, struct why *why)
@@ -177,7 +136,7 @@ static enum status from_text(struct signkeys *k, struct str text, struct kept **
 
     if (!e && !pkey)
         return why_set(why, ST_NEVER, "the text of a private key is no PEM of an RSA or Ed25519 key without a password");
-    *out = e ? e : keep(k, text, pkey, NULL);
+    *out = e ? e : keep(k, text, pkey, (struct tls_identity){ 0 });
     return ST_OK;
 }
 

@@ -1,15 +1,14 @@
 /* A context from its files: certificates with their chains and keys, anchors, proofs. */
-#include <grp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "tls/cache.h"
 #include "tls/errors.h"
+#include "tls/secret.h"
 
-enum { CERTIFICATES_MAX = 16, CHAIN_MAX = 16, DEPTH_MAX = 16, NOTES_MAX = 32, GROUPS_MAX = 256 };
+enum { CERTIFICATES_MAX = 16, CHAIN_MAX = 16, DEPTH_MAX = 16, NOTES_MAX = 32 };
 
 void tls_context_free(struct tls_context *c)
 {
@@ -40,51 +39,6 @@ static void seen(struct tls_context *c, struct str path, struct tls_identity id)
 
 /* ---- key files */
 
-static bool in_group(gid_t g, uid_t uid, gid_t gid)
-{
-    gid_t all[GROUPS_MAX];
-    int n;
-
-    if (g == gid)
-        return true;
-    if (uid != geteuid())
-        return false;
-    n = getgroups(GROUPS_MAX, all);
-    for (int i = 0; i < n; i++)
-        if (all[i] == g)
-            return true;
-    return false;
-}
-
-static enum status key_rights(struct str path, const struct stat *st, uid_t uid, gid_t gid, struct why *why)
-{
-    unsigned mode = st->st_mode & 07777;
-
-    if (mode & ~0640U)
-        return why_set(why, ST_AGAIN, "%.*s: a private key must not be open to others: its mode is %04o, make it 0640 or less",
-                       STR_ARG(path), mode);
-    if (st->st_uid != uid && st->st_uid != 0)
-        return why_set(why, ST_AGAIN, "%.*s: a private key must belong to our user or to root, it belongs to user %u", STR_ARG(path),
-                       (unsigned)st->st_uid);
-    if ((mode & 0040) && st->st_uid != uid && !in_group(st->st_gid, uid, gid))
-        return why_set(why, ST_AGAIN, "%.*s: it can be read by group %u, which is not ours", STR_ARG(path), (unsigned)st->st_gid);
-    if (uid != 0 && st->st_uid != uid && !(mode & 0040))
-        return why_set(why, ST_AGAIN, "%.*s: it cannot be read by our user: it belongs to root alone (mode %04o)", STR_ARG(path), mode);
-    return ST_OK;
-}
-
-enum status tls_key_file_check(struct str path, uid_t uid, gid_t gid, struct why *why)
-{
-    struct buf text = { 0 };
-    struct stat st;
-    enum status got = tls_file_read(path, CERT_TEXT_MAX, &text, &st, why);
-
-    if (text.n)
-        OPENSSL_cleanse(text.mem, text.cap);
-    buf_free(&text);
-    return got == ST_OK ? key_rights(path, &st, uid, gid, why) : got;
-}
-
 static EVP_PKEY *key_parse(struct str text)
 {
     BIO *b = BIO_new_mem_buf(text.p, (int)text.n);
@@ -99,23 +53,19 @@ static EVP_PKEY *key_parse(struct str text)
 static enum status key_read(struct tls_context *c, struct str path, EVP_PKEY **out, struct why *why)
 {
     struct buf text = { 0 };
-    struct stat file;
-    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+    struct tls_identity id;
+    enum status st = secret_read(path, CERT_TEXT_MAX, &text, &id, why);
     char reason[160];
 
-    if (st == ST_OK)
-        st = key_rights(path, &file, geteuid(), getegid(), why);
     if (st == ST_OK) {
-        seen(c, path, tls_identity_stat(&file));
+        seen(c, path, id);
         *out = key_parse(buf_str(&text));
         if (!*out && str_find_str(buf_str(&text), STR("ENCRYPTED")) != SIZE_MAX)
             st = why_set(why, ST_AGAIN, "%.*s: the private key is encrypted; a server cannot ask for its pass phrase", STR_ARG(path));
         else if (!*out)
             st = why_set(why, ST_AGAIN, "%.*s holds no private key: %s", STR_ARG(path), tls_error_reason(reason, sizeof reason));
     }
-    if (text.n)
-        OPENSSL_cleanse(text.mem, text.cap);
-    buf_free(&text);
+    secret_wipe(&text);
     return st;
 }
 

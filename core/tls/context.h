@@ -59,10 +59,6 @@ void tls_context_drop(struct tls_context *c);
 struct str tls_context_note(const struct tls_context *c, size_t i);
 bool tls_context_fresh(struct tls_context *c);
 
-/* Whether this user may use a key file and nobody else can: its mode is 0400, 0440,
- * 0600 or 0640, its owner the user or root, and what the group may read is the group's of the
- * user. For `perigee check`, which may be root; tls_context_get asks the same for itself. */
-enum status tls_key_file_check(struct str path, uid_t uid, gid_t gid, struct why *why);
 /* Words of openssl_options, of cipher lists, of groups: ST_NEVER with the wrong word. */
 enum status tls_words_check(const struct tls_config *config, struct why *why);
 

@@ -21,7 +21,7 @@ static bool path_z(struct str path, char out[PATH_MAX])
 struct tls_identity tls_identity_stat(const struct stat *st)
 {
     return (struct tls_identity){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
-                                  st->st_mtim.tv_sec, st->st_mtim.tv_nsec };
+                                  st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec, st->st_ctim.tv_nsec };
 }
 
 struct tls_identity tls_identity_of(struct str path)
@@ -37,7 +37,7 @@ struct tls_identity tls_identity_of(struct str path)
 bool tls_identity_same(const struct tls_identity *a, const struct tls_identity *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_s == b->mtime_s &&
-           a->mtime_ns == b->mtime_ns;
+           a->mtime_ns == b->mtime_ns && a->ctime_s == b->ctime_s && a->ctime_ns == b->ctime_ns;
 }
 
 static enum status read_all(int fd, struct str path, size_t most, struct buf *out, struct why *why)

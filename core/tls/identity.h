@@ -1,5 +1,5 @@
 /*
- * identity - which file it is, so that another one in its place is noticed
+ * identity - which file it is, so that another one in its place is noticed, and other rights to it
  */
 #ifndef TLS_IDENTITY_H
 #define TLS_IDENTITY_H
@@ -12,7 +12,7 @@
 /* All zero: there is no such file. */
 struct tls_identity {
     uint64_t dev, ino, size;
-    int64_t mtime_s, mtime_ns;
+    int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
 };
 
 struct tls_identity tls_identity_of(struct str path);

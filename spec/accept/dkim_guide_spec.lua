@@ -45,7 +45,7 @@ describe("docs/guide/dkim.md", function()
     local w = world.new { lua = SITE .. blocks[4], zone = "there.example. MX 10 mx.there.example.\nmx.there.example. A 192.0.2.1\n" }
     w:peer("192.0.2.1", {})
     send(w, signed.text, "bob@there.example")
-    assert.logged(w, "DKIM: the message could not be signed: private key /etc/perigee/dkim/")
+    assert.logged(w, "DKIM: the message could not be signed: open /etc/perigee/dkim/")
     w:send { from = "x@other.example", to = "bob@there.example", text = signed.text }
     assert.equal(1, #w:deliveries())
   end)

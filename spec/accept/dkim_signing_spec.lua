@@ -76,8 +76,8 @@ describe("DKIM signing", function()
       local w = sender('dkim_domain = "a.test", dkim_selector = "s1", dkim_private_key = "/nowhere/key.pem", ' .. row[1])
       local message = sent(w)
       assert.equal(row[2], message ~= nil, row[1])
-      assert.truthy(w:logged "DKIM: not signed for a.test: private key /nowhere/key.pem: No such file")
-      if not row[2] then assert.truthy(w:logged "defer (-1): DKIM: the message could not be signed: private key /nowhere") end
+      assert.truthy(w:logged "DKIM: not signed for a.test: open /nowhere/key.pem: No such file")
+      if not row[2] then assert.truthy(w:logged "defer (-1): DKIM: the message could not be signed: open /nowhere") end
     end
   end)
 

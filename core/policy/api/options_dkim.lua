@@ -33,7 +33,8 @@ signing("dkim_domain", "list", [[Domains that sign, in lower case; each pair of 
 signed. A message that is to be signed never goes on while it comes in.]])
 signing("dkim_selector", "list", [[Selectors; worked out for each domain. Empty: that domain does not sign.]])
 signing("dkim_private_key", "string", [[The key, RSA or Ed25519: a path, or PEM as text. `"0"`, `"false"`, false or empty: not signed. A file
-others can read or its group can write is refused; it is read again when it has changed.]])
+must be open to its owner or the engine's group only (0400, 0440, 0600 or 0640) and belong to the engine's user or root; it is read
+again when it has changed.]])
 signing("dkim_hash", "string", [[sha256, sha512 or sha1. Verifiers must not accept sha1, and know sha512 rarely.]], "sha256")
 signing("dkim_identity", "string", [[i= of the signature: who in the domain, `name@domain` or `@domain`. Unset: none.]])
 signing("dkim_canon", "string", [[relaxed or simple, for header and body.]], "relaxed")

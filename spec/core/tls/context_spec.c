@@ -126,36 +126,13 @@ static void a_key_is_for_our_eyes_only(void **state)
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         struct tls_config config = server();
         struct str key = write_key("mode.key", &rig.ec, modes[i].mode);
-        struct why why = { 0 };
 
         config.keys = list(&key, 1);
         if (modes[i].good)
             tls_context_drop(get(&config));
         else
             refused(&config, ST_AGAIN, "mode.key: a private key must not be open to others");
-        assert_int_equal(tls_key_file_check(key, geteuid(), getegid(), &why), modes[i].good ? ST_OK : ST_AGAIN);
     }
-}
-
-/* `perigee check` may be root and asks for the engine's user. */
-static void readability_is_asked_for_another_user(void **state)
-{
-    struct str key = write_key("root.key", &rig.ec, 0600);
-    struct why why = { 0 };
-
-    (void)state;
-    if (geteuid() != 0)
-        skip();
-    assert_int_equal(tls_key_file_check(key, 4242, 4242, &why), ST_AGAIN);
-    assert_non_null(strstr(why.text, "cannot be read by our user"));
-    assert_int_equal(chown(key.p, 0, 4242), 0);
-    assert_int_equal(chmod(key.p, 0640), 0);
-    assert_int_equal(tls_key_file_check(key, 4242, 4242, &why), ST_OK);
-    assert_int_equal(tls_key_file_check(key, 4242, 4343, &why), ST_AGAIN);
-    assert_non_null(strstr(why.text, "group 4242, which is not ours"));
-    assert_int_equal(chown(key.p, 4244, 4242), 0);
-    assert_int_equal(tls_key_file_check(key, 4242, 4242, &why), ST_AGAIN);
-    assert_non_null(strstr(why.text, "belongs to user 4244"));
 }
 
 static void what_does_not_fit_is_named(void **state)
@@ -315,7 +292,6 @@ int main(void)
         cmocka_unit_test(it_is_read_once_until_a_file_changes),
         cmocka_unit_test(a_proof_that_is_replaced_is_noticed),
         cmocka_unit_test(a_key_is_for_our_eyes_only),
-        cmocka_unit_test(readability_is_asked_for_another_user),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(the_key_may_stand_with_the_certificate),
         cmocka_unit_test(an_encrypted_key_asks_nobody),
