@@ -20,11 +20,6 @@ void tls_context_free(struct tls_context *c)
     free(c);
 }
 
-struct tls_context *tls_context_of(const SSL_CTX *ctx)
-{
-    return SSL_CTX_get_app_data(ctx);
-}
-
 static void note(struct tls_context *c, struct str text)
 {
     if (c->notes < NOTES_MAX)

@@ -9,7 +9,6 @@
 #include "tls/inside.h"
 
 struct tls_cert {
-    unsigned held;
     X509 *x;
 };
 
@@ -19,23 +18,14 @@ struct tls_cert *tls_cert_of(struct x509_st *x)
 
     if (!c || !X509_up_ref(x))
         die("out of memory: a certificate");
-    c->held = 1;
     c->x = x;
-    return c;
-}
-
-struct tls_cert *tls_cert_hold(struct tls_cert *c)
-{
-    if (c)
-        c->held++;
     return c;
 }
 
 void tls_cert_drop(struct tls_cert *c)
 {
-    if (!c || --c->held > 0)
-        return;
-    X509_free(c->x);
+    if (c)
+        X509_free(c->x);
     free(c);
 }
 
@@ -129,23 +119,6 @@ struct str tls_name_text(struct arena *a, const X509_NAME *name)
 struct str tls_cert_dn(struct arena *a, const struct tls_cert *c)
 {
     return tls_name_text(a, X509_get_subject_name(c->x));
-}
-
-bool tls_cert_digest(struct arena *a, const struct tls_cert *c, struct str name, struct str *out)
-{
-    const EVP_MD *md = str_same(name, STR("md5")) ? EVP_md5() : str_same(name, STR("sha1")) ? EVP_sha1() :
-                       str_same(name, STR("sha256")) ? EVP_sha256() : NULL;
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    char *hex;
-
-    if (!md || !X509_digest(c->x, md, sum, &n))
-        return false;
-    hex = arena_alloc(a, 2 * (size_t)n + 1);
-    for (unsigned i = 0; i < n; i++)
-        snprintf(hex + 2 * i, 3, "%02X", sum[i]);
-    *out = (struct str){ hex, 2 * (size_t)n };
-    return true;
 }
 
 bool tls_cert_is_for(const struct tls_cert *c, struct str name)

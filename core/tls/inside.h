@@ -60,12 +60,11 @@ struct tls_context {
     size_t alpn_wire_n;
     struct arena arena;
 };
-struct tls_context *tls_context_of(const SSL_CTX *ctx);
 
 /* ---- proofs */
-OCSP_BASICRESP *tls_proof_basic(const struct tls_proof *p);
 enum status tls_proof_check_by(struct tls_proof *p, X509 *cert, STACK_OF(X509) *issuers, X509_STORE *store,
                                int64_t now_s, bool *revoked, struct why *why);
+/* Whether it speaks of this certificate at all: by serial number and issuer's name. */
 bool tls_proof_is_of_x509(const struct tls_proof *p, X509 *cert);
 /* Whether what tls_proof_check_by found good once is so now: a question of dates alone. */
 bool tls_proof_still_good(const struct tls_proof *p, int64_t now_s);

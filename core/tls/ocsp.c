@@ -132,11 +132,6 @@ bool tls_proof_is_of_x509(const struct tls_proof *p, X509 *cert)
     return single_of(p, cert, NULL) != NULL;
 }
 
-bool tls_proof_is_of(const struct tls_proof *p, const struct tls_cert *cert)
-{
-    return tls_proof_is_of_x509(p, tls_cert_x509(cert));
-}
-
 struct dates { int64_t from, until; };
 
 static void dates_of(OCSP_SINGLERESP *one, struct dates *d, int *status, int *reason)

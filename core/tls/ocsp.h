@@ -29,8 +29,6 @@ struct str tls_proof_pem(struct arena *a, const struct tls_proof *p);
  * and the signature by the certificates in the proof. now_s: seconds since 1970. */
 enum status tls_proof_check(struct tls_proof *p, const struct tls_cert *cert, struct str issuers, int64_t now_s,
                             struct why *why);
-/* Whether it speaks of this certificate at all: by serial number and issuer's name. */
-bool tls_proof_is_of(const struct tls_proof *p, const struct tls_cert *cert);
 /* Seconds since 1970; 0: it does not say. Once it was found good, its signer's end if that comes first. */
 int64_t tls_proof_made(const struct tls_proof *p);
 int64_t tls_proof_from(const struct tls_proof *p);
