@@ -184,21 +184,6 @@ static enum status find_any(int fd, struct look *l, struct why *why)
     return found ? ST_OK : ST_NONE;
 }
 
-enum status keyfile_find(int fd, const char *path, struct str key, struct arena *a, struct str *value, struct why *why)
-{
-    struct look l = { .path = path, .below = "", .key = &key, .nkeys = 1, .arena = a };
-    enum status st = find_any(fd, &l, why);
-
-    if (st == ST_OK)
-        *value = l.value;
-    return st;
-}
-
-void keyfile_forget(void)
-{
-    kept_forget();
-}
-
 look_fn keyfile_look;
 enum status keyfile_look(struct look *l, struct why *why)
 {

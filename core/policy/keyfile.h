@@ -15,12 +15,6 @@
 #include "base/arena.h"
 #include "base/why.h"
 
-/* ST_OK with *value in the arena; ST_NONE; ST_AGAIN when the file cannot be read.
- * fd is open for reading and stays the caller's; path is its name in errors. */
-enum status keyfile_find(int fd, const char *path, struct str key, struct arena *a, struct str *value, struct why *why);
-/* Forgets everything (tests, the end of the process). */
-void keyfile_forget(void);
-
 /* How such lines are read, for files whose keys mean something else. take takes the key
  * off *line and trims what remains; false: the line has none. add gets each key with its
  * whole value; false: the file is wrong there, and keyfile_wrong has said why. */

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy/keyfile.h"
+#include "policy/kept.h"
+#include "policy/look.h"
 
 static char path[] = "/tmp/keyfile-XXXXXX";
 
@@ -28,16 +29,22 @@ static void write_file(const char *text, int second)
     close(fd);
 }
 
+static enum status find_in(const char *file, struct arena *a, const char *key, struct str *value, struct why *why)
+{
+    struct str wanted = str_of(key);
+    struct look l = { .path = file, .below = "", .key = &wanted, .nkeys = 1, .arena = a };
+    enum status st = look_find(STR("lsearch"))->look(&l, why);
+
+    if (st == ST_OK)
+        *value = l.value;
+    return st;
+}
+
 static enum status find(struct arena *a, const char *key, struct str *value)
 {
     struct why why = { 0 };
-    int fd = open(path, O_RDONLY);
-    enum status st;
 
-    assert_true(fd >= 0);
-    st = keyfile_find(fd, path, str_of(key), a, value, &why);
-    close(fd);
-    return st;
+    return find_in(path, a, key, value, &why);
 }
 
 static const char TEXT[] =
@@ -125,9 +132,9 @@ static void test_many(void **state)
             fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
             assert_true(fd >= 0);
             assert_true(write(fd, text, strlen(text)) > 0);
-            assert_int_equal(keyfile_find(fd, name, STR("k"), &a, &value, &why), ST_OK);
-            assert_true(str_same(value, str_of(text + 3)) || strncmp(value.p, text + 3, value.n) == 0);
             close(fd);
+            assert_int_equal(find_in(name, &a, "k", &value, &why), ST_OK);
+            assert_true(str_same(value, str_of(text + 3)) || strncmp(value.p, text + 3, value.n) == 0);
             unlink(name);
         }
     arena_free(&a);
@@ -138,12 +145,10 @@ static void test_no_file(void **state)
     struct arena a = { 0 };
     struct why why = { 0 };
     struct str value;
-    int fd = open("/", O_RDONLY);
 
     (void)state;
-    assert_int_equal(keyfile_find(fd, "/", STR("k"), &a, &value, &why), ST_AGAIN);
+    assert_int_equal(find_in("/", &a, "k", &value, &why), ST_AGAIN);
     assert_non_null(strstr(why.text, "no plain file"));
-    close(fd);
     arena_free(&a);
 }
 
@@ -159,7 +164,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    keyfile_forget();
+    kept_forget();
     return unlink(path);
 }
 
