@@ -221,7 +221,6 @@ void arc_drop(struct arc *a)
 
 void arc_answer(struct arc *a, size_t wanted, struct keys *keys, const struct str *texts, size_t n, bool again)
 {
-    a->wanted[wanted].answered = true;
     a->again = a->again || again;
     for (unsigned i = 1; i <= a->whole; i++) {
         struct arc_set *s = &a->set[i];
@@ -231,14 +230,6 @@ void arc_answer(struct arc *a, size_t wanted, struct keys *keys, const struct st
         if (!s->ams.judged && str_same(s->ams.key_name, a->wanted[wanted].name))
             signature_key(&s->ams, keys, texts, n, again);
     }
-}
-
-bool arc_ready(const struct arc *a)
-{
-    for (size_t i = 0; i < a->nwanted; i++)
-        if (!a->wanted[i].answered)
-            return false;
-    return true;
 }
 
 /* ---- judging */

@@ -43,7 +43,6 @@ struct arc {
 void arc_init(struct arc *a, const struct header *h, const struct sig_rules *r, struct bodyhash *hashes);
 void arc_drop(struct arc *a);
 void arc_answer(struct arc *a, size_t wanted, struct keys *keys, const struct str *texts, size_t n, bool again);
-bool arc_ready(const struct arc *a);
 void arc_judge(struct arc *a, const struct bodyhash *hashes);
 /* d= of the seals in order of instances, in the arena; "" where one has none. */
 size_t arc_domains(const struct arc *a, struct arena *arena, struct str **out);

@@ -93,18 +93,9 @@ size_t dkim_signers(const struct dkim *d, struct arena *a, struct str **out)
 
 void dkim_answer(struct dkim *d, size_t wanted, struct keys *keys, const struct str *texts, size_t n, bool again)
 {
-    d->wanted[wanted].answered = true;
     for (size_t i = 0; i < d->n; i++)
         if (!d->v[i].judged && str_same(d->v[i].key_name, d->wanted[wanted].name))
             signature_key(&d->v[i], keys, texts, n, again);
-}
-
-bool dkim_ready(const struct dkim *d)
-{
-    for (size_t i = 0; i < d->nwanted; i++)
-        if (!d->wanted[i].answered)
-            return false;
-    return true;
 }
 
 void dkim_judge(struct dkim *d, const struct bodyhash *hashes)

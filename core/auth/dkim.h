@@ -14,7 +14,6 @@
 
 struct dkim_name {              /* a key that is wanted */
     struct str name;
-    bool answered;
 };
 
 struct dkim {
@@ -35,7 +34,6 @@ void dkim_drop(struct dkim *d);
 size_t dkim_signers(const struct dkim *d, struct arena *a, struct str **out);
 /* The TXT records of a wanted name; again: could not be found out. */
 void dkim_answer(struct dkim *d, size_t wanted, struct keys *keys, const struct str *texts, size_t n, bool again);
-bool dkim_ready(const struct dkim *d);          /* every key has been answered for */
 void dkim_judge(struct dkim *d, const struct bodyhash *hashes);
 
 /* The word of dkim_verify_status: "none", "invalid", "fail", "pass". */
