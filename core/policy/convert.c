@@ -158,23 +158,6 @@ void val_of(lua_State *L, int at, struct arena *a, struct val *v)
     }
 }
 
-void to_val(lua_State *L, int arg, struct arena *a, struct val *v)
-{
-    int type = lua_type(L, arg);
-
-    if (type == LUA_TTABLE) {
-        for (size_t i = 1, n = lua_objlen(L, arg); i <= n; i++) {
-            lua_rawgeti(L, arg, (int)i);
-            if (!lua_isstring(L, -1))
-                rule_error(L, "bad argument #%d (a list of texts holds a %s)", arg, luaL_typename(L, -1));
-            lua_pop(L, 1);
-        }
-    } else if (type != LUA_TNIL && type != LUA_TNONE && type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
-        rule_error(L, "bad argument #%d (a %s is no value)", arg, luaL_typename(L, arg));
-    }
-    val_of(L, arg, a, v);
-}
-
 /* Fields are read raw: a metamethod must not run outside of a slice. */
 static void raw_field(lua_State *L, int table, const char *name)
 {

@@ -206,7 +206,6 @@ enum status policy_load(const struct policy_env *e, const struct snapshot *s, ui
     p->env = *e;
     p->generation = generation;
     p->refs = 1;
-    p->born_ms = clock_mono_ms();
     p->soft = p->hard = SIZE_MAX;
     p->dir = arena_dup(&p->arena, str_of(s->dir));
     p->cwd = arena_dup(&p->arena, str_of(getcwd(cwd, sizeof cwd)));
@@ -254,7 +253,6 @@ void policy_release(struct policy *p)
 
 void policy_use_dns(struct policy *p, struct dns *dns) { p->env.dns = dns; }
 uint32_t policy_generation(const struct policy *p) { return p->generation; }
-int64_t policy_born_ms(const struct policy *p) { return p->born_ms; }
 size_t policy_memory(const struct policy *p) { return p->used; }
 bool policy_worn(const struct policy *p) { return p->worn; }
 void policy_stats(const struct policy *p, struct policy_stats *out) { *out = p->stats; }

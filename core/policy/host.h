@@ -70,7 +70,6 @@ struct policy {
     lua_State *L;
     uint32_t generation;
     unsigned refs;
-    int64_t born_ms;
     struct arena arena;             /* as long as the generation */
     struct arena scratch;           /* until the next use */
     struct str dir, cwd;

@@ -64,9 +64,6 @@ bool arg_opt_str(lua_State *L, int arg, size_t max, struct str *out);   /* false
 int64_t arg_int(lua_State *L, int arg, int64_t min, int64_t max);
 void push_str(lua_State *L, struct str s);                      /* p NULL: nil */
 void push_val(lua_State *L, const struct val *v);               /* lists get the colon tostring */
-/* Reads a value off the stack; strings and lists are copied into a. Raises on
- * tables with anything but strings and numbers, and on functions (see option values). */
-void to_val(lua_State *L, int arg, struct arena *a, struct val *v);
 
 /* ---- "could not find out": raises a defer with that text */
 int raise_again(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -129,7 +129,6 @@ void policy_release(struct policy *p);
 void policy_use_dns(struct policy *p, struct dns *dns);
 const char *policy_rules_dir(const struct policy *p);    /* the directory the rules were read from */
 uint32_t policy_generation(const struct policy *p);
-int64_t policy_born_ms(const struct policy *p);         /* clock_mono_ms */
 size_t policy_memory(const struct policy *p);           /* bytes of the Lua state */
 bool policy_worn(const struct policy *p);               /* over 256 MiB after a collection: replace it */
 

@@ -45,7 +45,7 @@ static struct {
 static char p_names[P_OPTS][48];
 static int p_nopts;
 
-struct policy { unsigned refs; uint32_t generation; int64_t born; };
+struct policy { unsigned refs; uint32_t generation; };
 
 struct eval {
     struct job job;
@@ -182,7 +182,6 @@ bool policy_variable(const struct policy *p, const struct txn *t, struct str nam
 void policy_hold(struct policy *p) { p->refs++; }
 void policy_release(struct policy *p) { if (--p->refs == 0) free(p); }
 uint32_t policy_generation(const struct policy *p) { return p->generation; }
-int64_t policy_born_ms(const struct policy *p) { return p->born; }
 void policy_use_dns(struct policy *p, struct dns *dns) { (void)p; (void)dns; }
 size_t policy_memory(const struct policy *p) { (void)p; return 0; }
 bool policy_worn(const struct policy *p) { (void)p; return false; }
