@@ -424,8 +424,10 @@ void dmarc_tell(struct dmarc *d, const struct dns_answer *a)
     evaluate(d);
 }
 
-void dmarc_give_up(struct dmarc *d, const char *text)
+static void inquiry_give_up(void *ctx, const char *text)
 {
+    struct dmarc *d = ctx;
+
     if (!d->asking)
         return;
     d->asking = false;
@@ -435,7 +437,6 @@ void dmarc_give_up(struct dmarc *d, const char *text)
 
 static const struct question *inquiry_question(const void *d) { return dmarc_question(d); }
 static void inquiry_tell(void *d, const struct dns_answer *a) { dmarc_tell(d, a); }
-static void inquiry_give_up(void *d, const char *text) { dmarc_give_up(d, text); }
 
 const struct inquiry_kind dmarc_inquiry = { inquiry_question, inquiry_tell, inquiry_give_up };
 

@@ -58,7 +58,6 @@ struct dmarc;
 struct dmarc *dmarc_new(struct arena *a, const struct dmarc_want *w);
 const struct question *dmarc_question(const struct dmarc *d);      /* NULL: it is done */
 void dmarc_tell(struct dmarc *d, const struct dns_answer *a);
-void dmarc_give_up(struct dmarc *d, const char *text);
 extern const struct inquiry_kind dmarc_inquiry;
 const struct dmarc_answer *dmarc_answer(const struct dmarc *d);
 /* What pct= leaves of a policy, with a number from 0 to 99 (RFC 7489 section 6.6.4). */

@@ -16,7 +16,8 @@ static uint64_t hash(uint64_t h, struct str s)
     return h;
 }
 
-struct str feedback_unique(struct arena *a, const struct feedback *f)
+/* "4f1e...": the same for the same report, in names of files and in its id. */
+static struct str unique_name(struct arena *a, const struct feedback *f)
 {
     uint64_t h = hash(hash(0xcbf29ce484222325ull, f->submitter), STR("!"));
 
@@ -26,7 +27,7 @@ struct str feedback_unique(struct arena *a, const struct feedback *f)
 
 struct str feedback_id(struct arena *a, const struct feedback *f)
 {
-    return arena_printf(a, "%.*s@%.*s", STR_ARG(feedback_unique(a, f)), STR_ARG(f->submitter));
+    return arena_printf(a, "%.*s@%.*s", STR_ARG(unique_name(a, f)), STR_ARG(f->submitter));
 }
 
 /* A domain's name may hold anything the DNS does; a file's name may not. */
@@ -44,7 +45,7 @@ static struct str plain(struct arena *a, struct str s)
 struct str feedback_file(struct arena *a, const struct feedback *f)
 {
     return arena_printf(a, "%.*s!%.*s!%" PRId64 "!%" PRId64 "!%.*s.xml", STR_ARG(plain(a, f->submitter)), STR_ARG(plain(a, f->domain)), f->begin,
-                        f->end, STR_ARG(feedback_unique(a, f)));
+                        f->end, STR_ARG(unique_name(a, f)));
 }
 
 /* ---- XML (appendix C) */
@@ -209,7 +210,7 @@ static void put_head(struct buf *out, struct arena *a, const struct feedback *f,
     put_line(out, "Date", clock_rfc5322(a, now));
     /* The longest name there is makes a line of its own. */
     buf_addf(out, "Subject: Report Domain: %.*s\n Submitter: %.*s\n Report-ID: <%.*s@%.*s>\n", STR_ARG(plain(a, f->domain)),
-             STR_ARG(plain(a, f->submitter)), STR_ARG(feedback_unique(a, f)), STR_ARG(plain(a, f->submitter)));
+             STR_ARG(plain(a, f->submitter)), STR_ARG(unique_name(a, f)), STR_ARG(plain(a, f->submitter)));
     put_line(out, "Auto-Submitted", STR("auto-generated"));
     put_line(out, "MIME-Version", STR("1.0"));
 }
@@ -237,7 +238,7 @@ static uint64_t messages(const struct feedback *f)
 void feedback_mail(const struct feedback *f, struct str to, struct str gz, int64_t now, struct buf *out)
 {
     struct arena a = { 0 };
-    struct str file = feedback_file(&a, f), unique = feedback_unique(&a, f);
+    struct str file = feedback_file(&a, f), unique = unique_name(&a, f);
 
     put_head(out, &a, f, to, now);
     buf_addf(out, "Content-Type: multipart/mixed; boundary=\"=_%.*s\"\n\n--=_%.*s\nContent-Type: text/plain; charset=us-ascii\n\n",

@@ -26,8 +26,6 @@ struct feedback {
     uint64_t left_out;                  /* messages beyond those rows */
 };
 
-/* "4f1e...": the same for the same report, in names of files and in its id. */
-struct str feedback_unique(struct arena *a, const struct feedback *f);
 struct str feedback_id(struct arena *a, const struct feedback *f);              /* unique@submitter */
 /* receiver "!" domain "!" begin "!" end "!" unique ".xml" (section 7.2.1.1, without .gz) */
 struct str feedback_file(struct arena *a, const struct feedback *f);

@@ -18,7 +18,7 @@ struct keys { struct map *map; };
 
 /* ---- life */
 
-struct key_record *key_hold(struct key_record *r)
+static struct key_record *hold(struct key_record *r)
 {
     r->refs++;
     return r;
@@ -188,7 +188,7 @@ struct key_record *keys_read(struct keys *k, struct str text)
     struct key_record *r = map_get(k->map, text);
 
     if (r)
-        return key_hold(r);
+        return hold(r);
     r = calloc(1, sizeof *r);
     if (!r)
         die("no memory for a key");
@@ -199,7 +199,7 @@ struct key_record *keys_read(struct keys *k, struct str text)
     /* Rather all anew once in a while than books about who was used when. */
     if (map_count(k->map) >= KEYS_KEPT)
         forget_all(k);
-    map_put(k->map, text, key_hold(r));
+    map_put(k->map, text, hold(r));
     return r;
 }
 

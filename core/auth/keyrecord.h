@@ -40,7 +40,6 @@ struct keys *keys_new(void);
 void keys_free(struct keys *k);
 /* Reads a record, or gives the one read before. The caller holds it. */
 struct key_record *keys_read(struct keys *k, struct str text);
-struct key_record *key_hold(struct key_record *r);
 void key_release(struct key_record *r);         /* NULL is allowed */
 
 /* Whether signature is this key's for a text: its hash for RSA and Ed25519 alike (RFC 8463 section 3). */

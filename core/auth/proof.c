@@ -54,6 +54,13 @@ static bool named_before(const struct str *v, size_t n, struct str s)
     return false;
 }
 
+static struct str reason_of(const struct proof *p, size_t signature)
+{
+    const struct proof_override *o = &p->overrides[signature];
+
+    return o->status.p ? o->reason : str_of(p->dkim.v[signature].reason);
+}
+
 static void add_run(struct proof *p, struct str signer, size_t signature)
 {
     struct proof_run *r = &p->runs[p->nruns++];
@@ -62,7 +69,7 @@ static void add_run(struct proof *p, struct str signer, size_t signature)
     if (signature == SIZE_MAX)
         return;
     r->status = proof_status(p, signature);
-    r->reason = proof_reason(p, signature);
+    r->reason = reason_of(p, signature);
 }
 
 void proof_plan(struct proof *p, const struct str *signers, size_t n)
@@ -111,13 +118,6 @@ struct str proof_status(const struct proof *p, size_t signature)
     const struct proof_override *o = &p->overrides[signature];
 
     return o->status.p ? o->status : str_of(dkim_status(&p->dkim.v[signature]));
-}
-
-struct str proof_reason(const struct proof *p, size_t signature)
-{
-    const struct proof_override *o = &p->overrides[signature];
-
-    return o->status.p ? o->reason : str_of(p->dkim.v[signature].reason);
 }
 
 const struct signature *proof_passed(const struct proof *p)

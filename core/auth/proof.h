@@ -42,7 +42,6 @@ void proof_override(struct proof *p, struct str status, struct str reason);
 
 /* "pass", or what rules made of it. */
 struct str proof_status(const struct proof *p, size_t signature);
-struct str proof_reason(const struct proof *p, size_t signature);
 /* The first signature that passes, rules included; NULL: none. */
 const struct signature *proof_passed(const struct proof *p);
 /* "DKIM: d=... [verification succeeded]" (dkim_verbose). */

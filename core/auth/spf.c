@@ -31,7 +31,7 @@ void spf_want_name(struct spf *s, enum stage stage, struct str name, uint16_t ty
 
 /* ---- ends */
 
-void spf_finish(struct spf *s, enum spf_result r)
+static void finish(struct spf *s, enum spf_result r)
 {
     s->answer.result = r;
     s->stage = DONE;
@@ -46,14 +46,14 @@ void spf_fail(struct spf *s, enum spf_result r, const char *what, struct str abo
     shown[n] = '\0';
     why_set(&s->answer.why, r == SPF_TEMPERROR ? ST_AGAIN : ST_NEVER, "%s%s%s", what, n ? ": " : "", shown);
     s->answer.mechanism = STR("");
-    spf_finish(s, r);
+    finish(s, r);
 }
 
 static void dns_end(struct spf *s, const struct dns_answer *a)
 {
     s->answer.why = a->why;
     s->answer.mechanism = STR("");
-    spf_finish(s, SPF_TEMPERROR);
+    finish(s, SPF_TEMPERROR);
 }
 
 bool spf_count_void(struct spf *s)
@@ -86,14 +86,14 @@ static void explain_text(struct spf *s)
         if ((unsigned char)out.p[i] < 0x20 || (unsigned char)out.p[i] >= 0x7f)
             out = STR("");
     s->answer.explanation = out;
-    spf_finish(s, SPF_FAIL);
+    finish(s, SPF_FAIL);
 }
 
 static void told_explanation(struct spf *s, const struct dns_answer *a)
 {
     struct str end;
 
-    spf_finish(s, SPF_FAIL);
+    finish(s, SPF_FAIL);
     if (a->status != ST_OK || a->n != 1 || a->rr[0].text.n > SPF_RECORD_MAX
         || !spf_macro_valid(a->rr[0].text, SPF_MACRO_TEXT, &end))
         return;
@@ -108,7 +108,7 @@ static void explain_ask(struct spf *s)
     if (spf_target(s, spf_top(s)->record.exp, 1, &name))
         spf_want_name(s, EXPLAIN, name, DNS_TXT);
     else
-        spf_finish(s, SPF_FAIL);
+        finish(s, SPF_FAIL);
 }
 
 /* ---- the result of one check_host */
@@ -137,7 +137,7 @@ static void matched(struct spf *s, struct spf_term t)
     if (s->explaining)
         spf_with_macros(s, spf_top(s)->record.exp, explain_ask);
     else
-        spf_finish(s, r);
+        finish(s, r);
 }
 
 static void fetch(struct spf *s)
@@ -151,7 +151,7 @@ static void no_record(struct spf *s)
     if (s->depth || spf_top(s)->redirected)
         spf_fail(s, SPF_PERMERROR, "no SPF record", spf_top(s)->domain);
     else
-        spf_finish(s, SPF_NONE);
+        finish(s, SPF_NONE);
 }
 
 static void begin_record(struct spf *s, struct str text)
@@ -386,7 +386,7 @@ struct spf *spf_new(struct arena *a, const struct spf_want *w)
     identify(s, w->sender);
     spf_top(s)->domain = s->macros.sender_domain;
     if (!w->client.v || !spf_name_valid(spf_top(s)->domain, 2))
-        spf_finish(s, SPF_NONE);
+        finish(s, SPF_NONE);
     else if (w->record.p)
         begin_record(s, w->record);
     else
@@ -400,15 +400,17 @@ const struct question *spf_question(const struct spf *s)
     return s->asking ? &s->question : NULL;
 }
 
-void spf_give_up(struct spf *s, const char *text)
+/* A temperror: time is up. */
+static void inquiry_give_up(void *ctx, const char *text)
 {
+    struct spf *s = ctx;
+
     if (s->stage != DONE)
         spf_fail(s, SPF_TEMPERROR, text, (struct str){ 0 });
 }
 
 static const struct question *inquiry_question(const void *s) { return spf_question(s); }
 static void inquiry_tell(void *s, const struct dns_answer *a) { spf_tell(s, a); }
-static void inquiry_give_up(void *s, const char *text) { spf_give_up(s, text); }
 
 const struct inquiry_kind spf_inquiry = { inquiry_question, inquiry_tell, inquiry_give_up };
 

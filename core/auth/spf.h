@@ -47,8 +47,6 @@ struct spf *spf_new(struct arena *a, const struct spf_want *w);
 /* What it must know next; NULL: it is done. */
 const struct question *spf_question(const struct spf *s);
 void spf_tell(struct spf *s, const struct dns_answer *a);
-/* Ends it as a temperror: time is up. */
-void spf_give_up(struct spf *s, const char *text);
 extern const struct inquiry_kind spf_inquiry;
 /* Once it is done. */
 const struct spf_answer *spf_answer(const struct spf *s);

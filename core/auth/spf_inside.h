@@ -60,7 +60,6 @@ static inline struct frame *spf_top(struct spf *s)
 
 /* ---- spf.c */
 void spf_want_name(struct spf *s, enum stage stage, struct str name, uint16_t type);
-void spf_finish(struct spf *s, enum spf_result r);
 void spf_fail(struct spf *s, enum spf_result r, const char *what, struct str about);    /* permerror, temperror */
 /* A term that asks in vain counts once, however many questions it asked (section 4.6.4). False: the check is over. */
 bool spf_count_void(struct spf *s);

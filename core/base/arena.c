@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,7 +111,8 @@ struct str arena_dup(struct arena *a, struct str s)
     return (struct str){ arena_z(a, s), s.n };
 }
 
-struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0)))
+static struct str print(struct arena *a, const char *fmt, va_list ap)
 {
     char first[256], *p;
     va_list again;
@@ -136,7 +138,7 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    s = arena_vprintf(a, fmt, ap);
+    s = print(a, fmt, ap);
     va_end(ap);
     return s;
 }

@@ -9,7 +9,6 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
-#include <stdarg.h>
 #include "base/str.h"
 
 struct arena_block;
@@ -25,7 +24,6 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t n);   /* overflow i
 struct str arena_dup(struct arena *a, struct str s);    /* a NUL stands behind the copy */
 char *arena_z(struct arena *a, struct str s);           /* the same as a C string */
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 struct str arena_lower(struct arena *a, struct str s);  /* ASCII lower-case copy */
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);

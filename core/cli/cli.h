@@ -108,9 +108,6 @@ void cli_write(struct str s);
 /* ---- printed from the tables (cli_help.c) */
 void cli_help_all(void);
 void cli_help_verb(const struct cli_verb *v);
-void cli_man(void);
-void cli_completion(void);
-void cli_guide(void);
 
 /* One line that shows a verb at work, and a text that stands in what it prints ("": nothing need be). NULL: there is none. */
 struct cli_example { const char *verb, *line, *prints; };

@@ -43,7 +43,7 @@ struct world *cli_world(struct cli *c, bool deliver, int *status)
     return open_world(c, wc, status);
 }
 
-struct world *cli_world_bare(struct cli *c, int *status)
+static struct world *world_bare(struct cli *c, int *status)
 {
     struct world_config wc = { .hermetic = cli_hermetic(c), .lua = STR_INIT("site { primary_hostname = \"localhost\" }"), .lua_name = "-", .zone_file = c->opt[CO_DNS] };
 
@@ -53,7 +53,7 @@ struct world *cli_world_bare(struct cli *c, int *status)
 struct world *cli_world_any(struct cli *c, int *status)
 {
     if (!cli_rules_named(c) && access(cli_rules(c), F_OK) != 0)
-        return cli_world_bare(c, status);
+        return world_bare(c, status);
     return cli_world(c, false, status);
 }
 

@@ -11,7 +11,6 @@
 bool cli_hermetic(const struct cli *c);
 /* NULL: *status is the exit status, and why has been printed. */
 struct world *cli_world(struct cli *c, bool deliver, int *status);
-struct world *cli_world_bare(struct cli *c, int *status);    /* without any rules */
 /* No rules are needed: without --rules, PERIGEE_RULES and the usual directory there are none. */
 struct world *cli_world_any(struct cli *c, int *status);
 /* --client, --helo, --sender, --rcpt, --message into the world's conn and txn.

@@ -21,9 +21,6 @@ struct dmarc_run {
     struct buf out;
 };
 
-/* May reports on this domain go to address? ST_NONE: it has not said so; ST_AGAIN: not to be found out now.
- * *to is where, which may be another mailbox of the same host. */
-enum status cli_dmarc_consent(struct dmarc_run *d, struct arena *a, struct str domain, struct str address, struct str *to, struct why *why);
 /* To everybody who asked for it and did not get it; a line, or an object, for each. */
 void cli_dmarc_send(struct dmarc_run *d, const struct feedback *f);
 

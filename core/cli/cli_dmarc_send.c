@@ -72,7 +72,7 @@ static bool same_organisation(const struct dmarc_run *d, struct str x, struct st
     return domain_same(x, y) || (org.n && str_same(org, suffixes_org(d->suffixes, y)));
 }
 
-enum status cli_dmarc_consent(struct dmarc_run *d, struct arena *a, struct str domain, struct str address, struct str *to, struct why *why)
+static enum status consent(struct dmarc_run *d, struct arena *a, struct str domain, struct str address, struct str *to, struct why *why)
 {
     struct asking q = { .a = a, .host = host_of(a, address) };
     struct dns_query *query;
@@ -180,7 +180,7 @@ static void send_to(struct dmarc_run *d, struct arena *a, struct sending *s)
         s->result = STR("would be sent if it agrees");
         return;
     }
-    st = cli_dmarc_consent(d, a, s->f->domain, s->address, &s->to, &why);
+    st = consent(d, a, s->f->domain, s->address, &s->to, &why);
     if (st == ST_NONE || (st == ST_OK && !is_plain(s->to))) {
         s->result = STR("not wanted");
     } else if (st != ST_OK) {

@@ -40,30 +40,6 @@ void cli_help_verb(const struct cli_verb *v)
         printf("\nas in:\n  %s\n", cli_example(v->name)->line);
 }
 
-int cli_run_help(struct cli *c)
-{
-    if (cli_has(c, CO_MAN)) {
-        cli_man();
-    } else if (cli_has(c, CO_COMPLETION)) {
-        cli_completion();
-    } else if (cli_has(c, CO_GUIDE)) {
-        cli_guide();
-    } else if (c->narg == 0) {
-        cli_help_all();
-    } else {
-        struct str want = arena_printf(&c->arena, "%s%s%s", c->arg[0], c->narg > 1 ? " " : "", c->narg > 1 ? c->arg[1] : "");
-
-        for (size_t i = 0; i < cli_nverbs; i++) {
-            if (!str_same(want, str_of(cli_verbs[i].name)))
-                continue;
-            cli_help_verb(&cli_verbs[i]);
-            return CLI_YES;
-        }
-        return cli_fail(c, EX_USAGE, "there is no verb \"%.*s\"", STR_ARG(want));
-    }
-    return CLI_YES;
-}
-
 /* ---- the manual page */
 
 /* A hyphen would be printed as a dash, a line's first dot or quote would be a request. */
@@ -126,7 +102,7 @@ static const char man_tail[] =
     ".SH ENVIRONMENT\nPERIGEE_RULES, PERIGEE_SPOOL\n"
     ".SH FILES\n/etc/perigee/rules, /var/spool/perigee, SPOOL/log/mainlog, SPOOL/control.sock, SPOOL/submit.sock\n";
 
-void cli_man(void)
+static void print_man(void)
 {
     fputs(man_head, stdout);
     for (size_t i = 0; i < cli_nverbs; i++)
@@ -168,7 +144,7 @@ static void completion_words(void)
         completion_family(families[k]);
 }
 
-void cli_completion(void)
+static void print_completion(void)
 {
     printf("# Completion of perigee for bash; printed by `perigee help --completion`.\n\n_perigee()\n{\n"
            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -201,7 +177,7 @@ static void guide_option(const struct cli_option *o)
     printf("| `--%s%s%s` | %s |\n", o->name, o->arg ? " " : "", o->arg ? o->arg : "", o->help);
 }
 
-void cli_guide(void)
+static void print_guide(void)
 {
     printf("# Command line\n\nPrinted by `perigee help --guide` from the table in `core/cli/cli.c`.\n\n"
            "The examples are run where `rules` is a rule directory and `run/spool` its spool, with a running engine; `message` is a\n"
@@ -223,4 +199,28 @@ void cli_guide(void)
         if (example && *example->prints)
             printf("\nprints among other things `%s`.\n", example->prints);
     }
+}
+
+int cli_run_help(struct cli *c)
+{
+    if (cli_has(c, CO_MAN)) {
+        print_man();
+    } else if (cli_has(c, CO_COMPLETION)) {
+        print_completion();
+    } else if (cli_has(c, CO_GUIDE)) {
+        print_guide();
+    } else if (c->narg == 0) {
+        cli_help_all();
+    } else {
+        struct str want = arena_printf(&c->arena, "%s%s%s", c->arg[0], c->narg > 1 ? " " : "", c->narg > 1 ? c->arg[1] : "");
+
+        for (size_t i = 0; i < cli_nverbs; i++) {
+            if (!str_same(want, str_of(cli_verbs[i].name)))
+                continue;
+            cli_help_verb(&cli_verbs[i]);
+            return CLI_YES;
+        }
+        return cli_fail(c, EX_USAGE, "there is no verb \"%.*s\"", STR_ARG(want));
+    }
+    return CLI_YES;
 }

@@ -150,8 +150,6 @@ void mailbox_start(struct attempt *a);
 void mailbox_cancel(struct attempt *a);
 void command_start(struct attempt *a);
 void command_cancel(struct attempt *a);
-/* argv[0] becomes a path, if the options allow it; else why not. */
-const char *command_find(struct arena *a, const struct transport *t, char **argv);
 char **command_environment(struct attempt *a);
 struct local_end;
 void program_end_of(const struct local_end *end, struct program_end *out);

@@ -151,7 +151,8 @@ static char *on_path(struct arena *a, const struct transport *t, const char *nam
     return NULL;
 }
 
-const char *command_find(struct arena *a, const struct transport *t, char **argv)
+/* argv[0] becomes a path, if the options allow it; else why not. */
+static const char *find_program(struct arena *a, const struct transport *t, char **argv)
 {
     bool listed = allowed(t, argv[0]);
     char *found = argv[0];
@@ -302,7 +303,7 @@ static void show(struct attempt *a, const char *program)
 
 static void pretend(struct attempt *a, char **argv)
 {
-    const char *why = strchr(argv[0], '/') ? command_find(&a->w->arena, &a->tr, argv) : NULL;
+    const char *why = strchr(argv[0], '/') ? find_program(&a->w->arena, &a->tr, argv) : NULL;
     struct program_end end;
 
     if (why) {
@@ -330,7 +331,7 @@ void command_start(struct attempt *a)
         refuse(a, "there is no command that can be taken apart");
     else if (attempt_engine(a)->cfg.hermetic)
         pretend(a, argv);
-    else if ((why = command_find(&a->w->arena, &a->tr, argv)))
+    else if ((why = find_program(&a->w->arena, &a->tr, argv)))
         refuse(a, why);
     else
         run(a, argv);

@@ -95,7 +95,8 @@ enum status prove_check(struct str option, struct str word, struct why *why)
                    str_ends(option, STR("hashes")) ? "sha1, sha256, sha512" : str_ends(option, STR("keytypes")) ? "rsa, ed25519" : "rsa=BITS, ed25519=BITS");
 }
 
-void prove_rules(const struct settings *set, struct sig_rules *out)
+/* What the options say of signatures, now. */
+static void rules_now(const struct settings *set, struct sig_rules *out)
 {
     const struct val *hashes = setting_val(set, SET_dkim_verify_hashes), *kinds = setting_val(set, SET_dkim_verify_keytypes);
     const struct val *sizes = setting_val(set, SET_dkim_verify_min_keysizes);
@@ -161,7 +162,7 @@ static struct prove *begin(struct engine *e, struct settings *set, struct txn *t
     p->e = e;
     p->set = set;
     p->t = t;
-    prove_rules(set, &rules);
+    rules_now(set, &rules);
     if (t->dkim_disabled)
         rules.most = 0;
     p->proof = t->proof = proof_new(e->keys, &t->header, &rules);

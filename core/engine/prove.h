@@ -16,8 +16,6 @@ struct sig_rules;
 
 /* Whether a word of dkim_verify_hashes, _keytypes or _min_keysizes is one. */
 enum status prove_check(struct str option, struct str word, struct why *why);
-/* What the options say of signatures, now. */
-void prove_rules(const struct settings *set, struct sig_rules *out);
 
 /* With t's header known, before anything changes it. Fields that claim to be our own Authentication-Results are taken
  * off it (R4.8); signatures are judged over what came. */

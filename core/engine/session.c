@@ -209,6 +209,8 @@ static void deadline(void *ctx)
 
 /* ---- bytes */
 
+static void session_free(struct session *s);
+
 static void ended_now(void *ctx)
 {
     struct session *s = ctx;
@@ -397,7 +399,7 @@ static const struct stream_user stream_ops_user = { .input = input, .flushed = f
 
 /* ---- life */
 
-struct session *session_new(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local)
+static struct session *session_new(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local)
 {
     struct session *s = calloc(1, sizeof *s);
 
@@ -433,7 +435,7 @@ struct session *session_new(struct engine *e, const struct sock_addr *peer, cons
     return s;
 }
 
-void session_free(struct session *s)
+static void session_free(struct session *s)
 {
     struct engine *e = s->e;
 

@@ -59,13 +59,11 @@ struct session {
     struct session *next, **link;
 };
 
-struct session *session_new(struct engine *e, const struct sock_addr *peer, const struct sock_addr *local);
 void session_begin(struct session *s);      /* set-up is over: the server starts */
 void session_setup(struct session *s);
 void session_refuse(struct session *s, const char *reply);  /* one line, then the end */
 /* After something happened outside of input: sends, goes on reading, re-arms. */
 void session_pump(struct session *s);
-void session_free(struct session *s);
 
 /* ---- check */
 void check_cancel(struct session *s);       /* nobody waits for the answer any more */

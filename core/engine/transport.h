@@ -135,7 +135,7 @@ bool host_listed(const struct val *list, struct str name, struct ip ip);
 
 /* A command as an argument vector: a list as it is, a string cut at blanks
  * with quotes respected and nothing expanded. NULL-terminated; NULL: unusable.
- * argv[0] may be no path yet: command_find. */
+ * argv[0] may be no path yet: command.c finds it. */
 char **command_argv(struct arena *a, const struct val *command);
 
 #endif

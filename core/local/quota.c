@@ -79,7 +79,8 @@ static enum status add_directory(struct tree *t, int dir, unsigned depth)
     return st;
 }
 
-enum status quota_measure(struct appendfile *f, int dir, int64_t *bytes, int64_t *files)
+/* Sums up a directory and what lies below it. size_regex may be empty. */
+static enum status sum_up(struct appendfile *f, int dir, int64_t *bytes, int64_t *files)
 {
     struct tree t = { .f = f };
     enum status st = names_open(&t.size, f->size_regex, &f->why);
@@ -105,7 +106,7 @@ static enum status measure_elsewhere(struct appendfile *f, int64_t *bytes, int64
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return why_errno(&f->why, ST_AGAIN, "open quota_directory %s", path);
-    st = quota_measure(f, fd, bytes, files);
+    st = sum_up(f, fd, bytes, files);
     close(fd);
     return st;
 }
@@ -124,6 +125,7 @@ static enum status measure_file(struct appendfile *f, int dir, const char *name,
     return ST_OK;
 }
 
+/* Sums up a directory and what lies below it. size_regex may be empty. */
 static enum status measure(struct appendfile *f, int dir, const char *name, struct quota *q)
 {
     if (f->used_known && (f->files_known || f->quota_files == 0))
@@ -134,7 +136,7 @@ static enum status measure(struct appendfile *f, int dir, const char *name, stru
         return measure_elsewhere(f, &q->bytes, &q->files);
     if (f->maildir)
         return f->size_file ? maildirsize_read(f, dir, q) : maildir_measure(f, dir, &q->bytes, &q->files);
-    return quota_measure(f, dir, &q->bytes, &q->files);
+    return sum_up(f, dir, &q->bytes, &q->files);
 }
 
 /* ---- checking */

@@ -25,8 +25,6 @@ enum status quota_check(struct appendfile *f, int dir, const char *name, struct 
 void quota_add(struct appendfile *f, struct quota *q);
 void quota_close(struct quota *q);
 
-/* Sums up a directory and what lies below it. size_regex may be empty. */
-enum status quota_measure(struct appendfile *f, int dir, int64_t *bytes, int64_t *files);
 
 /* ---- maildirsize.c: Maildir++, https://www.courier-mta.org/imap/README.maildirquota.html */
 enum status maildirsize_read(struct appendfile *f, int dir, struct quota *q);

@@ -14,7 +14,7 @@ static const char BOX[] = "mail object";
 
 /* ---- boxes */
 
-void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr)
+static void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr)
 {
     struct box *b = lua_newuserdata(L, sizeof *b);
 
@@ -49,7 +49,7 @@ static struct box *box_of(lua_State *L, int arg)
     return b;
 }
 
-struct box *box_arg(lua_State *L, int arg)
+static struct box *box_arg(lua_State *L, int arg)
 {
     struct box *b = box_of(L, arg);
 

@@ -163,7 +163,7 @@ struct eval {
     struct header_edit **edits_end; /* an ACL that fails takes its header edits back (R8.6) */
 };
 
-/* Opens an evaluation; push the function, the mail object (box_push) and the
+/* Opens an evaluation; push the function, the mail object (box_push_own) and the
  * arguments onto e->co, then eval_run. NULL of eval_run: the end was called. */
 struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entry which, eval_end *end);
 struct eval *eval_run(struct eval *e, int nargs);
@@ -196,9 +196,7 @@ struct box {                                /* what Lua holds as m */
 };
 void gate_open(lua_State *L);               /* metatables and the table of rows */
 void gate_push(lua_State *L);               /* the function that reads m.NAME */
-void box_push(lua_State *L, struct eval *e, enum phase ph, struct at_address *addr);
 void box_push_own(struct eval *e);          /* the evaluation's own, which host.current gives */
-struct box *box_arg(lua_State *L, int arg);
 extern const luaL_Reg gate_functions[];
 /* ---- view.c */
 void view_keep(lua_State *L, int box);      /* into the table on top */

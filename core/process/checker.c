@@ -25,7 +25,7 @@ struct checker {
     void *ctx;
 };
 
-void checker_run(const struct snapshot *s, const char *spool, struct facts *f)
+static void run(const struct snapshot *s, const char *spool, struct facts *f)
 {
     struct inspect i;
 
@@ -67,7 +67,7 @@ static _Noreturn void child(const struct checker_want *w, int out, pid_t parent)
 #else
         (void)memory;           /* its shadow alone is larger */
 #endif
-        checker_run(&s, w->spool, &f);
+        run(&s, w->spool, &f);
     } else {
         f.unsure = true;
         f.problems = str_of(why.text);

@@ -27,7 +27,4 @@ typedef void checker_done(void *ctx, struct facts *f);
 struct checker *checker_start(struct loop *l, const struct checker_want *w, checker_done *done, void *ctx, struct why *why);
 void checker_cancel(struct checker *c);
 
-/* In this process: loads s and fills f. */
-void checker_run(const struct snapshot *s, const char *spool, struct facts *f);
-
 #endif

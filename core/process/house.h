@@ -91,7 +91,6 @@ void staff_reap(struct house *h);               /* SIGCHLD */
 void staff_second(struct house *h);             /* heartbeats */
 bool staff_send(struct staff *s, struct ipc m); /* false: it was killed for not listening */
 void staff_send_all(struct house *h, struct ipc m);
-void staff_catch_up(struct staff *s);           /* builds the current generation if it serves another */
 unsigned staff_alive(const struct house *h);
 void staff_end(struct house *h, int64_t drain_ms);
 void staff_kill(struct house *h);
@@ -139,6 +138,5 @@ void master_ready(struct house *h);             /* a worker came up */
 void master_gone(struct house *h);              /* a worker is gone */
 void master_open_log(struct house *h);
 void master_detach(void);                       /* standard descriptors to /dev/null */
-void master_local(struct house *h);             /* starts the local process, if there is to be one */
 
 #endif

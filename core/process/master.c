@@ -61,13 +61,10 @@ static void raise_limits(void)
 
 /* ---- local deliveries */
 
-static void on_local_restart(void *ctx)
+/* Starts the local process, if there is to be one. */
+static void start_local(void *ctx)
 {
-    master_local(ctx);
-}
-
-void master_local(struct house *h)
-{
+    struct house *h = ctx;
     struct local_limits limits = {
         .roots = h->fixed.roots.v, .nroots = h->fixed.roots.n,
         .programs = h->fixed.programs.v, .nprograms = h->fixed.programs.n,
@@ -283,13 +280,13 @@ static void serve(struct house *h)
     h->second = (struct timer){ .fn = on_second, .ctx = h };
     h->watchdog = (struct timer){ .fn = on_watchdog, .ctx = h };
     h->give_up = (struct timer){ .fn = on_give_up, .ctx = h };
-    h->local_restart = (struct timer){ .fn = on_local_restart, .ctx = h };
+    h->local_restart = (struct timer){ .fn = start_local, .ctx = h };
     timer_set(h->loop, &h->second, SECOND_MS);
     if (notify_watchdog_ms() > 0)
         timer_set(h->loop, &h->watchdog, notify_watchdog_ms());
     ports_commit(h, true);
     rules_watch_set(h);
-    master_local(h);
+    start_local(h);
     for (unsigned i = 0; i < h->workers; i++)
         staff_start(&h->staff[i]);
     loop_run(h->loop);

@@ -215,7 +215,8 @@ static void build(struct staff *s)
     staff_send(s, (struct ipc){ .type = IPC_RULES, .a = s->building, .fd = s->house->snapshot });
 }
 
-void staff_catch_up(struct staff *s)
+/* Builds the current generation if it serves another. */
+static void catch_up(struct staff *s)
 {
     if (s->state == STAFF_UP && s->generation != s->house->generation && s->building == 0)
         build(s);
@@ -262,7 +263,7 @@ static void on_message(struct staff *s, const struct ipc *m)
         s->state = STAFF_UP;
         master_ready(h);
         reload_serving(s, m->a);
-        staff_catch_up(s);
+        catch_up(s);
         break;
     case IPC_EMPTY:
         if (m->a < SHARDS_MAX && h->owner[m->a] == s->number && m->a != s->home)

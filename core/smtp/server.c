@@ -204,9 +204,15 @@ void server_close(struct smtp_server *s, const char *reason)
     server_ask(s, PH_NOTQUIT);
 }
 
+/* No transaction, no question. */
+static bool idle(const struct smtp_server *s)
+{
+    return !s->t && !s->login && s->asked == ASKED_NONE;
+}
+
 static void farewell(struct smtp_server *s)
 {
-    if (!s->farewell || !smtp_server_idle(s) || s->state != SERVER_COMMAND)
+    if (!s->farewell || !idle(s) || s->state != SERVER_COMMAND)
         return;
     server_reply(s, 421, "4.3.2", s->farewell);
     server_close(s, "signal-exit");
@@ -454,11 +460,6 @@ bool smtp_server_over(const struct smtp_server *s)
 bool smtp_server_waiting(const struct smtp_server *s)
 {
     return s->asked != ASKED_NONE;
-}
-
-bool smtp_server_idle(const struct smtp_server *s)
-{
-    return !s->t && !s->login && s->asked == ASKED_NONE;
 }
 
 struct txn *smtp_server_txn(struct smtp_server *s)

@@ -86,7 +86,7 @@ static uint32_t take32(struct str *in)
     return v;
 }
 
-void account_segment_put(const struct segment *s, struct buf *out)
+static void segment_put(const struct segment *s, struct buf *out)
 {
     put32(out, s->file);
     put32(out, (uint32_t)(s->live < 0 ? 0 : s->live));
@@ -150,7 +150,7 @@ enum status account_commit(struct shard *sh, struct covered c, bool ready, struc
     for (struct segment *s = sh->segs; s && save && st == ST_OK; s = s->next)
         if (s->dirty && s->use != SEG_FREE) {
             buf_clear(&b);
-            account_segment_put(s, &b);
+            segment_put(s, &b);
             st = index_put_segment(sh->index, s->head.gen, buf_str(&b), why);
         }
     buf_free(&b);

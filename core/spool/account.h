@@ -28,7 +28,6 @@ struct segment *account_next(const struct shard *sh, uint32_t gen);
 enum status account_catch_up(struct shard *sh, struct why *why);
 
 /* A segment in the index: file number, live bytes, tombs. */
-void account_segment_put(const struct segment *s, struct buf *out);
 bool account_segment_get(struct str bytes, struct segment *s);
 /* Whether an end in s of a message with records in [born, origin] must be kept. */
 bool account_end_needed(const struct shard *sh, const struct segment *s, uint32_t born, uint32_t origin);
