@@ -72,6 +72,19 @@ static void plain_words(struct link *l)
     l->why.err = err;
 }
 
+/* Who asks on behalf of a session's transaction is waited for, as the transaction is. */
+void link_put_off(struct link *l)
+{
+    bool early = l->state == LINK_ASKING || l->state == LINK_CONNECTING || l->shake || l->shaking;
+
+    if (!early || !l->user || l->user->urgent)
+        return;
+    l->shake = l->shaking = l->fell_back = false;
+    l->put_off = true;
+    l->state = LINK_CLOSED;
+    link_step_soon(l);
+}
+
 void link_failed(struct link *l, const char *kind)
 {
     l->state = LINK_CLOSED;
@@ -405,6 +418,10 @@ static void link_connect(struct link *l)
 
     l->state = LINK_CONNECTING;
     timer_set(l->e->loop, &l->timer, tr->connect_ms);
+    if (l->e->draining)
+        link_put_off(l);
+    if (l->state == LINK_CLOSED)
+        return;
     if (l->e->on_connect)
         connect_scripted(l);
     else if (l->e->cfg.hermetic) {
@@ -586,6 +603,7 @@ static void link_over(struct link *l)
         take_back(l, u);
         u->kind = kind;
         u->why = why;
+        u->put_off = l->put_off;
         u->refused = client ? smtp_client_refused(client, &u->asked, &u->answer) : 0;
     }
     l->client = NULL;                   /* its words are read below */

@@ -19,7 +19,7 @@ struct link {
     struct dest *dest;
     struct link *next, **at;            /* of the destination */
     enum link_state state;
-    bool idle, sent, host_error, timed_out;
+    bool idle, sent, host_error, timed_out, put_off;
     struct link_user *user;
     struct stream *stream;
     struct smtp_client *client;
@@ -102,6 +102,8 @@ bool link_login_begin(struct link *l);
 void link_login_heard(void *ctx, struct str reply);
 void link_login_cancel(struct link *l);
 
+/* The engine ends, and it has not come to speak yet: its user's message is for another time. */
+void link_put_off(struct link *l);
 /* It has nothing to do any more: QUIT. */
 void link_end(struct link *l);
 /* Gives its slot back. */

@@ -285,9 +285,16 @@ static void end_idle(struct dest *d)
             link_quit(l->user);
 }
 
+static void end_early(struct dest *d)
+{
+    end_idle(d);
+    for (struct link *l = d->links; l; l = l->next)
+        link_put_off(l);
+}
+
 void links_drain(struct engine *e)
 {
-    each_dest(e, end_idle);
+    each_dest(e, end_early);
 }
 
 static void give_way(struct dest *d)

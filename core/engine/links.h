@@ -48,6 +48,7 @@ struct link_user {
     bool keep;                          /* after sent the connection stays with this user */
     bool resting;                       /* ... which could do without it, if somebody else wants one */
     /* filled in */
+    bool put_off;                       /* failed: the engine ends; nothing was tried */
     const char *kind;                   /* sent: the connection is over, for this reason; NULL: it lives on */
     struct why why;
     int refused;                        /* failed: the code of the answer that was the reason; 0: none */

@@ -157,19 +157,23 @@ static void give_up(struct attempt *a)
     attempt_end(a);
 }
 
-static void park(struct attempt *a)
+/* Nothing was tried, and the log has nothing to say of it. */
+static void put_off(struct attempt *a, int64_t seconds)
 {
-    struct engine *e = attempt_engine(a);
-
-    links_park(&a->use, a->w->id);
     for (struct item *it = a->items; it; it = it->peer)
         if (it->end == ITEM_OPEN) {
             it->end = ITEM_AGAIN;
             it->not_tried = true;
             it->kind = "park";
-            it->next_try = engine_now(e) + PARK_S;
+            it->next_try = engine_now(attempt_engine(a)) + seconds;
         }
     attempt_end(a);
+}
+
+static void park(struct attempt *a)
+{
+    links_park(&a->use, a->w->id);
+    put_off(a, PARK_S);
 }
 
 /* Whoever watches a world's deliveries sees each with the message as it went. */
@@ -517,6 +521,10 @@ static void failed(struct link_user *u, const struct why *why, const char *kind,
 {
     struct attempt *a = attempt_of(u);
 
+    if (u->put_off) {
+        put_off(a, 0);
+        return;
+    }
     if (died_unused(a, reused)) {       /* likewise one that did not live to take it (TPRX-T4) */
         a->use.fresh = true;
         a->msg.n = 0;

@@ -594,7 +594,7 @@ void sessions_shutdown(struct engine *e, const char *text)
             finish(s);
             continue;
         }
-        smtp_server_shutdown(s->srv, str_of(text));
+        smtp_server_leave(s->srv, str_of(text));
         session_pump(s);
     }
 }

@@ -445,6 +445,14 @@ void smtp_server_shutdown(struct smtp_server *s, struct str text)
     farewell(s);
 }
 
+void smtp_server_leave(struct smtp_server *s, struct str text)
+{
+    s->leaving = true;
+    smtp_server_shutdown(s, text);
+    if (s->state == SERVER_TLS && s->asked == ASKED_NONE)
+        server_close(s, "signal-exit");
+}
+
 /* ---- looking */
 
 struct buf *smtp_server_output(struct smtp_server *s)

@@ -150,8 +150,11 @@ void smtp_server_secured(struct smtp_server *s, const struct why *why);
  * timeout before the deadline does nothing. */
 void smtp_server_lost(struct smtp_server *s);
 void smtp_server_timeout(struct smtp_server *s);
-/* 421 and the end: now if idle, else at the end of the transaction (drain, old generation). */
+/* 421 and the end: now if idle, else at the end of the transaction (old generation). */
 void smtp_server_shutdown(struct smtp_server *s, struct str text);
+/* The same when the engine ends: a handshake, under way or about to begin, is not waited for. There is no
+ * mail of it, and the client can be told nothing. */
+void smtp_server_leave(struct smtp_server *s, struct str text);
 
 /* Replies to send. The caller drains it after each call above, also while a
  * question is open (a delay flushes first), and gives the memory back

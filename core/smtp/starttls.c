@@ -75,12 +75,20 @@ void smtp_server_tls_ready(struct smtp_server *s, bool ready)
         unavailable(s);
         return;
     }
+    if (s->leaving && s->state == SERVER_BANNER) {
+        server_close(s, "signal-exit");
+        return;
+    }
     /* What came since the command was read is not the client's alone (CVE-2011-0411). */
     if (s->state == SERVER_COMMAND && s->unread) {
         server_desync(s, "input sent without waiting for the reply to STARTTLS");
         return;
     }
     server_end_txn(s, "STARTTLS");
+    if (s->leaving) {
+        server_settle(s);               /* 421 can still be read */
+        return;
+    }
     if (s->state == SERVER_COMMAND)
         server_reply(s, 220, "2.0.0", "Ready to start TLS");
     s->state = SERVER_TLS;

@@ -43,6 +43,7 @@ struct smtp_server {
     char *text;                 /* the last command: c->command points into it */
     char *helo;                 /* c->helo points to it */
     char *farewell;             /* smtp_server_shutdown's text */
+    bool leaving;               /* smtp_server_leave */
     char *banner;               /* to be said when TLS is there; NULL: it was said */
     size_t unread;              /* bytes the caller holds for us */
     size_t too_long;            /* octets of an over-long line thrown away */

@@ -406,6 +406,65 @@ static void a_farewell_waits_for_the_handshake(void **state)
     peer_free(&p);
 }
 
+/* An engine that ends, unlike rules that were replaced, waits for nobody who cannot have given it mail. */
+static void who_leaves_waits_for_no_handshake(void **state)
+{
+    struct peer p;
+
+    (void)state;
+    for (int on_connect = 0; on_connect < 2; on_connect++) {
+        open_peer(&p);
+        p.cfg.tls_on_connect = on_connect;
+        p.shake = SHAKE_WAIT;
+        peer_start(&p);
+        if (!on_connect) {
+            peer_say(&p, EHLO);
+            peer_say(&p, "STARTTLS\r\n");
+        }
+        buf_clear(&p.said);
+        assert_true(smtp_server_handshaking(p.s));
+        smtp_server_leave(p.s, STR("going down"));
+        peer_collect(&p);
+        assert_int_equal(p.said.n, 0);
+        assert_true(smtp_server_over(p.s));
+        assert_string_equal(p.c.notquit_reason, "signal-exit");
+        peer_free(&p);
+    }
+}
+
+/* TLS is being made ready when the engine ends. */
+static void who_leaves_begins_no_handshake(void **state)
+{
+    struct peer p;
+
+    (void)state;
+    open_peer(&p);
+    peer_start(&p);
+    peer_say(&p, EHLO);
+    p.late = true;
+    smtp_server_input(p.s, STR("STARTTLS\r\n"));
+    peer_answer(&p, PH_STARTTLS, p.open_txn);
+    assert_int_equal(p.open, PEER_TLS);
+    smtp_server_leave(p.s, STR("going down"));
+    buf_clear(&p.said);
+    peer_settle(&p);
+    assert_true(str_same(buf_str(&p.said), STR("421 4.3.2 going down\r\n")));
+    assert_true(smtp_server_over(p.s));
+    peer_free(&p);
+
+    peer_init(&p);
+    p.cfg.tls_on_connect = p.late = true;
+    p.s = smtp_server_new(&p.c, &p.cfg, &peer_ops, &p);
+    smtp_server_start(p.s);
+    peer_answer(&p, PH_CONNECT, p.open_txn);
+    assert_int_equal(p.open, PEER_TLS);
+    smtp_server_leave(p.s, STR("going down"));
+    peer_settle(&p);
+    assert_int_equal(p.said.n, 0);
+    assert_true(smtp_server_over(p.s));
+    peer_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +486,8 @@ int main(void)
         { "SUBM-T1 TLS on connect: nothing is ever said in clear", on_connect_nothing_is_ever_said_in_clear, NULL, NULL, NULL },
         cmocka_unit_test(on_connect_a_hello_that_is_early_is_not_out_of_turn),
         cmocka_unit_test(a_farewell_waits_for_the_handshake),
+        cmocka_unit_test(who_leaves_waits_for_no_handshake),
+        cmocka_unit_test(who_leaves_begins_no_handshake),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
