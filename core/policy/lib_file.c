@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "policy/beneath.h"
 #include "policy/trace.h"
+#include "tls/secret.h"
 
 enum { FILE_WAIT_MS = 30000, PATH_ROOM = FILE_PATH_ROOM, READ_MAX = 4 << 20, SECRET_MAX = 65536 };
 
@@ -468,27 +469,55 @@ static int l_secret_file(lua_State *L)
     return 1;
 }
 
-/* file_readable(path) -> true | nil, why. Plain: a file that rules name is looked
- * for when they are checked. What a hermetic world cannot see is taken as there. */
-static int l_file_readable(lua_State *L)
+static bool readable(const char *path, struct why *why)
+{
+    if (access(path, R_OK) == 0)
+        return true;
+    why_errno(why, ST_NEVER, "open %s", path);
+    return false;
+}
+
+static bool usable_key(const char *path, struct why *why)
+{
+    struct buf text = { 0 };
+    struct tls_identity id;
+    bool good = secret_read(str_of(path), SECRET_MAX, &text, &id, why) == ST_OK;
+
+    secret_wipe(&text);
+    return good;
+}
+
+static int judged(lua_State *L, bool (*judge)(const char *path, struct why *why))
 {
     char path[PATH_ROOM];
     struct why why;
 
     copy_path(L, 1, path);
-    if (!path_known(L, path) || access(path, R_OK) == 0) {
+    if (!path_known(L, path) || judge(path, &why)) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    why_errno(&why, ST_NEVER, "open %s", path);
     lua_pushnil(L);
     lua_pushstring(L, why.text);
     return 2;
 }
 
+/* file_readable(path), key_usable(path) -> true | nil, why. Plain: a file that rules name is looked
+ * for when they are checked. What a hermetic world cannot see is taken as there. */
+static int l_file_readable(lua_State *L)
+{
+    return judged(L, readable);
+}
+
+static int l_key_usable(lua_State *L)
+{
+    return judged(L, usable_key);
+}
+
 static const luaL_Reg plain[] = {
     { "secret_file", l_secret_file },
     { "file_readable", l_file_readable },
+    { "key_usable", l_key_usable },
     { NULL, NULL },
 };
 static const luaL_Reg waits[] = {

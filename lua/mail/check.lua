@@ -358,8 +358,8 @@ local function judge_option_files(cells, seen)
     for _, pattern in ipairs(seen and seen[name] and {} or NAMES_FILE) do
       for _, file in ipairs(name:find(pattern) and (type(cell.value) == "table" and cell.value or { cell.value }) or {}) do
         if type(file) == "string" and file:sub(1, 1) == "/" and not file:find("\n", 1, true) then
-          local there, why = host.file_readable(file)
-          if not there then report.warning(cell.where, "%s: %s", name, why) end
+          local good, why = (name:find("private_?key$") and host.key_usable or host.file_readable)(file)
+          if not good then report.warning(cell.where, "%s: %s", name, why) end
         end
       end
     end

@@ -40,6 +40,22 @@ def refused():
         same(os.path.exists(d + "/other.pem"), False)
 
 
+def checked():
+    with tempfile.TemporaryDirectory() as d:
+        key, rules = d + "/k.pem", d + "/rules"
+        same(keygen("s1", "example.org", key)[0], 0)
+        os.mkdir(rules)
+        with open(rules + "/00.lua", "w") as f:
+            f.write(f'transport.out {{ driver = "smtp", dkim_domain = "example.org", dkim_selector = "s1",\n  dkim_private_key = "{key}" }}\n')
+        for mode, text in ((0o600, None), (0o640, None), (0o644, "must not be open to others"), (0o660, "must not be open to others")):
+            os.chmod(key, mode)
+            r = subprocess.run([PERIGEE, "check", "--rules", rules], capture_output=True, text=True, timeout=60)
+            said = [line for line in (r.stdout + r.stderr).splitlines() if "dkim_private_key" in line]
+            same(len(said), 1 if text else 0)
+            holds("".join(said), text or "")
+
+
 case("a key and its record, RSA and Ed25519", made)
 case("no file is written over, and names must be names", refused)
+case("check says of a key that others could read what signing would", checked)
 done()

@@ -313,6 +313,7 @@ local function host_of(w)
   end
   host.group = host.passwd
   function host.file_readable() return true end
+  function host.key_usable() return true end
   function host.check_option() end
   function host.log_selected() return true end
   function host.secret_file(path)
