@@ -439,12 +439,22 @@ struct callout *callout_take(struct engine *e, const struct txn *t)
     return map_del(e->callouts->held, key_of(&t->conn->serial));
 }
 
+/* By name too, and found as safely: both say how the connection was to be secured. */
 static bool same_host(const struct callout *held, const struct callout_want *w, const struct transport *tr)
 {
-    for (size_t i = 0; i < w->nhosts; i++)
-        if (ip_same(w->hosts[i].ip, held->host.ip) && (w->hosts[i].port ? w->hosts[i].port : tr->port) == held->host.port)
+    for (size_t i = 0; i < w->nhosts; i++) {
+        const struct host *h = &w->hosts[i];
+
+        if (ip_same(h->ip, held->host.ip) && (h->port ? h->port : tr->port) == held->host.port && h->secure == held->host.secure
+            && str_same(h->name, held->host.name))
             return true;
+    }
     return false;
+}
+
+static bool same_domain(const struct callout *held, const struct callout_want *w)
+{
+    return !held->taken || str_same_fold(held->taken->at.domain, w->at.domain);
 }
 
 static bool has_taken(const struct callout *c, struct str original)
@@ -460,7 +470,7 @@ static bool joins(const struct callout *held, const struct callout_want *w, cons
 {
     return held->use.link && held->txn == w->t->serial && w->recipient && w->hold && !w->random.n && !w->postmaster
         && str_same(held->tr.name, tr->name) && str_same(held->tr.interface, tr->interface)
-        && str_same(held->sender, w->sender) && same_host(held, w, tr)
+        && str_same(held->sender, w->sender) && same_host(held, w, tr) && (same_domain(held, w) || shield_mixes_domains(held->set, tr))
         && held->nrcpts < tr->max_rcpt && held->nrcpts < JOINED_MAX;
 }
 

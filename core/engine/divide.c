@@ -63,6 +63,7 @@ void attempt_add(struct attempt *a, struct item *it)
 
 /* ---- division: one transport, one set of hosts, one sender, one header */
 
+/* secure: where one domain's MX record is signed and the other's is not, only one of them has DANE there. */
 static bool same_hosts(const struct item *a, const struct item *b)
 {
     if (a->nhosts != b->nhosts || a->nfallback != b->nfallback)
@@ -72,7 +73,7 @@ static bool same_hosts(const struct item *a, const struct item *b)
 
         for (size_t k = 0; k < b->nhosts + b->nfallback && !found; k++)
             found = ip_same(a->hosts[i].ip, b->hosts[k].ip) && a->hosts[i].port == b->hosts[k].port
-                 && str_same(a->hosts[i].name, b->hosts[k].name);
+                 && a->hosts[i].secure == b->hosts[k].secure && str_same(a->hosts[i].name, b->hosts[k].name);
         if (!found)
             return false;
     }
@@ -129,10 +130,11 @@ void attempt_split(struct attempt *a)
 {
     struct item **at = &a->items;
     struct attempt *more = NULL;
+    bool mixes = shield_mixes_domains(a->w->set, &a->tr);
     uint32_t kept = 0;
 
     while (*at) {
-        if (kept && (kept >= a->tr.max_rcpt || !(a->tr.multi_domain || str_same_fold((*at)->at.domain, a->items->at.domain)))) {
+        if (kept && (kept >= a->tr.max_rcpt || !(mixes || str_same_fold((*at)->at.domain, a->items->at.domain)))) {
             attempt_move_on(a, at, &more);
             continue;
         }

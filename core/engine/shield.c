@@ -151,6 +151,11 @@ static void work_out(struct shield_ask *k)
     end(k, ST_OK, NULL, NULL);
 }
 
+bool shield_mixes_domains(const struct settings *set, const struct transport *tr)
+{
+    return tr->multi_domain && !policy_transport_is_late(set->policy, tr->name);
+}
+
 static void late_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
 {
     struct shield_ask *k = ctx;

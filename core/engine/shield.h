@@ -44,6 +44,10 @@ struct shield_want {
  * required and not there). event: the word of dane:fail; NULL: an option could not be worked out. */
 typedef void shield_done(void *ctx, enum status st, const struct why *why, const char *event);
 
+/* Whether recipients of several domains may share a transaction: what a function of the transport's says of
+ * TLS for one domain must not count for another. */
+bool shield_mixes_domains(const struct settings *set, const struct transport *tr);
+
 /* Both are valid until done. done may run before this returns: NULL then. */
 struct shield_ask;
 struct shield_ask *shield_start(const struct shield_want *w, struct shield *out, shield_done *done, void *ctx);

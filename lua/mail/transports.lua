@@ -22,6 +22,8 @@ local LATE = {
   hosts_request_ocsp = true, hosts_require_alpn = true, hosts_require_ocsp = true, hosts_require_tls = true,
   hosts_verify_avoid_tls = true,
 }
+-- These are asked before it, and bind as those do: for one domain at a time.
+local DANE = { dnssec_request_domains = true, dnssec_require_domains = true, hosts_require_dane = true, hosts_try_dane = true }
 local function is_late(name) return LATE[name] or name:find("^tls_") ~= nil end
 
 -- The row of an option this driver takes, and all names it takes.
@@ -60,8 +62,9 @@ local function set_option(t, name, value)
     local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
     if row.name == "event_action" then t.event_action = cell and cell.fn and cell
     else t.cells[row.name] = cell end
-    if cell and cell.fn and is_late(row.name) then t.late = true
-    elseif cell and cell.fn and row.name ~= "event_action" then t.varies = true end
+    local fn = cell and cell.fn
+    if fn and (is_late(row.name) or DANE[row.name]) then t.late = true end
+    if fn and not is_late(row.name) and row.name ~= "event_action" then t.varies = true end
   end
 end
 

@@ -14,7 +14,7 @@ site {{
   log_selector     = "+dnssec +tls_peerdn",
   DNS
 }}
-acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}
+ACL
 router.dns {{ driver = "dnslookup", self = "send", transport = "remote" }}
 transport.remote {{ driver = "smtp", port = {sink}, allow_localhost = true, connect_timeout = "5s", command_timeout = "30s", OPTIONS
   event_action = function(m)
@@ -27,10 +27,13 @@ retry.rule {{ "*", "*", "F,1h,1h" }}
 """
 
 
-def engine(zones, sink, options="", **more):
+TAKE = 'acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}'
+
+
+def engine(zones, sink, options="", acl=TAKE, **more):
     anchors = ", ".join(f'"{a}"' for a in zones.anchors).replace("\t", " ")
     dns = f'dns_servers = "127.0.0.1#{zones.port}", dns_trust_anchors = {{{{ {anchors} }}}},'
-    return Engine(site=SITE.replace("DNS", dns).replace("OPTIONS", options), sink=sink, workers=1, **more)
+    return Engine(site=SITE.replace("DNS", dns).replace("ACL", acl).replace("OPTIONS", options), sink=sink, workers=1, **more)
 
 
 directory = tempfile.mkdtemp(prefix="perigee-dane.")
@@ -80,7 +83,8 @@ zones = Zones(
         ("noclear", "127.0.0.5", mx["ee"].tlsa(3, 1, 1)),
     ) + f"\n_tlsa TLSA {mx['ee'].tlsa(3, 1, 1)}"
       + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"},
-    plain={"plain.example": records(("in", "127.0.0.2", mx["ee"].tlsa(3, 1, 1))) + f"\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"},
+    plain={"plain.example": records(("in", "127.0.0.2", mx["ee"].tlsa(3, 1, 1))) + f"\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"
+           + "\nbeside MX 10 mx.ee.sec.example.\nlured MX 10 mx.wrong.sec.example.\n"},
     spoiled={"bogus.example": f"x A 127.0.0.2\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"},
     missing=["dead.example"])
 
@@ -108,6 +112,29 @@ def not_delivered(e, name, text, how="=="):
     holds(lines(e, f"{how} a@{name} "), text)
     same(sum(len(s.mails()) for s in sinks.values()), before)
     same([way for n, way in sinks["127.0.0.4"].commands("mail")], [])
+
+
+def beside(e, *people):
+    """One message for a domain whose MX record anybody could have made and for one that is signed, at the same host."""
+    e.send(*people, subject="beside")
+    for who in people:
+        e.logs(f"> {who} ")
+    plain, secure = (lines(e, f"> b@{n}.example ") for n in ("beside.plain", "ee.sec"))
+    holds(plain, "CV=no")
+    holds(secure, " DS X=TLS1.")
+    holds(secure, "CV=dane")
+
+
+CUT = """acl.rcpt {{ accept {{ hosts = "127.0.0.1", control = "cutthrough_delivery", verify = "recipient/callout=hold" }} }}"""
+
+
+def lured(e):
+    """What was opened for a domain without DNSSEC is of no use to one whose records bind, though the host is the same."""
+    with e.smtp() as s:
+        s.ehlo()
+        s.mail("a@there.example")
+        same(s.rcpt("a@lured.plain.example")[0], 250)
+        same(s.rcpt("a@wrong.sec.example")[0], 451)
 
 
 def seen(e, name, *holding, status=0, lacking=()):
@@ -178,7 +205,11 @@ def main():
             case("DANE-T9 records behind a CNAME count", lambda: delivered(e, "cname.sec.example", "CV=dane"))
             case("records of usage 1 are of no use to SMTP: the host is not used",
                  lambda: not_delivered(e, "useless.sec.example", "DANE error: No usable TLSA records"))
+            case("who shares a host shares no connection where only one's MX record is secure",
+                 lambda: beside(e, "b@beside.plain.example", "b@ee.sec.example"))
             look(e)
+        with engine(zones, port, acl=CUT) as e:
+            case("... nor one that a callout holds", lambda: lured(e))
         with engine(zones, port, 'hosts_require_dane = "*",') as e:
             case("DANE-T5 hosts_require_dane with an unsigned host: failure",
                  lambda: not_delivered(e, "in.plain.example", "DANE error: mx.in.plain.example lookup not DNSSEC", "**"))

@@ -135,6 +135,18 @@ case("SNI, by a function of the host",
      lambda: run(lambda e, s: (delivered(e, "X="), same(s.names, ["mail.localhost"]), e.logs("sni=mail.localhost")),
                  'tls_sni = function(m) return "mail." .. m.host end,'))
 case("no SNI by default", lambda: run(lambda e, s: (delivered(e, "X="), same(s.names, [None]))))
+
+
+def by_domain(e, s):
+    """The bank's mail needs TLS, which there is none of; who is written to beside it does not matter."""
+    e.send("a@there.example", "a@bank.example", subject="both")
+    e.logs("=> a@there.example")
+    e.logs("== a@bank.example")
+    same([n for n, way in s.commands("rcpt")], [1])
+
+
+case("what a function requires for one domain holds for it beside another, too",
+     lambda: run(by_domain, 'hosts_require_tls = function(m) if m.domain == "bank.example" then return "*" end end,', cert=None))
 case("a certificate of ours", lambda: run(lambda e, s: (delivered(e, "X="), same(s.clients, [leaf["client"].der])),
                                           f'tls_certificate = "{leaf["client"].cert}", tls_privatekey = "{leaf["client"].key}",', ca=ca.cert))
 case("OCSP-T6 a proof is asked for, and its absence costs nothing",

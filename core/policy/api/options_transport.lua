@@ -109,7 +109,7 @@ option { kind = "transport", drivers = { "smtp" }, name = "message_linelength_li
   doc = [[Longest line sent, else bounce.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "multi_domain", type = "boolean", default = true,
   func = "transport", section = "smtp",
-  doc = [[Mix domains in one transaction.]] }
+  doc = [[Mix domains in one transaction. Where an option about TLS, DNSSEC or DANE is a function, each domain has its own all the same.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "port", type = "integer", func = "transport", section = "smtp",
   doc = [[Remote port; default by protocol.]] }
 option { kind = "transport", drivers = { "smtp" }, name = "protocol", type = "string", section = "smtp",
