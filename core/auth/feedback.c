@@ -9,19 +9,12 @@ enum { BASE64_LINE = 76 };
 
 /* ---- its names */
 
-static uint64_t hash(uint64_t h, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3ull;
-    return h;
-}
-
 /* "4f1e...": the same for the same report, in names of files and in its id. */
 static struct str unique_name(struct arena *a, const struct feedback *f)
 {
-    uint64_t h = hash(hash(0xcbf29ce484222325ull, f->submitter), STR("!"));
+    uint64_t h = str_hash(str_hash(STR_HASH, f->submitter), STR("!"));
 
-    h = hash(hash(h, f->domain), arena_printf(a, "!%" PRId64 "!%" PRId64, f->begin, f->end));
+    h = str_hash(str_hash(h, f->domain), arena_printf(a, "!%" PRId64 "!%" PRId64, f->begin, f->end));
     return arena_printf(a, "%016" PRIx64, h);
 }
 

@@ -156,6 +156,13 @@ static size_t utf8_visible(const unsigned char *p, size_t n)
     return len;
 }
 
+uint64_t str_hash(uint64_t h, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3ull;
+    return h;
+}
+
 size_t str_escape(struct str s, char *out, size_t cap)
 {
     size_t n = 0;

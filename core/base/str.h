@@ -55,6 +55,11 @@ bool str_cut(struct str *rest, char sep, struct str *head);
 /* Digits only, all of them, at most max; false for anything else. */
 bool str_u64(struct str s, uint64_t max, uint64_t *out);
 
+/* FNV-1a, for names that are kept or shown: the same in every process, so strangers can find two texts
+ * that agree. h: STR_HASH, or that of what stands before. */
+#define STR_HASH 0xcbf29ce484222325ull
+uint64_t str_hash(uint64_t h, struct str s);
+
 /* Writes s for a log line or a terminal: whatever is neither printable ASCII nor
  * a visible UTF-8 character becomes \ooo. Stops before an escape that would not
  * fit in cap; returns the length. 4 * s.n is always enough. */

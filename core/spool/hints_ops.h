@@ -1,5 +1,5 @@
 /*
- * hints_ops - hints on disk (hints.c) and in memory (hints_memory.c) behind one interface
+ * hints_ops - hints on disk (hints_disk.c) and in memory (hints_memory.c) behind one interface
  */
 #ifndef SPOOL_HINTS_OPS_H
 #define SPOOL_HINTS_OPS_H

@@ -2,15 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fault.h"
 #include "spool/boot.h"
+#include "spool/mdbfile.h"
 #include "spool/ops.h"
 
 enum { INDEX_VERSION = 2, KEY = 12, DUE_KEY = 8 + KEY };
@@ -121,10 +119,7 @@ void index_remove(const char *dir)
     struct buf b = { 0 };
 
     buf_addf(&b, "%s/index.mdb%c", dir, 0);
-    unlink(b.mem + b.at);
-    buf_clear(&b);
-    buf_addf(&b, "%s/index.mdb-lock%c", dir, 0);
-    unlink(b.mem + b.at);
+    mdbfile_unlink(b.mem + b.at);
     buf_free(&b);
 }
 
@@ -152,24 +147,11 @@ static int open_tables(struct index *ix)
     return rc;
 }
 
-/* A file cut short would be a fatal signal when the missing page is read. */
-static bool is_whole(struct index *ix)
-{
-    MDB_envinfo info;
-    MDB_stat st;
-    struct stat file;
-    mdb_filehandle_t fd;
-
-    return !mdb_env_info(ix->env, &info) && !mdb_env_stat(ix->env, &st) && !mdb_env_get_fd(ix->env, &fd)
-        && !fstat(fd, &file)
-        && (info.me_last_pgno <= 1 || (uint64_t)file.st_size >= (info.me_last_pgno + 1) * st.ms_psize);
-}
-
 enum status index_open(const char *dir, bool readonly, size_t map, struct index **out, struct why *why)
 {
     struct index *ix = calloc(1, sizeof *ix);
     struct buf path = { 0 };
-    int rc, dead;
+    int rc;
 
     *out = NULL;
     if (!ix)
@@ -179,19 +161,9 @@ enum status index_open(const char *dir, bool readonly, size_t map, struct index 
     pthread_mutex_init(&ix->reading, NULL);
     pthread_mutex_init(&ix->gate, NULL);
     buf_addf(&path, "%s/index.mdb%c", dir, 0);
-    rc = FAULT(LMDB) ? errno : mdb_env_create(&ix->env);
-    if (!rc) {
-        mdb_env_set_maxdbs(ix->env, 3);
-        mdb_env_set_mapsize(ix->env, map ? map : MAP_FIRST);
-        rc = mdb_env_open(ix->env, path.mem + path.at, MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOTLS | (readonly ? MDB_RDONLY : 0), 0600);
-    }
-    if (!rc && !is_whole(ix))
-        rc = MDB_CORRUPTED;
-    if (!rc) {
-        if (!readonly)
-            mdb_reader_check(ix->env, &dead);
+    rc = mdbfile_open(path.mem + path.at, MDB_NOSYNC | (readonly ? MDB_RDONLY : 0), 3, map ? map : MAP_FIRST, &ix->env);
+    if (!rc)
         rc = open_tables(ix);
-    }
     buf_free(&path);
     if (rc) {
         index_close(ix);

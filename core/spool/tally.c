@@ -9,13 +9,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <lmdb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fault.h"
+#include "spool/mdbfile.h"
 
 enum { OLD_AT_ONCE = 5000, PROBES = 4, HOUR_DIGITS = 8, DOMAIN_MAX_ = 255, ROW_MAX = 8192, CLAIM_MAX = 480 };
 #define TALLY_MAP ((size_t)256 << 20)
@@ -35,54 +34,22 @@ static enum status why_mdb(struct why *why, int rc, const char *what)
 
 /* ---- opening */
 
-static int begin(struct tally *t, unsigned flags, MDB_txn **txn)
-{
-    int dead, rc = FAULT(LMDB) ? errno : mdb_txn_begin(t->env, NULL, flags, txn);
-
-    if (rc == MDB_READERS_FULL) {
-        mdb_reader_check(t->env, &dead);
-        rc = mdb_txn_begin(t->env, NULL, flags, txn);
-    }
-    return rc;
-}
-
-static int commit(MDB_txn *txn)
-{
-    if (FAULT(LMDB)) {
-        mdb_txn_abort(txn);
-        return errno;
-    }
-    return mdb_txn_commit(txn);
-}
-
 static int open_dbi(struct tally *t)
 {
     MDB_txn *txn;
-    int rc = begin(t, t->make ? 0 : MDB_RDONLY, &txn);
+    int rc = mdbfile_begin(t->env, t->make ? 0 : MDB_RDONLY, &txn);
 
-    if (rc)
-        return rc;
-    rc = mdb_dbi_open(txn, NULL, 0, &t->dbi);
-    if (rc) {
-        mdb_txn_abort(txn);
-        return rc;
-    }
-    return commit(txn);
+    return rc ? rc : mdbfile_end(txn, mdb_dbi_open(txn, NULL, 0, &t->dbi));
 }
 
-/* A file that was cut short would be a fatal signal later. */
-static int check_size(struct tally *t)
+static int note_inode(struct tally *t)
 {
-    MDB_envinfo info;
-    MDB_stat st;
     struct stat file;
 
     if (stat(t->path, &file))
         return errno;
     t->inode = file.st_ino;
-    if (mdb_env_info(t->env, &info) || mdb_env_stat(t->env, &st))
-        return MDB_CORRUPTED;
-    return info.me_last_pgno > 1 && (size_t)file.st_size < (info.me_last_pgno + 1) * st.ms_psize ? MDB_CORRUPTED : 0;
+    return 0;
 }
 
 static void close_env(struct tally *t)
@@ -94,20 +61,11 @@ static void close_env(struct tally *t)
 
 static int open_env(struct tally *t)
 {
-    int dead, rc = mdb_env_create(&t->env);
+    int rc = mdbfile_open(t->path, 0, 0, TALLY_MAP, &t->env);
 
     if (rc)
         return rc;
-    mdb_env_set_mapsize(t->env, TALLY_MAP);
-    mdb_env_set_maxreaders(t->env, 256);
-    rc = FAULT(LMDB) ? errno : mdb_env_open(t->env, t->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
-    if (!rc)
-        rc = check_size(t);
-    if (!rc) {
-        mdb_reader_check(t->env, &dead);
-        rc = open_dbi(t);
-    }
-    if (rc)
+    if ((rc = note_inode(t)) || (rc = open_dbi(t)))
         close_env(t);
     return rc;
 }
@@ -119,14 +77,10 @@ static bool is_damage(int rc)
 
 static int open_or_renew(struct tally *t)
 {
-    struct buf lock = { 0 };
     int rc = open_env(t);
 
     if (is_damage(rc) && t->make) {
-        buf_addf(&lock, "%s-lock%c", t->path, 0);
-        unlink(t->path);
-        unlink(lock.mem + lock.at);
-        buf_free(&lock);
+        mdbfile_unlink(t->path);
         rc = open_env(t);
     }
     return rc;
@@ -204,15 +158,6 @@ static void put_place(struct buf *b, int64_t at, struct str domain, char kind)
     buf_byte(b, kind);
 }
 
-static uint64_t fnv(struct str s)
-{
-    uint64_t h = 0xcbf29ce484222325ull;
-
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3ull;
-    return h;
-}
-
 /* ---- counting */
 
 static int put_row(struct tally *t, MDB_txn *txn, uint64_t count, struct str row, MDB_val *key)
@@ -241,7 +186,7 @@ static bool read_row(MDB_val v, uint64_t *count, struct str *row)
 /* Two rows with one hash stand beside each other. More of them than PROBES is somebody's work: not counted. */
 static int count_row(struct tally *t, MDB_txn *txn, const struct tally_entry *e, struct buf *key)
 {
-    uint64_t hash = fnv(e->row), count;
+    uint64_t hash = str_hash(STR_HASH, e->row), count;
     struct str row;
     MDB_val k, v;
     int rc;
@@ -331,14 +276,9 @@ enum status tally_add(struct tally *t, const struct tally_entry *v, size_t n, in
 
     if (rc)
         return why_mdb(why, rc, "open");
-    rc = begin(t, 0, &txn);
-    if (!rc) {
-        rc = add_in(t, txn, v, n, oldest);
-        if (rc)
-            mdb_txn_abort(txn);
-        else
-            rc = commit(txn);
-    }
+    rc = mdbfile_begin(t->env, 0, &txn);
+    if (!rc)
+        rc = mdbfile_end(txn, add_in(t, txn, v, n, oldest));
     return rc ? why_mdb(why, rc, "count") : ST_OK;
 }
 
@@ -370,7 +310,7 @@ static int walk(struct tally *t, const struct buf *from, walk_fn *fn, void *ctx)
     MDB_cursor *c;
     MDB_txn *txn;
     struct place p;
-    int rc = begin(t, MDB_RDONLY, &txn);
+    int rc = mdbfile_begin(t->env, MDB_RDONLY, &txn);
 
     if (rc)
         return rc;
@@ -504,19 +444,15 @@ static enum status claim(struct tally *t, int64_t at, struct str what, bool take
 {
     struct buf key = { 0 };
     MDB_txn *txn;
-    int rc = begin(t, 0, &txn);
+    int rc = mdbfile_begin(t->env, 0, &txn);
 
     if (!rc) {
         buf_byte(&key, '~');
         put_hour(&key, at);
         /* Longer ones differ by their hash. */
-        buf_addf(&key, "%016" PRIx64, fnv(what));
+        buf_addf(&key, "%016" PRIx64, str_hash(STR_HASH, what));
         buf_add(&key, str_head(what, CLAIM_MAX));
-        rc = claim_in(t, txn, &key, take);
-        if (rc)
-            mdb_txn_abort(txn);
-        else
-            rc = commit(txn);
+        rc = mdbfile_end(txn, claim_in(t, txn, &key, take));
         buf_free(&key);
     }
     if (rc == MDB_KEYEXIST || rc == MDB_NOTFOUND)
