@@ -75,6 +75,24 @@ void push_str(lua_State *L, struct str s)
         lua_pushnil(L);
 }
 
+void set_str(lua_State *L, const char *name, struct str s)
+{
+    push_str(L, s);
+    lua_setfield(L, -2, name);
+}
+
+void set_num(lua_State *L, const char *name, double n)
+{
+    lua_pushnumber(L, n);
+    lua_setfield(L, -2, name);
+}
+
+void set_bool(lua_State *L, const char *name, bool b)
+{
+    lua_pushboolean(L, b);
+    lua_setfield(L, -2, name);
+}
+
 void push_val(lua_State *L, const struct val *v)
 {
     switch (v->type) {

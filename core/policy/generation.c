@@ -77,10 +77,8 @@ static void push_files(lua_State *L, const struct snapshot *s)
         if (str_starts(s->files[i].name, STR("lib/")))
             continue;
         lua_createtable(L, 0, 2);
-        push_str(L, s->files[i].name);
-        lua_setfield(L, -2, "name");
-        push_str(L, s->files[i].bytes);
-        lua_setfield(L, -2, "bytes");
+        set_str(L, "name", s->files[i].name);
+        set_str(L, "bytes", s->files[i].bytes);
         lua_rawseti(L, -2, ++n);
     }
 }

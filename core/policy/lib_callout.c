@@ -21,10 +21,8 @@ static void ask_cancel(void *ctx)
 
 static void set_text(lua_State *L, const char *name, struct str s)
 {
-    if (s.n == 0)
-        return;
-    push_str(L, s);
-    lua_setfield(L, -2, name);
+    if (s.n > 0)
+        set_str(L, name, s);
 }
 
 static void set_fact(lua_State *L, const char *name, enum callout_fact f)
@@ -52,8 +50,7 @@ static int ask_push(lua_State *L, void *ctx)
     set_text(L, "asked", e->asked);
     set_text(L, "answer", e->answer);
     set_text(L, "text", e->text);
-    lua_pushboolean(L, e->several);
-    lua_setfield(L, -2, "several");
+    set_bool(L, "several", e->several);
     return 1;
 }
 

@@ -105,54 +105,34 @@ static void begin_slices(struct reading *r, slices_take *take, slices_done *done
 
 /* ---- parts */
 
-static void set_text(lua_State *L, const char *name, struct str s)
-{
-    if (!s.p)
-        return;
-    push_str(L, s);
-    lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, int64_t n)
-{
-    lua_pushnumber(L, (lua_Number)n);
-    lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool on)
-{
-    lua_pushboolean(L, on);
-    lua_setfield(L, -2, name);
-}
-
 static void push_part(lua_State *L, const struct mime_part *p, uint32_t number)
 {
     lua_createtable(L, 0, 18);
-    set_text(L, "type", p->type);
-    set_text(L, "disposition", p->disposition);
-    set_text(L, "encoding", p->encoding);
-    set_text(L, "id", p->id);
-    set_text(L, "description", p->description);
-    set_text(L, "charset", p->charset);
-    set_text(L, "boundary", p->boundary);
-    set_text(L, "filename", p->filename);
+    set_str(L, "type", p->type);
+    set_str(L, "disposition", p->disposition);
+    set_str(L, "encoding", p->encoding);
+    set_str(L, "id", p->id);
+    set_str(L, "description", p->description);
+    set_str(L, "charset", p->charset);
+    set_str(L, "boundary", p->boundary);
+    set_str(L, "filename", p->filename);
     lua_createtable(L, (int)p->nnames, 0);
     for (size_t i = 0; i < p->nnames; i++) {
         push_str(L, p->names[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_setfield(L, -2, "filenames");
-    set_number(L, "number", number);
-    set_number(L, "size", (int64_t)p->size);
-    set_number(L, "message", p->message);
-    set_number(L, "index", p->index);
+    set_num(L, "number", number);
+    set_num(L, "size", (int64_t)p->size);
+    set_num(L, "message", p->message);
+    set_num(L, "index", p->index);
     if (p->parent >= 0)
-        set_number(L, "parent", p->parent + 1);
-    set_flag(L, "is_multipart", p->multipart);
-    set_flag(L, "is_coverletter", p->coverletter);
-    set_flag(L, "is_rfc822", p->message > 0);
-    set_number(L, "anomaly_level", p->anomaly);
-    set_text(L, "anomaly_text", str_of(p->anomaly_text));
+        set_num(L, "parent", p->parent + 1);
+    set_bool(L, "is_multipart", p->multipart);
+    set_bool(L, "is_coverletter", p->coverletter);
+    set_bool(L, "is_rfc822", p->message > 0);
+    set_num(L, "anomaly_level", p->anomaly);
+    set_str(L, "anomaly_text", str_of(p->anomaly_text));
 }
 
 static int parts_push(lua_State *L, void *ctx)

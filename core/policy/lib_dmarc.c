@@ -96,18 +96,6 @@ static void judge_cancel(void *ctx)
         oracle_cancel(k->ask);
 }
 
-static void set_str(lua_State *L, const char *name, struct str s)
-{
-    push_str(L, s);
-    lua_setfield(L, -2, name);
-}
-
-static void set_bool(lua_State *L, const char *name, bool b)
-{
-    lua_pushboolean(L, b);
-    lua_setfield(L, -2, name);
-}
-
 static void push_uris(lua_State *L, const char *name, struct str uris)
 {
     struct arena *a = policy_scratch(L);
@@ -131,10 +119,8 @@ static void push_record(lua_State *L, const struct dmarc_record *r)
     set_str(L, "np", str_of(dmarc_policy_name(r->np)));
     set_str(L, "adkim", !r->said_dkim ? STR("") : r->strict_dkim ? STR("s") : STR("r"));
     set_str(L, "aspf", !r->said_spf ? STR("") : r->strict_spf ? STR("s") : STR("r"));
-    lua_pushnumber(L, r->pct);
-    lua_setfield(L, -2, "pct");
-    lua_pushnumber(L, r->fo);
-    lua_setfield(L, -2, "fo");
+    set_num(L, "pct", r->pct);
+    set_num(L, "fo", r->fo);
     set_str(L, "rua", r->rua.p ? r->rua : STR(""));
     push_uris(L, "ruf", r->ruf);
     lua_setfield(L, -2, "record");

@@ -13,24 +13,6 @@ static int push_why(lua_State *L, const char *status, const char *why)
     return 3;
 }
 
-static void set_str(lua_State *L, const char *name, struct str s)
-{
-    push_str(L, s);
-    lua_setfield(L, -2, name);
-}
-
-static void set_int(lua_State *L, const char *name, int64_t n)
-{
-    lua_pushnumber(L, (lua_Number)n);
-    lua_setfield(L, -2, name);
-}
-
-static void set_bool(lua_State *L, const char *name, bool b)
-{
-    lua_pushboolean(L, b);
-    lua_setfield(L, -2, name);
-}
-
 /* ---- records */
 
 struct ask {
@@ -51,7 +33,7 @@ static void push_rr(lua_State *L, const struct dns_rr *rr)
 {
     lua_createtable(L, 0, 5);
     set_str(L, "name", rr->name);
-    set_int(L, "ttl", rr->ttl);
+    set_num(L, "ttl", rr->ttl);
     if (rr->ip.v)
         set_str(L, "ip", ip_text(policy_scratch(L), rr->ip));
     if (rr->target.p)
@@ -61,10 +43,10 @@ static void push_rr(lua_State *L, const struct dns_rr *rr)
     if (rr->data.p)
         set_str(L, "data", rr->data);
     if (rr->type == DNS_MX || rr->type == DNS_SRV)
-        set_int(L, "preference", rr->preference);
+        set_num(L, "preference", rr->preference);
     if (rr->type == DNS_SRV) {
-        set_int(L, "weight", rr->weight);
-        set_int(L, "port", rr->port);
+        set_num(L, "weight", rr->weight);
+        set_num(L, "port", rr->port);
     }
 }
 
@@ -184,8 +166,8 @@ static void push_host(lua_State *L, const struct host *h)
     lua_createtable(L, 0, 5);
     set_str(L, "name", h->name);
     set_str(L, "ip", ip_text(policy_scratch(L), h->ip));
-    set_int(L, "port", h->port);
-    set_int(L, "preference", h->preference);
+    set_num(L, "port", h->port);
+    set_num(L, "preference", h->preference);
     set_bool(L, "secure", h->secure);
 }
 

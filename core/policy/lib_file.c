@@ -200,12 +200,6 @@ static void job_cancel(void *ctx)
         a->job->wait = NULL;
 }
 
-static void set_number(lua_State *L, const char *name, double n)
-{
-    lua_pushnumber(L, n);
-    lua_setfield(L, -2, name);
-}
-
 static int push_failure(lua_State *L, const struct answer *a)
 {
     lua_pushstring(L, a->status == ST_NONE ? "none" : "again");
@@ -228,11 +222,11 @@ static const char *kind_of(mode_t mode)
 static int push_stat(lua_State *L, const struct answer *a)
 {
     lua_createtable(L, 0, 6);
-    set_number(L, "size", (double)a->size);
-    set_number(L, "mtime", (double)a->mtime);
-    set_number(L, "mode", a->mode & 07777);
-    set_number(L, "uid", a->uid);
-    set_number(L, "gid", a->gid);
+    set_num(L, "size", (double)a->size);
+    set_num(L, "mtime", (double)a->mtime);
+    set_num(L, "mode", a->mode & 07777);
+    set_num(L, "uid", a->uid);
+    set_num(L, "gid", a->gid);
     lua_pushstring(L, kind_of(a->mode));
     lua_setfield(L, -2, "kind");
     return 2;
@@ -250,18 +244,14 @@ static int answer_push(lua_State *L, void *ctx)
     if (a->verb == FILE_TEXT)
         push_str(L, a->text);
     lua_createtable(L, 0, 5);
-    set_number(L, "mode", a->mode);
-    set_number(L, "uid", a->uid);
-    set_number(L, "gid", a->gid);
-    push_str(L, a->owner);
-    lua_setfield(L, -2, "owner");
+    set_num(L, "mode", a->mode);
+    set_num(L, "uid", a->uid);
+    set_num(L, "gid", a->gid);
+    set_str(L, "owner", a->owner);
     if (a->verb == FILE_USER) {
-        push_str(L, a->text);
-        lua_setfield(L, -2, "home");
-        push_str(L, a->gecos);
-        lua_setfield(L, -2, "gecos");
-        push_str(L, a->shell);
-        lua_setfield(L, -2, "shell");
+        set_str(L, "home", a->text);
+        set_str(L, "gecos", a->gecos);
+        set_str(L, "shell", a->shell);
     }
     return a->verb == FILE_TEXT ? 3 : 2;
 }

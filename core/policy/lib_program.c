@@ -125,10 +125,8 @@ static int l_program(lua_State *L)
 static int l_own_ids(lua_State *L)
 {
     lua_createtable(L, 0, 2);
-    lua_pushnumber(L, geteuid());
-    lua_setfield(L, -2, "uid");
-    lua_pushnumber(L, getegid());
-    lua_setfield(L, -2, "gid");
+    set_num(L, "uid", geteuid());
+    set_num(L, "gid", getegid());
     return 1;
 }
 

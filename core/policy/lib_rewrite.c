@@ -18,21 +18,14 @@ static const char *field_kind(struct str name)
     return NULL;
 }
 
-static void set_place(lua_State *L, const char *name, size_t at)
-{
-    lua_pushnumber(L, (lua_Number)at);
-    lua_setfield(L, -2, name);
-}
-
 static void push_item(lua_State *L, struct str section, const struct addr_item *item)
 {
     lua_createtable(L, 0, 5);
-    push_str(L, item->addr);
-    lua_setfield(L, -2, "address");
-    set_place(L, "from", (size_t)(item->spec.p - section.p) + 1);
-    set_place(L, "to", (size_t)(item->spec.p - section.p) + item->spec.n);
-    set_place(L, "whole_from", (size_t)(item->whole.p - section.p) + 1);
-    set_place(L, "whole_to", (size_t)(item->whole.p - section.p) + item->whole.n);
+    set_str(L, "address", item->addr);
+    set_num(L, "from", (size_t)(item->spec.p - section.p) + 1);
+    set_num(L, "to", (size_t)(item->spec.p - section.p) + item->spec.n);
+    set_num(L, "whole_from", (size_t)(item->whole.p - section.p) + 1);
+    set_num(L, "whole_to", (size_t)(item->whole.p - section.p) + item->whole.n);
 }
 
 /* What cannot be read as an address list is left as it came, but for the

@@ -64,6 +64,10 @@ bool arg_opt_str(lua_State *L, int arg, size_t max, struct str *out);   /* false
 int64_t arg_int(lua_State *L, int arg, int64_t min, int64_t max);
 void push_str(lua_State *L, struct str s);                      /* p NULL: nil */
 void push_val(lua_State *L, const struct val *v);               /* lists get the colon tostring */
+/* Fields of the table on top. */
+void set_str(lua_State *L, const char *name, struct str s);   /* p NULL: none */
+void set_num(lua_State *L, const char *name, double n);
+void set_bool(lua_State *L, const char *name, bool b);
 
 /* ---- "could not find out": raises a defer with that text */
 int raise_again(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

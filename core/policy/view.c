@@ -146,8 +146,7 @@ static void view_metatable(lua_State *L, const char *kind, lua_CFunction index)
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, view_set);
     lua_setfield(L, -2, "__newindex");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    set_bool(L, "__metatable", 0);
     lua_setfield(L, -2, kind);
 }
 
