@@ -156,6 +156,19 @@ static size_t utf8_visible(const unsigned char *p, size_t n)
     return len;
 }
 
+struct str str_word(struct str *rest)
+{
+    size_t n = 0;
+    struct str w;
+
+    *rest = str_trim(*rest);
+    while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t')
+        n++;
+    w = str_head(*rest, n);
+    *rest = str_from(*rest, n);
+    return w;
+}
+
 uint64_t str_hash(uint64_t h, struct str s)
 {
     for (size_t i = 0; i < s.n; i++)

@@ -51,6 +51,8 @@ struct str str_head(struct str s, size_t n);
 struct str str_trim(struct str s);
 /* Takes the text before the next sep off *rest; false once *rest is used up. */
 bool str_cut(struct str *rest, char sep, struct str *head);
+/* Takes the next word off *rest, spaces and tabs around it; empty: there is none. */
+struct str str_word(struct str *rest);
 
 /* Digits only, all of them, at most max; false for anything else. */
 bool str_u64(struct str s, uint64_t max, uint64_t *out);

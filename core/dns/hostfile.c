@@ -46,19 +46,6 @@ static struct entry *add(struct hostfile *h, const struct dname *key)
     return at->next = e;
 }
 
-static struct str word(struct str *line)
-{
-    size_t n = 0;
-    struct str w;
-
-    *line = str_trim(*line);
-    while (n < line->n && line->p[n] != ' ' && line->p[n] != '\t')
-        n++;
-    w = str_head(*line, n);
-    *line = str_from(*line, n);
-    return w;
-}
-
 /* "address name alias..."; the first name is the one the address leads back to. */
 static void read_line(struct hostfile *h, struct str line)
 {
@@ -68,9 +55,9 @@ static void read_line(struct hostfile *h, struct str line)
     bool first = true;
 
     line = str_head(line, str_find(line, '#'));
-    if (!ip_parse(word(&line), &ip))
+    if (!ip_parse(str_word(&line), &ip))
         return;
-    while ((name = word(&line)).n > 0) {
+    while ((name = str_word(&line)).n > 0) {
         if (!dname_read(name, &dname_root, &key))
             continue;
         add(h, &key)->ip = ip;

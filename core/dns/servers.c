@@ -59,27 +59,14 @@ enum status servers_read(struct str list, struct servers *out, struct why *why)
     return out->n ? ST_OK : why_set(why, ST_NEVER, "dns_servers: no address");
 }
 
-static struct str word(struct str *line)
-{
-    size_t n = 0;
-    struct str w;
-
-    *line = str_trim(*line);
-    while (n < line->n && line->p[n] != ' ' && line->p[n] != '\t')
-        n++;
-    w = str_head(*line, n);
-    *line = str_from(*line, n);
-    return w;
-}
-
 void servers_resolv(struct str text, struct servers *out)
 {
     struct str line;
 
     out->n = 0;
     while (str_cut(&text, '\n', &line))
-        if (str_same(word(&line), STR("nameserver")))
-            add(out, word(&line));
+        if (str_same(str_word(&line), STR("nameserver")))
+            add(out, str_word(&line));
     if (out->n == 0)
         add(out, STR("127.0.0.1"));
 }
