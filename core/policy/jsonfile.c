@@ -5,12 +5,9 @@
  * items of arrays. A text is given as it is, anything else as its JSON; null is
  * "there is none".
  */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/json.h"
-#include "policy/beneath.h"
 #include "policy/kept.h"
 #include "policy/look.h"
 
@@ -112,16 +109,11 @@ static bool walk(struct arena *a, struct str file, struct str path, struct str *
 look_fn jsonfile_look;
 enum status jsonfile_look(struct look *l, struct why *why)
 {
-    int fd = beneath_open(l->path, l->below, O_RDONLY);
+    struct jsonfile *f = kept_take(&kind, l->path, l->below, why);
     struct arena a = { 0 };
-    struct jsonfile *f;
     struct str value = { 0 };
     bool found = false;
 
-    if (fd < 0)
-        return why_errno(why, ST_AGAIN, "open %s", l->path);
-    f = kept_take(&kind, fd, l->path, why);
-    close(fd);
     if (!f)
         return ST_AGAIN;
     for (l->which = 0; l->which < l->nkeys && !found; l->which++)

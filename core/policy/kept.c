@@ -1,11 +1,13 @@
 #include "policy/kept.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "policy/beneath.h"
 
 enum { KEPT_MAX = 32, KEPT_BYTES = 256 << 20 };
 
@@ -116,7 +118,7 @@ static struct entry *entry_make(const struct kept_kind *kind, int fd, const char
 
 /* ---- for everybody */
 
-void *kept_take(const struct kept_kind *kind, int fd, const char *path, struct why *why)
+static void *take(const struct kept_kind *kind, int fd, const char *path, struct why *why)
 {
     struct stat st;
     struct entry *e;
@@ -142,6 +144,20 @@ void *kept_take(const struct kept_kind *kind, int fd, const char *path, struct w
     if (e)
         thing = e->thing;
     pthread_mutex_unlock(&lock);
+    return thing;
+}
+
+void *kept_take(const struct kept_kind *kind, const char *path, const char *below, struct why *why)
+{
+    int fd = beneath_open(path, below, O_RDONLY);
+    void *thing;
+
+    if (fd < 0) {
+        why_errno(why, ST_AGAIN, "open %s", path);
+        return NULL;
+    }
+    thing = take(kind, fd, path, why);
+    close(fd);
     return thing;
 }
 

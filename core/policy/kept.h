@@ -24,9 +24,9 @@ struct kept_kind {
     bool live;
 };
 
-/* The thing, held until it is given back; NULL: it cannot be had now, and *why. fd stays
- * the caller's; path is its name in errors. */
-void *kept_take(const struct kept_kind *kind, int fd, const char *path, struct why *why);
+/* The thing of the file at path (as beneath_open has it), held until it is given back; NULL: it
+ * cannot be had now, and *why. */
+void *kept_take(const struct kept_kind *kind, const char *path, const char *below, struct why *why);
 void kept_give(void *thing);
 /* Forgets all that nobody holds (tests, the end of the process). */
 void kept_forget(void);

@@ -1,14 +1,11 @@
 #include "policy/keyfile.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/map.h"
-#include "policy/beneath.h"
 #include "policy/kept.h"
 #include "policy/look.h"
 
@@ -167,9 +164,10 @@ static const struct kept_kind kind = { .name = "lsearch", .make = keyfile_make, 
 
 /* ---- asking */
 
-static enum status find_any(int fd, struct look *l, struct why *why)
+look_fn keyfile_look;
+enum status keyfile_look(struct look *l, struct why *why)
 {
-    struct keyfile *f = kept_take(&kind, fd, l->path, why);
+    struct keyfile *f = kept_take(&kind, l->path, l->below, why);
     const struct str *found = NULL;
 
     if (!f)
@@ -182,17 +180,4 @@ static enum status find_any(int fd, struct look *l, struct why *why)
     }
     kept_give(f);
     return found ? ST_OK : ST_NONE;
-}
-
-look_fn keyfile_look;
-enum status keyfile_look(struct look *l, struct why *why)
-{
-    int fd = beneath_open(l->path, l->below, O_RDONLY);
-    enum status st;
-
-    if (fd < 0)
-        return why_errno(why, ST_AGAIN, "open %s", l->path);
-    st = find_any(fd, l, why);
-    close(fd);
-    return st;
 }

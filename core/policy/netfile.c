@@ -6,12 +6,9 @@
  * before it. iplsearch takes the first line that holds the address, cidr the longest
  * network.
  */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/ip.h"
-#include "policy/beneath.h"
 #include "policy/kept.h"
 #include "policy/keyfile.h"
 #include "policy/look.h"
@@ -122,15 +119,10 @@ static const struct net_line *find(const struct netfile *f, struct ip ip, bool l
 
 static enum status look(struct look *l, bool longest, struct why *why)
 {
-    int fd = beneath_open(l->path, l->below, O_RDONLY);
+    struct netfile *f = kept_take(&kind, l->path, l->below, why);
     const struct net_line *found = NULL;
-    struct netfile *f;
     struct ip ip;
 
-    if (fd < 0)
-        return why_errno(why, ST_AGAIN, "open %s", l->path);
-    f = kept_take(&kind, fd, l->path, why);
-    close(fd);
     if (!f)
         return ST_AGAIN;
     for (l->which = 0; l->which < l->nkeys && !found; l->which++)

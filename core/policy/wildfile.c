@@ -4,12 +4,9 @@
  * Lines as in a keyfile, but a key may be "*tail" or "^regular expression"; the
  * first that fits counts, so the order of the file is the order of trying.
  */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/expr.h"
-#include "policy/beneath.h"
 #include "policy/kept.h"
 #include "policy/keyfile.h"
 #include "policy/look.h"
@@ -113,14 +110,9 @@ static enum status find(const struct wildfile *f, struct look *l, struct why *wh
 look_fn wildfile_look;
 enum status wildfile_look(struct look *l, struct why *why)
 {
-    int fd = beneath_open(l->path, l->below, O_RDONLY);
-    struct wildfile *f;
+    struct wildfile *f = kept_take(&kind, l->path, l->below, why);
     enum status st;
 
-    if (fd < 0)
-        return why_errno(why, ST_AGAIN, "open %s", l->path);
-    f = kept_take(&kind, fd, l->path, why);
-    close(fd);
     if (!f)
         return ST_AGAIN;
     st = find(f, l, why);
