@@ -19,6 +19,17 @@ typedef void var_get(const struct vars *v, struct val *out);    /* *out is nil b
 /* A fact the rule library found; v is copied into the arena that fits. */
 typedef void var_put(struct txn *t, struct arena *eval, const struct val *v);
 
+/* Both for a text of the transaction that only rules set. */
+#define VAR_TEXT(name, field)                                       \
+    void get_##name(const struct vars *v, struct val *out)          \
+    {                                                               \
+        val_text(out, v->t->field);                                 \
+    }                                                               \
+    void put_##name(struct txn *t, struct arena *a, const struct val *v) \
+    {                                                               \
+        t->field = v->type == VAL_STR ? arena_dup(a, v->u.s) : (struct str){ 0 }; \
+    }
+
 struct var_row {
     const char *name;
     enum val_type type;

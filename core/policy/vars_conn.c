@@ -224,21 +224,11 @@ void put_sender_helo_verified(struct txn *t, struct arena *a, const struct val *
     t->conn->helo_verify = t->conn->helo_verified ? LOOKUP_DONE : LOOKUP_FAILED;
 }
 
-#define FACT(name, field)                                           \
-    void get_##name(const struct vars *v, struct val *out)          \
-    {                                                               \
-        val_text(out, v->t->field);                                 \
-    }                                                               \
-    void put_##name(struct txn *t, struct arena *a, const struct val *v) \
-    {                                                               \
-        t->field = v->type == VAL_STR ? arena_dup(a, v->u.s) : (struct str){ 0 }; \
-    }
-
-FACT(host_data, host_data)
-FACT(dnslist_domain, dnslist.domain)
-FACT(dnslist_matched, dnslist.matched)
-FACT(dnslist_text, dnslist.text)
-FACT(dnslist_value, dnslist.value)
-FACT(sender_rate, rate)
-FACT(sender_rate_limit, rate_limit)
-FACT(sender_rate_period, rate_period)
+VAR_TEXT(host_data, host_data)
+VAR_TEXT(dnslist_domain, dnslist.domain)
+VAR_TEXT(dnslist_matched, dnslist.matched)
+VAR_TEXT(dnslist_text, dnslist.text)
+VAR_TEXT(dnslist_value, dnslist.value)
+VAR_TEXT(sender_rate, rate)
+VAR_TEXT(sender_rate_limit, rate_limit)
+VAR_TEXT(sender_rate_period, rate_period)

@@ -231,25 +231,15 @@ void get_authenticated_sender(const struct vars *v, struct val *out)
 
 /* ---- facts that conditions and verifying leave behind */
 
-#define FACT(name, field)                                           \
-    void get_##name(const struct vars *v, struct val *out)          \
-    {                                                               \
-        val_text(out, v->t->field);                                 \
-    }                                                               \
-    void put_##name(struct txn *t, struct arena *a, const struct val *v) \
-    {                                                               \
-        t->field = v->type == VAL_STR ? arena_dup(a, v->u.s) : (struct str){ 0 }; \
-    }
-
-FACT(sender_address_data, sender_address_data)
-FACT(sender_data, sender_data)
-FACT(sender_verify_failure, sender_verify_failure)
-FACT(recipient_data, recipient_data)
-FACT(recipient_verify_failure, recipient_verify_failure)
-FACT(acl_verify_message, verify_message)
-FACT(verify_mode, verify_mode)
-FACT(callout_address, callout_address)
-FACT(csa_status, csa_status)
+VAR_TEXT(sender_address_data, sender_address_data)
+VAR_TEXT(sender_data, sender_data)
+VAR_TEXT(sender_verify_failure, sender_verify_failure)
+VAR_TEXT(recipient_data, recipient_data)
+VAR_TEXT(recipient_verify_failure, recipient_verify_failure)
+VAR_TEXT(acl_verify_message, verify_message)
+VAR_TEXT(verify_mode, verify_mode)
+VAR_TEXT(callout_address, callout_address)
+VAR_TEXT(csa_status, csa_status)
 
 void get_lookup_dnssec_authenticated(const struct vars *v, struct val *out)
 {
