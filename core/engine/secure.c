@@ -172,10 +172,18 @@ static void judged(void *ctx, struct str objection)
     tls_cert_answer(s->secure->tls, !objection.n);
 }
 
+/* Who chooses by it has heard it in hello; events of a handshake may ask for it whoever chose. */
+static void hear_name(struct session *s)
+{
+    if (!s->conn.tls.sni.n)
+        s->conn.tls.sni = arena_dup(&s->conn.arena, tls_host_named(s->secure->tls));
+}
+
 static void cert(void *ctx, int depth, struct tls_cert *c)
 {
     struct arena a = { 0 };
 
+    hear_name(ctx);
     ask_event(ctx, tls_cert_der(&a, c), depth, judged);
     arena_free(&a);
 }
@@ -212,7 +220,9 @@ static void over(void *ctx, const struct why *why)
     struct session *s = ctx;
     bool failed = why->text[0] != '\0';
 
-    if (!failed)
+    if (failed)
+        hear_name(s);
+    else
         keep_facts(s, tls_facts(s->secure->tls));
     let_go(s);
     smtp_server_secured(s->srv, failed ? why : NULL);

@@ -11,9 +11,27 @@ void tls_of_ssl_set(SSL *ssl, struct tls *t)
     SSL_set_app_data(ssl, t);
 }
 
+struct str tls_host_named(const struct tls *t)
+{
+    return t->sni;
+}
+
 static unsigned two(const unsigned char *p)
 {
     return (unsigned)p[0] << 8 | p[1];
+}
+
+/* Rules make names of files from it: nothing but a host's name, or an address for want of one, gets through, no "/", no "..". */
+static bool is_host(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = ascii_lower(s.p[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ':' ||
+              (c == '.' && i > 0 && s.p[i - 1] != '.')))
+            return false;
+    }
+    return true;
 }
 
 /* The one host_name of RFC 6066 3. False: the extension is malformed. */
@@ -22,12 +40,7 @@ static bool name_read(const unsigned char *p, size_t n, struct str *out)
     if (n < 5 || two(p) + 2U != n || p[2] != TLSEXT_NAMETYPE_host_name || two(p + 3) + 5U != n)
         return false;
     *out = (struct str){ (const char *)p + 5, n - 5 };
-    if (out->n == 0 || out->n > TLSEXT_MAXLEN_host_name)
-        return false;
-    for (size_t i = 0; i < out->n; i++)
-        if (out->p[i] <= ' ' || out->p[i] >= 127)
-            return false;
-    return true;
+    return out->n > 0 && out->n <= TLSEXT_MAXLEN_host_name && is_host(*out);
 }
 
 static bool has(SSL *ssl, unsigned type, size_t least)

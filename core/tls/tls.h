@@ -73,6 +73,9 @@ void tls_refuse(struct tls *t, struct str reason);
 /* ok false: the certificate is not verified; where that was required the handshake fails. */
 void tls_cert_answer(struct tls *t, bool ok);
 
+/* Server: the host the client named, once its hello was read; empty: none. It lives as long as t. */
+struct str tls_host_named(const struct tls *t);
+
 /* Says close-notify and goes on in clear: what is written from here is clear, what is read is
  * clear once the other side has said close-notify too. Nothing may be queued. False: it could not be
  * said; close the stream. */

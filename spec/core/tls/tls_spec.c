@@ -1171,7 +1171,7 @@ static void odd_chains_are_refused(void **state)
 
 static void a_hello_with_a_bad_name_is_refused(void **state)
 {
-    static const char *const names[] = { "a b.example", "m\xc3\xbc.example", "x\ny.example" };
+    static const char *const names[] = { "a b.example", "m\xc3\xbc.example", "x\ny.example", "../key.pem", "..", ".example", "a..b", "a/b", "a\"b" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
