@@ -66,14 +66,17 @@ static enum status key_read(struct tls_context *c, struct str path, EVP_PKEY **o
 
 /* ---- certificates */
 
-STACK_OF(X509) *tls_certs_read(struct str pem)
+/* *whole is false where what stands behind the last one read is damaged, or more than a chain needs. */
+static STACK_OF(X509) *certs_read(struct str pem, bool *whole)
 {
     STACK_OF(X509) *all = sk_X509_new_null();
     BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
     X509 *x;
 
+    tls_errors_clear();
     while (sk_X509_num(all) <= CHAIN_MAX && (x = PEM_read_bio_X509(b, NULL, tls_no_phrase, NULL)))
         sk_X509_push(all, x);
+    *whole = sk_X509_num(all) <= CHAIN_MAX && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     BIO_free(b);
     ERR_clear_error();
     if (sk_X509_num(all) > 0)
@@ -82,20 +85,42 @@ STACK_OF(X509) *tls_certs_read(struct str pem)
     return NULL;
 }
 
+STACK_OF(X509) *tls_certs_read(struct str pem)
+{
+    bool whole;
+
+    return certs_read(pem, &whole);
+}
+
+/* A chain that lost its end would still be shown, and those who do not know the issuer by heart would turn away. */
 static enum status chain_read(struct tls_context *c, struct str path, STACK_OF(X509) **out, struct why *why)
 {
     struct buf text = { 0 };
     struct stat file;
+    bool whole;
     enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
 
     if (st == ST_OK) {
         seen(c, path, tls_identity_stat(&file));
-        *out = tls_certs_read(buf_str(&text));
+        *out = certs_read(buf_str(&text), &whole);
         if (!*out)
             st = why_set(why, ST_AGAIN, "%.*s holds no certificate", STR_ARG(path));
+        else if (sk_X509_num(*out) > CHAIN_MAX)
+            st = why_set(why, ST_AGAIN, "%.*s holds more than %d certificates: ours and those between it and its root belong there",
+                         STR_ARG(path), CHAIN_MAX);
+        else if (!whole)
+            st = why_set(why, ST_AGAIN, "%.*s: what stands behind certificate %d cannot be read", STR_ARG(path), sk_X509_num(*out));
     }
     buf_free(&text);
     return st;
+}
+
+static bool key_is_of_another(STACK_OF(X509) *chain, EVP_PKEY *key)
+{
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        if (X509_check_private_key(sk_X509_value(chain, i), key))
+            return true;
+    return false;
 }
 
 static enum status pair_use(struct tls_context *c, struct str cert_path, struct str key_path, STACK_OF(X509) *chain, EVP_PKEY *key,
@@ -107,7 +132,8 @@ static enum status pair_use(struct tls_context *c, struct str cert_path, struct 
 
     tls_errors_clear();
     if (!X509_check_private_key(leaf, key))
-        st = why_set(why, ST_AGAIN, "the key in %.*s does not belong to the certificate in %.*s", STR_ARG(key_path), STR_ARG(cert_path));
+        st = why_set(why, ST_AGAIN, "the key in %.*s does not belong to the certificate in %.*s%s", STR_ARG(key_path), STR_ARG(cert_path),
+                     key_is_of_another(chain, key) ? ", but to another one there: ours must stand first" : "");
     else if (!SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 0))
         st = ERR_GET_REASON(ERR_peek_error()) == SSL_R_NOT_REPLACING_CERTIFICATE ?
              why_set(why, ST_AGAIN, "%.*s: another certificate before it has the same kind of key; one of each kind can be used",
@@ -270,7 +296,7 @@ static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, c
 enum status tls_context_build(struct tls_cache *cache, const struct tls_config *config, struct tls_context **out, struct why *why)
 {
     struct tls_context *c = calloc(1, sizeof *c);
-    size_t files = 2 * config->certificates.n + config->proofs.n + 2;
+    size_t files = 2 * config->certificates.n + config->proofs.n + 3;
     enum status st;
 
     if (!c || !(c->ctx = SSL_CTX_new(config->server ? TLS_server_method() : TLS_client_method())))
@@ -285,6 +311,8 @@ enum status tls_context_build(struct tls_cache *cache, const struct tls_config *
     c->note = arena_array(&c->arena, struct str, NOTES_MAX);
     rules_set(c);
     alpn_use(c, config->alpn);
+    if (str_starts(config->dhparam, STR("/")))
+        seen(c, config->dhparam, tls_identity_of(config->dhparam));     /* before it is read: a later one is noticed */
     st = tls_words_apply(c->ctx, config, why);
     if (st == ST_OK)
         st = anchors_use(c, cache, config, why);

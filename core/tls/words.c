@@ -76,17 +76,36 @@ static enum status option_word(struct str word, uint64_t *set, uint64_t *clear, 
     return ST_OK;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Words are parted by white space of any kind, as in Exim. */
+static enum status options_read(struct str text, uint64_t *set, uint64_t *clear, struct why *why)
+{
+    enum status st = ST_OK;
+
+    for (size_t at = 0, start = 0; st == ST_OK && at <= text.n; at++) {
+        if (at < text.n && !is_blank(text.p[at]))
+            continue;
+        if (at > start)
+            st = option_word(str_head(str_from(text, start), at - start), set, clear, why);
+        start = at + 1;
+    }
+    return st;
+}
+
 static enum status options_apply(SSL_CTX *ctx, struct str text, struct why *why)
 {
+    static const uint64_t versions = SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3;
     uint64_t set = 0, clear = 0;
-    struct str rest = text, word;
+    enum status st = options_read(text, &set, &clear, why);
 
-    while (str_cut(&rest, ' ', &word)) {
-        enum status st = str_trim(word).n ? option_word(str_trim(word), &set, &clear, why) : ST_OK;
-
-        if (st != ST_OK)
-            return st;
-    }
+    if (st != ST_OK)
+        return st;
+    if ((set & versions) == versions)
+        return why_set(why, ST_NEVER, "openssl_options: +no_tlsv1_2 and +no_tlsv1_3 leave no version of TLS");
     SSL_CTX_clear_options(ctx, clear);
     SSL_CTX_set_options(ctx, set | ALWAYS);
     return ST_OK;

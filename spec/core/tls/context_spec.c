@@ -178,6 +178,77 @@ static void what_does_not_fit_is_named(void **state)
     refused(&config, ST_AGAIN, "is not a file");
 }
 
+static void a_chain_is_whole_or_not_shown(void **state)
+{
+    static const char *const behind[] = {
+        "-----BEGIN CERTIFICATE-----\nMIIB", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    };
+    struct tls_config config = server();
+    struct str path = str_of(in_dir("cut.pem")), key;
+    FILE *f;
+
+    (void)state;
+    config.certificates = list(&path, 1);
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+        f = file_new("cut.pem", 0644);
+        PEM_write_X509(f, rig.ec.x);
+        fputs(behind[i], f);
+        fclose(f);
+        refused(&config, ST_AGAIN, "cut.pem: what stands behind certificate 1 cannot be read");
+    }
+    f = file_new("cut.pem", 0644);
+    for (int i = 0; i < 40; i++)
+        PEM_write_X509(f, rig.ec.x);
+    fclose(f);
+    refused(&config, ST_AGAIN, "cut.pem holds more than 16 certificates");
+    f = file_new("cut.pem", 0644);
+    PEM_write_X509(f, rig.ec.x);
+    fputs("\nwhat this is\n", f);
+    PEM_write_X509(f, rig.root.x);
+    fputs("\nand no more\n", f);
+    fclose(f);
+    tls_context_drop(get(&config));
+    path = write_certs("turned.pem", &rig.root, &rig.ec, NULL);
+    key = rig.key;
+    config.keys = list(&key, 1);
+    refused(&config, ST_AGAIN, "but to another one there: ours must stand first");
+}
+
+static void parameters_that_are_replaced_are_noticed(void **state)
+{
+    struct str path = write_bytes("dh.pem", STR("none"), 0644);
+    struct tls_config config = server();
+    struct tls_context *first, *again, *next;
+    static const char *const group[] = { "ffdhe2048", "ffdhe3072" };
+
+    (void)state;
+    config.dhparam = path;
+    refused(&config, ST_AGAIN, "dh.pem holds no parameters of DH");
+    for (int i = 0; i < 2; i++) {
+        EVP_PKEY_CTX *make = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+        EVP_PKEY *dh = NULL;
+        BIO *out = BIO_new_file(in_dir("dh.new"), "w");
+
+        assert_true(EVP_PKEY_paramgen_init(make) > 0 && EVP_PKEY_CTX_set_group_name(make, group[i]) > 0 && EVP_PKEY_paramgen(make, &dh) > 0);
+        PEM_write_bio_Parameters(out, dh);
+        BIO_free(out);
+        EVP_PKEY_free(dh);
+        EVP_PKEY_CTX_free(make);
+        assert_int_equal(rename(in_dir("dh.new"), in_dir("dh.pem")), 0);
+        if (i == 0) {
+            first = get(&config);
+            again = get(&config);
+            assert_ptr_equal(first, again);
+            tls_context_drop(again);
+        }
+    }
+    next = get(&config);
+    assert_ptr_not_equal(first, next);
+    tls_context_drop(first);
+    tls_context_drop(next);
+}
+
 /* TLSC-T6 */
 static void the_key_may_stand_with_the_certificate(void **state)
 {
@@ -214,6 +285,9 @@ static const struct { const char *ciphers, *groups, *dhparam, *options, *why; } 
     { "TLS_AES_128_GCM_SHA256:ECDHE+AESGCM", "auto", "ike16", "+no_sslv2 +no_sslv3 +single_dh_use +no_ticket +no_renegotiation", NULL },
     { "HIGH:!MD5:!SHA1", "prime256v1", "none", "", NULL },
     { "", "", "historic", "-no_tlsv1", NULL },
+    { "", "", "", "\n  +no_tlsv1_2\t-all\r\n", NULL },
+    { "", "", "", "+no_tlsv1_2 +no_tlsv1_3 -no_tlsv1_2", NULL },
+    { "", "", "", "+no_tlsv1_2 +no_tlsv1_3", "leave no version of TLS" },
     { "NOSUCHCIPHER", "", "", "", "tls_require_ciphers: \"NOSUCHCIPHER\"" },
     { "TLS_NO_SUCH_SUITE", "", "", "", "tls_require_ciphers" },
     { "", "moon25519", "", "", "tls_eccurve: \"moon25519\"" },
@@ -293,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_proof_that_is_replaced_is_noticed),
         cmocka_unit_test(a_key_is_for_our_eyes_only),
         cmocka_unit_test(what_does_not_fit_is_named),
+        cmocka_unit_test(a_chain_is_whole_or_not_shown),
+        cmocka_unit_test(parameters_that_are_replaced_are_noticed),
         cmocka_unit_test(the_key_may_stand_with_the_certificate),
         cmocka_unit_test(an_encrypted_key_asks_nobody),
         cmocka_unit_test(words_are_understood_or_named),
