@@ -128,19 +128,31 @@ static enum status question_make(struct staple *k, struct why *why)
                    "(--issuer)", STR_ARG(k->want.certificate));
 }
 
+/* Whether fd is what stands under its name: who held the lock before us may have renamed it, and it serves now. */
+static bool still_there(int fd, const char *name)
+{
+    struct stat ours, there;
+
+    return fstat(fd, &ours) == 0 && stat(name, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 /* The lock keeps two of us (workers, or a command line) from asking for the same proof at once. */
 static enum status fresh_open(struct staple *k, struct why *why)
 {
+    bool locked;
+
     k->fresh = arena_z(&k->arena, arena_printf(&k->arena, "%.*s.new", STR_ARG(k->want.proof)));
     k->fd = FAULT(OPEN) ? -1 : open(k->fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (k->fd < 0)
         return why_errno(why, ST_AGAIN, "open %s", k->fresh);
-    if (flock(k->fd, LOCK_EX | LOCK_NB) == 0)
+    locked = flock(k->fd, LOCK_EX | LOCK_NB) == 0;
+    if (locked && still_there(k->fd, k->fresh))
         return ST_OK;
     close(k->fd);
     k->fd = -1;
     k->end.busy = true;
-    return why_set(why, ST_AGAIN, "%s: another process is getting this proof", k->fresh);
+    return why_set(why, ST_AGAIN, locked ? "%s: another process has just got this proof" : "%s: another process is getting this proof",
+                   k->fresh);
 }
 
 static enum status write_all(int fd, struct str bytes, const char *name, struct why *why)
