@@ -118,7 +118,23 @@ def known(name):
             holds(r.stdout, option)
 
 
+def srv_advice():
+    """What the guide tells operators to publish is a zone, and leads to ports that the sample of ports listens on."""
+    lines = re.findall(r"^    (_\S+ +SRV .*)$", page("docs", "guide", "tls.md"), re.M)
+    served = re.search(r"listen = (.*)", page("examples", "samples", "ports.lua")).group(1)
+    with tempfile.NamedTemporaryFile("w", suffix=".zone") as zone:
+        zone.write("\n".join(lines) + "\n")
+        zone.flush()
+        for service, port in (("submissions", 465), ("submission", 587)):
+            asked = f'dns.srv "_{service}._tcp.example.org"'
+            r = subprocess.run([PERIGEE, "eval", "--dns", zone.name, asked], capture_output=True, text=True, timeout=60)
+            same((r.returncode, json.loads(r.stdout)["port"]), (0, port))
+            holds(served, f":{port}\"")
+    same(len(lines), 2)
+
+
 case("README: the five minutes' tour succeeds for whoever follows it literally", tour)
 for name in sorted(os.listdir(GUIDE)):
     case(f"guide/{name}: every verb and option in it is there", lambda: known(name))
+case("CFG-T4 the SRV records that the guide advises are a zone, and name ports that the sample listens on", srv_advice)
 done()
