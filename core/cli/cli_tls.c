@@ -53,8 +53,7 @@ static void routed(void *ctx, struct route_item *items, size_t n)
         };
         l->hosts = arena_array(l->arena, struct host, it->nhosts);
         for (; l->n < it->nhosts && l->n < HOSTS_MAX; l->n++) {
-            l->hosts[l->n] = it->hosts[l->n];
-            l->hosts[l->n].name = arena_dup(l->arena, it->hosts[l->n].name);
+            l->hosts[l->n] = host_dup(l->arena, &it->hosts[l->n]);
         }
     }
 }
@@ -96,6 +95,8 @@ static void print_tlsa(struct buf *out, struct arena *a, const struct tlslook *f
 {
     for (size_t i = 0; i < f->tlsa_n; i++)
         put_line(out, i ? "" : "TLSA", record_text(a, &f->tlsa[i]));
+    if (f->tlsa_base.n && !str_same_fold(f->tlsa_base, f->host.name))
+        put_line(out, "TLSA of", arena_printf(a, "%.*s, which it is an alias of", STR_ARG(f->tlsa_base)));
     if (f->tlsa_n == 0)
         put_line(out, "TLSA", f->dane.n ? f->dane : f->host.secure ? STR("none that counts") : STR("not asked for: the host's address is not DNSSEC secure"));
 }
@@ -170,6 +171,7 @@ static void json_host(struct looking *l, const struct host *h, const struct tlsl
     json_member_bool(out, "dnssec", h->secure);
     json_member(out, "transport", f->transport);
     json_list(l, &a, f);
+    json_member(out, "tlsa_base", f->tlsa_base);
     json_member(out, "dane", f->dane);
     json_member_bool(out, "offered", f->offered);
     json_member(out, "version", f->looked ? f->host.tls.version : STR(""));

@@ -32,6 +32,7 @@ struct hosts_query {
     struct ip ip;                       /* reverse: the address */
     struct str domain;
     bool name_secure;                   /* that these are the names to ask for */
+    struct str mx_of, mx_at;            /* of every host */
     hosts_fn *cb;
     void *ctx;
     struct dns_query *first;            /* the MX or PTR question, under way */
@@ -63,6 +64,16 @@ static void end_why(struct hosts_query *q, enum hosts_end how, const char *what)
 static bool is_secure(const struct dns_answer *a)
 {
     return a->security == DNS_SECURE;
+}
+
+struct host host_dup(struct arena *a, const struct host *h)
+{
+    struct host copy = *h;
+
+    copy.name = arena_dup(a, h->name);
+    copy.mx_of = arena_dup(a, h->mx_of);
+    copy.mx_at = arena_dup(a, h->mx_at);
+    return copy;
 }
 
 /* ---- order */
@@ -173,7 +184,8 @@ static void keep_addresses(struct ask *k, const struct dns_answer *a)
         if (q->reverse && !ip_same(a->rr[i].ip, q->ip))
             continue;
         k->found[k->n++] = (struct host){ .name = k->place->name, .ip = a->rr[i].ip,
-                                          .preference = k->place->preference, .secure = secure };
+                                          .preference = k->place->preference, .secure = secure,
+                                          .mx_of = q->mx_of, .mx_at = q->mx_at };
         if (q->reverse)
             break;
     }
@@ -269,6 +281,10 @@ static void take_mx(struct hosts_query *q, const struct dns_answer *a)
     struct dns_rr *rr = arena_array(&q->arena, struct dns_rr, a->n);
 
     memcpy(rr, a->rr, a->n * sizeof *rr);
+    if (is_secure(a)) {
+        q->mx_of = q->domain;
+        q->mx_at = str_same(rr[0].name, q->domain) ? (struct str){ 0 } : arena_dup(&q->arena, rr[0].name);
+    }
     order_mx(rr, a->n);
     q->places = arena_array(&q->arena, struct place, MX_MAX);
     for (size_t i = 0; i < a->n && q->n < MX_MAX; i++)

@@ -18,7 +18,13 @@ struct host {
     uint16_t port;              /* 0: the transport's */
     int32_t preference;         /* MX; -1: none */
     bool secure;                /* MX (if any) and address answers were DNSSEC-secure */
+    /* Whose MX record named it, as asked for and, where that is an alias, what it leads to; empty: there was none,
+     * or it was not secure. */
+    struct str mx_of, mx_at;
 };
+
+/* With its texts in a. */
+struct host host_dup(struct arena *a, const struct host *h);
 
 enum hosts_end {
     HOSTS_OK,

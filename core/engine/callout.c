@@ -330,7 +330,7 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
 static void approach(struct callout *c)
 {
     struct shield_want w = {
-        .e = c->e, .set = c->set, .tr = &c->tr, .host = &c->host, .host_secure = c->host.secure, .callout = true, .arena = &c->arena,
+        .e = c->e, .set = c->set, .tr = &c->tr, .host = &c->host, .found = &c->hosts[c->at_host], .callout = true, .arena = &c->arena,
     };
     struct shield_ask *k;
 
@@ -470,7 +470,7 @@ static bool joins(const struct callout *held, const struct callout_want *w, cons
 {
     return held->use.link && held->txn == w->t->serial && w->recipient && w->hold && !w->random.n && !w->postmaster
         && str_same(held->tr.name, tr->name) && str_same(held->tr.interface, tr->interface)
-        && str_same(held->sender, w->sender) && same_host(held, w, tr) && (same_domain(held, w) || shield_mixes_domains(held->set, tr))
+        && str_same(held->sender, w->sender) && same_host(held, w, tr) && (same_domain(held, w) || (!held->shield.also_n && shield_mixes_domains(held->set, tr)))
         && held->nrcpts < tr->max_rcpt && held->nrcpts < JOINED_MAX;
 }
 
@@ -499,10 +499,8 @@ static void copy_want(struct callout *c, const struct callout_want *w)
     c->w.at.transport = c->tr.name;
     c->w.at.router = arena_dup(a, w->at.router);
     c->hosts = arena_array(a, struct host, w->nhosts + 1);
-    for (size_t i = 0; i < w->nhosts; i++) {
-        c->hosts[i] = w->hosts[i];
-        c->hosts[i].name = arena_dup(a, w->hosts[i].name);
-    }
+    for (size_t i = 0; i < w->nhosts; i++)
+        c->hosts[i] = host_dup(a, &w->hosts[i]);
     c->w.hosts = c->hosts;
 }
 

@@ -43,9 +43,8 @@ static void resolved(void *ctx, const struct hosts_answer *ans)
 
     a->query = NULL;
     for (size_t i = 0; i < ans->n && ans->end == HOSTS_OK; i++) {
-        struct host h = ans->host[i];
+        struct host h = host_dup(&a->w->arena, &ans->host[i]);
 
-        h.name = arena_dup(&a->w->arena, h.name);
         h.secure = h.secure && host_listed(&a->tr.tls.dnssec_request, h.name, h.ip);
         if (!ip_is_loopback(h.ip) || a->tr.allow_localhost) {
             add_host(a, h);
@@ -274,12 +273,27 @@ static void tell_dane(struct attempt *a, const char *word)
     event_after(attempt_engine(a), w->set, "dane:fail", event_view(w->t, &a->items->at, &a->host, w, walk_release), str_of(word), 0);
 }
 
+/* What may stand in a certificate for this domain's host may not for another one's (DANE-15). */
+static void hold_back(struct attempt *a)
+{
+    struct attempt *more = NULL;
+
+    for (struct item **at = &a->items->peer; *at;) {
+        if ((*at)->end == ITEM_OPEN && !str_same_fold((*at)->at.domain, a->items->at.domain))
+            attempt_move_on(a, at, &more);
+        else
+            at = &(*at)->peer;
+    }
+}
+
 static void shield_known(void *ctx, enum status st, const struct why *why, const char *event)
 {
     struct attempt *a = ctx;
 
     a->asking = NULL;
     if (st == ST_OK) {
+        if (a->shield.also_n)
+            hold_back(a);
         a->use.shield = &a->shield;
         if (!ask_for_link(a))
             park(a);
@@ -308,7 +322,7 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
 static void approach(struct attempt *a)
 {
     struct shield_want w = {
-        .e = attempt_engine(a), .set = a->w->set, .tr = &a->tr, .host = &a->host, .host_secure = a->host.secure,
+        .e = attempt_engine(a), .set = a->w->set, .tr = &a->tr, .host = &a->host, .found = &a->hosts[a->at_host],
         .view = &a->view->t, .arena = &a->w->arena,
     };
     struct shield_ask *k;

@@ -106,8 +106,9 @@ static void copy_hosts(struct walk *w, struct item *it, const struct route_item 
         return;
     it->hosts = arena_array(&w->arena, struct host, r->nhosts + r->nfallback);
     for (size_t i = 0; i < r->nhosts + r->nfallback; i++) {
-        it->hosts[i] = i < r->nhosts ? r->hosts[i] : r->fallback[i - r->nhosts];
-        it->hosts[i].name = dup(w, it->hosts[i].name);
+        const struct host *h = i < r->nhosts ? &r->hosts[i] : &r->fallback[i - r->nhosts];
+
+        it->hosts[i] = host_dup(&w->arena, h);
     }
 }
 

@@ -12,6 +12,7 @@ struct shield_ask {
     struct dns_query *query;
     struct eval *eval;
     struct transport_tls opt;
+    struct str base;            /* whose TLSA records are looked for */
     bool starting, over;
 };
 
@@ -60,7 +61,8 @@ static void make_key(struct shield_ask *k)
 
     buf_addf(&b, "%d%d%d%d%d%d%d%d%d%d;", s->ask, s->must, s->smtps, s->tryclear, s->once, s->anew, (int)s->how.verify,
              (int)s->how.staple, s->how.alpn_required, s->how.resume);
-    add_key(&b, "name", s->how.names_n ? s->name : STR(""));
+    for (size_t i = 0; i < s->how.names_n; i++)
+        add_key(&b, "name", s->how.names[i]);
     add_key(&b, "sni", s->how.sni);
     add_key(&b, "alpn", s->alpn);
     add_key(&b, "cert", s->certificate);
@@ -105,6 +107,27 @@ static void verify_by_ca(struct shield_ask *k)
     }
 }
 
+static void add_name(struct shield *s, struct str name)
+{
+    if (name.n && !str_same_fold(name, s->base) && s->also_n < sizeof s->also / sizeof *s->also)
+        s->also[s->also_n++] = name;
+}
+
+/* RFC 7672 3.2.2: the domain that the mail is for, where a secure MX record named the host; else the host as it was
+ * named. Usage 3 compares no names. */
+static void more_names(struct shield_ask *k)
+{
+    const struct host *h = k->w.found;
+    struct shield *s = k->out;
+
+    if (!(k->w.host->tls.tlsa_usage & 1u << 2))
+        return;
+    add_name(s, h->mx_of.n ? h->mx_of : s->name);
+    add_name(s, h->mx_at);
+    s->how.names = s->also;
+    s->how.names_n = s->also_n;
+}
+
 /* By TLSA records (DANE-07, DANE-15): a public authority may be meant by usage 2, and must be known. */
 static void verify_by_dane(struct shield_ask *k)
 {
@@ -112,7 +135,8 @@ static void verify_by_dane(struct shield_ask *k)
 
     s->dane = true;
     s->how.verify = TLS_VERIFY_REQUIRE;
-    s->how.dane_base = s->how.sni = s->name;
+    s->how.dane_base = s->how.sni = s->base;
+    more_names(k);
     s->config.ca = STR("system");
 }
 
@@ -197,9 +221,15 @@ static void no_dane(struct shield_ask *k, enum status st, const char *event, con
     end(k, st, &why, event);
 }
 
+static void ask_tlsa(struct shield_ask *k);
+
+/* An alias without records at its end may have some itself. */
 static void without_records(struct shield_ask *k)
 {
-    if (dane_required(k))
+    if (!str_same_fold(k->base, k->w.host->name)) {
+        k->base = k->w.host->name;
+        ask_tlsa(k);
+    } else if (dane_required(k))
         no_dane(k, ST_NEVER, "dane-required", "tlsa lookup FAIL");
     else
         ask_late(k);
@@ -216,9 +246,15 @@ static void keep_records(struct shield_ask *k, const struct dns_answer *a)
         if (d.n > 3)
             r[n++] = (struct tls_tlsa){ (uint8_t)d.p[0], (uint8_t)d.p[1], (uint8_t)d.p[2], arena_dup(k->w.arena, str_from(d, 3)) };
     }
+    k->out->base = k->base;
     k->out->how.tlsa = r;
     k->out->how.tlsa_n = n;
     k->w.host->tls.tlsa_usage = (uint8_t)tls_tlsa_usable(r, n);
+}
+
+static void not_found_out(struct shield_ask *k, const char *what)
+{
+    no_dane(k, ST_AGAIN, dane_required(k) ? "dane-required" : "dnssec-invalid", what);
 }
 
 /* DANE-14. A secure answer binds even if nothing in it can be used. */
@@ -228,9 +264,9 @@ static void on_tlsa(void *ctx, const struct dns_answer *a)
 
     k->query = NULL;
     if (a->status == ST_AGAIN) {
-        no_dane(k, ST_AGAIN, dane_required(k) ? "dane-required" : "dnssec-invalid", "tlsa lookup DEFER");
+        not_found_out(k, "tlsa lookup DEFER");
     } else if (a->status == ST_OK && a->security != DNS_SECURE) {
-        log_line(LOG_MAIN, "DANE error: TLSA lookup for %.*s not DNSSEC", STR_ARG(k->w.host->name));
+        log_line(LOG_MAIN, "DANE error: TLSA lookup for %.*s not DNSSEC", STR_ARG(k->base));
         without_records(k);
     } else if (a->status != ST_OK || a->n == 0) {
         without_records(k);
@@ -246,7 +282,7 @@ static void on_tlsa(void *ctx, const struct dns_answer *a)
 static void ask_tlsa(struct shield_ask *k)
 {
     struct arena a = { 0 };
-    struct str name = arena_printf(&a, "_%u._tcp.%.*s", k->w.host->port, STR_ARG(k->w.host->name));
+    struct str name = arena_printf(&a, "_%u._tcp.%.*s", k->w.host->port, STR_ARG(k->base));
     struct dns_query *q = dns_ask(k->w.e->dns, name, DNS_TLSA, on_tlsa, k);
 
     if (q)
@@ -254,12 +290,37 @@ static void ask_tlsa(struct shield_ask *k)
     arena_free(&a);
 }
 
+/* RFC 7672 2.2.2: where the host's name is an alias and all of the way is secure, what it leads to comes first. */
+static void on_address(void *ctx, const struct dns_answer *a)
+{
+    struct shield_ask *k = ctx;
+
+    k->query = NULL;
+    if (a->status == ST_AGAIN) {
+        not_found_out(k, "address lookup DEFER");
+        return;
+    }
+    if (a->status == ST_OK && a->n && a->security == DNS_SECURE)
+        k->base = arena_dup(k->w.arena, a->rr[0].name);
+    ask_tlsa(k);
+}
+
+static void ask_address(struct shield_ask *k)
+{
+    struct dns_query *q;
+
+    k->base = k->w.host->name;
+    q = dns_ask(k->w.e->dns, k->w.host->name, k->w.host->ip.v == IP_V6 ? DNS_AAAA : DNS_A, on_address, k);
+    if (q)
+        k->query = q;
+}
+
 static void begin(struct shield_ask *k)
 {
     bool required = dane_required(k), try = required || listed(k, &k->w.tr->tls.try_dane);
 
-    if (try && k->w.host_secure) {
-        ask_tlsa(k);
+    if (try && k->w.found->secure) {
+        ask_address(k);
     } else if (required) {
         struct arena a = { 0 };
 

@@ -25,6 +25,9 @@ struct shield {
     bool dane;
     struct tls_how how;
     struct tls_config config;
+    struct str base;            /* where the TLSA records stand: the host's name, or what it is an alias of */
+    struct str also[2];         /* usage 2: what else the certificate may be for */
+    size_t also_n;
     struct str name, alpn, certificate, key_file;   /* what lists in how and config have as their only item */
     struct str key;             /* everything that must agree where a connection, or a session, is shared */
 };
@@ -34,7 +37,7 @@ struct shield_want {
     struct settings *set;
     const struct transport *tr;
     struct at_host *host;       /* gets its tlsa_usage */
-    bool host_secure;           /* its address was found by DNSSEC, from the MX record on */
+    const struct host *found;   /* how it was found: by DNSSEC, from whose MX record on */
     bool callout;
     struct txn *view;           /* what functions read; its host is the one, too */
     struct arena *arena;        /* of out */

@@ -262,6 +262,17 @@ static void talk(struct tlslook_run *r)
 
 /* ---- the handshake */
 
+/* RFC 7672 3.2.2: with records of usage 2 there are more names than one, and they count. */
+static bool is_for(const struct tlslook_run *r, const struct tls_cert *cert)
+{
+    const struct shield *s = &r->shield;
+    bool fits = tls_cert_is_for(cert, s->dane ? s->base : r->where.name);
+
+    for (size_t i = 0; i < s->also_n && !fits; i++)
+        fits = tls_cert_is_for(cert, s->also[i]);
+    return fits;
+}
+
 static void on_cert(void *ctx, int depth, struct tls_cert *cert)
 {
     struct tlslook_run *r = ctx;
@@ -279,7 +290,7 @@ static void on_cert(void *ctx, int depth, struct tls_cert *cert)
         if (tls_cert_field(&r->arena, cert, STR("notafter"), &field, NULL) == ST_OK)
             c->until = field.text;
         if (depth == 0)
-            f->name_fits = tls_cert_is_for(cert, r->where.name);
+            f->name_fits = is_for(r, cert);
         if ((size_t)depth + 1 > f->chain_n)
             f->chain_n = (size_t)depth + 1;
     }
@@ -444,6 +455,7 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
     r->asking = NULL;
     r->found.tlsa = r->shield.how.tlsa;
     r->found.tlsa_n = r->shield.how.tlsa_n;
+    r->found.tlsa_base = r->shield.base;
     if (st != ST_OK) {
         r->found.dane = arena_printf(&r->arena, "%s", why->text);
         unused(r, r->found.dane);
@@ -461,7 +473,7 @@ static void transport_known(void *ctx, enum status st, const struct transport_va
 {
     struct tlslook_run *r = ctx;
     struct shield_want w = {
-        .e = r->e, .set = r->e->settings, .tr = &r->tr, .host = &r->found.host, .host_secure = r->where.secure, .view = &r->view->t,
+        .e = r->e, .set = r->e->settings, .tr = &r->tr, .host = &r->found.host, .found = &r->where, .view = &r->view->t,
         .arena = &r->arena,
     };
     struct shield_ask *k;
@@ -498,8 +510,7 @@ struct tlslook_run *tlslook_start(const struct tlslook_want *w, tlslook_done *do
     r->fd = -1;
     r->starting = true;
     r->timer = (struct timer){ .fn = too_late, .ctx = r };
-    r->where = *w->host;
-    r->where.name = arena_dup(&r->arena, w->host->name);
+    r->where = host_dup(&r->arena, w->host);
     r->found.transport = arena_dup(&r->arena, w->at->transport);
     r->view = event_view(w->t, w->at, NULL, NULL, NULL);
     r->view->t.phase = PH_TRANSPORT;

@@ -259,6 +259,8 @@ static void host_of(lua_State *L, int at, struct arena *a, struct host *h)
     h->port = (uint16_t)field_int(L, at, "port", 0);
     h->preference = (int32_t)field_int(L, at, "preference", -1);
     h->secure = field_bool(L, at, "secure");
+    h->mx_of = field_str(L, at, "mx_of", a);
+    h->mx_at = field_str(L, at, "mx_at", a);
 }
 
 size_t hosts_of(lua_State *L, int table, const char *name, struct arena *a, struct host **out)

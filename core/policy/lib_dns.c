@@ -169,6 +169,10 @@ static void push_host(lua_State *L, const struct host *h)
     set_num(L, "port", h->port);
     set_num(L, "preference", h->preference);
     set_bool(L, "secure", h->secure);
+    if (h->mx_of.n)
+        set_str(L, "mx_of", h->mx_of);
+    if (h->mx_at.n)
+        set_str(L, "mx_at", h->mx_at);
 }
 
 static int find_push(lua_State *L, void *ctx)
@@ -208,10 +212,8 @@ static void find_done(void *ctx, const struct hosts_answer *a)
     if (a->end == HOSTS_OK && a->n) {
         k->n = a->n;
         k->host = arena_array(m, struct host, a->n);
-        for (size_t i = 0; i < a->n; i++) {
-            k->host[i] = a->host[i];
-            k->host[i].name = arena_dup(m, a->host[i].name);
-        }
+        for (size_t i = 0; i < a->n; i++)
+            k->host[i] = host_dup(m, &a->host[i]);
     }
     wait_done(w, find_push);
 }

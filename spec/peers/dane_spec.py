@@ -53,9 +53,14 @@ def records(*hosts):
 
 mx = {n: ca.leaf(f"mx.{n}.sec.example", label=n) for n in ("ee", "ta")}
 sinks = {}
-whole = os.path.join(directory, "whole.pem")                # the chain with the authority itself (DANE-06)
-with open(whole, "w") as f:
-    f.write("".join(open(p).read() for p in (mx["ta"].cert, ca.cert)))
+
+
+def whole(pair):
+    """The chain with the authority itself (DANE-06)."""
+    path = pair.stem + ".whole.pem"
+    with open(path, "w") as f:
+        f.write("".join(open(p).read() for p in (pair.cert, ca.cert)))
+    return path
 
 
 def sink_at(address, *args, **more):
@@ -63,9 +68,21 @@ def sink_at(address, *args, **more):
 
 
 sink_at("127.0.0.2", mx["ee"].cert, mx["ee"].key)           # usage 3
-sink_at("127.0.0.3", whole, mx["ta"].key)                    # usage 2
+sink_at("127.0.0.3", whole(mx["ta"]), mx["ta"].key)          # usage 2
 sink_at("127.0.0.4")                                        # no STARTTLS
 sink_at("127.0.0.5", other.cert, other.key)                 # another name
+for i, name in enumerate(("real.via", "next", "mx.old", "own")):     # usage 2, and what each may be called
+    pair = ca.leaf(name + ".sec.example", label=name)
+    sink_at(f"127.0.0.{6 + i}", whole(pair), pair.key)
+TA = ca.tlsa(2, 0, 1)
+
+
+def alias(name, address, host=None, expanded=None):
+    """A domain whose MX is an alias; TLSA records at the host's own name, and at the name it leads to."""
+    out = [f"{name} MX 10 mx.{name}", f"mx.{name} CNAME real.{name}", f"real.{name} A {address}"]
+    out += [f"_{port}._tcp.{at}.{name} {'CNAME' if ' ' not in t else 'TLSA'} {t}" for at, t in (("mx", host), ("real", expanded)) if t]
+    return "\n".join(out) + "\n"
+
 
 zones = Zones(
     signed={"sec.example": records(
@@ -82,7 +99,18 @@ zones = Zones(
         ("useless", "127.0.0.2", mx["ee"].tlsa(1, 1, 1)),
         ("noclear", "127.0.0.5", mx["ee"].tlsa(3, 1, 1)),
     ) + f"\n_tlsa TLSA {mx['ee'].tlsa(3, 1, 1)}"
-      + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"},
+      + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"
+      + alias("expanded", "127.0.0.2", expanded=mx["ee"].tlsa(3, 1, 1))
+      + alias("original", "127.0.0.2", host=mx["ee"].tlsa(3, 1, 1))
+      + alias("first", "127.0.0.2", host=other.tlsa(3, 1, 1), expanded=mx["ee"].tlsa(3, 1, 1))
+      + alias("second", "127.0.0.2", host=mx["ee"].tlsa(3, 1, 1), expanded=other.tlsa(3, 1, 1))
+      + alias("broken", "127.0.0.2", host=mx["ee"].tlsa(3, 1, 1), expanded="x.dead.example.")
+      + alias("loose", "127.0.0.2", host=mx["ee"].tlsa(3, 1, 1), expanded="x.plain.example.")
+      + f"leaves MX 10 mx.leaves\nmx.leaves CNAME mx.in.plain.example.\n_{port}._tcp.mx.leaves TLSA {other.tlsa(3, 1, 1)}\n"
+      + alias("via", "127.0.0.6", expanded=TA)
+      + alias("next", "127.0.0.7", expanded=TA) + "also CNAME next\nguest MX 10 mx.next\n"
+      + alias("old", "127.0.0.8", expanded=TA)
+      + f"own CNAME real.own\nreal.own A 127.0.0.9\n_{port}._tcp.real.own TLSA {TA}\n"},
     plain={"plain.example": records(("in", "127.0.0.2", mx["ee"].tlsa(3, 1, 1))) + f"\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"
            + "\nbeside MX 10 mx.ee.sec.example.\nlured MX 10 mx.wrong.sec.example.\n"},
     spoiled={"bogus.example": f"x A 127.0.0.2\nx TLSA {mx['ee'].tlsa(3, 1, 1)}"},
@@ -137,6 +165,14 @@ def lured(e):
         same(s.rcpt("a@wrong.sec.example")[0], 451)
 
 
+def two_domains(e):
+    """What proves the host of the one is not what proves it for the other, though host and records are the same."""
+    e.send("a@next.sec.example", "a@guest.sec.example", subject="two")
+    e.logs("=> a@next.sec.example ")
+    e.logs("== a@guest.sec.example ")
+    holds(lines(e, "== a@guest.sec.example "), "TLS session: ")
+
+
 def seen(e, name, *holding, status=0, lacking=()):
     code, out, err = e.run("tls", name)
     same((code, err), (status, ""))
@@ -160,14 +196,20 @@ def look(e):
     case("perigee tls: no DNSSEC, and a certificate nobody knows",
          lambda: seen(e, "in.plain.example", "DNSSEC=insecure", "TLSA         not asked for", "name         the certificate is for another host",
                       "verdict      delivered over TLS, to whoever answers: the certificate does not verify"))
+    case("perigee tls: where records were found that are not at the host's own name",
+         lambda: (holds(seen(e, "via.sec.example", "name         the certificate is for this host", "verdict      delivered over TLS, verified by")[0],
+                        "  TLSA         2 0 1 "), seen(e, "via.sec.example", "TLSA of      real.via.sec.example, which it is an alias of")))
+    case("perigee tls: whom the certificate may be for",
+         lambda: (seen(e, "also.sec.example", "name         the certificate is for this host"),
+                  seen(e, "old.sec.example", "verdict      not used: TLS session: ", "name         the certificate is for another host", status=1)))
     case("perigee tls: several hosts, and a name without an answer",
          lambda: (holds(seen(e, "both.sec.example")[0], "mx.clear.sec.example"), same(e.run("tls", "x.dead.example")[0], 2)))
 
     def as_json():
         code, out, _ = e.run("tls", "--json", "ee.sec.example")
         row = json.loads(out)
-        same((code, row["verdict"], row["dnssec"], row["verified"], row["name_fits"], row["resumed"], len(row["tlsa"]), len(row["chain"])),
-             (0, "dane", True, False, True, True, 1, 1))
+        same((code, row["verdict"], row["dnssec"], row["verified"], row["name_fits"], row["tlsa_base"], row["resumed"], len(row["tlsa"]), len(row["chain"])),
+             (0, "dane", True, False, True, "mx.ee.sec.example", True, 1, 1))
     case("perigee tls --json", as_json)
     case("perigee tls sends no mail", lambda: same(len([1 for s in sinks.values() for n, way in s.commands("rcpt")]),
                                                   len([1 for s in sinks.values() for m in s.mails()])))
@@ -203,6 +245,27 @@ def main():
                  lambda: (delivered(e, "ee.sec.example", "CV=dane") if not sinks["127.0.0.2"].status else None,
                           same(sinks["127.0.0.2"].status[0], False)))
             case("DANE-T9 records behind a CNAME count", lambda: delivered(e, "cname.sec.example", "CV=dane"))
+            case("an MX host that is an alias: the records of the name it leads to count (RFC 7672 section 2.2.2)",
+                 lambda: (delivered(e, "expanded.sec.example", "CV=dane", " DS", "H=mx.expanded.sec.example"),
+                          e.logs("msg:delivery expanded.sec.example dane=true usage=8 ocsp=0 sni=real.expanded.sec.example")))
+            case("... those of its own name where that has none",
+                 lambda: (delivered(e, "original.sec.example", "CV=dane"),
+                          e.logs("msg:delivery original.sec.example dane=true usage=8 ocsp=0 sni=mx.original.sec.example")))
+            case("... which do not count where it has some, whether they fit",
+                 lambda: delivered(e, "first.sec.example", "CV=dane"))
+            case("... or not", lambda: not_delivered(e, "second.sec.example", "TLS session: "))
+            case("... and are not looked for where those cannot be had", lambda: not_delivered(e, "broken.sec.example", "DANE error: tlsa lookup DEFER"))
+            case("... but where those are not signed", lambda: (delivered(e, "loose.sec.example", "CV=dane"),
+                                                               e.logs("DANE error: TLSA lookup for real.loose.sec.example not DNSSEC")))
+            case("an alias that leads out of what is signed: as without DANE", lambda: delivered(e, "leaves.sec.example", "CV=no"))
+            case("usage 2 and an alias: the certificate may be for the name it leads to (RFC 7672 section 3.2.2)",
+                 lambda: delivered(e, "via.sec.example", "CV=dane"))
+            case("... for the domain that the mail is for", lambda: delivered(e, "next.sec.example", "CV=dane"))
+            case("... and for the one that this is an alias of", lambda: delivered(e, "also.sec.example", "CV=dane"))
+            case("... not for the name of the MX record, where the records were found at another",
+                 lambda: not_delivered(e, "old.sec.example", "TLS session: "))
+            case("... but for that of a domain that has no MX", lambda: delivered(e, "own.sec.example", "CV=dane"))
+            case("one message for two domains with one host: each has its own names", lambda: two_domains(e))
             case("records of usage 1 are of no use to SMTP: the host is not used",
                  lambda: not_delivered(e, "useless.sec.example", "DANE error: No usable TLSA records"))
             case("who shares a host shares no connection where only one's MX record is secure",
