@@ -4,7 +4,7 @@
 -- default, whether a function may stand for the value, and, for a name that is
 -- not built, the feature it belongs to or why it does not apply.
 
-local _, use = ...
+local host, use = ...
 local words = use "words"
 local lists = use "lists"
 local lookups = use "lookups"
@@ -146,6 +146,26 @@ function options.known(row, name, where, what, names)
     return true
   end
   return false
+end
+
+-- The row of an option that this driver takes. kind: "router", "transport".
+function options.of_driver(kind, driver, name)
+  local row = host.options[kind][name]
+  return row and (not row.drivers or row.drivers[driver]) and row or nil
+end
+
+-- The same for thing.NAME { [name] = value }, a router or a transport; nil, and what is wrong was said.
+function options.taken(kind, thing, name, where)
+  local title = kind .. "." .. thing.name
+  if type(name) ~= "string" then return report.problem(where, title .. ": options are written name = value") end
+  local row = options.of_driver(kind, thing.driver, name)
+  local other = not row and host.options[kind][name]
+  if other then     -- a likelier slip than a typo
+    return report.problem(where, '%s: "%s" is an option of %s, this is %s', title, name, words.join(other.drivers), thing.driver)
+  end
+  local names = {}
+  for known in pairs(host.options[kind]) do names[known] = options.of_driver(kind, thing.driver, known) and true or nil end
+  return options.known(row, name, where, kind .. " option", names) and row or nil
 end
 
 -- One option set at load: the cell { value =, fn =, match =, where = }, or nil

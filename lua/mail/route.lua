@@ -178,30 +178,19 @@ local function rerouted(walk, r, addr, result)
   return "done"
 end
 
+-- The address ends here, as this kind of item; while a walk only looks, as the second, if there is one.
+local function ends(kind, looking)
+  return function(walk, r, addr, result)
+    item(walk, walk.mode and looking or kind, addr, r.name, result.text or "")
+    return "done"
+  end
+end
+
 -- What is done about each outcome: "done", or "next" with the router to go on with.
 local OUTCOMES = {
   accept = accepted, redirect = children, reroute = rerouted,
-  fail = function(walk, r, addr, result)
-    item(walk, "fail", addr, r.name, result.text or "")
-    return "done"
-  end,
-  defer = function(walk, r, addr, result)
-    item(walk, "defer", addr, r.name, result.text or "")
-    return "done"
-  end,
-  freeze = function(walk, r, addr, result)
-    item(walk, walk.mode and "defer" or "freeze", addr, r.name, result.text or "")
-    return "done"
-  end,
-  discard = function(walk, r, addr, result)
-    item(walk, "discard", addr, r.name, result.text or "")
-    return "done"
-  end,
-  -- a mistake in the rules defers: it is put right and the mail goes out
-  error = function(walk, r, addr, result)
-    item(walk, "defer", addr, r.name, result.text or "")
-    return "done"
-  end,
+  fail = ends "fail", defer = ends "defer", freeze = ends("freeze", "defer"), discard = ends "discard",
+  error = ends "defer",         -- a mistake in the rules: it is put right and the mail goes out
 }
 
 local function passed(r, ev)

@@ -19,37 +19,11 @@ routers.by_name = {}
 routers.drivers = { accept = true, dnslookup = true, ipliteral = true, manualroute = true, queryprogram = true, redirect = true }
 local NEVER = { iplookup = "a function router asks any server with socket.*" }
 
--- The row of an option this driver takes, and all names it takes.
-local function row_of(driver, name)
-  local row = host.options.router[name]
-  return row and (not row.drivers or row.drivers[driver]) and row or nil
-end
-
-local function names_of(driver)
-  local names = {}
-  for name in pairs(host.options.router) do names[name] = row_of(driver, name) and true or nil end
-  return names
-end
-
--- An option of another driver is a likelier slip than a typo; say whose it is.
-local function owner(name)
-  local row = host.options.router[name]
-  return row and row.drivers and words.join(row.drivers)
-end
-
 local function set_option(r, name, value)
   local where = report.key(r.where, name)
-  if type(name) ~= "string" then
-    return report.problem(where, "router." .. r.name .. ": options are written name = value")
-  end
-  local row = row_of(r.driver, name)
-  local other = not row and owner(name)
-  if other then
-    return report.problem(where, 'router.%s: "%s" is an option of %s, this is %s', r.name, name, other, r.driver)
-  end
-  if options.known(row, name, where, "router option", names_of(r.driver)) then
-    r.cells[row.name] = options.set(row, value, where, "router option", "router " .. r.name)
-  end
+  local row = options.taken("router", r, name, where)
+  if not row then return end
+  r.cells[row.name] = options.set(row, value, where, "router option", "router " .. r.name)
 end
 
 local function check_driver(r, spec)
@@ -189,7 +163,7 @@ function routers.option(r, name, m)
   local value
   if cell then value = options.value(cell, m) end
   if value == nil then
-    local row = row_of(r.driver or "", name)
+    local row = options.of_driver("router", r.driver or "", name)
     return row and row.default
   end
   return value

@@ -26,46 +26,21 @@ local LATE = {
 local DANE = { dnssec_request_domains = true, dnssec_require_domains = true, hosts_require_dane = true, hosts_try_dane = true }
 local function is_late(name) return LATE[name] or name:find("^tls_") ~= nil end
 
--- The row of an option this driver takes, and all names it takes.
-local function row_of(driver, name)
-  local row = host.options.transport[name]
-  return row and (not row.drivers or row.drivers[driver]) and row or nil
-end
-
-local function names_of(driver)
-  local names = {}
-  for name in pairs(host.options.transport) do names[name] = row_of(driver, name) and true or nil end
-  return names
-end
-
-local function owner(name)
-  local row = host.options.transport[name]
-  return row and row.drivers and words.join(row.drivers)
-end
-
 local function set_option(t, name, value)
   local where = report.key(t.where, name)
-  if type(name) ~= "string" then
-    return report.problem(where, "transport." .. t.name .. ": options are written name = value")
+  local row = options.taken("transport", t, name, where)
+  if not row then return end
+  if row.name == "headers_rewrite" then
+    report.attempt(function() t.rewrite = rewrite.compile(value, where) end, where)
+    t.cells.headers_rewrite = { value = "yes", where = where, row = row }
+    return
   end
-  local row = row_of(t.driver, name)
-  local other = not row and owner(name)
-  if other then
-    return report.problem(where, 'transport.%s: "%s" is an option of %s, this is %s', t.name, name, other, t.driver)
-  end
-  if options.known(row, name, where, "transport option", names_of(t.driver)) then
-    if row.name == "headers_rewrite" then
-      report.attempt(function() t.rewrite = rewrite.compile(value, where) end, where)
-      t.cells.headers_rewrite = { value = "yes", where = where, row = row }
-      return
-    end
-    local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
-    if row.name == "event_action" then t.event_action = cell and cell.fn and cell
-    else t.cells[row.name] = cell end
-    local fn = cell and cell.fn
-    if fn and (is_late(row.name) or DANE[row.name]) then t.late = true end
-    if fn and not is_late(row.name) and row.name ~= "event_action" then t.varies = true end
-  end
+  local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
+  if row.name == "event_action" then t.event_action = cell and cell.fn and cell
+  else t.cells[row.name] = cell end
+  local fn = cell and cell.fn
+  if fn and (is_late(row.name) or DANE[row.name]) then t.late = true end
+  if fn and not is_late(row.name) and row.name ~= "event_action" then t.varies = true end
 end
 
 local function declare(name, spec, where)
@@ -313,7 +288,7 @@ local function values(t, m)
   -- Said at all, it keeps a message from going on while it comes in: it is sealed when it is whole.
   if t.cells.arc_sign then out.arc_sign = option_now(t, m, "arc_sign") or "" end
   for name, row in pairs(host.options.transport) do
-    if name == row.name and row_of(t.driver, name) and not SIGNS[name] then
+    if name == row.name and options.of_driver("transport", t.driver, name) and not SIGNS[name] then
       local cell = t.cells[name]
       local value
       if cell and not (cell.fn and is_late(name)) then value = options.value(cell, m) end
@@ -345,7 +320,7 @@ function transports.late(name, m)
   local t = transports.by_name[name]
   local out = {}
   for option, row in pairs(host.options.transport) do
-    if option == row.name and is_late(option) and row_of(t.driver, option) then
+    if option == row.name and is_late(option) and options.of_driver("transport", t.driver, option) then
       local cell = t.cells[option]
       local value = cell and options.value(cell, m)
       if value == nil then value = row.default end
