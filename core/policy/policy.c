@@ -9,7 +9,6 @@
 #include "policy/show.h"
 #include "policy/trace.h"
 
-
 static const char LATER[] = "451 4.3.0 temporary local problem, please try again later";
 
 static void push_phase(struct eval *e)
@@ -34,36 +33,31 @@ struct str policy_acl_end(const struct policy *p, enum phase ph)
     return ph < PH_ACLS ? p->acl_end[ph] : STR("");
 }
 
-struct str policy_answered(struct policy *p, enum phase ph, struct arena *a)
+/* The place ("20-relay.lua:12") a function of the library gives for this name, copied; empty: none. */
+static struct str where(struct policy *p, enum entry which, struct str name, struct arena *a)
 {
-    struct str where = STR("");
+    struct str text = STR("");
     struct why why;
 
-    if (!state_entry(p, ENTRY_answered))
-        return where;
-    lua_pushstring(p->L, phase_name(ph));
+    if (!state_entry(p, which))
+        return text;
+    push_str(p->L, name);
     if (!state_call(p, 1, 1, EVAL_TICKS, EVAL_MEMORY, &why))
-        return where;
+        return text;
     if (lua_isstring(p->L, -1))
-        where = arena_dup(a, str_at(p->L, -1));
+        text = arena_dup(a, str_at(p->L, -1));
     lua_pop(p->L, 1);
-    return where;
+    return text;
+}
+
+struct str policy_answered(struct policy *p, enum phase ph, struct arena *a)
+{
+    return where(p, ENTRY_answered, str_of(phase_name(ph)), a);
 }
 
 struct str policy_option_where(struct policy *p, struct str name, struct arena *a)
 {
-    struct str where = STR("");
-    struct why why;
-
-    if (!state_entry(p, ENTRY_option_where))
-        return where;
-    push_str(p->L, name);
-    if (!state_call(p, 1, 1, EVAL_TICKS, EVAL_MEMORY, &why))
-        return where;
-    if (lua_isstring(p->L, -1))
-        where = arena_dup(a, str_at(p->L, -1));
-    lua_pop(p->L, 1);
-    return where;
+    return where(p, ENTRY_option_where, name, a);
 }
 
 /* design 4.2: unlike Exim's, for several files add to one phase. */
