@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/near.h"
 #include "cli/cli.h"
 #include "cli/expectation.h"
 #include "cli/reader.h"
@@ -19,7 +20,8 @@ struct play {
     /* headings */
     const char *files[FILES_MAX];
     struct buf lua, zone;
-    struct str peers[PEERS_MAX];
+    int lua_lines, zone_lines;
+    struct { struct str text; int line; } peers[PEERS_MAX];
     size_t nfiles, npeers;
     int64_t now_us;
     struct str client, helo, tls;
@@ -60,10 +62,11 @@ static bool set_peer(struct play *p, struct str text)
 {
     struct str rest = text, at = reader_word(&rest), verb = reader_word(&rest);
     struct buf plain = { 0 };
+    struct why why;
     bool ok;
 
     reader_unescape(rest, &plain);
-    ok = world_ops.peer(p->world, at, verb, buf_str(&plain)) || fail(p, "no peer can stand at %.*s", STR_ARG(at));
+    ok = world_ops.peer(p->world, at, verb, buf_str(&plain), &why) || fail(p, "%s", why.text);
     buf_free(&plain);
     return ok;
 }
@@ -72,7 +75,7 @@ static bool make_world(struct play *p)
 {
     struct world_config c = {
         .hermetic = true, .deliver = !p->no_delivery, .now_us = p->now_us,
-        .zone = buf_str(&p->zone), .lua_name = p->path,
+        .zone = buf_str(&p->zone), .zone_file = p->path, .lua_name = p->path,
     };
     bool directory = p->nfiles == 1 && !str_ends(str_of(p->files[0]), STR(".lua"));
 
@@ -88,8 +91,10 @@ static bool make_world(struct play *p)
     if (!p->world)
         return false;
     for (size_t i = 0; i < p->npeers; i++)
-        if (!set_peer(p, p->peers[i]))
+        if (!set_peer(p, p->peers[i].text)) {
+            p->line = p->peers[i].line;
             return false;
+        }
     return true;
 }
 
@@ -292,17 +297,24 @@ static bool set_rules(struct play *p, struct str arg)
     return true;
 }
 
+/* Each stands where it stands in the file: what is wrong with it is said with that line. */
+static void add_line(struct buf *b, int *lines, int line, struct str text)
+{
+    while (++*lines < line)
+        buf_byte(b, '\n');
+    buf_add(b, text);
+    buf_byte(b, '\n');
+}
+
 static bool set_lua(struct play *p, struct str arg)
 {
-    buf_add(&p->lua, arg);
-    buf_byte(&p->lua, '\n');
+    add_line(&p->lua, &p->lua_lines, p->line, arg);
     return true;
 }
 
 static bool set_zone(struct play *p, struct str arg)
 {
-    buf_add(&p->zone, arg);
-    buf_byte(&p->zone, '\n');
+    add_line(&p->zone, &p->zone_lines, p->line, arg);
     return true;
 }
 
@@ -344,7 +356,8 @@ static bool add_peer(struct play *p, struct str arg)
         return set_peer(p, arg);
     if (p->npeers == PEERS_MAX)
         return fail(p, "too many peers");
-    p->peers[p->npeers++] = arg;
+    p->peers[p->npeers].text = arg;
+    p->peers[p->npeers++].line = p->line;
     return true;
 }
 
@@ -365,6 +378,8 @@ static const struct {
     { STR_INIT("port"), set_port, false }, { STR_INIT("tls"), set_tls, false },
     { STR_INIT("peer"), add_peer, false }, { STR_INIT("expect"), expect, false }, { STR_INIT("queue"), queue, false },
 };
+
+enum { HEADINGS = sizeof headings / sizeof *headings };
 
 /* "C", "C*30", "S&": who speaks. False: it is no such line. */
 static bool dialogue(struct play *p, struct str name, struct str arg, bool *ok)
@@ -388,14 +403,22 @@ static bool dialogue(struct play *p, struct str name, struct str arg, bool *ok)
 
 static bool heading(struct play *p, struct str name, struct str arg)
 {
-    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
+    struct str names[HEADINGS];
+    struct buf b = { 0 };
+
+    for (size_t i = 0; i < HEADINGS; i++) {
         if (!str_same(name, headings[i].name))
             continue;
         if (headings[i].before && p->world)
             return fail(p, "%.*s: comes too late", STR_ARG(name));
         return headings[i].fn(p, str_trim(arg));
     }
-    return fail(p, "there is no heading \"%.*s:\"", STR_ARG(name));
+    for (size_t i = 0; i < HEADINGS; i++)
+        names[i] = headings[i].name;
+    near_say(&b, name, names, HEADINGS);
+    fail(p, "there is no heading \"%.*s:\"%.*s", STR_ARG(name), STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    return false;
 }
 
 static bool bare(struct play *p, struct str text)

@@ -49,6 +49,18 @@ bad:
     return st;
 }
 
+enum status dns_zone(struct dns *d, struct str text, const char *file, struct why *why)
+{
+    struct zone *z;
+    enum status st = zone_open(text, file, &z, why);
+
+    if (st != ST_OK)
+        return st;
+    zone_free(d->zone);
+    d->zone = z;
+    return ST_OK;
+}
+
 void dns_close(struct dns *d)
 {
     if (!d)

@@ -66,6 +66,8 @@ typedef void dns_fn(void *ctx, const struct dns_answer *a);     /* a is valid in
 
 enum status dns_open(struct loop *l, const struct dns_config *c, struct dns **out, struct why *why);
 void dns_close(struct dns *d);          /* what is under way is cancelled; not inside a dns_fn */
+/* Hermetic: another zone in place of the one there is; errors as in dns_open, and the old one stays. */
+enum status dns_zone(struct dns *d, struct str text, const char *file, struct why *why);
 bool dns_ipv6_off(const struct dns *d);
 /* cb may run before this returns (cache, zone): NULL is returned then. cb runs
  * exactly once unless the query is cancelled. */

@@ -436,6 +436,11 @@ void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_
     e->on_connect_ctx = ctx;
 }
 
+struct tls_cache *engine_tls(struct engine *e)
+{
+    return e->tls;
+}
+
 void engine_on_explain(struct engine *e, void (*fn)(void *ctx, struct str id, struct str object), void *ctx)
 {
     e->on_explain = fn;

@@ -22,6 +22,7 @@
 #include "spool/spool.h"
 
 struct engine;
+struct tls_cache;
 
 struct engine_config {
     unsigned worker;                /* column in the shared page */
@@ -129,6 +130,8 @@ struct delivery_seen { struct str id, recipient, transport, host, file; struct s
 void engine_on_delivery(struct engine *e, void (*fn)(void *ctx, const struct delivery_seen *d), void *ctx);
 /* A scripted peer: when the engine connects there it gets this end of a socketpair. ret -1: refused; -2: never answers. */
 void engine_on_connect(struct engine *e, int (*fn)(void *ctx, const struct sock_addr *to), void *ctx);
+/* Where its TLS keeps what was read: a world says there whom to trust. */
+struct tls_cache *engine_tls(struct engine *e);
 /* Who is told why an ACL ended as it did, in place of a ring: a JSON object. With policy_explain_all: every end. */
 void engine_on_explain(struct engine *e, void (*fn)(void *ctx, struct str id, struct str object), void *ctx);
 /* What specs answer in place of lookups; before rules are loaded. See struct policy_env. */

@@ -8,6 +8,8 @@
  */
 #include "policy/trace.h"
 
+#include "base/near.h"
+
 enum { USER_VALUE_MAX = 64 << 10, USER_MEMORY_MAX = 16 << 20 };
 
 static const char BOX[] = "mail object";
@@ -97,33 +99,6 @@ static bool in_phase(uint32_t phases, enum phase ph)
     return phases >> ph & 1;
 }
 
-/* How many letters to change: small for a slip of the keyboard. */
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[64];
-
-    if (a.n >= 64 || b.n >= 64)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t above = row[j], best = diagonal + (a.p[i - 1] != b.p[j - 1]);
-
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = above;
-            row[j] = best;
-        }
-    }
-    return row[b.n];
-}
-
 /* Exim's $h_subject: and its like. */
 static const struct { const char *head, *view; } header_forms[] = {
     { "h_", "header" }, { "header_", "header" }, { "rh_", "rheader" }, { "rheader_", "rheader" },
@@ -145,7 +120,7 @@ static int unknown(lua_State *L, struct str name)
     if (str_starts(name, STR("acl_")))
         return rule_error(L, "there is no variable %s: rules' own begin with acl_c_ (of the connection) or acl_m_ (of the message)", name.p);
     for (size_t i = 0; i < var_count; i++) {
-        d = distance(name, str_of(var_rows[i].name));
+        d = near_distance(name, str_of(var_rows[i].name));
         if (d < best) {
             best = d;
             nearest = var_rows[i].name;

@@ -191,13 +191,22 @@ static int l_session(lua_State *L)
     return 1;
 }
 
+/* true, or nil and why: world.lua knows whose line it is. */
+static int push_done(lua_State *L, bool ok, const struct why *why)
+{
+    if (ok)
+        lua_pushboolean(L, 1);
+    else
+        lua_pushnil(L);
+    lua_pushstring(L, ok ? NULL : why->text);
+    return 2;
+}
+
 static int l_tls(lua_State *L)
 {
-    struct why why;
+    struct why why = { 0 };
 
-    if (!ops->tls(arg_session(L), arg_str(L, 2), arg_str(L, 3), &why))
-        return luaL_error(L, "%s", why.text);
-    return 0;
+    return push_done(L, ops->tls(arg_session(L), arg_str(L, 2), arg_str(L, 3), &why), &why);
 }
 
 static int l_send(lua_State *L)
@@ -389,9 +398,9 @@ static int l_eval(lua_State *L)
 
 static int l_peer(lua_State *L)
 {
-    if (!ops->peer(arg_world(L), arg_str(L, 2), arg_str(L, 3), arg_str(L, 4)))
-        return luaL_error(L, "no peer can stand at %s", lua_tostring(L, 2));
-    return 0;
+    struct why why = { 0 };
+
+    return push_done(L, ops->peer(arg_world(L), arg_str(L, 2), arg_str(L, 3), arg_str(L, 4), &why), &why);
 }
 
 static int l_heard(lua_State *L)

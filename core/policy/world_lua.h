@@ -77,8 +77,8 @@ struct world_ops {
     /* An expression in a phase, with the client's and envelope's facts; JSON. */
     enum status (*eval)(struct world *w, struct str phase, struct str client, struct str sender, struct str code,
                         struct arena *a, struct str *text);
-    /* A scripted server at "ip[:port]": verb and what it answers; see engine/peer.h. */
-    bool (*peer)(struct world *w, struct str at, struct str verb, struct str reply);
+    /* A scripted server at "ip[:port]": verb and what it answers; see world/peer.h. False: *why says which word is none. */
+    bool (*peer)(struct world *w, struct str at, struct str verb, struct str reply, struct why *why);
     /* What was said to the peer at that address, every connection, line by line. */
     bool (*peer_heard)(struct world *w, struct str at, struct arena *a, struct str *out, unsigned *connections);
     /* What lookup.KIND answers from here on: ST_OK with the value, ST_NONE, ST_AGAIN with the reason. An empty file

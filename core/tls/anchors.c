@@ -81,21 +81,15 @@ static void show_name(struct tls_anchors *n, const X509 *x)
         sk_X509_NAME_push(n->names, X509_NAME_dup(X509_get_subject_name(x)));
 }
 
-/* The certificates (lists false) or the revocation lists of a PEM file. */
-static enum status add_file(struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id, struct why *why)
+/* The certificates (lists false) or the revocation lists of a text of PEM; path is where it is from. */
+static enum status add_text(struct tls_anchors *n, struct str text, struct str path, bool lists, struct why *why)
 {
-    struct buf text = { 0 };
-    struct stat st;
-    STACK_OF(X509_INFO) *all = NULL;
-    enum status got = tls_file_read(path, ANCHORS_TEXT_MAX, &text, &st, why);
+    STACK_OF(X509_INFO) *all;
+    enum status got = ST_OK;
     size_t added = 0;
-    BIO *b;
+    BIO *b = BIO_new_mem_buf(text.p, (int)text.n);
 
-    if (got != ST_OK)
-        goto done;
-    *id = tls_identity_stat(&st);
     tls_errors_clear();
-    b = BIO_new_mem_buf(buf_str(&text).p, (int)text.n);
     all = PEM_X509_INFO_read_bio(b, NULL, tls_no_phrase, NULL);
     BIO_free(b);
     for (int i = 0; all && i < sk_X509_INFO_num(all); i++) {
@@ -110,15 +104,39 @@ static enum status add_file(struct tls_anchors *n, struct str path, bool lists, 
     }
     if (added == 0)
         got = why_set(why, ST_AGAIN, "%.*s holds no %s", STR_ARG(path), lists ? "list of revoked certificates" : "certificate");
-done:
     sk_X509_INFO_pop_free(all, X509_INFO_free);
     ERR_clear_error();
+    return got;
+}
+
+static enum status add_file(struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id, struct why *why)
+{
+    struct buf text = { 0 };
+    struct stat st;
+    enum status got = tls_file_read(path, ANCHORS_TEXT_MAX, &text, &st, why);
+
+    if (got == ST_OK) {
+        *id = tls_identity_stat(&st);
+        got = add_text(n, buf_str(&text), path, lists, why);
+    }
     buf_free(&text);
     return got;
 }
 
-static enum status add(struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id, struct why *why)
+static bool is_given(const struct tls_cache *cache, struct str name, bool lists, struct str *pem)
 {
+    return cache->given && cache->given(cache->given_ctx, name, lists, pem);
+}
+
+static enum status add(struct tls_cache *cache, struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id,
+                       struct why *why)
+{
+    struct str pem;
+
+    if (is_given(cache, path, lists, &pem)) {
+        *id = tls_identity_of(path);
+        return add_text(n, pem, path, lists, why);
+    }
     if (is_dir(path)) {
         *id = tls_identity_of(path);
         return add_dir(n->store, path, why);
@@ -139,19 +157,26 @@ static struct tls_identity identity(struct str path)
     return tls_identity_of(is_system(path) ? str_of(X509_get_default_cert_file()) : path);
 }
 
-static enum status read_in(struct tls_anchors *n, struct why *why)
+static enum status add_system(struct tls_cache *cache, struct tls_anchors *n, struct why *why)
+{
+    struct str pem;
+
+    n->of_ca = identity(n->ca);
+    if (is_given(cache, STR("system"), false, &pem))
+        return add_text(n, pem, n->ca, false, why);
+    return X509_STORE_set_default_paths(n->store) ? ST_OK : why_set(why, ST_AGAIN, "the system's certificates cannot be read");
+}
+
+static enum status read_in(struct tls_cache *cache, struct tls_anchors *n, struct why *why)
 {
     enum status got = ST_OK;
 
-    if (is_system(n->ca)) {
-        n->of_ca = identity(n->ca);
-        if (!X509_STORE_set_default_paths(n->store))
-            got = why_set(why, ST_AGAIN, "the system's certificates cannot be read");
-    } else if (n->ca.n > 0) {
-        got = add(n, n->ca, false, &n->of_ca, why);
-    }
+    if (is_system(n->ca))
+        got = add_system(cache, n, why);
+    else if (n->ca.n > 0)
+        got = add(cache, n, n->ca, false, &n->of_ca, why);
     if (got == ST_OK && n->crl.n > 0) {
-        got = add(n, n->crl, true, &n->of_crl, why);
+        got = add(cache, n, n->crl, true, &n->of_crl, why);
         X509_STORE_set_flags(n->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     }
     if (n->names && sk_X509_NAME_num(n->names) > NAMES_SHOWN_MAX) {
@@ -181,7 +206,7 @@ enum status tls_anchors_get(struct tls_cache *cache, struct str ca, struct str c
     n->held = 1;
     n->ca = arena_dup(&n->arena, ca);
     n->crl = arena_dup(&n->arena, crl);
-    got = read_in(n, why);
+    got = read_in(cache, n, why);
     if (got != ST_OK) {
         tls_anchors_drop(n);
         return got;

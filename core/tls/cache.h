@@ -11,6 +11,8 @@ struct tls_cache {
     struct map *contexts;           /* by the text of the configuration: struct tls_context */
     struct tls_anchors *anchors;
     struct tls_tickets *tickets;
+    tls_given *given;               /* what stands in place of files; or NULL */
+    void *given_ctx;
     uint64_t asked;
 };
 

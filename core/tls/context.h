@@ -45,6 +45,13 @@ struct tls_context;
 struct tls_cache *tls_cache_new(struct tls_tickets *tickets);
 void tls_cache_free(struct tls_cache *c);
 
+/* For worlds, where names stand for what is in no file: asked before the `ca` (lists false) or the `crl` (true) of that name
+ * is read, "system" too. True: *pem is what the file would hold, and lives as long as the cache. */
+typedef bool tls_given(void *ctx, struct str name, bool lists, struct str *pem);
+void tls_cache_given(struct tls_cache *c, tls_given *fn, void *ctx);
+/* What is given has changed: connections to come read everything anew. */
+void tls_cache_forget(struct tls_cache *c);
+
 /* A context counted up for the caller. ST_AGAIN: a file is missing, unreadable,
  * too widely readable, damaged, does not match; ST_NEVER: a word of the
  * configuration is none. why names the file or the option. */

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/near.h"
+
 enum { TELLS_MAX = 64 };
 
 struct tell { struct str word, arg, reply; };
@@ -16,14 +18,22 @@ struct talk {                   /* one connection */
     struct timer idle;
     struct buf in;
     int fd;
+    SSL *ssl;                   /* NULL: in clear */
+    bool shaking, greeted, secured;
     bool data;
     bool stalled;               /* hears, and says nothing any more */
+    bool deaf;                  /* no handshake will come of what the client says */
 };
+
+struct secret { struct secret *next; struct peer_tls *tls; };
 
 struct peer {
     struct arena arena;
     struct loop *loop;
+    struct papers *papers;
     struct sock_addr at;
+    struct peer_tls *tls;       /* the last it was told of, or NULL */
+    struct secret *secrets;     /* all of them: connections may go on */
     struct tell tell[TELLS_MAX];
     size_t ntell;
     struct talk *talks;
@@ -31,13 +41,14 @@ struct peer {
     unsigned connections;
 };
 
-struct peer *peer_new(struct loop *l, const struct sock_addr *at)
+struct peer *peer_new(struct loop *l, struct papers *papers, const struct sock_addr *at)
 {
     struct peer *p = calloc(1, sizeof *p);
 
     if (!p)
         die("peer: out of memory");
     p->loop = l;
+    p->papers = papers;
     p->at = *at;
     return p;
 }
@@ -45,6 +56,9 @@ struct peer *peer_new(struct loop *l, const struct sock_addr *at)
 static void talk_end(struct talk *t)
 {
     timer_clear(t->peer->loop, &t->idle);
+    if (t->ssl)
+        peer_tls_end(t->ssl);
+    t->ssl = NULL;
     watch_free(t->watch);
     close(t->fd);
     t->fd = -1;
@@ -62,6 +76,8 @@ void peer_free(struct peer *p)
             talk_end(t);
         free(t);
     }
+    for (struct secret *s = p->secrets; s; s = s->next)
+        peer_tls_free(s->tls);
     buf_free(&p->heard);
     arena_free(&p->arena);
     free(p);
@@ -72,28 +88,20 @@ bool peer_is_at(const struct peer *p, const struct sock_addr *to)
     return ip_same(p->at.ip, to->ip) && (p->at.port == 0 || p->at.port == to->port);
 }
 
-void peer_forget(struct peer *p)
+/* Who shows another certificate is another server: those who spoke with the old one come again. */
+static void hang_up(struct peer *p)
 {
-    p->ntell = 0;
+    for (struct talk *t = p->talks; t; t = t->next)
+        if (t->fd >= 0)
+            talk_end(t);
 }
 
-/* "rcpt a@b 550 no" is told about one recipient: its reply's first word is no number. */
-bool peer_tell(struct peer *p, struct str word, struct str reply)
+void peer_forget(struct peer *p)
 {
-    struct tell *t = &p->tell[p->ntell];
-    struct str rest = reply, head;
-
-    if (p->ntell == TELLS_MAX)
-        return false;
-    *t = (struct tell){ 0 };
-    t->word = arena_lower(&p->arena, word);
-    if (str_same(t->word, STR("rcpt")) && str_cut(&rest, ' ', &head) && str_find(head, '@') != SIZE_MAX) {
-        t->arg = arena_dup(&p->arena, head);
-        reply = rest;
-    }
-    t->reply = arena_dup(&p->arena, str_trim(reply));
-    p->ntell++;
-    return true;
+    if (p->tls)
+        hang_up(p);
+    p->ntell = 0;
+    p->tls = NULL;
 }
 
 /* What was told last about a word wins. */
@@ -116,11 +124,98 @@ static bool told_about(const struct peer *p, struct str what, struct str word)
     return false;
 }
 
+/* ---- what it is told */
+
+static const struct str words[] = {
+    STR_INIT("banner"), STR_INIT("ehlo"), STR_INIT("lhlo"), STR_INIT("helo"), STR_INIT("starttls"), STR_INIT("handshake"),
+    STR_INIT("auth"), STR_INIT("mail"), STR_INIT("rcpt"), STR_INIT("data"), STR_INIT("dot"), STR_INIT("rset"), STR_INIT("noop"),
+    STR_INIT("quit"), STR_INIT("tls"), STR_INIT("close"), STR_INIT("stall"), STR_INIT("hangup"), STR_INIT("refuse"), STR_INIT("silent"),
+};
+enum { WORDS = sizeof words / sizeof *words, SAID = 14 };      /* the first ones are answers to something */
+
+static enum status known(struct str word, size_t n, const char *of, struct why *why)
+{
+    struct buf b = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        if (str_same_fold(word, words[i]))
+            return ST_OK;
+    near_say(&b, word, words, n);
+    why_set(why, ST_NEVER, "%s: there is no word \"%.*s\"%.*s", of, STR_ARG(word), STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    return ST_NEVER;
+}
+
+static enum status tell_tls(struct peer *p, struct str text, struct why *why)
+{
+    struct secret *s = arena_new(&p->arena, struct secret);
+    enum status st = p->papers ? peer_tls_new(p->papers, text, &s->tls, why) : why_set(why, ST_NEVER, "tls: there are no certificates here");
+
+    if (st != ST_OK)
+        return st;
+    s->next = p->secrets;
+    p->secrets = s;
+    p->tls = s->tls;
+    hang_up(p);
+    return ST_OK;
+}
+
+static bool breaks_handshake(const struct peer *p)
+{
+    return told(p, STR("handshake"), STR("")) || told_about(p, STR("close"), STR("handshake")) ||
+           told_about(p, STR("stall"), STR("handshake"));
+}
+
+static bool has_handshake(const struct peer *p)
+{
+    return p->tls || breaks_handshake(p);
+}
+
+/* "rcpt a@b 550 no" is told about one recipient: its reply's first word is no number. */
+enum status peer_tell(struct peer *p, struct str word, struct str reply, struct why *why)
+{
+    struct tell *t = &p->tell[p->ntell];
+    struct str rest = reply, head;
+    enum status st = known(word, WORDS, "peer", why);
+
+    reply = str_trim(reply);
+    if (st != ST_OK)
+        return st;
+    if (p->ntell == TELLS_MAX)
+        return why_set(why, ST_NEVER, "peer: it was told %d things, that is the most", TELLS_MAX);
+    if (str_same_fold(word, STR("tls")))
+        return tell_tls(p, reply, why);
+    if (str_same_fold(word, STR("close")) || str_same_fold(word, STR("stall")))
+        st = known(reply, SAID, str_same_fold(word, STR("close")) ? "close" : "stall", why);
+    else if (str_same_fold(word, STR("starttls")) && str_starts(reply, STR("2")) && !has_handshake(p))
+        st = why_set(why, ST_NEVER, "starttls %.*s: the peer has no certificate; before that tell it `tls NAME`, or `handshake TEXT`, "
+                     "`close handshake` or `stall handshake`", STR_ARG(reply));
+    if (st != ST_OK)
+        return st;
+    *t = (struct tell){ 0 };
+    t->word = arena_lower(&p->arena, word);
+    if (str_same(t->word, STR("rcpt")) && str_cut(&rest, ' ', &head) && str_find(head, '@') != SIZE_MAX) {
+        t->arg = arena_dup(&p->arena, head);
+        reply = str_trim(rest);
+    }
+    t->reply = arena_dup(&p->arena, reply);
+    p->ntell++;
+    return ST_OK;
+}
+
+const struct papers_shown *peer_shows(const struct peer *p)
+{
+    return p->tls ? peer_tls_shown(p->tls) : NULL;
+}
+
+/* ---- what it answers */
+
 static const struct { struct str word, reply; } friendly[] = {
     { STR_INIT("banner"), STR_INIT("220 peer.example ESMTP") },
     { STR_INIT("ehlo"), STR_INIT("250-peer.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 52428800") },
     { STR_INIT("lhlo"), STR_INIT("250-peer.example\r\n250-PIPELINING\r\n250 8BITMIME") },
     { STR_INIT("helo"), STR_INIT("250 peer.example") },
+    { STR_INIT("starttls"), STR_INIT("220 2.0.0 go ahead") },
     { STR_INIT("mail"), STR_INIT("250 2.1.0 sender ok") },
     { STR_INIT("rcpt"), STR_INIT("250 2.1.5 recipient ok") },
     { STR_INIT("data"), STR_INIT("354 go on") },
@@ -148,9 +243,33 @@ static void say(struct talk *t, struct str reply)
     struct arena a = { 0 };
     struct str wire = arena_printf(&a, "%.*s\r\n", STR_ARG(reply));
 
-    if (send(t->fd, wire.p, wire.n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (t->ssl)
+        peer_tls_send(t->ssl, wire);
+    else if (send(t->fd, wire.p, wire.n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         errno = 0;
     arena_free(&a);
+}
+
+static void note(struct peer *p, struct str line)
+{
+    buf_add(&p->heard, line);
+    buf_add(&p->heard, STR("\r\n"));
+}
+
+static bool offers(const struct talk *t)
+{
+    return !t->secured && (told(t->peer, STR("starttls"), STR("")) || has_handshake(t->peer));
+}
+
+/* The answer to EHLO with STARTTLS in it, before its last line. */
+static struct str offer(struct arena *a, struct str reply)
+{
+    size_t at = str_rfind(reply, '\n');
+    struct str last = at == SIZE_MAX ? reply : str_from(reply, at + 1);
+
+    if (last.n < 3 || !str_starts(last, STR("250")) || str_find_str(reply, STR("STARTTLS")) != SIZE_MAX)
+        return reply;
+    return arena_printf(a, "%.*s250-%.*s\r\n250 STARTTLS", (int)(reply.n - last.n), reply.p, STR_ARG(str_from(last, 4)));
 }
 
 static void bored(void *ctx)
@@ -173,20 +292,48 @@ static void wait_on(struct talk *t)
     timer_set(t->peer->loop, &t->idle, (int64_t)s * 1000);
 }
 
+static void begin_tls(struct talk *t)
+{
+    t->deaf = breaks_handshake(t->peer);
+    if (t->deaf)
+        return;
+    t->ssl = peer_tls_accept(t->peer->tls, t->fd);
+    t->shaking = t->secured = true;
+}
+
+/* The client's first words under TLS, for whom there will be none. False: the connection is over. */
+static bool break_tls(struct talk *t)
+{
+    const struct tell *instead = told(t->peer, STR("handshake"), STR(""));
+
+    buf_clear(&t->in);
+    if (instead && !t->stalled)
+        say(t, instead->reply);
+    t->stalled = true;
+    return !told_about(t->peer, STR("close"), STR("handshake"));
+}
+
 /* False: the connection is over. */
 static bool respond(struct talk *t, struct str word, struct str line)
 {
     struct str reply = answer(t->peer, word, line);
+    bool starts = str_same_fold(word, STR("starttls")), hello = str_same_fold(word, STR("ehlo")) || str_same_fold(word, STR("lhlo"));
+    struct arena a = { 0 };
 
+    if (starts && !offers(t))
+        reply = STR("502 5.5.1 there is no TLS here");
     if (told_about(t->peer, STR("stall"), word))
         t->stalled = true;
     if (t->stalled)
         return true;
     if (told_about(t->peer, STR("close"), word))
         return false;
-    say(t, reply);
+    say(t, hello && offers(t) ? offer(&a, reply) : reply);
+    arena_free(&a);
     if (str_same_fold(word, STR("data")) && str_starts(reply, STR("3")))
         t->data = true;
+    if (starts && str_starts(reply, STR("2")))
+        begin_tls(t);
     return !str_same_fold(word, STR("quit")) && !str_starts(reply, STR("421"));
 }
 
@@ -194,8 +341,7 @@ static bool hear(struct talk *t, struct str line)
 {
     struct str rest = line, word = { 0 };
 
-    buf_add(&t->peer->heard, line);
-    buf_add(&t->peer->heard, STR("\r\n"));
+    note(t->peer, line);
     if (t->data) {
         if (!str_same(line, STR(".")))
             return true;
@@ -206,28 +352,94 @@ static bool hear(struct talk *t, struct str line)
     return respond(t, word, line);
 }
 
+/* ---- bytes */
+
+/* False: the connection is over. */
+static bool greet(struct talk *t)
+{
+    t->greeted = true;
+    return respond(t, STR("banner"), STR(""));
+}
+
+/* False: the connection is over. */
+static bool shake(struct talk *t)
+{
+    enum peer_shake got = peer_tls_shake(t->ssl);
+
+    if (got == SHAKE_WAITS)
+        return true;
+    peer_tls_tell(t->ssl, got == SHAKE_DONE, &t->peer->heard);
+    note(t->peer, STR(""));
+    t->shaking = false;
+    return got == SHAKE_DONE && (t->greeted || greet(t));
+}
+
+/* Theirs, and ours back: what follows is clear. */
+static void leave_tls(struct talk *t)
+{
+    peer_tls_end(t->ssl);
+    t->ssl = NULL;
+    t->secured = false;
+    note(t->peer, STR("(clear)"));
+}
+
+/* As recv; what ends may go on in clear. */
+static ssize_t take(struct talk *t, char *p, size_t n)
+{
+    ssize_t got;
+
+    if (t->ssl) {
+        got = peer_tls_recv(t->ssl, p, n);
+        if (got != 0)
+            return got;
+        leave_tls(t);
+    }
+    return recv(t->fd, p, n, MSG_DONTWAIT);
+}
+
+/* False: the connection is over. */
+static bool hear_lines(struct talk *t)
+{
+    size_t end;
+
+    while (!t->deaf && (end = str_find_str(buf_str(&t->in), STR("\r\n"))) != SIZE_MAX) {
+        if (!hear(t, str_head(buf_str(&t->in), end)))
+            return false;
+        if (t->shaking)
+            end = t->in.n - 2;          /* said in clear, and too early */
+        buf_drop(&t->in, end + 2);
+    }
+    return true;
+}
+
+/* False: the connection is over. Else nothing is left: what OpenSSL has read of the socket the loop does not see. */
+static bool take_all(struct talk *t)
+{
+    ssize_t n;
+
+    for (;;) {
+        if (t->shaking && !shake(t))
+            return false;
+        if (t->shaking)
+            return true;
+        n = take(t, buf_room(&t->in, 65536), 65536);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        buf_grew(&t->in, (size_t)n);
+        if (!(t->deaf ? break_tls(t) : hear_lines(t)))
+            return false;
+    }
+}
+
 static void readable(void *ctx, int what)
 {
     struct talk *t = ctx;
-    ssize_t n = read(t->fd, buf_room(&t->in, 65536), 65536);
-    size_t end;
 
     (void)what;
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0) {
+    if (take_all(t))
+        wait_on(t);
+    else
         talk_end(t);
-        return;
-    }
-    buf_grew(&t->in, (size_t)n);
-    while ((end = str_find_str(buf_str(&t->in), STR("\r\n"))) != SIZE_MAX) {
-        if (!hear(t, str_head(buf_str(&t->in), end))) {
-            talk_end(t);
-            return;
-        }
-        buf_drop(&t->in, end + 2);
-    }
-    wait_on(t);
 }
 
 int peer_connect(struct peer *p)
@@ -251,7 +463,9 @@ int peer_connect(struct peer *p)
     t->next = p->talks;
     p->talks = t;
     p->connections++;
-    if (respond(t, STR("banner"), STR("")))
+    if (p->tls && peer_tls_at_once(p->tls))
+        begin_tls(t);
+    if (t->deaf || t->shaking || greet(t))
         wait_on(t);
     else
         talk_end(t);

@@ -5,6 +5,7 @@
 #include "base/load.h"
 #include "base/rnd.h"
 #include "engine/facts.h"
+#include "tls/context.h"
 
 /* The world whose clock, log and stamps the process has now: those of base are
  * one a process, so worlds take turns. */
@@ -164,7 +165,7 @@ void world_serve(struct world *w, struct policy *p)
 
 static enum status make_engine(struct world *w, const struct world_config *c, struct buf *why)
 {
-    struct dns_config dns = { .zone_file = c->zone_file, .zone_text = c->zone };
+    struct dns_config dns = { .zone_file = c->zone_file, .zone_text = STR("") };
     struct engine_config ec = {
         .hermetic = c->hermetic,
         .no_delivery = !c->deliver,
@@ -172,13 +173,14 @@ static enum status make_engine(struct world *w, const struct world_config *c, st
         .wake_fd = -1,
     };
     struct why wy = { 0 };
-    enum status st;
+    enum status st = ST_OK;
 
-    if (!dns.zone_text.p && !dns.zone_file)
-        dns.zone_text = STR("");
-    if (c->hermetic)
+    if (c->hermetic) {
+        st = world_zone(w, c, &dns.zone_text, &wy);
         ec.dns = &dns;
-    st = engine_new(w->loop, &ec, &w->engine, &wy);
+    }
+    if (st == ST_OK)
+        st = engine_new(w->loop, &ec, &w->engine, &wy);
     if (st != ST_OK)
         buf_add(why, str_of(wy.text));
     return st;
@@ -200,13 +202,16 @@ struct world *world_empty(const struct world_config *c, struct buf *why)
         rnd_seed(c->seed);
     load_fake(0);
     w->loop = loop_new();
+    w->papers = papers_new();
     if (make_engine(w, c, why) != ST_OK) {
         world_close(w);
         return NULL;
     }
     engine_on_delivery(w->engine, keep_delivery, w);
-    if (w->hermetic)
+    if (w->hermetic) {
         engine_on_connect(w->engine, connect_peer, w);
+        tls_cache_given(engine_tls(w->engine), papers_given, w->papers);
+    }
     engine_on_lookup(w->engine, answer_lookup, w);
     return w;
 }
@@ -240,6 +245,7 @@ void world_close(struct world *w)
         engine_free(w->engine);
     for (size_t i = 0; i < w->npeers; i++)
         peer_free(w->peers[i]);
+    papers_free(w->papers);
     loop_free(w->loop);
     snapshot_free(&w->snapshot);
     log_to(NULL, NULL);

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "tls/context.h"
 #include "world/inspect.h"
 #include "world/world_inside.h"
 
@@ -262,7 +263,7 @@ static enum status eval(struct world *w, struct str phase, struct str client, st
 
 /* ---- servers to deliver to */
 
-static struct peer *find_peer(struct world *w, struct str at, bool make)
+struct peer *world_peer(struct world *w, struct str at, bool make)
 {
     struct arena a = { 0 };
     struct sock_addr to = { 0 };
@@ -273,24 +274,36 @@ static struct peer *find_peer(struct world *w, struct str at, bool make)
             if (peer_is_at(w->peers[i], &to))
                 p = w->peers[i];
         if (!p && make && w->npeers < WORLD_PEERS_MAX)
-            p = w->peers[w->npeers++] = peer_new(w->loop, &to);
+            p = w->peers[w->npeers++] = peer_new(w->loop, w->papers, &to);
     }
     arena_free(&a);
     return p;
 }
 
-static bool peer(struct world *w, struct str at, struct str verb, struct str text)
+static bool peer(struct world *w, struct str at, struct str verb, struct str text, struct why *why)
 {
-    struct peer *p = find_peer(w, at, true);
+    struct peer *p = world_peer(w, at, true);
+    enum status st = ST_OK;
 
-    if (p && verb.n == 0 && text.n)
+    if (!p && w->npeers == WORLD_PEERS_MAX)
+        st = why_set(why, ST_NEVER, "peer: there are %d, that is the most", WORLD_PEERS_MAX);
+    else if (!p)
+        st = why_set(why, ST_NEVER, "peer: \"%.*s\" is no address", STR_ARG(at));
+    else if (verb.n)
+        st = peer_tell(p, verb, text, why);
+    else if (text.n)
         peer_forget(p);
-    return p && (verb.n == 0 || peer_tell(p, verb, text));
+    if (st == ST_OK && str_same_fold(verb, STR("tls"))) {
+        world_own(w);
+        tls_cache_forget(engine_tls(w->engine));
+        world_zone_again(w);
+    }
+    return st == ST_OK;
 }
 
 static bool heard(struct world *w, struct str at, struct arena *a, struct str *out, unsigned *connections)
 {
-    struct peer *p = find_peer(w, at, false);
+    struct peer *p = world_peer(w, at, false);
 
     if (!p)
         return false;

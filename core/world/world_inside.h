@@ -29,6 +29,9 @@ struct world {
     struct world_answer *answers;   /* the newest first */
     struct peer *peers[WORLD_PEERS_MAX];
     size_t npeers;
+    struct papers *papers;          /* what its peers show in handshakes */
+    struct str zone;                /* with words for what they show; empty: it has none */
+    const char *zone_name;          /* in errors */
     struct conn *conn;
     struct txn *txn;
     uint32_t generation;
@@ -46,6 +49,14 @@ struct world_session {
 
 /* Clock, log and stamps become this world's. */
 void world_own(struct world *w);
+
+/* The scripted server there; NULL: there is none, or (make) none can be. */
+struct peer *world_peer(struct world *w, struct str at, bool make);
+
+/* A TLSA record may have @ADDRESS for its data: that of the peer there, told or yet to be told `tls`. world_zone takes the text of
+ * c with zeros for it, *out in the arena of w; world_zone_again puts in what the peers show now. */
+enum status world_zone(struct world *w, const struct world_config *c, struct str *out, struct why *why);
+void world_zone_again(struct world *w);
 
 bool world_reload(struct world *w, const struct world_config *c, struct buf *why);
 void world_advance(struct world *w, int64_t ms);

@@ -1,6 +1,7 @@
 /*
  * world_tls - what a pretended client's handshake comes to
  */
+#include "base/near.h"
 #include "tls/cert.h"
 #include "world/world_inside.h"
 
@@ -53,6 +54,21 @@ static struct str *text_of(struct pretended *p, struct str fact)
     return NULL;
 }
 
+static const struct str facts[] = {
+    STR_INIT("ver"), STR_INIT("cipher"), STR_INIT("cipher_std"), STR_INIT("bits"), STR_INIT("sni"), STR_INIT("peerdn"), STR_INIT("peercert"),
+    STR_INIT("verified"), STR_INIT("ocsp"), STR_INIT("resumption"), STR_INIT("exporter"), STR_INIT("unique"), STR_INIT("fails"),
+};
+
+static bool no_fact(struct str fact, struct why *why)
+{
+    struct buf b = { 0 };
+
+    near_say(&b, fact, facts, sizeof facts / sizeof *facts);
+    why_set(why, ST_NEVER, "tls: there is no fact \"%.*s\"%.*s", STR_ARG(fact), STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    return false;
+}
+
 bool world_tls(struct world_session *s, struct str fact, struct str value, struct why *why)
 {
     struct pretended *p = s->session ? session_pretend(s->session) : NULL;
@@ -71,10 +87,7 @@ bool world_tls(struct world_session *s, struct str fact, struct str value, struc
         p->tls.verified = yes(value);
     else if (str_same(fact, STR("bits")) || str_same(fact, STR("ocsp")) || str_same(fact, STR("resumption")))
         return set_number(&p->tls, fact, value, why);
-    else {
-        why_set(why, ST_NEVER, "tls: there is no fact \"%.*s\"; there are ver, cipher, cipher_std, bits, sni, peerdn, peercert, verified, ocsp, "
-                "resumption, exporter, unique and fails", STR_ARG(fact));
-        return false;
-    }
+    else
+        return no_fact(fact, why);
     return true;
 }

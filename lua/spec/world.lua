@@ -65,7 +65,10 @@ end
 
 -- What the handshake shall come to, fact by fact: sni, peerdn, verified, cipher ...; fails = "why" for one that fails.
 local function facts(h, tls)
-  for fact, value in pairs(tls or {}) do raw.tls(h, fact, tostring(value)) end
+  for fact, value in pairs(tls or {}) do
+    local ok, why = raw.tls(h, fact, tostring(value))
+    if not ok then error(why, 3) end
+  end
 end
 
 -- STARTTLS with a pretended handshake; then EHLO again, as a client should. The answer to STARTTLS.
@@ -157,11 +160,34 @@ function World:eval(code, about)
   about = about or {}
   return raw.eval(self.h, about.phase or "rcpt", about.client, about.sender, code)
 end
--- w:peer("192.0.2.1", { rcpt = "450 4.2.1 busy", close = "dot" }): engine/peer.h has the words.
+-- { names = { "mx.example" }, is = "expired", smtps = true } as "names=mx.example; is=expired; smtps=yes"
+local function items(tls)
+  if tls == true then return "" end
+  if type(tls) ~= "table" then return tostring(tls) end
+  local out = {}
+  for key, value in pairs(tls) do
+    if type(value) == "table" then value = table.concat(value, " ") end
+    out[#out + 1] = key .. "=" .. (value == true and "yes" or value == false and "no" or tostring(value))
+  end
+  return table.concat(out, "; ")
+end
+
+-- What a reply to STARTTLS may be depends on the handshake, so that comes first.
+local EARLY = { tls = 1, handshake = 2, close = 3, stall = 4 }
+
+-- w:peer("192.0.2.1", { rcpt = "450 4.2.1 busy", close = "dot", tls = "mx.example" }): core/world/peer.h has the words.
 -- What it was told before is forgotten; without a table it stays as it is.
 function World:peer(at, answers)
-  raw.peer(self.h, at, "", answers and "forget" or "")
-  for verb, text in pairs(answers or {}) do raw.peer(self.h, at, verb, text == true and "" or text) end
+  self:check()
+  local verbs = {}
+  for verb in pairs(answers or {}) do verbs[#verbs + 1] = verb end
+  table.sort(verbs, function(a, b) return (EARLY[a] or 9) < (EARLY[b] or 9) end)
+  local ok, why = raw.peer(self.h, at, "", answers and "forget" or "")
+  for _, verb in ipairs(verbs) do
+    local text = answers[verb]
+    if ok then ok, why = raw.peer(self.h, at, verb, verb == "tls" and items(text) or text == true and "" or text) end
+  end
+  if not ok then error(why, 2) end
 end
 -- w:lookup("sqlite", { file = "/etc/users.db", key = "ann", value = "yes" }): what lookup.NAME answers from here on. Without
 -- file or key, any; none = true: there is none; again = "why": it cannot be found out. Of a query the key is its first

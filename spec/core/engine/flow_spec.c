@@ -65,9 +65,17 @@ static struct peer *peer_at(const char *where)
     struct arena a = { 0 };
 
     assert_true(sock_parse(&a, str_of(where), 25, &at));
-    peers[npeers] = peer_new(loop, &at);
+    peers[npeers] = peer_new(loop, NULL, &at);
     arena_free(&a);
     return peers[npeers++];
+}
+
+static void tell(struct peer *p, struct str word, struct str reply)
+{
+    struct why why;
+
+    if (peer_tell(p, word, reply, &why) != ST_OK)
+        fail_msg("%s", why.text);
 }
 
 static void engine_up(void)
@@ -232,8 +240,8 @@ static void each_recipient_has_its_own_end(void **state)
     P.events = " msg:fail:delivery msg:host:defer msg:rcpt:defer ";
     engine_up();
     p = peer_at("192.0.2.1:25");
-    assert_true(peer_tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user")));
-    assert_true(peer_tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later")));
+    tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user"));
+    tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later"));
     say("ann@there.example", "good@x.example bad@x.example slow@x.example", MESSAGE);
     LOGGED("=> good@x.example");
     LOGGED("** bad@x.example R=plain T=out H=h192.0.2.1 [192.0.2.1]: ");
@@ -244,7 +252,7 @@ static void each_recipient_has_its_own_end(void **state)
     assert_null(strstr(delivered, "rfc822;slow@x.example"));
     QUEUED(1);
     /* It gives in: only the one who waited is asked again. */
-    assert_true(peer_tell(p, STR("rcpt"), STR("slow@x.example 250 ok")));
+    tell(p, STR("rcpt"), STR("slow@x.example 250 ok"));
     advance(1000);
     LOGGED("=> slow@x.example");
     assert_int_equal(times(log_text_seen, "=> good@x.example"), 1);
@@ -286,8 +294,8 @@ static void each_event_is_told_as_json_too(void **state)
     p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
     engine_up();
     p = peer_at("192.0.2.1:25");
-    peer_tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user"));
-    peer_tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later"));
+    tell(p, STR("rcpt"), STR("bad@x.example 550 5.1.1 no such user"));
+    tell(p, STR("rcpt"), STR("slow@x.example 451 4.2.1 later"));
     say("ann@there.example", "good@x.example bad@x.example slow@x.example x@void.example", MESSAGE);
     told("arrival", "id=1r31eq- sender=ann@there.example address=192.0.2.9 port=4321 helo=there.example protocol=esmtp size= "
          "recipients_count=4 recipients=[\"good@x.example\",\"bad@x.example\" receive_ms=0");
@@ -299,7 +307,7 @@ static void each_event_is_told_as_json_too(void **state)
     told("arrival", "bounce_of=1r protocol=local recipients=[\"ann@there.example\"]");
     told("delivery", "recipient=ann@there.example transport=box");
     told("completion", "id=1r queue_ms=0");
-    peer_tell(p, STR("rcpt"), STR("slow@x.example 250 ok"));
+    tell(p, STR("rcpt"), STR("slow@x.example 250 ok"));
     advance(1000);
     told("delivery", "recipient=slow@x.example queue_ms=9");
     say("not an address", "b@x.example", "");
@@ -372,11 +380,11 @@ static void copies_and_lists_reach_each_place_once(void **state)
     p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
     engine_up();
     p = peer_at("192.0.2.1:25");
-    peer_tell(p, STR("rcpt"), STR("451 4.2.1 later"));
+    tell(p, STR("rcpt"), STR("451 4.2.1 later"));
     say("ann@there.example", "team@example.org one@x.example", MESSAGE);
     LOGGED("=> two <team@example.org> R=plain T=box");
     assert_int_equal(times(log_text_seen, "== one@x.example"), 1);
-    peer_tell(p, STR("rcpt"), STR("250 ok"));
+    tell(p, STR("rcpt"), STR("250 ok"));
     advance(1000);
     assert_int_equal(times(log_text_seen, "=> one@x.example"), 1);
     assert_int_equal(times(log_text_seen, "=> two <team@example.org>"), 1);     /* not again */
@@ -393,7 +401,7 @@ static void a_connection_that_died_idle_costs_nothing(void **state)
     engine_up();
     p = peer_at("192.0.2.1:25");
     say("ann@there.example", "one@x.example", MESSAGE);
-    peer_tell(p, STR("close"), STR("mail"));
+    tell(p, STR("close"), STR("mail"));
     say("ann@there.example", "two@x.example", MESSAGE);
     assert_int_equal(peer_connections(p), 2);           /* another one was tried at once */
     QUEUED(1);                                          /* and closed too: the host's fault */
@@ -413,7 +421,7 @@ static void a_host_that_stalls_is_left_after_the_deadline(void **state)
         char to[40];
 
         snprintf(to, sizeof to, "%s@x.example", words[i]);
-        peer_tell(p, STR("stall"), str_of(words[i]));
+        tell(p, STR("stall"), str_of(words[i]));
         say("ann@there.example", to, MESSAGE);
         advance(700);
         snprintf(to, sizeof to, "== %s@x.example", words[i]);
@@ -522,7 +530,7 @@ static void a_slow_destination_leaves_room_for_others(void **state)
     p_route((struct p_route){ .domain = "*", .transport = "box" });
     engine_up();
     slow = peer_at("192.0.2.1:25");
-    peer_tell(slow, STR("stall"), STR("dot"));
+    tell(slow, STR("stall"), STR("dot"));
     for (int i = 0; i < 600; i++)
         say("ann@there.example", "x@slow.example", "Subject: x\r\n");
     assert_int_equal(peer_connections(slow), 20);
@@ -874,7 +882,7 @@ static void what_was_delivered_is_recorded_while_others_are_open(void **state)
     p_route((struct p_route){ .domain = "*", .transport = "out", .hosts = "192.0.2.1" });
     engine_up();
     p = peer_at("192.0.2.1:25");
-    peer_tell(p, STR("stall"), STR("dot"));
+    tell(p, STR("stall"), STR("dot"));
     say("ann@there.example", "one@example.org two@x.example", MESSAGE);
     LOGGED("=> one <one@example.org>");
     snprintf(id.s, sizeof id.s, "%.16s", strstr(log_text_seen, "<=") - 17);

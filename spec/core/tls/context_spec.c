@@ -1,5 +1,6 @@
 #include "rig.h"
 
+#include "tls/identity.h"
 #include "tls/tls.h"
 
 static struct {
@@ -87,6 +88,40 @@ static void it_is_read_once_until_a_file_changes(void **state)
     assert_ptr_not_equal(first, next);
     tls_context_drop(first);
     tls_context_drop(next);
+}
+
+static bool give(void *ctx, struct str name, bool lists, struct str *pem)
+{
+    if (lists || !str_same(name, STR("/not/there.pem")))
+        return false;
+    *pem = *(const struct str *)ctx;
+    return true;
+}
+
+static void a_world_says_what_authorities_are(void **state)
+{
+    struct tls_config config = { .ca = STR("/not/there.pem") };
+    struct str text = STR("nothing of the kind");
+    struct tls_context *first, *again, *next;
+    struct buf good = { 0 };
+
+    (void)state;
+    refused(&config, ST_AGAIN, "/not/there.pem: No such file");
+    tls_cache_given(rig.cache, give, &text);
+    refused(&config, ST_AGAIN, "/not/there.pem holds no certificate");
+    assert_int_equal(tls_file_read(str_of(in_dir("ec.pem")), 1 << 20, &good, NULL, NULL), ST_OK);
+    text = buf_str(&good);
+    first = get(&config);
+    again = get(&config);
+    assert_ptr_equal(first, again);
+    tls_cache_forget(rig.cache);
+    next = get(&config);
+    assert_ptr_not_equal(first, next);
+    tls_context_drop(first);
+    tls_context_drop(again);
+    tls_context_drop(next);
+    tls_cache_given(rig.cache, NULL, NULL);
+    buf_free(&good);
 }
 
 static void a_proof_that_is_replaced_is_noticed(void **state)
@@ -364,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_read_once_until_a_file_changes),
+        cmocka_unit_test(a_world_says_what_authorities_are),
         cmocka_unit_test(a_proof_that_is_replaced_is_noticed),
         cmocka_unit_test(a_key_is_for_our_eyes_only),
         cmocka_unit_test(what_does_not_fit_is_named),
