@@ -71,22 +71,33 @@ static void print_ends(struct cli *c, const struct policy *p)
 
 /* Files that rules name are opened by the engine's user, so that is who looks for them (a root that may read
  * everything finds nothing out). The rules themselves have been read. */
+static const char *spool_of(struct cli *c, const struct policy *p)
+{
+    struct str said = policy_opt_str(p, policy_opt_find(STR("spool_directory")));
+
+    return cli_spool(c) ? cli_spool(c) : said.n ? arena_z(&c->arena, said) : SPOOL_DEFAULT;
+}
+
 static void look_as_engine(struct cli *c, const struct snapshot *s)
 {
-    const char *spool = cli_spool(c) ? cli_spool(c) : SPOOL_DEFAULT;
     struct policy_env env = { .check_only = true, .check_option = settings_check, .loop = loop_new() };
     struct problems problems = { 0 };
     struct policy *p = NULL;
+    struct str name;
     struct user user;
-    struct why why;
+    struct why why = { 0 };
 
     policy_load(&env, s, 0, &p, &problems);
     problems_free(&problems);
-    if (p && user_choose(policy_opt_str(p, policy_opt_find(STR("user"))), policy_opt_str(p, policy_opt_find(STR("group"))),
-                         spool, false, &user, &why) == ST_OK && user.drop && user_become(&user, &why) != ST_OK)
+    if (!p)
+        goto done;
+    name = policy_opt_str(p, policy_opt_find(STR("user")));
+    /* Where nobody is named, and no spool belongs to anybody, this is not the machine it will run on. */
+    if (user_choose(name, policy_opt_str(p, policy_opt_find(STR("group"))), spool_of(c, p), name.n == 0, &user, &why) != ST_OK ||
+        (user.drop && user_become(&user, &why) != ST_OK))
         fprintf(stderr, "files are looked for as root: %s\n", why.text);
-    if (p)
-        policy_release(p);
+    policy_release(p);
+done:
     loop_free(env.loop);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # TLS with clients, at its edges: a site whose options are plain values, where nothing need be asked for each client.
-import os, shutil, ssl, sys, tempfile
+import os, shutil, ssl, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from perigee import *
 from tls import *
@@ -55,7 +55,40 @@ def failed_by_name():
     e.logs("failed for strict.example.org")
 
 
+# ---- check as root looks with the engine's user's eyes
+
+def check(site):
+    rules = os.path.join(home, "rules")
+    os.makedirs(rules, exist_ok=True)
+    with open(os.path.join(rules, "00.lua"), "w") as f:
+        f.write(f'site {{ {site} tls_certificate = "{mx.chain}",\n  tls_privatekey = "{home}/own.key" }}\n')
+    r = subprocess.run([PERIGEE, "check", "--rules", rules], capture_output=True, text=True, timeout=60)
+    return r.returncode, r.stdout + r.stderr
+
+
+def whose_eyes():
+    key, spool = os.path.join(home, "own.key"), os.path.join(home, "spool")
+    shutil.copy(mx.key, key)
+    os.makedirs(spool)
+    os.chown(spool, 65534, 65534)
+    for site in ('user = "nobody",', f'spool_directory = "{spool}",'):
+        for owner, group, mode, wanted in ((0, 0, 0o600, "Permission denied"), (0, 65534, 0o640, ""), (65534, 65534, 0o400, ""),
+                                           (1, 65534, 0o640, "belongs to user 1"), (65534, 1, 0o640, "group 1 may read it")):
+            os.chown(key, owner, group)
+            os.chmod(key, mode)
+            status, text = check(site)
+            same((site, owner, group, mode, status), (site, owner, group, mode, 1 if wanted else 0))
+            if wanted:
+                holds(text, "00.lua:2: tls_privatekey: ")
+                holds(text, wanted)
+    holds(check('user = "no-such-user",')[1], 'files are looked for as root: site { user = "no-such-user"')
+
+
 try:
+    if os.getuid() == 0:
+        case("check as root looks for key files as the user the rules, or the spool they name, make the engine be", whose_eyes)
+    else:
+        skip("check as root looks for key files as the engine's user", "needs root")
     case("tls:cert sees the name the client asked for, where no option is a function", judged_by_name)
     case("tls:fail:connect sees it as well", failed_by_name)
 finally:
