@@ -186,7 +186,8 @@ DEPS_BUILD = gcc make pkg-config libevent-dev libluajit-5.1-dev luajit liblmdb-d
              libidn2-dev libssl-dev libjansson-dev libcrypt-dev libsqlite3-dev libgsasl-dev libpsl-dev \
              libspf2-dev libopendmarc-dev libseccomp-dev publicsuffix zlib1g-dev
 DEPS_RUN   = $(DEPS_BUILD) swaks
-DEPS_CHECK = $(DEPS_BUILD) clang libclang-rt-dev libcmocka-dev lua-busted lua-check swaks curl postfix python3 lmdb-utils gsasl ldnsutils nsd openssl gnutls-bin exim4-base/files \
+DEPS_CHECK = $(DEPS_BUILD) clang libclang-rt-dev libcmocka-dev lua-busted lua-check swaks curl postfix python3 lmdb-utils gsasl ldnsutils nsd unbound openssl gnutls-bin exim4-base/files \
+             exim4-daemon-light/files libdb5.3 libgnutls-dane0 libidn12 libnsl2 \
              python3-dkim python3-authres python3-nacl libmail-dkim-perl opendkim-tools libmail-srs-perl postsrsd/files
 DEPS_LINT  = $(DEPS_BUILD) clang-tidy cppcheck lua-check
 DEPS_BENCH = $(DEPS_BUILD) postfix python3

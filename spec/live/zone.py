@@ -3,6 +3,9 @@
     with Zones(signed={"sec.example": "mx A 127.0.0.2\\n..."}, plain={...}, spoiled={...}, missing=["dead.example"]) as z:
         z.port, z.anchors       # for dns_servers and dns_trust_anchors
 
+    with Resolver(z) as r:                 # Unbound, which believes those zones' keys alone
+        env = elsewhere(directory, r.port)  # a program of this environment asks it, not /etc/resolv.conf
+
 Records are lines of a zone file, names relative to the zone. A spoiled zone is signed, and then addresses and TLSA
 records in it are changed. A missing one is configured and cannot be loaded: every question for it gets SERVFAIL.
 """
@@ -16,6 +19,19 @@ def _run(*words, cwd):
     if r.returncode != 0:
         raise RuntimeError(f"{' '.join(words)}: {r.stdout}{r.stderr}")
     return r.stdout
+
+
+def _end(process):
+    for pid in reversed(descendants(process.pid)):
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except OSError:
+            pass
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Zones:
@@ -83,14 +99,54 @@ remote-control:
         return self
 
     def __exit__(self, *_):
-        for pid in reversed(descendants(self.process.pid)):
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except OSError:
-                pass
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        _end(self.process)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Resolver:
+    """A validating resolver of its own, for programs that need one."""
+
+    def __init__(self, zones):
+        self.zones = zones
+
+    def __enter__(self):
+        z = self.zones
+        self.dir, self.port = tempfile.mkdtemp(prefix="perigee-resolver."), free_port()
+        names = [*z.signed, *z.plain, *z.spoiled, *z.missing]
+        path = os.path.join(self.dir, "unbound.conf")
+        with open(path, "w") as f:
+            f.write(f"""server:
+  interface: 127.0.0.1@{self.port}
+  do-daemonize: no
+  chroot: ""
+  username: ""
+  directory: "{self.dir}"
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  num-threads: 1
+  do-ip6: no
+  do-not-query-localhost: no
+  module-config: "validator iterator"
+""" + "".join(f"  trust-anchor: \"{a}\"\n".replace("\t", " ") for a in z.anchors) + "remote-control:\n  control-enable: no\n"
+                    + "".join(f'stub-zone:\n  name: "{name}"\n  stub-addr: 127.0.0.1@{z.port}\n' for name in names))
+        self.out = open(os.path.join(self.dir, "out"), "wb")
+        self.process = subprocess.Popen([tool("unbound"), "-d", "-c", path], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out,
+                                        start_new_session=True)
+        if not until(lambda: listening(self.port)):
+            with open(os.path.join(self.dir, "out")) as f:
+                raise RuntimeError("Unbound does not listen\n" + f.read())
+        return self
+
+    def __exit__(self, *_):
+        _end(self.process)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def elsewhere(directory, port):
+    """What a program's environment needs so that it asks the name server at that port; built in `directory`."""
+    built = os.path.join(directory, "elsewhere.so")
+    if not os.path.exists(built):
+        _run("gcc", "-O1", "-shared", "-fPIC", "-o", built, os.path.join(ROOT, "spec", "live", "elsewhere.c"), "-ldl", cwd=directory)
+        os.chmod(built, 0o755)
+    return {"LD_PRELOAD": built, "ELSEWHERE_DNS": str(port)}
