@@ -361,6 +361,7 @@ static void next_host(struct callout *c)
         return;
     }
     h = &c->hosts[c->at_host];
+    c->found = *h;
     c->host = (struct at_host){ .name = h->name, .ip = h->ip, .port = h->port ? h->port : c->tr.port, .secure = h->secure };
     approach(c);
 }
@@ -439,16 +440,11 @@ struct callout *callout_take(struct engine *e, const struct txn *t)
     return map_del(e->callouts->held, key_of(&t->conn->serial));
 }
 
-/* By name too, and found as safely: both say how the connection was to be secured. */
 static bool same_host(const struct callout *held, const struct callout_want *w, const struct transport *tr)
 {
-    for (size_t i = 0; i < w->nhosts; i++) {
-        const struct host *h = &w->hosts[i];
-
-        if (ip_same(h->ip, held->host.ip) && (h->port ? h->port : tr->port) == held->host.port && h->secure == held->host.secure
-            && str_same(h->name, held->host.name))
+    for (size_t i = 0; i < w->nhosts; i++)
+        if (host_same(&w->hosts[i], &held->found) && (w->hosts[i].port ? w->hosts[i].port : tr->port) == held->host.port)
             return true;
-    }
     return false;
 }
 

@@ -35,6 +35,7 @@ struct callout {
     bool again;                         /* this host gets a second connection, without the made-up address */
     struct transport tr;
     struct at_host host;
+    struct host found;                  /* host, as it was found */
     struct shield shield;
     struct shield_ask *asking;
     struct event_view *view;            /* what options that are functions of the host read */

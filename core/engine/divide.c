@@ -63,7 +63,6 @@ void attempt_add(struct attempt *a, struct item *it)
 
 /* ---- division: one transport, one set of hosts, one sender, one header */
 
-/* secure: where one domain's MX record is signed and the other's is not, only one of them has DANE there. */
 static bool same_hosts(const struct item *a, const struct item *b)
 {
     if (a->nhosts != b->nhosts || a->nfallback != b->nfallback)
@@ -72,8 +71,7 @@ static bool same_hosts(const struct item *a, const struct item *b)
         bool found = false;
 
         for (size_t k = 0; k < b->nhosts + b->nfallback && !found; k++)
-            found = ip_same(a->hosts[i].ip, b->hosts[k].ip) && a->hosts[i].port == b->hosts[k].port
-                 && a->hosts[i].secure == b->hosts[k].secure && str_same(a->hosts[i].name, b->hosts[k].name);
+            found = host_same(&a->hosts[i], &b->hosts[k]);
         if (!found)
             return false;
     }

@@ -45,7 +45,7 @@ static void resolved(void *ctx, const struct hosts_answer *ans)
     for (size_t i = 0; i < ans->n && ans->end == HOSTS_OK; i++) {
         struct host h = host_dup(&a->w->arena, &ans->host[i]);
 
-        h.secure = h.secure && host_listed(&a->tr.tls.dnssec_request, h.name, h.ip);
+        h.secure = h.secure && host_listed(&a->tr.dnssec_request, h.name, h.ip);
         if (!ip_is_loopback(h.ip) || a->tr.allow_localhost) {
             add_host(a, h);
         } else {
@@ -63,7 +63,7 @@ static void resolve_one(struct attempt *a, struct str name)
 {
     struct ip none = { 0 };
     struct hosts_want want = {
-        .randomize = a->tr.hosts_randomize, .dnssec_require = host_listed(&a->tr.tls.dnssec_require, name, none),
+        .randomize = a->tr.hosts_randomize, .dnssec_require = host_listed(&a->tr.dnssec_require, name, none),
     };
     struct host h = { .name = name, .preference = -1 };
     struct dns *dns = attempt_engine(a)->dns;

@@ -13,6 +13,7 @@ struct shield_ask {
     struct eval *eval;
     struct transport_tls opt;
     struct str base;            /* whose TLSA records are looked for */
+    struct transport_dane dane;
     bool starting, over;
 };
 
@@ -31,7 +32,7 @@ static bool listed(const struct shield_ask *k, const struct val *list)
 
 static bool dane_required(const struct shield_ask *k)
 {
-    return listed(k, &k->w.tr->tls.require_dane);
+    return listed(k, &k->dane.require);
 }
 
 /* ---- what the options come to */
@@ -177,7 +178,7 @@ static void work_out(struct shield_ask *k)
 
 bool shield_mixes_domains(const struct settings *set, const struct transport *tr)
 {
-    return tr->multi_domain && !policy_transport_is_late(set->policy, tr->name);
+    return tr->multi_domain && !policy_transport_asks(set->policy, tr->name).differs;
 }
 
 static void late_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
@@ -186,7 +187,8 @@ static void late_known(void *ctx, enum status st, const struct transport_values 
 
     k->eval = NULL;
     if (st == ST_OK) {
-        transport_read_tls_late(k->w.arena, tv, &k->opt);
+        transport_read_late(k->w.arena, tv, k->w.tr);
+        k->opt = k->w.tr->tls;
         work_out(k);
     } else {
         end(k, ST_AGAIN, why, NULL);
@@ -199,13 +201,13 @@ static void ask_late(struct shield_ask *k)
     struct eval *eval;
 
     k->opt = k->w.tr->tls;
-    if (!policy_transport_is_late(p, k->w.tr->name)) {
+    if (!policy_transport_asks(p, k->w.tr->name).late) {
         work_out(k);
         return;
     }
     if (k->w.view->host)
         k->w.view->host->tls.tlsa_usage = k->w.host->tls.tlsa_usage;
-    eval = policy_transport_late(p, k->w.tr->name, k->w.view, late_known, k);
+    eval = policy_transport_late(p, k->w.tr->name, k->w.view, false, late_known, k);
     if (eval)
         k->eval = eval;
 }
@@ -315,9 +317,9 @@ static void ask_address(struct shield_ask *k)
         k->query = q;
 }
 
-static void begin(struct shield_ask *k)
+static void judge_dane(struct shield_ask *k)
 {
-    bool required = dane_required(k), try = required || listed(k, &k->w.tr->tls.try_dane);
+    bool required = dane_required(k), try = required || listed(k, &k->dane.try);
 
     if (try && k->w.found->secure) {
         ask_address(k);
@@ -329,6 +331,34 @@ static void begin(struct shield_ask *k)
     } else {
         ask_late(k);
     }
+}
+
+static void dane_known(void *ctx, enum status st, const struct transport_values *tv, const struct why *why)
+{
+    struct shield_ask *k = ctx;
+
+    k->eval = NULL;
+    if (st == ST_OK) {
+        transport_read_dane(k->w.arena, tv, &k->dane);
+        judge_dane(k);
+    } else {
+        end(k, ST_AGAIN, why, NULL);
+    }
+}
+
+static void begin(struct shield_ask *k)
+{
+    struct policy *p = k->w.set->policy;
+    struct eval *eval;
+
+    k->dane = k->w.tr->dane;
+    if (!policy_transport_asks(p, k->w.tr->name).dane) {
+        judge_dane(k);
+        return;
+    }
+    eval = policy_transport_late(p, k->w.tr->name, k->w.view, true, dane_known, k);
+    if (eval)
+        k->eval = eval;
 }
 
 struct shield_ask *shield_start(const struct shield_want *w, struct shield *out, shield_done *done, void *ctx)

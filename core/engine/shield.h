@@ -35,7 +35,7 @@ struct shield {
 struct shield_want {
     struct engine *e;
     struct settings *set;
-    const struct transport *tr;
+    struct transport *tr;       /* its lists of hosts become what they say of this one */
     struct at_host *host;       /* gets its tlsa_usage */
     const struct host *found;   /* how it was found: by DNSSEC, from whose MX record on */
     bool callout;

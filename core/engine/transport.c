@@ -175,14 +175,9 @@ static void read_smtp(struct arena *a, const struct transport_values *tv, struct
     t->size_addition = number(tv, TOPT_size_addition, 1024);
     /* Not Exim's 998: what came in goes out as it was (R3.7). */
     t->line_max = number(tv, TOPT_message_linelength_limit, 0);
-    t->serialize = copy(a, tv, TOPT_serialize_hosts);
-    t->avoid_esmtp = copy(a, tv, TOPT_hosts_avoid_esmtp);
-    t->avoid_pipelining = copy(a, tv, TOPT_hosts_avoid_pipelining);
-    t->try_auth = copy(a, tv, TOPT_hosts_try_auth);
-    t->require_auth = copy(a, tv, TOPT_hosts_require_auth);
     t->auth_sender = text(a, tv, TOPT_authenticated_sender, (struct str){ NULL, 0 });
     t->auth_force = flag(tv, TOPT_authenticated_sender_force, false);
-    transport_read_tls(a, tv, &t->tls);
+    transport_read_tls(a, tv, t);
 }
 
 static void read_signing(struct arena *a, const struct transport_values *tv, struct transport *t)
@@ -385,7 +380,7 @@ static bool item_matches(struct str item, struct str name, struct ip ip)
 
     if (str_same(item, STR("*")))
         return true;
-    if (str_starts(item, STR("*.")))
+    if (str_starts(item, STR("*")))
         return str_ends_fold(name, str_from(item, 1));
     if (slash != SIZE_MAX && ip_parse(str_head(item, slash), &net) && str_u64(str_from(item, slash + 1), 128, &bits))
         return ip_in(ip, net, (unsigned)bits);
@@ -398,7 +393,7 @@ bool host_listed(const struct val *v, struct str name, struct ip ip)
 {
     struct str rest, item;
     size_t i = 0;
-    bool no;
+    bool no = false;                    /* behind a last item with "!" the list has all others */
 
     if (v->type != VAL_LIST && v->type != VAL_STR)
         return false;
@@ -406,10 +401,10 @@ bool host_listed(const struct val *v, struct str name, struct ip ip)
     for (;;) {
         if (v->type == VAL_LIST) {
             if (i == v->u.list.n)
-                return false;
+                return no;
             item = v->u.list.v[i++];
         } else if (!str_cut(&rest, ':', &item)) {
-            return false;
+            return no;
         }
         item = str_trim(item);
         if ((no = item.n && item.p[0] == '!'))

@@ -18,14 +18,14 @@ enum { SIGN_TEXTS = 9 };
 
 /* What an smtp transport says of TLS. Lists are asked with host_listed. */
 struct transport_tls {
-    struct val try_dane, require_dane, dnssec_request, dnssec_require;
-    /* from here on: known once the host is (policy_transport_late) */
     struct val avoid, verify_avoid, require, nopass, noproxy, resume, verify, try_verify, names, require_alpn, require_ocsp;
     struct val request_ocsp;                    /* VAL_NIL: as DANE has it */
     struct str certificate, key, ca, crl, ciphers, dane_ciphers, sni, alpn;
     unsigned dh_min_bits;
     bool tryclear;
 };
+
+struct transport_dane { struct val try, require; };
 
 struct transport {
     enum driver driver;
@@ -65,6 +65,8 @@ struct transport {
     bool keepalive, ignore_quota, delay_after_cutoff;
     bool smtps;                                 /* TLS from the first byte */
     struct transport_tls tls;
+    struct transport_dane dane;
+    struct val dnssec_request, dnssec_require;
     int dscp;                                   /* -1: not set */
 
     /* signing: SIGN_TEXTS texts for each signature (lua/mail/transports.lua) */
@@ -121,16 +123,17 @@ struct transport {
 
 /* Copies what tv holds into the arena. */
 void transport_read(struct arena *a, const struct transport_values *tv, struct str hostname, struct transport *out);
-/* ---- transport_tls.c: likewise; the later part alone */
-void transport_read_tls(struct arena *a, const struct transport_values *tv, struct transport_tls *out);
-void transport_read_tls_late(struct arena *a, const struct transport_values *tv, struct transport_tls *out);
+/* ---- transport_tls.c: likewise; what is known once the host is (policy_transport_late) */
+void transport_read_dane(struct arena *a, const struct transport_values *tv, struct transport_dane *out);
+void transport_read_late(struct arena *a, const struct transport_values *tv, struct transport *out);
+void transport_read_tls(struct arena *a, const struct transport_values *tv, struct transport *out);
 static inline bool transport_is_local(const struct transport *t)
 {
     return t->driver != DRIVER_SMTP;
 }
 
-/* Is the host in a list of names, addresses, CIDR blocks and "*"? Transport
- * host lists are facts here; what needs thought is a function. */
+/* Is the host in a list of names, addresses, CIDR blocks, "*" and "*.example"? Where a list has
+ * anything else in it, lua/mail/transports_hosts.lua was asked, and it is "*" or empty here. */
 bool host_listed(const struct val *list, struct str name, struct ip ip);
 
 /* A command as an argument vector: a list as it is, a string cut at blanks

@@ -24,7 +24,7 @@ static struct val list(struct arena *a, const struct transport_values *tv, int o
     return v->type == VAL_NIL ? nothing : val_dup(a, v);
 }
 
-void transport_read_tls_late(struct arena *a, const struct transport_values *tv, struct transport_tls *out)
+static void read_tls(struct arena *a, const struct transport_values *tv, struct transport_tls *out)
 {
     out->avoid = list(a, tv, TOPT_hosts_avoid_tls);
     out->verify_avoid = list(a, tv, TOPT_hosts_verify_avoid_tls);
@@ -50,11 +50,26 @@ void transport_read_tls_late(struct arena *a, const struct transport_values *tv,
     out->tryclear = val_bool(get(tv, TOPT_tls_tempfail_tryclear), true);
 }
 
-void transport_read_tls(struct arena *a, const struct transport_values *tv, struct transport_tls *out)
+void transport_read_dane(struct arena *a, const struct transport_values *tv, struct transport_dane *out)
 {
-    out->try_dane = list(a, tv, TOPT_hosts_try_dane);
-    out->require_dane = list(a, tv, TOPT_hosts_require_dane);
+    out->try = list(a, tv, TOPT_hosts_try_dane);
+    out->require = list(a, tv, TOPT_hosts_require_dane);
+}
+
+void transport_read_late(struct arena *a, const struct transport_values *tv, struct transport *out)
+{
+    out->serialize = list(a, tv, TOPT_serialize_hosts);
+    out->avoid_esmtp = list(a, tv, TOPT_hosts_avoid_esmtp);
+    out->avoid_pipelining = list(a, tv, TOPT_hosts_avoid_pipelining);
+    out->try_auth = list(a, tv, TOPT_hosts_try_auth);
+    out->require_auth = list(a, tv, TOPT_hosts_require_auth);
+    read_tls(a, tv, &out->tls);
+}
+
+void transport_read_tls(struct arena *a, const struct transport_values *tv, struct transport *out)
+{
     out->dnssec_request = list(a, tv, TOPT_dnssec_request_domains);
     out->dnssec_require = list(a, tv, TOPT_dnssec_require_domains);
-    transport_read_tls_late(a, tv, out);
+    transport_read_dane(a, tv, &out->dane);
+    transport_read_late(a, tv, out);
 }

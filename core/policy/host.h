@@ -62,7 +62,7 @@ struct places { struct place *v; unsigned n, room; struct str secret[256]; size_
 struct transport_row {
     struct str driver;
     struct val *v;              /* NULL: ask each time */
-    bool late;                  /* functions wait for the host to be known */
+    struct transport_asks asks;
 };
 
 struct policy {

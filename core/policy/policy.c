@@ -325,11 +325,11 @@ static struct transport_row *transport_row(struct policy *p, struct str name, st
     if (!state_entry(p, ENTRY_transport_constant))
         return NULL;
     push_str(p->L, name);
-    if (!state_call(p, 1, 3, EVAL_TICKS, EVAL_MEMORY, why))
+    if (!state_call(p, 1, 5, EVAL_TICKS, EVAL_MEMORY, why))
         return NULL;
     row = arena_new(&p->arena, struct transport_row);
-    row->late = lua_toboolean(p->L, -1);
-    lua_pop(p->L, 1);
+    row->asks = (struct transport_asks){ .late = lua_toboolean(p->L, -3), .dane = lua_toboolean(p->L, -2), .differs = lua_toboolean(p->L, -1) };
+    lua_pop(p->L, 3);
     if (lua_isstring(p->L, -2))
         row->driver = arena_dup(&p->arena, str_at(p->L, -2));
     if (lua_istable(p->L, -1)) {
@@ -369,7 +369,7 @@ static void end_transport(struct eval *e, enum status st, int n)
     e->done.transport(e->ctx, st, &tv, st == ST_OK ? NULL : &e->why);
 }
 
-static struct eval *ask_transport(struct policy *p, struct str name, struct txn *t, enum entry which, transport_done *done, void *ctx)
+static struct eval *ask_transport(struct policy *p, struct str name, struct txn *t, enum entry which, bool dane, transport_done *done, void *ctx)
 {
     struct eval *e = eval_open(p, t, PH_TRANSPORT, which, end_transport);
 
@@ -378,7 +378,8 @@ static struct eval *ask_transport(struct policy *p, struct str name, struct txn 
     e->name = arena_dup(&e->arena, name);
     push_str(e->co, e->name);
     box_push_own(e);
-    return eval_run(e, 2);
+    lua_pushboolean(e->co, dane);
+    return eval_run(e, 3);
 }
 
 struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
@@ -400,20 +401,20 @@ struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, 
         done(ctx, ST_OK, &tv, NULL);
         return NULL;
     }
-    return ask_transport(p, name, t, ENTRY_transport, done, ctx);
+    return ask_transport(p, name, t, ENTRY_transport, false, done, ctx);
 }
 
-bool policy_transport_is_late(struct policy *p, struct str name)
+struct transport_asks policy_transport_asks(struct policy *p, struct str name)
 {
     struct why why;
     const struct transport_row *row = transport_row(p, name, &why);
 
-    return row && row->late;
+    return row ? row->asks : (struct transport_asks){ 0 };
 }
 
-struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
+struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, bool dane, transport_done *done, void *ctx)
 {
-    return ask_transport(p, name, t, ENTRY_transport_late, done, ctx);
+    return ask_transport(p, name, t, ENTRY_transport_late, dane, done, ctx);
 }
 
 /* ---- retry */

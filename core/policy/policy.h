@@ -204,9 +204,11 @@ typedef void transport_done(void *ctx, enum status st, const struct transport_va
 /* t->addr and t->host are set. tv is valid in the call; a transport without
  * functions answers at once and its values live as long as the generation. */
 struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx);
-/* The options of TLS, once it is known which host (t->host): to be asked for where one of them is a function. */
-bool policy_transport_is_late(struct policy *p, struct str name);
-struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx);
+/* What must be asked again once it is known which host (t->host): the options about DANE (dane), then lists of
+ * hosts and options of TLS (late). differs: it may be different for another domain at the same host. */
+struct transport_asks { bool late, dane, differs; };
+struct transport_asks policy_transport_asks(struct policy *p, struct str name);
+struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, bool dane, transport_done *done, void *ctx);
 /* A variable of the mail object as text; empty if it is absent, must be fetched first,
  * or is not known in t's phase. False: there is no such variable. */
 bool policy_variable(const struct policy *p, const struct txn *t, struct str name, struct arena *a, struct str *out);

@@ -7,7 +7,8 @@
 -- one step with a hash, so a list of ten thousand names costs what one costs.
 --
 -- A matcher is  function(subject, ev) -> boolean, data  where ev = { m = mail
--- object } of the running evaluation. It may wait; "could not find out" is raised.
+-- object } of the running evaluation. It may wait; "could not find out" is raised. A host that mail
+-- goes to is asked about by its address, and ev.target is its name there.
 
 local host, use = ...
 local words = use "words"
@@ -365,21 +366,30 @@ function lists.compile(kind, value, where, caseful)
   return chain(steps), traits
 end
 
+-- Every named list it uses is there; what was noted of them meanwhile is forgotten.
+local function compile_late(kind, value, where, caseful)
+  local uses = #lists.uses
+  local ok, match = pcall(lists.compile, kind, value, where, caseful)
+  local missing
+  for i = #lists.uses, uses + 1, -1 do
+    local u = lists.uses[i]
+    lists.uses[i] = nil
+    if not lists.named[u.kind][u.name] then missing = u end
+  end
+  if not ok then error(match, 0) end
+  if missing then fail(where, lists.missing(missing)) end
+  return match
+end
+
 -- A list that is only known when it is asked for (a function's result): compiled
 -- then, and remembered while the same text comes again.
 local recent, recent_n = {}, 0
 function lists.late(kind, value, where, caseful)
-  if type(value) ~= "string" then return lists.compile(kind, value, where, caseful) end
+  if type(value) ~= "string" then return compile_late(kind, value, where, caseful) end
   local key = kind .. (caseful and "\0\0" or "\0") .. value
   local match = recent[key]
   if not match then
-    local uses = #lists.uses
-    match = lists.compile(kind, value, where, caseful)
-    for i = #lists.uses, uses + 1, -1 do
-      local u = lists.uses[i]
-      lists.uses[i] = nil
-      if not lists.named[u.kind][u.name] then fail(where, lists.missing(u)) end
-    end
+    match = compile_late(kind, value, where, caseful)
     if recent_n >= 256 then recent, recent_n = {}, 0 end
     recent[key], recent_n = match, recent_n + 1
   end

@@ -2,7 +2,8 @@
 --
 -- Networks are hashes by length. Names cost look-ups: those with wildcards look at
 -- the client's verified name, plain ones at the addresses the name has. What cannot
--- be found out is raised, unless +ignore_ or +include_ says otherwise (as Exim).
+-- be found out is raised, unless +ignore_ or +include_ says otherwise (as Exim). A host that mail goes
+-- to (ev.target) has its name already, from a router, and both kinds are about that.
 
 local host, use = ...
 local items = use "lists_items"
@@ -100,6 +101,7 @@ end
 local function name_item(mode, fits)
   return function(subject, ev)
     local m = ev and ev.m
+    if ev and ev.target then return fits(ev.target, ev) end
     if not m then error("a host list with names in it can only be asked about the client of a session", 0) end
     local name = m.sender_host_address == subject and m.sender_host_name or nil
     if name then
@@ -115,6 +117,10 @@ end
 
 local function address_of(mode, name)
   return function(subject, ev)
+    if ev and ev.target then
+      if ev.target == name then return true, name end
+      return
+    end
     local status, found, why = host.hosts(name, { mx = false })
     if status == "again" then return later(mode, why) end
     if status ~= "ok" then return unknown(mode, ev, "IP address for " .. name) end
@@ -204,7 +210,7 @@ function hosts.item(item, where, no, last, mode)
     step.add(ip, width)
     return new
   end
-  if item:find("/", 1, true) or item:find("^[%d%.]+$") then
+  if item:find("[/%[%]%(%)%s\"'$=<>@]") or item:find("^[%d%.]+$") then
     fail(where, '"' .. item .. '" is neither an address, a network nor a host name')
   end
   if item:sub(1, 1) == "*" then

@@ -8,6 +8,7 @@ local words = use "words"
 local options = use "options"
 local report = use "report"
 local rewrite = use "rewrite"
+local hosts = use "transports_hosts"
 local transports = {}
 
 transports.by_name = {}
@@ -16,15 +17,23 @@ transports.drivers = { appendfile = true, autoreply = true, lmtp = true, pipe = 
 -- These put mail into files of this machine: names from the wire become paths.
 local FILES = { appendfile = true }
 
--- Options whose functions are asked when the host is known, before each connection; all of tls_* are.
-local LATE = {
-  dane_require_tls_ciphers = true, hosts_avoid_tls = true, hosts_nopass_tls = true, hosts_noproxy_tls = true,
-  hosts_request_ocsp = true, hosts_require_alpn = true, hosts_require_ocsp = true, hosts_require_tls = true,
-  hosts_verify_avoid_tls = true,
-}
--- These are asked before it, and bind as those do: for one domain at a time.
-local DANE = { dnssec_request_domains = true, dnssec_require_domains = true, hosts_require_dane = true, hosts_try_dane = true }
-local function is_late(name) return LATE[name] or name:find("^tls_") ~= nil end
+-- Options whose functions are asked when the host is known, before each connection: all of tls_*, lists of hosts, and
+local LATE = { dane_require_tls_ciphers = true }
+local function is_late(row) return LATE[row.name] or hosts.is_list(row) or row.name:find("^tls_") ~= nil end
+-- These come first: what they lead to is there for the others to read.
+local DANE = { hosts_require_dane = true, hosts_try_dane = true }
+-- And these before there is a host: they say how it is looked for.
+local SOUGHT = { dnssec_request_domains = true, dnssec_require_domains = true }
+
+-- t.asks: what must be asked for each host, and whether it may differ by domain.
+local function note_late(t, cell)
+  local row = cell.row
+  local asked, differs = cell.fn ~= nil, cell.fn ~= nil
+  if hosts.is_list(row) then asked, differs = hosts.asks(cell) end
+  if asked and DANE[row.name] then t.asks.dane = true end
+  if asked and not DANE[row.name] then t.asks.late = true end
+  if differs then t.asks.differs = true end
+end
 
 local function set_option(t, name, value)
   local where = report.key(t.where, name)
@@ -38,9 +47,11 @@ local function set_option(t, name, value)
   local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
   if row.name == "event_action" then t.event_action = cell and cell.fn and cell
   else t.cells[row.name] = cell end
-  local fn = cell and cell.fn
-  if fn and (is_late(row.name) or DANE[row.name]) then t.late = true end
-  if fn and not is_late(row.name) and row.name ~= "event_action" then t.varies = true end
+  if not cell or row.name == "event_action" then return end
+  if is_late(row) then note_late(t, cell)
+  elseif cell.fn then t.varies = true end
+  if SOUGHT[row.name] and cell.fn then t.asks.differs = true
+  elseif SOUGHT[row.name] then hosts.flatten(cell, "transport." .. t.name .. ": " .. row.name) end
 end
 
 local function declare(name, spec, where)
@@ -51,7 +62,7 @@ local function declare(name, spec, where)
   if type(spec) ~= "table" then
     return report.problem(where, "transport.%s takes a table of options, not a %s", name, type(spec))
   end
-  transports.by_name[name] = { name = name, where = where, cells = {}, spec = spec }
+  transports.by_name[name] = { name = name, where = where, cells = {}, asks = {}, spec = spec }
 end
 
 function transports.library()
@@ -291,7 +302,7 @@ local function values(t, m)
     if name == row.name and options.of_driver("transport", t.driver, name) and not SIGNS[name] then
       local cell = t.cells[name]
       local value
-      if cell and not (cell.fn and is_late(name)) then value = options.value(cell, m) end
+      if cell and not (is_late(row) and (cell.fn or hosts.is_list(row) and hosts.asks(cell))) then value = options.value(cell, m) end
       if value == nil then value = row.default end
       out[name] = value
     end
@@ -300,13 +311,12 @@ local function values(t, m)
   return out
 end
 
--- driver, and the values if none of them is a function. Nil: no such transport.
+-- driver, the values if none of them is a function, and what is asked for each host. Nil: no such transport.
 function transports.constant(name)
   local t = transports.by_name[name]
   if not t or not t.driver then return nil end
-  if t.varies then return t.driver, nil, t.late end
-  t.values = t.values or values(t)
-  return t.driver, t.values, t.late
+  if not t.varies then t.values = t.values or values(t) end
+  return t.driver, t.values, t.asks.late or false, t.asks.dane or false, t.asks.differs or false
 end
 
 function transports.values(name, m)
@@ -315,14 +325,16 @@ function transports.values(name, m)
   return t.driver, t.values or values(t, m)
 end
 
--- The late ones, all of them, once the host is known: m.host.
-function transports.late(name, m)
+-- Once the host is known (m.host): those about DANE, or all others that are late.
+function transports.late(name, m, dane)
   local t = transports.by_name[name]
   local out = {}
   for option, row in pairs(host.options.transport) do
-    if option == row.name and is_late(option) and options.of_driver("transport", t.driver, option) then
+    if option == row.name and is_late(row) and (DANE[option] or false) == dane and options.of_driver("transport", t.driver, option) then
       local cell = t.cells[option]
-      local value = cell and options.value(cell, m)
+      local value
+      if cell and hosts.is_list(row) then value = hosts.value(cell, m)
+      elseif cell then value = options.value(cell, m) end
       if value == nil then value = row.default end
       out[option] = value
     end

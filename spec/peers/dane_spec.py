@@ -30,10 +30,10 @@ retry.rule {{ "*", "*", "F,1h,1h" }}
 TAKE = 'acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}'
 
 
-def engine(zones, sink, options="", acl=TAKE, **more):
+def engine(zones, sink, options="", acl=TAKE, before="", **more):
     anchors = ", ".join(f'"{a}"' for a in zones.anchors).replace("\t", " ")
     dns = f'dns_servers = "127.0.0.1#{zones.port}", dns_trust_anchors = {{{{ {anchors} }}}},'
-    return Engine(site=SITE.replace("DNS", dns).replace("ACL", acl).replace("OPTIONS", options), sink=sink, workers=1, **more)
+    return Engine(site=before + SITE.replace("DNS", dns).replace("ACL", acl).replace("OPTIONS", options), sink=sink, workers=1, **more)
 
 
 directory = tempfile.mkdtemp(prefix="perigee-dane.")
@@ -278,6 +278,11 @@ def main():
                  lambda: not_delivered(e, "in.plain.example", "DANE error: mx.in.plain.example lookup not DNSSEC", "**"))
             case("hosts_require_dane with a signed host that has no records: failure",
                  lambda: (not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), e.logs("dane:fail dane-required")))
+        with engine(zones, port, 'hosts_try_dane = "!+untried", hosts_require_dane = function(m) return m.host:find("none") and "+signed" or nil end,',
+                    before='hostlist.untried = "mx.wrong.sec.example"\nhostlist.signed = "*.sec.example"\n') as e:
+            case("named lists say where DANE is tried, and functions know the host",
+                 lambda: (delivered(e, "wrong.sec.example", "CV=no"), delivered(e, "ee.sec.example", "CV=dane"),
+                          not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), delivered(e, "in.plain.example", "CV=no")))
         with engine(zones, port, f'tls_verify_certificates = "{other.cert}", tls_verify_hosts = "*", hosts_request_ocsp = "*.sec.example",') as e:
             case("DANE-T7 what certificates are verified by otherwise does not matter",
                  lambda: delivered(e, "ee.sec.example", "CV=dane"))

@@ -31,6 +31,7 @@ ACTION = """event_action = function(m)
   end"""                    # whoever listens to tcp:close has no connection kept: with action=None nobody does
 
 directory = tempfile.mkdtemp(prefix="perigee-tlsout.")
+os.chmod(directory, 0o755)              # whoever checks rules is nobody
 ca = CA(directory)
 leaf = {}
 
@@ -50,14 +51,14 @@ crl = ca.crl([leaf["revoked"]])
 TRUST = f'tls_verify_certificates = "{ca.cert}", '
 
 
-def engine(sink, options="", events="", host="localhost", **more):
+def engine(sink, options="", events="", host="localhost", before="", **more):
     action = "" if events is None else ACTION.replace("EVENTS", events)
-    return Engine(site=SITE.replace("HOST", host).replace("OPTIONS", options).replace("ACTION", action), sink=sink.port, workers=1, **more)
+    return Engine(site=before + SITE.replace("HOST", host).replace("OPTIONS", options).replace("ACTION", action), sink=sink.port, workers=1, **more)
 
 
-def run(what, options="", events="", cert="good", **sink):
+def run(what, options="", events="", cert="good", before="", **sink):
     pair = leaf[cert] if cert else None
-    with TlsSink(*((pair.cert, pair.key) if pair else ()), **sink) as s, engine(s, options, events) as e:
+    with TlsSink(*((pair.cert, pair.key) if pair else ()), **sink) as s, engine(s, options, events, before=before) as e:
         what(e, s)
 
 
@@ -147,6 +148,64 @@ def by_domain(e, s):
 
 case("what a function requires for one domain holds for it beside another, too",
      lambda: run(by_domain, 'hosts_require_tls = function(m) if m.domain == "bank.example" then return "*" end end,', cert=None))
+
+
+# What a list of hosts may hold, and whether localhost, 127.0.0.1, is in it.
+LISTS = [('"localhost"', True), ('"LOCALHOST : other.example"', True), ('"other.example"', False), ('"127.0.0.0/8"', True), ('"127.0.0.1"', True),
+         ('{{ "::1", "10.0.0.0/8" }}', False), ('"*host"', True), ('"*.example"', False), ('"!other.example"', True), ('"!localhost : *"', False),
+         ('"!localhost"', False), ('"+near"', True), ('"!+near"', False), ('"+not_near"', False), ('"+far : +near"', True), ('"+other_than_far"', True),
+         ('"^local"', True), ('"^far"', False), ('"FILE"', True), ('"net-lsearch;KEYS"', True), ('"lsearch;KEYS"', False), ('"lsearch;NAMES"', True),
+         ('{{ function(ip, m) return ip == "127.0.0.1" and m.host == "localhost" end }}', True), ('{{ "+far", function(ip) return ip == "192.0.2.1" end }}', False),
+         ('function(m) return "+near" end', True), ('function(m) return {{ "+near" }} end', True), ('function(m) return {{ "+far" }} end', False),
+         ('function(m) return "^local" end', True), ('function(m) return "+nowhere" end', True), ('function(m) return {{ "+nowhere" }} end', True),
+         ('function(m) return "[x" end', True), ('function(m) return m.host == "localhost" and "*" or nil end', True)]
+NAMED = """
+hostlist.near = {{ "192.0.2.1", "127.0.0.0/8" }}
+hostlist.far = {{ "192.0.2.0/24", "*.far.example" }}
+hostlist.not_near = {{ "!+near", "*" }}
+hostlist.other_than_far = "!+far"
+"""
+
+
+def lists_say():
+    """hosts_require_tls of many transports against hosts without TLS, one each: put off where the list has it, or cannot say."""
+    sinks = [TlsSink() for _ in LISTS]
+
+    def file(name, text):
+        path = os.path.join(directory, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+    paths = {"FILE": file("list", "# near\n127.0.0.0/8\n"), "KEYS": file("keys", "127.0.0.1: x\n"), "NAMES": file("names", "localhost: x\n")}
+    rules = NAMED
+    for i, (text, _) in enumerate(LISTS):
+        for word, path in paths.items():
+            text = text.replace(word, path)
+        rules += (f'router.r{i} {{{{ driver = "manualroute", domains = "d{i}.example", route_list = {{{{ "* localhost byname" }}}}, self = "send", transport = "t{i}" }}}}\n'
+                  f'transport.t{i} {{{{ driver = "smtp", port = {sinks[i].port}, allow_localhost = true, hosts_require_tls = {text} }}}}\n')
+    with Engine(site=LISTED, extra=rules, workers=1) as e:
+        e.send(*[f"a@d{i}.example" for i in range(len(LISTS))], subject="lists")
+        for i in range(len(LISTS)):
+            until(lambda: re.search(rf"(=>|->|==|\*\*) a@d{i}\.example ", e.log()))
+        got = [bool(re.search(rf"== a@d{i}\.example ", e.log())) for i in range(len(LISTS))]
+        same([(text, was) for (text, _), was in zip(LISTS, got)], LISTS)
+    for s in sinks:
+        s.close()
+
+
+LISTED = SITE[:SITE.index("router.remote")] + 'retry.rule {{ "*", "*", "F,1h,1h" }}\n'
+case("lists of hosts hold what lists hold elsewhere, and what cannot be found out is no no", lists_say)
+
+
+def others_listed(e, s):
+    """Not only those about TLS."""
+    e.send("a@there.example", subject="one")
+    e.logs("== a@there.example")
+    same(s.commands("mail"), [])
+
+
+case("... in all options of that kind",
+     lambda: run(others_listed, 'hosts_require_auth = "+us", hosts_try_auth = "+us", ', cert=None, before='hostlist.us = {{ "127.0.0.0/8" }}'))
 case("a certificate of ours", lambda: run(lambda e, s: (delivered(e, "X="), same(s.clients, [leaf["client"].der])),
                                           f'tls_certificate = "{leaf["client"].cert}", tls_privatekey = "{leaf["client"].key}",', ca=ca.cert))
 case("OCSP-T6 a proof is asked for, and its absence costs nothing",

@@ -403,8 +403,8 @@ option { kind = "transport", drivers = { "autoreply" }, name = "return_message",
   section = "autoreply",
   doc = [[Put the message behind the text, up to bounce_return_size_limit.]] }
 
--- TLS. Functions of these are asked once the host is known, before each connection: m.host, m.host_address and
--- m.tls_out_tlsa_usage are there. The four of DNSSEC and DANE come before that.
+-- TLS. Functions of these are asked once the host is known, before each connection: m.host and m.host_address are there,
+-- and m.tls_out_tlsa_usage, but for the two of DANE. The two of DNSSEC are asked while hosts are looked for.
 local function tls(name, ty, more, doc)
   option { kind = "transport", drivers = { "smtp" }, name = name, also = more.also, type = ty, default = more.default,
     func = "transport", section = "TLS", doc = doc }

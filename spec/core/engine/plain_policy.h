@@ -349,15 +349,16 @@ struct eval *policy_transport(struct policy *p, struct str name, struct txn *t, 
     return p_ask(e);
 }
 
-bool policy_transport_is_late(struct policy *p, struct str name)
+struct transport_asks policy_transport_asks(struct policy *p, struct str name)
 {
     (void)p;
     (void)name;
-    return false;
+    return (struct transport_asks){ 0 };
 }
 
-struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, transport_done *done, void *ctx)
+struct eval *policy_transport_late(struct policy *p, struct str name, struct txn *t, bool dane, transport_done *done, void *ctx)
 {
+    (void)dane;
     return policy_transport(p, name, t, done, ctx);
 }
 
