@@ -68,8 +68,7 @@ static bool is_secure(const struct dns_answer *a)
 
 bool host_same(const struct host *a, const struct host *b)
 {
-    return ip_same(a->ip, b->ip) && a->port == b->port && a->secure == b->secure && str_same(a->name, b->name)
-        && str_same(a->mx_of, b->mx_of) && str_same(a->mx_at, b->mx_at);
+    return ip_same(a->ip, b->ip) && a->port == b->port && a->secure == b->secure && str_same(a->name, b->name);
 }
 
 struct host host_dup(struct arena *a, const struct host *h)

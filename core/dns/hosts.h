@@ -23,8 +23,7 @@ struct host {
     struct str mx_of, mx_at;
 };
 
-/* One host, and found as safely: where one domain's MX record is signed and another's is not, or a certificate may be
- * for the domain too (RFC 7672 3.2.2), what is good enough for one says nothing about the other. */
+/* One host, and found as safely: where one domain's MX record is signed and another's is not, only one has DANE there. */
 bool host_same(const struct host *a, const struct host *b);
 /* With its texts in a. */
 struct host host_dup(struct arena *a, const struct host *h);
