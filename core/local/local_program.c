@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +32,6 @@ static bool give_input(const struct local_run *r)
 static _Noreturn void become(const struct local_run *r, pid_t parent, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, size = { r->file_max, r->file_max };
-    int err, entered = -1;
 
     setpgid(0, 0);
     if (!user_tie(parent))
@@ -43,15 +41,7 @@ static _Noreturn void become(const struct local_run *r, pid_t parent, int out, i
     if (r->out_fd >= 0 && r->file_max)
         setrlimit(RLIMIT_FSIZE, &size);
     umask(r->umask);
-    if (give_input(r) && dup2(r->out_fd >= 0 ? r->out_fd : out, 1) >= 0
-        && dup2(out, 2) >= 0 && (entered = chdir(r->directory)) == 0 && dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
-        fail = 3;
-        syscall(SYS_close_range, 4u, ~0u, 0u);
-        execve(r->argv[0], r->argv, r->envp);
-    }
-    err = entered == 0 ? errno : -errno;       /* negative: not the program's own fault */
-    (void)!write(fail, &err, sizeof err);
-    _exit(127);
+    program_enter(give_input(r) && dup2(r->out_fd >= 0 ? r->out_fd : out, 1) >= 0 && dup2(out, 2) >= 0, r->directory, r->argv, r->envp, fail);
 }
 
 /* Until the program has closed its output, or there is too much of it, or it is late. */

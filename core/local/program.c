@@ -188,13 +188,27 @@ bool program_never(int err)
         || err == ENAMETOOLONG || err == E2BIG || err == EINVAL;
 }
 
+_Noreturn void program_enter(bool ready, const char *directory, char *const *argv, char *const *envp, int fail)
+{
+    int err, entered = -1;
+
+    /* Descriptor `fail` must survive until exec, and tells by closing. */
+    if (ready && (entered = chdir(directory)) == 0 && dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
+        fail = 3;
+        syscall(SYS_close_range, 4u, ~0u, 0u);
+        execve(argv[0], argv, envp);
+    }
+    err = entered == 0 ? errno : -errno;
+    (void)!write(fail, &err, sizeof err);
+    _exit(127);
+}
+
 /* Between fork and exec only calls that are safe there: the process has
  * threads, and one of them may hold any lock. */
 _Noreturn static void become(const struct program_want *w, pid_t parent, int in, int out, int fail)
 {
     struct rlimit core = { 0, 0 }, memory = { w->memory_max, w->memory_max }, size = { w->file_max, w->file_max };
     sigset_t none;
-    int err, entered = -1;
 
     setpgid(0, 0);
     if (!user_tie(parent))      /* the message will be tried again: not by two at once */
@@ -209,18 +223,8 @@ _Noreturn static void become(const struct program_want *w, pid_t parent, int in,
     if (w->out_fd && w->file_max)
         setrlimit(RLIMIT_FSIZE, &size);
     umask(w->umask);
-    if (dup2(in, 0) >= 0 && dup2(w->out_fd ? w->out_fd : out, 1) >= 0 && dup2(out, 2) >= 0
-        && (entered = chdir(w->directory ? w->directory : "/")) == 0) {
-        /* Descriptor `fail` must survive until exec, and tells by closing. */
-        if (dup2(fail, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
-            fail = 3;
-            syscall(SYS_close_range, 4u, ~0u, 0u);
-            execve(w->argv[0], w->argv, w->envp);
-        }
-    }
-    err = entered == 0 ? errno : -errno;       /* negative: not the program's own fault */
-    (void)!write(fail, &err, sizeof err);
-    _exit(127);
+    program_enter(dup2(in, 0) >= 0 && dup2(w->out_fd ? w->out_fd : out, 1) >= 0 && dup2(out, 2) >= 0,
+                  w->directory ? w->directory : "/", w->argv, w->envp, fail);
 }
 
 static bool make_pipes(const struct program_want *w, int *in, int *out, int *fail)

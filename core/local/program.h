@@ -45,6 +45,11 @@ struct program_end {
  * else, like a directory that cannot be entered, may pass. */
 bool program_never(int err);
 
+/* The last steps of a child, in which only calls are made that are safe between fork and exec: into
+ * the directory, every descriptor but the first three closed, the program. What went wrong is written to
+ * fail as an errno, negative where the program is not to blame. ready: descriptors 0 to 2 are what they shall be. */
+_Noreturn void program_enter(bool ready, const char *directory, char *const *argv, char *const *envp, int fail);
+
 typedef void program_done(void *ctx, const struct program_end *end);
 /* done is always called, later, unless the program is cancelled. */
 struct program *program_run(struct loop *l, const struct program_want *w, program_done *done, void *ctx);
