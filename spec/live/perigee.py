@@ -274,18 +274,17 @@ class Engine:
             holds(self.log(name), text)
 
 
-class Sink:
-    """A server that takes mail and remembers the subjects: one thread a connection. answers_for(n) are the replies of
-    the n-th connection that are not the usual ones, by command; each is given once."""
+class Server:
+    """Takes connections until it is closed, one thread a connection: serve(c, n) is the subclass's, n the connection's
+    number. What that needs must be there before Server.__init__."""
 
-    def __init__(self, answers_for=lambda n: {}, delay=0):
+    def __init__(self, address="127.0.0.1", port=0):
         self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address, port))
         self.socket.listen(128)
-        self.port = self.socket.getsockname()[1]
-        self.answers_for, self.delay = answers_for, delay
-        self.subjects, self.lock, self.open = [], threading.Lock(), True
-        self.connections = 0
+        self.address, self.port = self.socket.getsockname()
+        self.lock, self.open, self.connections = threading.Lock(), True, 0
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
 
@@ -299,45 +298,12 @@ class Sink:
                 c.close()
                 return
             self.connections += 1
-            threading.Thread(target=self.talk, args=(c, dict(self.answers_for(self.connections))), daemon=True).start()
+            threading.Thread(target=self.take, args=(c, self.connections), daemon=True).start()
 
-    def talk(self, c, answers):
-        f = c.makefile("rwb", buffering=65536)
-
-        def say(word, default):
-            f.write((answers.pop(word, default) + "\r\n").encode())
-            f.flush()
-
+    def take(self, c, n):
         try:
-            say("banner", "220 sink.example ESMTP")
-            for line in f:
-                word = line.split(None, 1)[0].decode("latin-1").lower() if line.strip() else ""
-                if word in ("ehlo", "lhlo"):
-                    say("ehlo", "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100000000")
-                elif word == "data":
-                    go_on = answers.get("data", "354").startswith("354")
-                    say("data", "354 go on")
-                    if go_on:
-                        subject = None
-                        for line in f:
-                            if line == b".\r\n":
-                                break
-                            if subject is None and line.lower().startswith(b"subject:"):
-                                subject = line[8:].strip().decode("latin-1")
-                        if self.delay:
-                            time.sleep(self.delay)
-                        # remembered before it is answered: what we say we have, we have
-                        # (no subject: the lone dot after a 354 that nobody wanted any more, RFC 2920 3.1)
-                        if subject and answers.get("dot", "250").startswith("250"):
-                            with self.lock:
-                                self.subjects.append(subject)
-                        say("dot", "250 2.0.0 taken")
-                elif word == "quit":
-                    say("quit", "221 2.0.0 bye")
-                    break
-                else:
-                    say(word, "250 2.0.0 ok")
-        except (OSError, ValueError):
+            self.serve(c, n)
+        except (OSError, ValueError, IndexError):
             pass
         finally:
             try:
@@ -347,11 +313,80 @@ class Sink:
 
     def close(self):
         """A close alone does not wake accept(), and the descriptor's number would be the next socket's: the old thread
-        would take the new sink's connections."""
+        would take the new server's connections."""
         self.open = False
-        self.socket.shutdown(socket.SHUT_RDWR)
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.thread.join()
         self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Sink(Server):
+    """A server that takes mail and remembers the subjects. answers_for(n) are the replies of the n-th connection that are
+    not the usual ones, by command; each is given once."""
+
+    def __init__(self, answers_for=lambda n: {}, delay=0):
+        self.answers_for, self.delay, self.subjects = answers_for, delay, []
+        super().__init__()
+
+    def serve(self, c, n):
+        answers = dict(self.answers_for(n))
+        f = c.makefile("rwb", buffering=65536)
+
+        def say(word, default):
+            f.write((answers.pop(word, default) + "\r\n").encode())
+            f.flush()
+
+        say("banner", "220 sink.example ESMTP")
+        for line in f:
+            word = line.split(None, 1)[0].decode("latin-1").lower() if line.strip() else ""
+            if word in ("ehlo", "lhlo"):
+                say("ehlo", "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100000000")
+            elif word == "data":
+                go_on = answers.get("data", "354").startswith("354")
+                say("data", "354 go on")
+                if go_on:
+                    subject = None
+                    for line in f:
+                        if line == b".\r\n":
+                            break
+                        if subject is None and line.lower().startswith(b"subject:"):
+                            subject = line[8:].strip().decode("latin-1")
+                    if self.delay:
+                        time.sleep(self.delay)
+                    # remembered before it is answered: what we say we have, we have
+                    # (no subject: the lone dot after a 354 that nobody wanted any more, RFC 2920 3.1)
+                    if subject and answers.get("dot", "250").startswith("250"):
+                        with self.lock:
+                            self.subjects.append(subject)
+                    say("dot", "250 2.0.0 taken")
+            elif word == "quit":
+                say("quit", "221 2.0.0 bye")
+                break
+            else:
+                say(word, "250 2.0.0 ok")
+
+
+def end_all(process):
+    """Ends a process and all below it; one that does not want to is killed."""
+    for pid in reversed(descendants(process.pid)):
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except OSError:
+            pass
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def tool(name):

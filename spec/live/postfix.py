@@ -83,14 +83,5 @@ postlog   unix-dgram n - n - 1 postlogd
         return texts
 
     def close(self):
-        for pid in reversed(descendants(self.process.pid)):
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except OSError:
-                pass
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_all(self.process)
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -24,14 +24,9 @@ def asks_for_status(hello):
     return False
 
 
-class TlsSink:
+class TlsSink(Server):
     def __init__(self, cert=None, key=None, address="127.0.0.1", port=0, implicit=False, starttls="220 go ahead", version=None,
                  ca=None, offer=True, after_end=None):
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind((address, port))
-        self.socket.listen(64)
-        self.address, self.port = self.socket.getsockname()
         self.implicit, self.starttls, self.offer, self.after_end = implicit, starttls, offer, after_end
         self.context = None
         if cert:
@@ -43,27 +38,12 @@ class TlsSink:
             if ca:
                 self.context.verify_mode = ssl.CERT_OPTIONAL
                 self.context.load_verify_locations(ca)
-        self.lock, self.open = threading.Lock(), True
         self.said = []              # (connection, "tls" or "clear", command)
         self.names, self.status, self.resumed, self.clients, self.subjects = [], [], [], [], []
-        self.connections = 0
-        self.thread = threading.Thread(target=self.accept, daemon=True)
-        self.thread.start()
+        super().__init__(address, port)
 
     def named(self, _socket, name, _context):
         self.names.append(name)
-
-    def accept(self):
-        while self.open:
-            try:
-                c, _ = self.socket.accept()
-            except OSError:
-                return
-            if not self.open:
-                c.close()
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(c, self.connections), daemon=True).start()
 
     def secured(self, c):
         hello = c.recv(16384, socket.MSG_PEEK)
@@ -74,18 +54,7 @@ class TlsSink:
         return t
 
     def serve(self, c, n):
-        try:
-            c.settimeout(60)
-            self.talk(c, n)
-        except (OSError, ValueError, IndexError):
-            pass
-        finally:
-            try:
-                c.close()
-            except OSError:
-                pass
-
-    def talk(self, c, n):
+        c.settimeout(60)
         way = "clear"
         if self.implicit:
             c, way = self.secured(c), "tls"
@@ -141,18 +110,3 @@ class TlsSink:
     def mails(self):
         with self.lock:
             return list(self.subjects)
-
-    def close(self):
-        self.open = False
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.thread.join()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

@@ -21,19 +21,6 @@ def _run(*words, cwd):
     return r.stdout
 
 
-def _end(process):
-    for pid in reversed(descendants(process.pid)):
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except OSError:
-            pass
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 class Zones:
     def __init__(self, signed=None, plain=None, spoiled=None, missing=()):
         self.signed, self.plain, self.spoiled, self.missing = signed or {}, plain or {}, spoiled or {}, missing
@@ -99,7 +86,7 @@ remote-control:
         return self
 
     def __exit__(self, *_):
-        _end(self.process)
+        end_all(self.process)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -139,7 +126,7 @@ class Resolver:
         return self
 
     def __exit__(self, *_):
-        _end(self.process)
+        end_all(self.process)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
