@@ -127,7 +127,7 @@ units:
 # ---- tests, by part. A part writes TAP; `make part-NAME` runs one alone.
 # PARTS is NAME=SECONDS in order of start: the part's budget on two cores. A part beyond it is stopped and
 # counts as failed. "+" parts measure or load the machine and run alone, after the others.
-PARTS      = units=240 lua=60 rules=60 accept=120 wire=60 hostile=120 docs=60 fuzz=150 cli=150 clients=120 peers=120 \
+PARTS      = units=240 lua=60 rules=60 accept=120 wire=60 hostile=120 docs=60 fuzz=150 cli=180 clients=120 peers=180 \
              +crash=120 +disk=90 +reload=150
 PARTS.asan = units=240 rules=120 accept=240 wire=120 hostile=600 +clients=180 +crash=480 +reload=240
 PARTS.short = units=240 wire=120 accept=240
