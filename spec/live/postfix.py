@@ -2,14 +2,19 @@
 import pwd
 
 from perigee import *
+from zone import elsewhere
 
 
 class Postfix:
-    """Takes mail for anything but refused@ and puts it into one mailbox, on a loopback port."""
+    """Takes mail for anything but refused@ and puts it into one mailbox, on a loopback port. Mail for other domains than
+    there.example goes on, by the name server at dns."""
 
-    def __init__(self, settings="smtpd_tls_security_level = none"):
+    def __init__(self, settings="smtpd_tls_security_level = none", dns=None):
         self.dir, self.port = tempfile.mkdtemp(prefix="perigee-postfix."), free_port()
         os.chmod(self.dir, 0o755)
+        there = elsewhere(self.dir, dns) if dns else {}
+        if there:
+            settings += "".join(f"\n{way}_environment = MAIL_CONFIG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME {' '.join(there)}" for way in ("import", "export"))
         etc, lib = self.dir + "/etc", "/usr/lib/postfix/sbin"
         for d in ("etc", "data", "spool", "mail"):
             os.mkdir(f"{self.dir}/{d}")
@@ -53,6 +58,7 @@ trace     unix  - - n - 0 bounce
 verify    unix  - - n - 1 verify
 proxymap  unix  - - n - - proxymap
 virtual   unix  - n n - - virtual
+smtp      unix  - - n - - smtp
 error     unix  - - n - - error
 retry     unix  - - n - - error
 anvil     unix  - - n - 1 anvil
@@ -69,11 +75,22 @@ postlog   unix-dgram n - n - 1 postlogd
                         "meta_directory=/etc/postfix", "mail_owner=postfix", "setgid_group=postdrop"],
                        env=env, capture_output=True, timeout=60)
         self.out = open(self.dir + "/master.out", "wb")
-        self.process = subprocess.Popen([lib + "/master", "-c", etc, "-d"], env=env, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([lib + "/master", "-c", etc, "-d"], env=dict(env, **there), stdin=subprocess.DEVNULL,
                                         stdout=self.out, stderr=self.out)
         if not until(lambda: listening(self.port)):
             self.close()
             raise RuntimeError("Postfix does not listen")
+
+    def log(self):
+        try:
+            with open(self.dir + "/maillog", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def logs(self, text):
+        if not until(lambda: text in self.log()):
+            holds(self.log(), text)
 
     def mails(self):
         texts = []
