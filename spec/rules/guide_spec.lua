@@ -1,5 +1,7 @@
 -- Every example of the guide pages and of the README loads: rules as `perigee check` would have them, specs by running them.
 local world = require "perigee.world"
+local machine = dofile "spec/rules/machine.lua"
+local shell, write = machine.shell, machine.write
 
 -- What stands around an example, unless it declares that itself.
 local SITE = {
@@ -11,19 +13,6 @@ local SITE = {
 }
 -- Files of a site that examples name and that must be there.
 local FILES = { "hosted.mdb", "nets", "people", "blocked", "relay.secret" }
-
-local function shell(command)
-  local p = assert(io.popen(command))
-  local out = p:read "*a"
-  p:close()
-  return (out:gsub("%s+$", ""))
-end
-
-local function write(path, text)
-  local f = assert(io.open(path, "w"))
-  f:write(text)
-  f:close()
-end
 
 local function site(code)
   local list = {}
@@ -49,20 +38,6 @@ local function certificates(code)
 end
 teardown(function() if authority then shell("rm -rf " .. authority) end end)
 
--- { code, line } of each example of a page.
-local function examples(page)
-  local list, code, at, n = {}, nil, 0, 0
-  for line in io.lines(page) do
-    n = n + 1
-    if code and line == "```" then
-      list[#list + 1] = { code = table.concat(code, "\n") .. "\n", line = at }
-      code = nil
-    elseif code then code[#code + 1] = line
-    elseif line == "```lua" then code, at = {}, n + 1 end
-  end
-  return list
-end
-
 local function loads(example)
   local dir = shell "mktemp -d"
   finally(function() shell("rm -rf " .. dir) end)
@@ -78,7 +53,7 @@ end
 
 for page in shell("ls README.md docs/guide/*.md"):gmatch "%S+" do
   describe(page, function()
-    for _, example in ipairs(examples(page)) do
+    for _, example in ipairs(machine.examples(page)) do
       if example.code:find "describe%(" then
         setfenv(assert(loadstring(example.code, page)), setmetatable({ world = world }, { __index = getfenv() }))()
       else

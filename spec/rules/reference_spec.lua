@@ -1,37 +1,12 @@
 -- Every example of docs/ref loads, and `perigee check` has nothing against it: names, types, phases, files and lines.
 local world = require "perigee.world"
+local machine = dofile "spec/rules/machine.lua"
+local shell, write = machine.shell, machine.write
 
 local SITE = [[
 domainlist.local_domains = { "example.org" } hostlist.relay_from = { "192.0.2.0/24" }
 transport.mailbox { driver = "appendfile", maildir_format = true, directory = "/mail" } transport.remote_smtp { driver = "smtp" }
 ]]
-
--- { page, heading, code } of every example, in order.
-local function examples(page)
-  local list, heading, code = {}, "the page itself", nil
-  for line in io.lines("docs/ref/" .. page .. ".md") do
-    if code and line == "```" then
-      list[#list + 1] = { page = page, heading = heading, code = table.concat(code, "\n") }
-      code = nil
-    elseif code then code[#code + 1] = line
-    elseif line == "```lua" then code = {}
-    else heading = line:match "^##+ (.*)" or heading end
-  end
-  return list
-end
-
-local function shell(command)
-  local p = assert(io.popen(command))
-  local out = p:read "*a"
-  p:close()
-  return (out:gsub("%s+$", ""))
-end
-
-local function write(path, text)
-  local f = assert(io.open(path, "w"))
-  f:write(text)
-  f:close()
-end
 
 -- Files of a site that an example names and that must be there.
 local REPORT = "Subject: x\n****\nbefore\n****\nbehind\n"
@@ -84,7 +59,7 @@ describe("docs/ref", function()
   teardown(function() if made then shell("rm -rf " .. made) end end)
   local count, known = 0, {}
   for _, page in ipairs { "options", "acl", "vars", "events", "functions" } do
-    for _, e in ipairs(examples(page)) do
+    for _, e in ipairs(machine.examples("docs/ref/" .. page .. ".md")) do
       count = count + 1
       if not known[e.code] then
         known[e.code] = true

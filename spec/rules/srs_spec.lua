@@ -1,18 +1,13 @@
 -- rules/25-srs.lua among the shipped rules: off as it is shipped, and what it does with a secret.
 local world = require "perigee.world"
+local machine = dofile "spec/rules/machine.lua"
+local shell = machine.shell
 
 local ZONE = [[
 there.example.     A 198.51.100.1
 far.example.       MX 10 mx.far.example.
 mx.far.example.    A 198.51.100.2
 ]]
-
-local function shell(command)
-  local p = assert(io.popen(command))
-  local out = p:read "*a"
-  p:close()
-  return (out:gsub("%s+$", ""))
-end
 
 -- The shipped rules with an alias that leads elsewhere, and this secret.
 local function site(secret)
