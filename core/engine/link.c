@@ -1,23 +1,20 @@
 /*
- * One link: asking, connecting, the conversation, idling, the end. What
+ * One link: the conversation, idling, the end (link_dial.c: its beginning). What
  * follows from a callback of the client happens outside of it, in link_step.
  */
 #include "engine/link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/log.h"
 #include "local/local.h"
 #include "net/sock.h"
 
-enum { IDLE_MS = 5000, QUIT_MS = 10000, PROGRAM_MS = 3600 * 1000 };
+enum { IDLE_MS = 5000, QUIT_MS = 10000 };
 
 /* ---- a link's life */
 
@@ -59,17 +56,6 @@ void link_end(struct link *l)
     link_flush(l);
     l->state = LINK_CLOSED;
     link_step_soon(l);
-}
-
-/* The system's words alone, as Exim's readers know them: "Connection refused". */
-static void plain_words(struct link *l)
-{
-    int err = l->why.err;
-
-    if (err <= 0)
-        return;
-    why_set(&l->why, ST_AGAIN, "%s", strerror(err));
-    l->why.err = err;
 }
 
 /* Who asks on behalf of a session's transaction is waited for, as the transaction is. */
@@ -115,7 +101,7 @@ static void link_flushed(void *ctx)
     link_flush(l);
 }
 
-static void link_ended(void *ctx, const struct why *why)
+void link_ended(void *ctx, const struct why *why)
 {
     struct link *l = ctx;
 
@@ -203,7 +189,7 @@ static const struct smtp_client_ops client_ops = {
     .banner = on_banner, .ready = on_ready, .starttls = link_tls_heard, .auth = link_login_heard, .sent = on_sent, .closed = on_closed,
 };
 
-/* ---- connecting */
+/* ---- a connection */
 
 static void on_timer(void *ctx)
 {
@@ -257,7 +243,7 @@ void link_talk(struct link *l)
     link_flush(l);
 }
 
-static void link_open(struct link *l, int fd)
+void link_open(struct link *l, int fd)
 {
     const struct shield *s = l->user->shield;
     struct sock_addr local = { 0 };
@@ -275,179 +261,6 @@ static void link_open(struct link *l, int fd)
         link_talk(l);
 }
 
-static const char *kind_of(int err)
-{
-    return err == ECONNREFUSED ? "refused" : err == ETIMEDOUT ? "timeout_connect" : "*";
-}
-
-static void connected(void *ctx, int what)
-{
-    struct link *l = ctx;
-    int fd = l->fd;
-
-    (void)what;
-    watch_free(l->watch);
-    l->watch = NULL;
-    if (sock_connected(fd, &l->why) != ST_OK) {
-        plain_words(l);
-        link_failed(l, kind_of(l->why.err));
-        return;
-    }
-    l->fd = -1;
-    link_open(l, fd);
-}
-
-static void connect_scripted(struct link *l)
-{
-    struct sock_addr to = { .ip = l->host.ip, .port = l->host.port };
-    int fd = l->e->on_connect(l->e->on_connect_ctx, &to);
-
-    if (fd >= 0) {
-        link_open(l, fd);
-        return;
-    }
-    if (fd == -2)
-        return;                         /* never answers: the timer is running */
-    why_set(&l->why, ST_AGAIN, "Connection refused");
-    l->why.err = ECONNREFUSED;
-    link_failed(l, "refused");
-}
-
-static void program_ended(void *ctx, const struct program_end *end)
-{
-    struct link *l = ctx;
-
-    l->program = NULL;
-    if (end->started != ST_OK && l->state == LINK_CONNECTING) {
-        l->why = end->why;
-        link_failed(l, "*");
-    }
-}
-
-static void local_ended(void *ctx, const struct local_end *end)
-{
-    struct link *l = ctx;
-
-    l->local = NULL;
-    if (l->state == LINK_CLOSED)
-        return;
-    if (end->status != ST_OK) {
-        l->why = end->why;
-        link_failed(l, "*");
-    } else if (l->mute_end) {
-        link_ended(l, NULL);
-    }
-}
-
-/* The same, with another user's rights: its socket goes to the local process, ours stays. */
-static void connect_program_as(struct link *l, char *const *argv, char *const *envp)
-{
-    struct link_user *u = l->user;
-    struct local_program p = { .argv = argv, .envp = envp, .directory = u->tr->directory, .umask = 022, .out_fd = -1, .talk = true };
-    struct local_want w = {
-        .user = u->as_user, .group = u->tr->group, .initgroups = u->tr->initgroups, .program = &p, .timeout_ms = PROGRAM_MS,
-    };
-    int pair[2];
-
-    if (!l->e->cfg.local || FAULT(SOCKET) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        why_set(&l->why, ST_AGAIN, "transport %.*s: %s", STR_ARG(u->tr->name),
-                l->e->cfg.local ? "no socket for the program" : "a program as another user needs the local delivery process");
-        link_failed(l, "*");
-        return;
-    }
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);        /* ours alone: the program may wait */
-    p.out_fd = pair[1];
-    l->local = local_deliver(l->e->cfg.local, &w, NULL, local_ended, l);
-    close(pair[1]);
-    link_open(l, pair[0]);
-}
-
-/* LMTP with a program at the other end of a socket. */
-static void connect_program(struct link *l)
-{
-    struct link_user *u = l->user;
-    struct program_want w = {
-        .argv = command_argv(u->arena, &u->tr->command), .umask = 022, .timeout_ms = PROGRAM_MS, .talk = true,
-    };
-    static char *const no_environment[] = { NULL };
-    int fd;
-
-    w.envp = no_environment;
-    if (w.argv && w.argv[0][0] == '/' && u->as_user.n) {
-        connect_program_as(l, w.argv, w.envp);
-        return;
-    }
-    if (!w.argv || w.argv[0][0] != '/') {
-        why_set(&l->why, ST_AGAIN, "transport %.*s: command is no absolute path with arguments", STR_ARG(u->tr->name));
-        link_failed(l, "*");
-        return;
-    }
-    l->program = program_run(l->e->loop, &w, program_ended, l);
-    fd = program_socket(l->program);
-    if (fd >= 0)
-        link_open(l, fd);
-}
-
-static void connect_real(struct link *l)
-{
-    const struct transport *tr = l->user->tr;
-    struct sock_addr to = { .ip = l->host.ip, .port = l->host.port }, from = { 0 };
-    struct arena ar = { 0 };
-    bool bound = tr->interface.n && sock_parse(&ar, tr->interface, 0, &from) && from.ip.v == to.ip.v;
-
-    if (tr->driver == DRIVER_LMTP && tr->socket.n)
-        to = (struct sock_addr){ .path = tr->socket };
-    if (FAULT(CONNECT) || sock_connect(&to, bound ? &from : NULL, &l->fd, &l->why) != ST_OK) {
-        if (!l->why.text[0])
-            why_errno(&l->why, ST_AGAIN, "connect");
-        plain_words(l);
-        l->fd = -1;
-        link_failed(l, kind_of(l->why.err));
-    } else {
-        if (!to.path.n)
-            sock_mark(l->fd, tr->keepalive, tr->dscp);
-        l->watch = watch_new(l->e->loop, l->fd, connected, l);
-        watch_set(l->watch, WATCH_WRITE);
-    }
-    arena_free(&ar);
-}
-
-static void link_connect(struct link *l)
-{
-    const struct transport *tr = l->user->tr;
-
-    l->state = LINK_CONNECTING;
-    timer_set(l->e->loop, &l->timer, tr->connect_ms);
-    if (l->e->draining)
-        link_put_off(l);
-    if (l->state == LINK_CLOSED)
-        return;
-    if (l->e->on_connect)
-        connect_scripted(l);
-    else if (l->e->cfg.hermetic) {
-        why_set(&l->why, ST_AGAIN, "no sockets in a hermetic world");
-        link_failed(l, "refused");
-    } else if (tr->driver == DRIVER_LMTP && !tr->socket.n) {
-        connect_program(l);
-    } else {
-        connect_real(l);
-    }
-}
-
-static void tcp_allowed(void *ctx, struct str objection)
-{
-    struct link *l = ctx;
-
-    l->event = NULL;
-    if (objection.n == 0) {
-        link_connect(l);
-        return;
-    }
-    why_set(&l->why, ST_AGAIN, "Event requests alternate response");
-    l->why.err = -58;
-    link_failed(l, "*");
-}
-
 char *name_copy(struct str s)
 {
     char *z = malloc(s.n + 1);
@@ -463,8 +276,6 @@ char *name_copy(struct str s)
 void link_open_for(struct dest *d, struct link_user *u)
 {
     struct link *l = calloc(1, sizeof *l);
-    struct event_view *v;
-    struct event_run *r;
 
     if (!l)
         die("no memory for a connection");
@@ -486,14 +297,7 @@ void link_open_for(struct dest *d, struct link_user *u)
         l->next->at = &l->next;
     d->links = l;
     d->nlinks++;
-    v = link_view(l, "tcp:connect", false);
-    if (!v) {
-        link_connect(l);
-        return;
-    }
-    r = event_before(l->e, l->set, "tcp:connect", v, STR(""), tcp_allowed, l);
-    if (r)
-        l->event = r;
+    link_dial(l);
 }
 
 void link_free(struct link *l)

@@ -1,7 +1,7 @@
 /*
  * link - one connection to another host, and the destination it belongs to
  *
- * Between link.c, which opens a connection and carries messages over it, and
+ * Between link.c, which carries messages over it, link_dial.c, which opens it, and
  * links.c, which decides who gets one.
  */
 #ifndef ENGINE_LINK_H
@@ -84,6 +84,15 @@ void link_talk(struct link *l);
 struct event_view *link_view(struct link *l, const char *name, bool after);
 /* It can be of no use; what was wrong stands in why. */
 void link_failed(struct link *l, const char *kind);
+
+/* It has its socket. */
+void link_open(struct link *l, int fd);
+/* The other end is gone: a stream's callback. */
+void link_ended(void *ctx, const struct why *why);
+
+/* ---- link_dial.c */
+/* Rules are asked, then it connects: link_open or link_failed follows. */
+void link_dial(struct link *l);
 
 /* ---- link_tls.c */
 /* EHLO was answered: true if TLS begins, or the connection ends for want of it. */
