@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/load.h"
+#include "base/near.h"
 
 /* build/gen/spec_lua.h: the two files of lua/spec as string literals. */
 #include "spec_lua.h"
@@ -426,12 +427,33 @@ static int l_answer(lua_State *L)
     return 0;
 }
 
+/* near(word, names): the end of "there is no such name". */
+static int l_near(lua_State *L)
+{
+    struct str names[64];
+    size_t n = 0;
+    struct buf said = { 0 };
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    for (lua_settop(L, 2); n < sizeof names / sizeof *names; n++) {
+        luaL_checkstack(L, 2, "names");
+        lua_rawgeti(L, 2, (int)n + 1);
+        if (lua_isnil(L, -1))
+            break;
+        names[n] = arg_str(L, -1);      /* stays on the stack */
+    }
+    near_say(&said, arg_str(L, 1), names, n);
+    push_str(L, buf_str(&said));
+    buf_free(&said);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     { "open", l_open }, { "check", l_check }, { "reload", l_reload }, { "close", l_close }, { "advance", l_advance }, { "load", l_load }, { "now", l_now },
     { "session", l_session }, { "tls", l_tls }, { "send", l_send }, { "reply", l_reply }, { "over", l_over }, { "hang_up", l_hang_up },
     { "log", l_log }, { "deliveries", l_deliveries }, { "rows", l_rows }, { "message", l_message },
     { "queue", l_queue }, { "submit", l_submit }, { "eval", l_eval }, { "peer", l_peer }, { "heard", l_heard },
-    { "answer", l_answer },
+    { "answer", l_answer }, { "near", l_near },
     { NULL, NULL },
 };
 

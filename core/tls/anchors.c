@@ -123,17 +123,12 @@ static enum status add_file(struct tls_anchors *n, struct str path, bool lists, 
     return got;
 }
 
-static bool is_given(const struct tls_cache *cache, struct str name, bool lists, struct str *pem)
-{
-    return cache->given && cache->given(cache->given_ctx, name, lists, pem);
-}
-
 static enum status add(struct tls_cache *cache, struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id,
                        struct why *why)
 {
     struct str pem;
 
-    if (is_given(cache, path, lists, &pem)) {
+    if (tls_is_given(cache, lists ? TLS_FILE_CRL : TLS_FILE_CA, path, &pem)) {
         *id = tls_identity_of(path);
         return add_text(n, pem, path, lists, why);
     }
@@ -162,7 +157,7 @@ static enum status add_system(struct tls_cache *cache, struct tls_anchors *n, st
     struct str pem;
 
     n->of_ca = identity(n->ca);
-    if (is_given(cache, STR("system"), false, &pem))
+    if (tls_is_given(cache, TLS_FILE_CA, STR("system"), &pem))
         return add_text(n, pem, n->ca, false, why);
     return X509_STORE_set_default_paths(n->store) ? ST_OK : why_set(why, ST_AGAIN, "the system's certificates cannot be read");
 }

@@ -32,6 +32,18 @@ static void seen(struct tls_context *c, struct str path, struct tls_identity id)
     c->identity[c->files++] = id;
 }
 
+/* What a world has in the file's place. */
+static bool is_given(struct tls_context *c, enum tls_file what, struct str path, struct buf *text)
+{
+    struct str pem;
+
+    if (!tls_is_given(c->cache, what, path, &pem))
+        return false;
+    seen(c, path, tls_identity_of(path));
+    buf_add(text, pem);
+    return true;
+}
+
 /* ---- key files */
 
 static EVP_PKEY *key_parse(struct str text)
@@ -49,11 +61,13 @@ static enum status key_read(struct tls_context *c, struct str path, EVP_PKEY **o
 {
     struct buf text = { 0 };
     struct tls_identity id;
-    enum status st = secret_read(path, CERT_TEXT_MAX, &text, &id, why);
+    bool given = is_given(c, TLS_FILE_KEY, path, &text);
+    enum status st = given ? ST_OK : secret_read(path, CERT_TEXT_MAX, &text, &id, why);
     char reason[160];
 
     if (st == ST_OK) {
-        seen(c, path, id);
+        if (!given)
+            seen(c, path, id);
         *out = key_parse(buf_str(&text));
         if (!*out && str_find_str(buf_str(&text), STR("ENCRYPTED")) != SIZE_MAX)
             st = why_set(why, ST_AGAIN, "%.*s: the private key is encrypted; a server cannot ask for its pass phrase", STR_ARG(path));
@@ -97,11 +111,12 @@ static enum status chain_read(struct tls_context *c, struct str path, STACK_OF(X
 {
     struct buf text = { 0 };
     struct stat file;
-    bool whole;
-    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+    bool whole, given = is_given(c, TLS_FILE_CERTIFICATE, path, &text);
+    enum status st = given ? ST_OK : tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
 
     if (st == ST_OK) {
-        seen(c, path, tls_identity_stat(&file));
+        if (!given)
+            seen(c, path, tls_identity_stat(&file));
         *out = certs_read(buf_str(&text), &whole);
         if (!*out)
             st = why_set(why, ST_AGAIN, "%.*s holds no certificate", STR_ARG(path));
@@ -304,6 +319,7 @@ enum status tls_context_build(struct tls_cache *cache, const struct tls_config *
     c->held = 1;
     c->server = config->server;
     c->fresh = true;
+    c->cache = cache;
     c->tickets = cache->tickets;
     c->dh_min_bits = config->dh_min_bits ? config->dh_min_bits : 1024;
     c->file = arena_array(&c->arena, struct str, files);

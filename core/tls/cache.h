@@ -16,6 +16,7 @@ struct tls_cache {
     uint64_t asked;
 };
 
+bool tls_is_given(const struct tls_cache *cache, enum tls_file what, struct str name, struct str *pem);
 void tls_anchors_orphan(struct tls_cache *cache);   /* the cache goes; who holds anchors keeps them */
 
 /* Reads everything config names. */

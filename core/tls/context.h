@@ -45,9 +45,10 @@ struct tls_context;
 struct tls_cache *tls_cache_new(struct tls_tickets *tickets);
 void tls_cache_free(struct tls_cache *c);
 
-/* For worlds, where names stand for what is in no file: asked before the `ca` (lists false) or the `crl` (true) of that name
- * is read, "system" too. True: *pem is what the file would hold, and lives as long as the cache. */
-typedef bool tls_given(void *ctx, struct str name, bool lists, struct str *pem);
+/* For worlds, where names stand for what is in no file: asked before the file of that name is read, and for the `ca` "system".
+ * True: *pem is what it would hold, and lives as long as the cache. */
+enum tls_file { TLS_FILE_CA, TLS_FILE_CRL, TLS_FILE_CERTIFICATE, TLS_FILE_KEY };
+typedef bool tls_given(void *ctx, enum tls_file what, struct str name, struct str *pem);
 void tls_cache_given(struct tls_cache *c, tls_given *fn, void *ctx);
 /* What is given has changed: connections to come read everything anew. */
 void tls_cache_forget(struct tls_cache *c);

@@ -7,6 +7,11 @@ void tls_cache_given(struct tls_cache *c, tls_given *fn, void *ctx)
     c->given_ctx = ctx;
 }
 
+bool tls_is_given(const struct tls_cache *c, enum tls_file what, struct str name, struct str *pem)
+{
+    return c && c->given && c->given(c->given_ctx, what, name, pem);
+}
+
 /* Connections under way keep theirs. */
 void tls_cache_forget(struct tls_cache *c)
 {

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -27,6 +28,7 @@ struct authority {
 struct papers {
     struct arena arena;
     struct authority *authorities;
+    EVP_PKEY *key;              /* of our own certificates */
     uint64_t serial;
 };
 
@@ -55,6 +57,7 @@ void papers_free(struct papers *p)
         for (struct revoked *r = a->revoked; r; r = r->next)
             X509_free(r->cert);
     }
+    EVP_PKEY_free(p->key);
     arena_free(&p->arena);
     free(p);
 }
@@ -191,7 +194,7 @@ static void prove(const struct authority *a, enum papers_proof want, struct pape
     ASN1_TIME_free(until);
 }
 
-static void revoke(struct papers *p, struct authority *a, X509 *cert)
+static void enlist(struct papers *p, struct authority *a, X509 *cert)
 {
     struct revoked *r = arena_new(&p->arena, struct revoked);
 
@@ -222,33 +225,49 @@ static void write_list(BIO *out, const struct holder *by, const struct revoked *
 
 /* ---- for servers */
 
-void papers_make(struct papers *p, const struct papers_wish *w, struct papers_shown *out)
+static void name_it(X509 *x, const struct papers_wish *w)
 {
-    bool alone = str_same(w->by, STR("itself"));
-    struct authority *a = alone ? NULL : find_or_make(p, w->by.n ? w->by : STR("system"));
-    int64_t now = clock_wall();
-    int64_t from = w->state == PAPERS_EARLY ? now + DAY : now - 90 * DAY, until = w->state == PAPERS_EXPIRED ? now - DAY : now + LONG;
     struct buf names = { 0 };
 
-    *out = (struct papers_shown){ .key = new_key() };
-    out->cert = blank(p, out->key, from, until);
-    add_name(out->cert, "CN", w->names[0]);
     for (size_t i = 0; i < w->n; i++)
         buf_addf(&names, "%sDNS:%.*s", i ? "," : "", STR_ARG(w->names[i]));
     buf_byte(&names, '\0');
+    extend(x, x, NID_subject_alt_name, buf_str(&names).p);
+    buf_free(&names);
+}
+
+/* host: the names are those of one. out->key is the caller's. */
+static struct authority *make(struct papers *p, const struct papers_wish *w, bool host, EVP_PKEY *key, struct papers_shown *out)
+{
+    struct authority *a = str_same(w->by, STR("itself")) ? NULL : find_or_make(p, w->by.n ? w->by : STR("system"));
+    int64_t now = clock_wall();
+
+    out->cert = blank(p, key, w->state == PAPERS_EARLY ? now + DAY : now - 90 * DAY, w->state == PAPERS_EXPIRED ? now - DAY : now + LONG);
+    add_name(out->cert, "CN", w->names[0]);
     extend(out->cert, out->cert, NID_basic_constraints, "critical,CA:FALSE");
     extend(out->cert, out->cert, NID_ext_key_usage, "serverAuth,clientAuth");
-    extend(out->cert, out->cert, NID_subject_alt_name, buf_str(&names).p);
-    finish(out->cert, a ? &a->mid : NULL, out->key);
-    buf_free(&names);
+    if (host)
+        name_it(out->cert, w);
+    finish(out->cert, a ? &a->mid : NULL, key);
+    if (a) {
+        out->above = a->mid.cert;
+        must(X509_up_ref(out->above), "certificate");
+    }
+    return a;
+}
+
+void papers_make(struct papers *p, const struct papers_wish *w, struct papers_shown *out)
+{
+    struct authority *a;
+
+    *out = (struct papers_shown){ .key = new_key() };
+    a = make(p, w, true, out->key, out);
     if (!a)
         return;
-    out->above = a->mid.cert;
-    must(X509_up_ref(out->above), "certificate");
     if (w->crl.n)
         a->crl = arena_dup(&p->arena, w->crl);
     if (w->state == PAPERS_REVOKED)
-        revoke(p, a, out->cert);
+        enlist(p, a, out->cert);
     if (w->proof != PROOF_NONE)
         prove(a, w->proof, out);
 }
@@ -263,7 +282,47 @@ void papers_shown_free(struct papers_shown *s)
 
 /* ---- for who trusts */
 
-bool papers_given(void *ctx, struct str name, bool lists, struct str *pem)
+/* One key does for all of our certificates: which file holds the key of which cannot be seen. */
+static void write_ours(struct papers *p, BIO *out, enum tls_file what, struct str path)
+{
+    struct papers_wish w = { .names = &path, .n = 1, .by = STR("system") };
+    struct papers_shown ours = { 0 };
+
+    if (!p->key)
+        p->key = new_key();
+    if (what == TLS_FILE_KEY) {
+        must(PEM_write_bio_PrivateKey(out, p->key, NULL, NULL, 0, NULL, NULL), "text");
+        return;
+    }
+    make(p, &w, false, p->key, &ours);
+    must(PEM_write_bio_X509(out, ours.cert) && PEM_write_bio_X509(out, ours.above), "text");
+    papers_shown_free(&ours);
+}
+
+static bool is_file(struct str path)
+{
+    struct arena a = { 0 };
+    bool is = access(arena_z(&a, path), F_OK) == 0;
+
+    arena_free(&a);
+    return is;
+}
+
+static void write_trust(struct papers *p, BIO *out, enum tls_file what, struct str name)
+{
+    if (what == TLS_FILE_CA && str_same(name, STR("system")))
+        find_or_make(p, name);
+    for (const struct authority *a = p->authorities; a; a = a->next) {
+        if (what == TLS_FILE_CRL && str_same(a->crl, name)) {
+            write_list(out, &a->root, NULL);
+            write_list(out, &a->mid, a->revoked);
+        } else if (what == TLS_FILE_CA && str_same(a->name, name)) {
+            must(PEM_write_bio_X509(out, a->root.cert), "text");
+        }
+    }
+}
+
+bool papers_given(void *ctx, enum tls_file what, struct str name, struct str *pem)
 {
     struct papers *p = ctx;
     BIO *out = BIO_new(BIO_s_mem());
@@ -271,16 +330,10 @@ bool papers_given(void *ctx, struct str name, bool lists, struct str *pem)
     long n;
 
     must(out != NULL, "text");
-    if (!lists && str_same(name, STR("system")))
-        find_or_make(p, name);
-    for (const struct authority *a = p->authorities; a; a = a->next) {
-        if (lists && str_same(a->crl, name)) {
-            write_list(out, &a->root, NULL);
-            write_list(out, &a->mid, a->revoked);
-        } else if (!lists && str_same(a->name, name)) {
-            must(PEM_write_bio_X509(out, a->root.cert), "text");
-        }
-    }
+    if (what == TLS_FILE_CA || what == TLS_FILE_CRL)
+        write_trust(p, out, what, name);
+    else if (!is_file(name))
+        write_ours(p, out, what, name);
     n = BIO_get_mem_data(out, &text);
     if (n > 0)
         *pem = arena_dup(&p->arena, (struct str){ text, (size_t)n });

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/why.h"
+#include "tls/context.h"
 
 struct papers;
 
@@ -42,8 +43,10 @@ void papers_free(struct papers *p);
 void papers_make(struct papers *p, const struct papers_wish *w, struct papers_shown *out);
 void papers_shown_free(struct papers_shown *s);
 
-/* For tls_cache_given: certificates of "system" always, of another name once a server was signed by it. */
-bool papers_given(void *ctx, struct str name, bool lists, struct str *pem);
+/* For tls_cache_given. Authorities: "system" always, another name once a server was signed by it; lists: once a server's was
+ * named. A certificate or key of ours (tls_certificate of a transport): where there is no such file, one with the path for its
+ * name, signed by system. */
+bool papers_given(void *ctx, enum tls_file what, struct str name, struct str *pem);
 
 /* The data of a TLSA record, in hex: usage 3 names the certificate, 2 the one above it. */
 struct str papers_tlsa(struct arena *a, const struct papers_shown *s, unsigned usage, unsigned selector, unsigned matching);

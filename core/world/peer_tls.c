@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/near.h"
+#include "tls/cert.h"
 #include "tls/errors.h"
 
 enum { NAMES_MAX = 16, WIRE_MAX = 255 };
@@ -365,9 +366,12 @@ static void tell_facts(SSL *ssl, struct buf *out)
     if (n)
         buf_addf(out, " ALPN=%.*s", (int)n, (const char *)alpn);
     if (client) {
-        char name[256];
+        struct arena a = { 0 };
+        struct tls_cert *c = tls_cert_of(client);
 
-        buf_addf(out, " DN=\"%s\"", X509_NAME_oneline(X509_get_subject_name(client), name, sizeof name));
+        buf_addf(out, " DN=\"%.*s\"", STR_ARG(tls_cert_dn(&a, c)));
+        tls_cert_drop(c);
+        arena_free(&a);
     }
     if (SSL_session_reused(ssl))
         buf_add(out, STR(" resumed"));

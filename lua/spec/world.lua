@@ -16,6 +16,28 @@ World.__index, Session.__index, Reply.__index = World, Session, Reply
 
 local open = {}     -- every world until it is closed: close_all must find those no variable holds
 
+-- What the tables of these functions may say.
+local OPTIONS = {
+  ["a world"] = { "rules", "lua", "zone", "zonefile", "now", "seed", "deliver" },
+  session = { "client", "port", "helo", "tls" },
+  send = { "from", "to", "text", "client", "helo" },
+  submit = { "from", "to", "text", "trusted" },
+  eval = { "phase", "client", "sender" },
+  lookup = { "file", "key", "value", "none", "again" },
+  program = { "output", "status" },
+}
+
+-- A word that is none is the spec's mistake, and said with the spec's line: level is as error's, seen from the caller.
+local function known(what, config, level)
+  for word in pairs(config or {}) do
+    local found = false
+    for _, name in ipairs(OPTIONS[what]) do found = found or name == word end
+    if not found then
+      error(what .. ': there is no option "' .. tostring(word) .. '"' .. raw.near(tostring(word), OPTIONS[what]), (level or 2) + 1)
+    end
+  end
+end
+
 -- ---- replies
 
 local function reply(text)
@@ -89,6 +111,7 @@ local function seconds(time)
 end
 
 function M.new(config)
+  known("a world", config)
   local h, why = raw.open(config)
   if not h then error(why, 2) end
   local w = setmetatable({ h = h, sessions = {} }, World)
@@ -98,6 +121,7 @@ end
 
 -- True, or nil and the problems: for specs about rules that must not load.
 function M.load(config)
+  known("a world", config)
   local h, why = raw.open(config)
   if not h then return nil, why end
   raw.close(h)
@@ -105,7 +129,10 @@ function M.load(config)
 end
 
 -- What `perigee check` says: whether there are no errors, and the text.
-function M.check(config) return raw.check(config) end
+function M.check(config)
+  known("a world", config)
+  return raw.check(config)
+end
 
 function M.close_all()
   for w in pairs(open) do w:close() end
@@ -120,6 +147,7 @@ end
 function World:session(config)
   config = config or {}
   self:check()
+  known("session", config)
   local s = setmetatable({ world = self, name = config.helo or "client.example" }, Session)
   s.h = assert(raw.session(self.h, config.client or "203.0.113.9", config.port))
   facts(s.h, config.tls)
@@ -131,6 +159,7 @@ end
 
 -- One whole message; returns the last answer. m: from, to (an address or several), text, client, helo.
 function World:send(m)
+  known("send", m)
   local s = self:session { client = m.client, helo = m.helo }
   local last = s.banner.code == 220 and s:mail(m.from or "a@there.example") or s.banner
   for _, to in ipairs(type(m.to) == "table" and m.to or { m.to }) do
@@ -153,11 +182,18 @@ function World:queue() self:check() return raw.rows(self.h) end
 function World:message(id) return raw.message(self.h, id) end
 -- w:command("move", id, "bulk") has a third.
 function World:command(verb, id, name) return raw.queue(self.h, verb, (id or "") .. (name and " " .. name or "")) end
-function World:reload(config) return raw.reload(self.h, config) end
-function World:submit(m) return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text, m.trusted ~= false) end
+function World:reload(config)
+  known("a world", config)
+  return raw.reload(self.h, config)
+end
+function World:submit(m)
+  known("submit", m)
+  return raw.submit(self.h, m.from or "", type(m.to) == "table" and m.to or { m.to }, m.text, m.trusted ~= false)
+end
 -- The JSON of an expression, or nil and why.
 function World:eval(code, about)
   about = about or {}
+  known("eval", about)
   return raw.eval(self.h, about.phase or "rcpt", about.client, about.sender, code)
 end
 -- { names = { "mx.example" }, is = "expired", smtps = true } as "names=mx.example; is=expired; smtps=yes"
@@ -194,6 +230,7 @@ end
 -- parameter, or the query.
 function World:lookup(name, answer)
   self:check()
+  known("lookup", answer)
   local status = answer.none and "none" or answer.again and "again" or "ok"
   raw.answer(self.h, name, answer.file or "", answer.key or "", status, status == "again" and answer.again or answer.value or "")
 end
@@ -202,6 +239,7 @@ end
 function World:program(path, answer)
   self:check()
   answer = answer or {}
+  known("program", answer)
   raw.answer(self.h, "program", path, "", "ok", (answer.status or 0) .. "\n" .. (answer.output or ""))
 end
 -- What a peer heard, as text, and in how many connections.

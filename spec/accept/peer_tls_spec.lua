@@ -189,6 +189,15 @@ describe("what handshakes come to", function()
     goes(true, "mx.out.example; client=ask", MUST, nil, "CV=yes")
   end)
 
+  it("a client with one shows it: files that are not there stand for one of the world's, with the path for its name", function()
+    for _, key in ipairs { "", ', tls_privatekey = "/no/client.key"' } do
+      local there, log, w = sent("mx.out.example; client=require", MUST .. ', tls_certificate = "/no/client.pem"' .. key)
+      assert.truthy(there, log)
+      assert.truthy((w:heard "192.0.2.1"):find('(TLS1.3 DN="CN=/no/client.pem")', 1, true), (w:heard "192.0.2.1"))
+    end
+    goes(false, "mx.out.example", MUST .. ', tls_certificate = "README.md"', nil, "README.md holds no certificate")
+  end)
+
   it("sessions are resumed", function()
     local w = new('tls_resumption_hosts = "*", ' .. MUST)
     w:peer("192.0.2.1", { tls = "mx.out.example" })
@@ -366,6 +375,9 @@ describe("what a spec says wrongly of a peer", function()
       says(text:gsub(" $", ""), function() w:peer("192.0.2.1", peer) end)
     end
     says('peer: "192.0.2.300" is no address', function() w:peer("192.0.2.300", {}) end)
+    says('session: there is no option "ckient", did you mean client?', function() w:session { ckient = "192.0.2.1" } end)
+    says('send: there is no option "sender"', function() w:send { sender = "" } end)
+    says('a world: there is no option "rule", did you mean rules?', function() world.new { rule = "spec/accept/site.lua" } end)
     says('tls: there is no fact "veried", did you mean verified?', function() w:session {}:starttls { veried = true } end)
     says("zone:4: TLSA: @mx is not @ and the address of a peer", function() new("", SECURE .. "3 1 1 @mx\n") end)
     says("zone:4: TLSA: before @192.0.2.1 stand usage", function() new("", SECURE .. "3 1 7 @192.0.2.1\n") end)

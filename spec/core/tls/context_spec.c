@@ -90,9 +90,9 @@ static void it_is_read_once_until_a_file_changes(void **state)
     tls_context_drop(next);
 }
 
-static bool give(void *ctx, struct str name, bool lists, struct str *pem)
+static bool give(void *ctx, enum tls_file what, struct str name, struct str *pem)
 {
-    if (lists || !str_same(name, STR("/not/there.pem")))
+    if (what != TLS_FILE_CA || !str_same(name, STR("/not/there.pem")))
         return false;
     *pem = *(const struct str *)ctx;
     return true;
