@@ -13,7 +13,8 @@
  *     port:   465                              of ours that the client comes to; 25
  *     tls:    sni=mx.example; verified=yes     what its handshake comes to (world_ops.tls)
  *     helo:   there.example                    says EHLO and takes both answers
- *     peer:   192.0.2.1 rcpt 450 4.2.1 busy    a scripted server (engine/peer.h)
+ *     peer:   192.0.2.1 rcpt 450 4.2.1 busy    a scripted server (world/peer.h)
+ *     peer:   192.0.2.1 tls mx.example         with a certificate (world/peer_tls.h)
  *     C: MAIL FROM:<a@there.example>           said, with CRLF
  *     C*30: NOOP                               said thirty times at once
  *     R: half a line\r\n                       said as it is: \r \n \t \0 \xHH \\, {600*a}

@@ -106,6 +106,27 @@ def difference():
     holds(out, "    -expect: queue 3\n    +expect: queue 0\n")
 
 
+def mistakes():
+    """What is wrong in a transcript is said with its line, and the nearest right word."""
+    for at, wrong, said in (
+        (4, "peer: 192.0.2.1 rctp 550 no", 'peer: there is no word "rctp", did you mean rcpt?'),
+        (4, "peer: 192.0.2.1 tls mx.example; oscp=good", 'tls: there is no option "oscp", did you mean ocsp?'),
+        (4, "peer: 192.0.2.1 tls is=expired", "tls: a certificate is for a name: say names=mx.example first"),
+        (4, "peer: 192.0.2.1 starttls 220 go", "the peer has no certificate"),
+        (4, "peer: 192.0.2 refuse", 'peer: "192.0.2" is no address'),
+        (4, "pear: 192.0.2.1 refuse", 'there is no heading "pear:", did you mean peer?'),
+        (6, "tls: verfied=yes", 'tls: there is no fact "verfied", did you mean verified?'),
+        (6, "zone: x.example. TLSA 3 1 1 @mx", "wrong.smtp:4: TLSA: @mx is not @ and the address of a peer"),
+        (6, "zone: x.example. AAA 192.0.2.1", "wrong.smtp:4: unknown type"),
+        (6, "lua: site { primary_hostnam = 'x' }", "wrong.smtp:4: "),
+    ):
+        path = file("wrong.smtp", f"-- wrong\nrules: {rules}\n-- here\n{wrong}\nhelo: there.example\nC: QUIT\nS: 221\n")
+        code, out, err = perigee("test", path)
+        same(code, 1)
+        holds(out, f"(" + path + f":{at})")
+        holds(out, said)
+
+
 def coverage():
     where = os.path.join(here.name, "cov")
     code, out, err = perigee("test", "--coverage", where, good)
@@ -167,6 +188,7 @@ def check():
 case("TAP is complete: version, numbers, what failed and where, skipped cases, the plan", tap)
 case("JUnit is well formed whatever a title or a message holds, with counts, suites, times and lines", junit)
 case("a conversation that went otherwise shows a diff with context", difference)
+case("what is wrong in a transcript is said with its line, and the nearest right word", mistakes)
 case("coverage names lines never run and verdicts never given, as text, lcov and HTML", coverage)
 case("the exit status says passed, failed, none, or what could not be read or written", status)
 case("check: 0 with warnings, 1 with errors, text and JSON, a relay for everyone with its conversation", check)
