@@ -10,6 +10,7 @@
 #include "engine/explain.h"
 #include "engine/logline.h"
 #include "engine/refusal.h"
+#include "engine/secure.h"
 
 /* ---- EHLO */
 
@@ -85,6 +86,7 @@ bool authenticate_offer(struct session *s, struct txn *t)
 {
     if (!policy_has_authenticators(s->set->policy))
         return false;
+    secure_bind(s);
     return by_certificate(s, t) || offer(s, t);
 }
 
@@ -161,8 +163,10 @@ static void challenge(void *ctx, struct str text)
 void authenticate_begin(void *ctx, struct txn *t, struct str mechanism, struct str initial)
 {
     struct session *s = ctx;
-    struct eval *eval = policy_authenticate(s->set->policy, t, mechanism, initial, challenge, authenticated, s);
+    struct eval *eval;
 
+    secure_bind(s);
+    eval = policy_authenticate(s->set->policy, t, mechanism, initial, challenge, authenticated, s);
     if (eval)
         s->eval = eval;
 }

@@ -211,8 +211,17 @@ static void keep_facts(struct session *s, const struct tls_facts *f)
         s->conn.tls.ourcert = tls_cert_der(a, f->ourcert);
     if (f->peercert)
         s->conn.tls.peercert = tls_cert_der(a, f->peercert);
-    tls_binding(a, s->secure->tls, STR("tls-exporter"), &s->conn.tls.exporter);
-    tls_binding(a, s->secure->tls, STR("tls-unique"), &s->conn.tls.unique);
+}
+
+void secure_bind(struct session *s)
+{
+    struct tls *t = s->st ? tls_of(s->st) : NULL;
+    struct at_tls *known = &s->conn.tls;
+
+    if (!t || known->exporter.n || known->unique.n)
+        return;
+    tls_binding(&s->conn.arena, t, STR("tls-exporter"), &known->exporter);
+    tls_binding(&s->conn.arena, t, STR("tls-unique"), &known->unique);
 }
 
 static void over(void *ctx, const struct why *why)

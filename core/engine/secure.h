@@ -19,6 +19,8 @@ void secure_prepare(void *ctx);
 /* What the server had to say is with the stream; if it is ready, the handshake begins. */
 void secure_begin(struct session *s);
 void secure_flushed(struct session *s);
+/* The channel bindings into conn.tls, for who may authenticate: every session would pay for them, few use them. */
+void secure_bind(struct session *s);
 /* Nobody waits for it any more. */
 void secure_cancel(struct session *s);
 

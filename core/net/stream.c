@@ -119,6 +119,18 @@ static size_t write_some(struct stream *s, struct str bytes)
     return done;
 }
 
+/* False: the layer still holds some, which waits for room. */
+static bool push(struct stream *s)
+{
+    if (!s->ops->push || s->ops->push(s) >= 0)
+        return true;
+    if (!would_wait())
+        broke(s, errno);
+    else
+        watch(s, s->watching | WATCH_WRITE);
+    return false;
+}
+
 void stream_write(struct stream *s, struct str bytes)
 {
     if (s->err || s->ended || s->dead || s->closing || bytes.n == 0)
@@ -130,13 +142,19 @@ void stream_write(struct stream *s, struct str bytes)
         if (!s->working)
             watch(s, s->watching | WATCH_WRITE);
     }
+    if (s->busy == 0)
+        push(s);
 }
 
 /* True when nothing is left. */
 static bool write_queued(struct stream *s)
 {
     buf_drop(&s->out, write_some(s, buf_str(&s->out)));
-    if (s->out.n > 0)
+    if (s->out.n > 0) {
+        watch(s, s->watching | WATCH_WRITE);
+        return false;
+    }
+    if (!push(s))
         return false;
     buf_free(&s->out);
     watch(s, s->watching & ~WATCH_WRITE);
@@ -242,6 +260,8 @@ static void settle(struct stream *s)
 
 static void leave(struct stream *s)
 {
+    if (s->busy == 1 && !s->dead)
+        push(s);
     if (--s->busy == 0 && s->dead)
         release(s);
 }
@@ -267,10 +287,9 @@ static void work(struct stream *s)
         watch(s, 0);
     } else if (wants == STREAM_WORK_DONE) {
         s->working = false;
-        watch(s, WATCH_READ | (s->out.n > 0 ? WATCH_WRITE : 0));
+        watch(s, WATCH_READ);
         if (s->out.n > 0)
             write_waiting(s);
-        soon(s);
     } else {
         watch(s, wants);
     }
@@ -282,6 +301,27 @@ void stream_work(struct stream *s)
         soon(s);
 }
 
+/* What was read before, and what a layer or a broken connection has kept. */
+static void hear(struct stream *s)
+{
+    if (!s->paused && s->in.n > 0)
+        offer(s, (struct str){ NULL, 0 });
+    if (s->ops != &raw || s->err)
+        read_some(s);
+    if (s->err && s->paused)
+        s->eof = true;
+    settle(s);
+}
+
+/* When the layer's talk is over the user's begins at once: what came behind the one
+ * is the first of the other, and their answers may go in one piece. */
+static void work_on(struct stream *s)
+{
+    work(s);
+    if (!s->working && !s->dead && !s->ended && !s->closing)
+        hear(s);
+}
+
 static void on_soon(void *ctx)
 {
     struct stream *s = ctx;
@@ -290,18 +330,10 @@ static void on_soon(void *ctx)
     if (s->dead || s->ended || s->closing)
         return;
     s->busy++;
-    if (s->working) {
-        work(s);
-        leave(s);
-        return;
-    }
-    if (!s->paused && s->in.n > 0)
-        offer(s, (struct str){ NULL, 0 });
-    if (s->ops != &raw || s->err)
-        read_some(s);
-    if (s->err && s->paused)
-        s->eof = true;
-    settle(s);
+    if (s->working)
+        work_on(s);
+    else
+        hear(s);
     leave(s);
 }
 
@@ -333,6 +365,11 @@ static void linger_on(struct stream *s, int what)
     if (!(s->watching & WATCH_READ)) {
         if (s->ops->finish)
             s->ops->finish(s);
+        if (!push(s)) {
+            if (s->err)
+                bury(s);
+            return;
+        }
         if (s->eof || !unread_in_kernel(s) || shutdown(s->fd, SHUT_WR) < 0) {
             bury(s);
             return;
@@ -383,7 +420,7 @@ static void on_watch(void *ctx, int what)
     if (s->closing) {
         linger_on(s, what);
     } else if (s->working) {
-        work(s);
+        work_on(s);
     } else {
         if (what & WATCH_WRITE)
             write_waiting(s);

@@ -45,6 +45,9 @@ struct stream_ops {
     int (*work)(struct stream *s);
     /* The layer's last words, before the write side ends; or NULL. */
     void (*finish)(struct stream *s);
+    /* A callback is over: what the layer held back of its writing, so that it goes in one piece, goes out; or NULL.
+     * Below 0: not all of it could (errno as of send). Called again when there is room. */
+    int (*push)(struct stream *s);
 };
 
 /* Reads from the start. Owns fd. No callback runs inside stream_new,

@@ -65,7 +65,9 @@ static void add_safe(struct buf *out, struct str s)
 
 static void put_line(struct buf *out, int code, bool more, struct str enhanced, struct str line)
 {
-    buf_addf(out, "%03d%c", code, more ? '-' : ' ');
+    char head[4] = { (char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10), (char)('0' + code % 10), more ? '-' : ' ' };
+
+    buf_add(out, (struct str){ head, sizeof head });
     if (enhanced.n) {
         add_safe(out, enhanced);
         buf_byte(out, ' ');

@@ -9,7 +9,9 @@
 
 #include "spool/disk.h"
 
-enum { QUIET_MS = 20 };         /* without work before segments are filled */
+/* Without work before segments are filled; and between steps where there is no hurry: an
+ * engine that has just started and is busy with sessions keeps its cores for them. */
+enum { QUIET_MS = 20, PACE_MS = 100 };
 
 /* The next shard with something to do, in turn. With the lock held. */
 static struct shard *next_shard(struct disk *sp)
@@ -23,20 +25,44 @@ static struct shard *next_shard(struct disk *sp)
     return NULL;
 }
 
-/* The segment that wants filling: the one in use first. With the lock held. */
-static struct segment *unfilled(struct disk *sp, struct shard **sh)
+/* Groups may soon go where nothing was written yet. */
+static bool is_short(const struct segment *s)
 {
+    return s && s->use == SEG_ACTIVE && segment_unfilled(s) && s->filled < s->at + s->head.size / 2;
+}
+
+/* The segment that wants filling: those in use first. With the lock held. */
+static struct segment *unfilled(struct disk *sp, struct shard **sh, bool *hurry)
+{
+    struct segment *next = NULL;
+
     for (unsigned i = 0; i < sp->nshards; i++) {
-        *sh = sp->shards[i];
-        if ((*sh)->closing || !(*sh)->home)
+        struct shard *at = sp->shards[i];
+
+        if (at->closing || !at->home)
             continue;
-        if ((*sh)->active && segment_unfilled((*sh)->active))
-            return (*sh)->active;
-        for (struct segment *s = (*sh)->segs; s; s = s->next)
-            if (segment_unfilled(s))
-                return s;
+        *hurry = is_short(at->active);
+        if (*hurry) {
+            *sh = at;
+            return at->active;
+        }
+        for (struct segment *s = at->segs; s && !next; s = s->next)
+            if (segment_unfilled(s)) {
+                *sh = at;
+                next = s;
+            }
     }
-    return NULL;
+    return next;
+}
+
+static void in_ms(struct timespec *t, long ms)
+{
+    clock_gettime(CLOCK_REALTIME, t);
+    t->tv_nsec += ms * 1000000;
+    if (t->tv_nsec >= 1000000000) {
+        t->tv_nsec -= 1000000000;
+        t->tv_sec++;
+    }
 }
 
 /* Nothing to do: fill a little of a segment, if it stays quiet. With the lock
@@ -44,7 +70,8 @@ static struct segment *unfilled(struct disk *sp, struct shard **sh)
 static void be_idle(struct disk *sp)
 {
     struct shard *sh;
-    struct segment *s = unfilled(sp, &sh);
+    bool hurry = false;
+    struct segment *s = unfilled(sp, &sh, &hurry);
     struct timespec until;
     struct why why;
 
@@ -52,13 +79,8 @@ static void be_idle(struct disk *sp)
         pthread_cond_wait(&sp->work, &sp->lock);
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += QUIET_MS * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    if (!sp->quiet && pthread_cond_timedwait(&sp->work, &sp->lock, &until) != ETIMEDOUT)
+    in_ms(&until, hurry ? QUIET_MS : PACE_MS);
+    if (!(hurry && sp->quiet) && pthread_cond_timedwait(&sp->work, &sp->lock, &until) != ETIMEDOUT)
         return;
     sp->quiet = true;
     sh->serving = true;

@@ -1,5 +1,7 @@
 /* The socket as OpenSSL sees it: its reads of five bytes come from one read of ours,
- * what it has not taken is kept, and the seam for faults is where it is for clear text. */
+ * what it has not taken is kept, small writes of one callback go in one piece (a ticket
+ * with the first reply, a last reply with the close-notify), and the seam for faults is
+ * where it is for clear text. */
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -8,6 +10,8 @@
 
 /* A record and its head; a thread talks with one connection at a time. */
 enum { READ_SIZE = 16 * 1024 + 2048, HELLO_MAX = 256 * 1024 };
+/* A write up to this size is held back, and so many octets of them. */
+enum { SMALL = 4096, HELD_MAX = 16 * 1024 };
 
 static _Thread_local struct {
     struct tls *of;
@@ -48,6 +52,30 @@ static int take_kept(struct tls *t, char *p, size_t most)
     return (int)n;
 }
 
+/* A read that got less than it asked for has emptied the socket: what has come since
+ * wakes us again, so the read that only says EAGAIN is saved. */
+static int fill(BIO *b, struct tls *t)
+{
+    ssize_t got;
+
+    if (t->drained) {
+        t->drained = false;
+        BIO_set_retry_read(b);
+        return -1;
+    }
+    got = tls_wire_recv(t, fresh.mem, sizeof fresh.mem);
+    if (got < 0 && would_wait())
+        BIO_set_retry_read(b);
+    t->eof = got == 0;
+    if (got <= 0)
+        return (int)got;
+    t->drained = (size_t)got < sizeof fresh.mem;
+    fresh.of = t;
+    fresh.at = 0;
+    fresh.n = (size_t)got;
+    return 1;
+}
+
 static int bio_read(BIO *b, char *p, int most)
 {
     struct tls *t = BIO_get_data(b);
@@ -59,18 +87,8 @@ static int bio_read(BIO *b, char *p, int most)
     if (t->raw.n > 0) {
         n = take_kept(t, p, (size_t)most);
     } else {
-        if (fresh.of != t || fresh.at == fresh.n) {
-            ssize_t got = tls_wire_recv(t, fresh.mem, sizeof fresh.mem);
-
-            if (got < 0 && would_wait())
-                BIO_set_retry_read(b);
-            t->eof = got == 0;
-            if (got <= 0)
-                return (int)got;
-            fresh.of = t;
-            fresh.at = 0;
-            fresh.n = (size_t)got;
-        }
+        if ((fresh.of != t || fresh.at == fresh.n) && (n = fill(b, t)) <= 0)
+            return n;
         n = fresh.n - fresh.at < (size_t)most ? (int)(fresh.n - fresh.at) : most;
         memcpy(p, fresh.mem + fresh.at, (size_t)n);
         fresh.at += (size_t)n;
@@ -88,11 +106,33 @@ void tls_wire_leave(struct tls *t)
     fresh.of = NULL;
 }
 
+int tls_wire_push(struct tls *t)
+{
+    while (t->out.n > 0) {
+        struct str all = buf_str(&t->out);
+        ssize_t n = tls_wire_send(t, all.p, all.n);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        buf_drop(&t->out, (size_t)n);
+    }
+    buf_free(&t->out);
+    return 0;
+}
+
 static int bio_write(BIO *b, const char *p, int n)
 {
-    ssize_t done = tls_wire_send(BIO_get_data(b), p, (size_t)n);
+    struct tls *t = BIO_get_data(b);
+    ssize_t done;
 
     BIO_clear_retry_flags(b);
+    if (n <= SMALL && t->out.n + (size_t)n <= HELD_MAX) {
+        buf_add(&t->out, (struct str){ p, (size_t)n });
+        return n;
+    }
+    done = tls_wire_push(t) < 0 ? -1 : tls_wire_send(t, p, (size_t)n);
     if (done < 0 && would_wait())
         BIO_set_retry_write(b);
     return (int)done;

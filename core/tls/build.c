@@ -16,6 +16,7 @@ void tls_context_free(struct tls_context *c)
     tls_anchors_drop(c->anchors);
     for (size_t i = 0; i < c->proofs; i++)
         tls_proof_free(c->proof[i]);
+    tls_cert_drop(c->shown);
     arena_free(&c->arena);
     free(c);
 }

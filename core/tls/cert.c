@@ -9,7 +9,10 @@
 #include "tls/inside.h"
 
 struct tls_cert {
+    unsigned held;
     X509 *x;
+    unsigned char *der;         /* once it was asked for */
+    int der_n;
 };
 
 struct tls_cert *tls_cert_of(struct x509_st *x)
@@ -18,14 +21,23 @@ struct tls_cert *tls_cert_of(struct x509_st *x)
 
     if (!c || !X509_up_ref(x))
         die("out of memory: a certificate");
+    c->held = 1;
     c->x = x;
+    return c;
+}
+
+struct tls_cert *tls_cert_hold(struct tls_cert *c)
+{
+    c->held++;
     return c;
 }
 
 void tls_cert_drop(struct tls_cert *c)
 {
-    if (c)
-        X509_free(c->x);
+    if (!c || --c->held > 0)
+        return;
+    X509_free(c->x);
+    OPENSSL_free(c->der);
     free(c);
 }
 
@@ -65,16 +77,13 @@ enum status tls_cert_read(struct str bytes, struct tls_cert **out, struct why *w
     return ST_OK;
 }
 
-struct str tls_cert_der(struct arena *a, const struct tls_cert *c)
+struct str tls_cert_der(struct arena *a, struct tls_cert *c)
 {
-    int n = i2d_X509(c->x, NULL);
-    unsigned char *p, *end;
-
-    if (n <= 0)
+    if (!c->der)
+        c->der_n = i2d_X509(c->x, &c->der);
+    if (c->der_n <= 0)
         return (struct str){ "", 0 };
-    end = p = arena_alloc(a, (size_t)n);
-    i2d_X509(c->x, &end);
-    return (struct str){ (const char *)p, (size_t)n };
+    return arena_dup(a, (struct str){ (const char *)c->der, (size_t)c->der_n });
 }
 
 struct str tls_bio_text(struct arena *a, BIO *b)

@@ -1,8 +1,8 @@
 /*
  * cert - one X.509 certificate: read and shown
  *
- * Whoever reads one, or makes one of OpenSSL's, drops it. What is read from it goes into an arena of the caller's and lives
- * there. Bytes in it are hostile: names may hold NUL and line ends, and come
+ * A certificate is shared by counting: whoever reads, makes or holds one drops it. What is
+ * read from it goes into an arena of the caller's and lives there. Bytes in it are hostile: names may hold NUL and line ends, and come
  * out escaped as RFC 2253 and RFC 4514 say.
  */
 #ifndef TLS_CERT_H
@@ -16,11 +16,12 @@ struct tls_cert;
 
 /* The first certificate in a text of PEM, or one in DER. */
 enum status tls_cert_read(struct str bytes, struct tls_cert **out, struct why *why);
+struct tls_cert *tls_cert_hold(struct tls_cert *c);
 void tls_cert_drop(struct tls_cert *c);
 struct tls_cert *tls_cert_of(struct x509_st *x);        /* counts x up */
 struct x509_st *tls_cert_x509(const struct tls_cert *c);    /* the certificate's still */
 
-struct str tls_cert_der(struct arena *a, const struct tls_cert *c);
+struct str tls_cert_der(struct arena *a, struct tls_cert *c);
 struct str tls_cert_pem(struct arena *a, const struct tls_cert *c);
 /* The subject as Exim's $tls_*_peerdn: "CN=mx.example.net,O=Example" (RFC 2253, the last element first). */
 struct str tls_cert_dn(struct arena *a, const struct tls_cert *c);

@@ -54,17 +54,22 @@ void tls_context_drop(struct tls_context *c)
         tls_context_free(c);
 }
 
-/* ---- the text a context is kept by */
+/* ---- the octets a context is kept by: each session has its own made, so they are those of memory */
+
+static void key_size(struct buf *b, size_t n)
+{
+    buf_add(b, (struct str){ (const char *)&n, sizeof n });
+}
 
 static void key_str(struct buf *b, struct str s)
 {
-    buf_addf(b, "%zu:", s.n);
+    key_size(b, s.n);
     buf_add(b, s);
 }
 
 static void key_list(struct buf *b, struct tls_list l)
 {
-    buf_addf(b, "%zu(", l.n);
+    key_size(b, l.n);
     for (size_t i = 0; i < l.n; i++)
         key_str(b, l.item[i]);
 }
@@ -83,7 +88,8 @@ static void key_of(struct buf *b, const struct tls_config *config)
     key_str(b, config->dhparam);
     key_str(b, config->options);
     key_str(b, config->scope);
-    buf_addf(b, "%u %u", config->dh_min_bits, config->dh_max_bits);
+    key_size(b, config->dh_min_bits);
+    key_size(b, config->dh_max_bits);
 }
 
 static bool is_current(const struct tls_context *c)

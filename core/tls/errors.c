@@ -5,7 +5,8 @@
 
 void tls_errors_clear(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error())               /* clearing goes through all sixteen places */
+        ERR_clear_error();
 }
 
 const char *tls_error_text(char *out, size_t n)

@@ -39,14 +39,23 @@ STACK_OF(X509_NAME) *tls_anchors_names(const struct tls_anchors *n);    /* to sh
 enum status tls_words_apply(SSL_CTX *ctx, const struct tls_config *config, struct why *why);
 
 /* ---- contexts */
+
+/* Where sessions may be taken up again, by what is asked of the client's certificate; found at the first use. */
+struct tls_scope {
+    bool known;
+    unsigned char sum[SHA256_DIGEST_LENGTH];
+};
+
 struct tls_context {
     unsigned held;
     struct tls_cache *cache;            /* NULL: it is in none any more */
     struct tls_tickets *tickets;
     SSL_CTX *ctx;
     bool server, fresh;
+    struct tls_scope scope[TLS_VERIFY_REQUIRE + 1];
     struct str key;                     /* what it was made from, in arena */
     uint64_t used;                      /* the cache's count when it was asked for last */
+    struct tls_cert *shown;             /* of ours, the one that was last */
     struct tls_anchors *anchors;
     struct tls_proof **proof;
     size_t proofs;
@@ -96,7 +105,9 @@ struct tls {
     unsigned usage;
     int depth;                  /* of the chain, asked next */
     long doubt;                 /* X509_V_ERR_*: the first thing found wrong with the chain */
+    bool drained;               /* the socket had no more when it was read last, in this callback */
     struct buf raw;             /* came from the socket, not yet taken by OpenSSL */
+    struct buf out;             /* OpenSSL's, for the socket, until the callback is over */
     struct buf hello;           /* server: what OpenSSL took of a hello that may be read again */
     struct str sni, reason;
     SSL_SESSION *session;       /* client: the newest */
@@ -110,6 +121,7 @@ BIO *tls_wire_new(struct tls *t);
 void tls_wire_leave(struct tls *t);         /* after every call of OpenSSL that may have read */
 ssize_t tls_wire_recv(struct tls *t, char *p, size_t n);
 ssize_t tls_wire_send(struct tls *t, const char *p, size_t n);
+int tls_wire_push(struct tls *t);           /* what is held back goes; below 0: not all, see errno */
 int tls_shake(struct tls *t);               /* stream_ops.work */
 
 void tls_ssl_make(struct tls *t, const struct tls_how *how);

@@ -11,13 +11,23 @@ static struct str version(struct tls *t)
     return str_starts(str_of(name), STR("TLSv")) ? arena_printf(&t->arena, "TLS%s", name + 4) : arena_dup(&t->arena, str_of(name));
 }
 
+/* Nearly always the one as before: it is made once, and its DER with it. */
+static struct tls_cert *shown(struct tls_context *c, X509 *our)
+{
+    if (!c->shown || tls_cert_x509(c->shown) != our) {
+        tls_cert_drop(c->shown);
+        c->shown = tls_cert_of(our);
+    }
+    return tls_cert_hold(c->shown);
+}
+
 static void peer_facts(struct tls *t, struct tls_facts *f)
 {
     X509 *peer = SSL_get0_peer_certificate(t->ssl), *our = SSL_get_certificate(t->ssl);
     bool reused = SSL_session_reused(t->ssl);
 
     if (our)
-        f->ourcert = tls_cert_of(our);
+        f->ourcert = shown(t->context, our);
     if (!peer)
         return;
     f->peercert = tls_cert_of(peer);

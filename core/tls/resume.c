@@ -9,6 +9,16 @@
 
 /* ---- a server's tickets */
 
+/* Fetched once: what EVP_aes_256_cbc() stands for is looked up by name at each use. */
+static const EVP_CIPHER *ticket_cipher(void)
+{
+    static EVP_CIPHER *c;
+
+    if (!c && !(c = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL)))
+        die("OpenSSL has no AES-256-CBC for tickets");
+    return c;
+}
+
 static int cipher_start(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, struct tls_ticket_key *key, const unsigned char *iv, int enc)
 {
     OSSL_PARAM params[] = {
@@ -16,7 +26,7 @@ static int cipher_start(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, struct tls_tic
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
         OSSL_PARAM_construct_end(),
     };
-    int ok = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, enc) && EVP_MAC_CTX_set_params(mac, params);
+    int ok = EVP_CipherInit_ex2(cipher, ticket_cipher(), key->cipher, iv, enc, NULL) && EVP_MAC_CTX_set_params(mac, params);
 
     OPENSSL_cleanse(key, sizeof *key);
     return ok ? 1 : -1;
@@ -85,16 +95,19 @@ void tls_resume_server(struct tls_context *c)
  * (scope), certificates, the files behind them, and what is asked of a client. */
 void tls_session_scope(struct tls *t)
 {
-    const struct tls_context *c = t->context;
-    unsigned char sum[SHA256_DIGEST_LENGTH];
+    struct tls_context *c = t->context;
+    struct tls_scope *scope = &c->scope[t->verify];
     struct buf all = { 0 };
 
-    buf_add(&all, c->key);
-    buf_add(&all, (struct str){ (const char *)c->identity, c->files * sizeof *c->identity });
-    buf_byte(&all, (char)t->verify);
-    SHA256((const unsigned char *)buf_str(&all).p, all.n, sum);
-    SSL_set_session_id_context(t->ssl, sum, sizeof sum);
-    buf_free(&all);
+    if (!scope->known) {
+        buf_add(&all, c->key);
+        buf_add(&all, (struct str){ (const char *)c->identity, c->files * sizeof *c->identity });
+        buf_byte(&all, (char)t->verify);
+        SHA256((const unsigned char *)buf_str(&all).p, all.n, scope->sum);
+        scope->known = true;
+        buf_free(&all);
+    }
+    SSL_set_session_id_context(t->ssl, scope->sum, sizeof scope->sum);
 }
 
 /* ---- a client's stored bytes: "T1", what was found, until when, OpenSSL's session */

@@ -39,6 +39,11 @@ static ssize_t read_failed(struct tls *t, int n)
     return -1;
 }
 
+static ssize_t clear_write(struct tls *t, const char *p, size_t n)
+{
+    return tls_wire_push(t) < 0 ? -1 : tls_wire_send(t, p, n);
+}
+
 static ssize_t clear_read(struct tls *t, char *p, size_t n)
 {
     if (t->raw.n > 0) {
@@ -85,7 +90,7 @@ static ssize_t tls_write(struct stream *s, const char *p, size_t n)
     int done;
 
     if (t->stage == T_CLEAR || t->stage == T_ENDING)
-        return tls_wire_send(t, p, n);
+        return clear_write(t, p, n);
     tls_errors_clear();
     errno = 0;
     done = SSL_write(t->ssl, p, n > INT32_MAX ? INT32_MAX : (int)n);
@@ -136,6 +141,7 @@ static void release(struct tls *t)
     tls_cert_drop(t->facts.peercert);
     tls_context_drop(t->context);
     buf_free(&t->raw);
+    buf_free(&t->out);
     buf_free(&t->hello);
     arena_free(&t->arena);
     free(t);
@@ -146,6 +152,7 @@ static void tls_close(struct stream *s)
     struct tls *t = stream_below(s);
 
     say_goodbye(t);
+    tls_wire_push(t);
     release(t);
     close(stream_fd(s));
 }
@@ -155,8 +162,16 @@ static int tls_work(struct stream *s)
     return tls_shake(stream_below(s));
 }
 
+static int tls_push(struct stream *s)
+{
+    struct tls *t = stream_below(s);
+
+    t->drained = false;
+    return tls_wire_push(t);
+}
+
 static const struct stream_ops secret = {
-    .read = tls_read, .write = tls_write, .close = tls_close, .work = tls_work, .finish = tls_finish,
+    .read = tls_read, .write = tls_write, .close = tls_close, .work = tls_work, .finish = tls_finish, .push = tls_push,
 };
 
 /* ---- in and out */
@@ -184,6 +199,7 @@ struct tls *tls_start(struct stream *s, struct tls_context *c, const struct tls_
     t->ctx = ctx;
     t->stage = T_SHAKING;
     t->late = stream_queued(s) > 0;
+    t->drained = how->server;           /* the hello is still to come */
     how_keep(t, how);
     if (old && old->stage == T_CLEAR)
         buf_add(&t->raw, buf_str(&old->raw));
@@ -196,7 +212,7 @@ struct tls *tls_start(struct stream *s, struct tls_context *c, const struct tls_
 
 bool tls_end(struct tls *t)
 {
-    if (!say_goodbye(t))
+    if (!say_goodbye(t) || tls_wire_push(t) < 0)
         return false;
     t->stage = T_ENDING;
     return true;
