@@ -43,7 +43,7 @@ struct stream_ops {
      * whenever what it waits for is there. Until it is done nothing is read for the user, and what the
      * user writes waits. Failed: the stream says nothing more to its user. */
     int (*work)(struct stream *s);
-    /* The layer's last words, before the write side ends; or NULL. */
+    /* The layer's last words, before the write side ends; or NULL. Called again while they wait for room. */
     void (*finish)(struct stream *s);
     /* A callback is over: what the layer held back of its writing, so that it goes in one piece, goes out; or NULL.
      * Below 0: not all of it could (errno as of send). Called again when there is room. */

@@ -19,7 +19,7 @@ struct talk {
     int peer;
     struct buf got;
     size_t take_most;           /* of one offer; 0: everything */
-    bool pause_after, close_in_input, abort_in_ended;
+    bool pause_after, close_in_input, abort_in_ended, answer_twice;
     int offers, flushed, ended;
     struct why why;
 };
@@ -31,6 +31,11 @@ static size_t on_input(void *ctx, struct str bytes)
 
     t->offers++;
     buf_add(&t->got, str_head(bytes, n));
+    if (t->answer_twice) {
+        stream_write(t->s, STR("one"));
+        stream_write(t->s, STR("two"));
+        assert_int_equal(recv(t->peer, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+    }
     if (t->pause_after)
         stream_pause(t->s);
     if (t->close_in_input) {
@@ -395,6 +400,108 @@ static void a_layer_that_fails_is_the_last_that_is_heard(void **state)
     run(t);
 }
 
+/* ---- a layer that holds back what it is given, so that it goes in one piece */
+
+struct holder { char mem[64]; size_t n; int pieces, closed; bool full, said; };
+
+static ssize_t hold_write(struct stream *s, const char *p, size_t n)
+{
+    struct holder *h = stream_below(s);
+
+    assert_in_range(h->n + n, 0, sizeof h->mem);
+    memcpy(h->mem + h->n, p, n);
+    h->n += n;
+    return (ssize_t)n;
+}
+
+static int hold_push(struct stream *s)
+{
+    struct holder *h = stream_below(s);
+
+    if (h->n == 0)
+        return 0;
+    if (h->full) {
+        errno = EAGAIN;
+        return -1;
+    }
+    assert_int_equal(send(stream_fd(s), h->mem, h->n, MSG_NOSIGNAL), h->n);
+    h->n = 0;
+    h->pieces++;
+    return 0;
+}
+
+static void hold_close(struct stream *s)
+{
+    ((struct holder *)stream_below(s))->closed++;
+    close(stream_fd(s));
+}
+
+static void hold_words(struct stream *s)
+{
+    struct holder *h = stream_below(s);
+
+    if (!h->said)
+        hold_write(s, ".", 1);
+    h->said = true;
+}
+
+static const struct stream_ops holding = { .read = plain_read, .write = hold_write, .close = hold_close, .finish = hold_words, .push = hold_push };
+
+static void what_a_layer_holds_back_goes_when_the_callback_is_over(void **state)
+{
+    struct talk *t = *state;
+    struct holder h = { 0 };
+    char got[32] = "";
+
+    stream_set_ops(t->s, &holding, &h);
+    t->answer_twice = true;
+    say(t, "?");
+    run(t);
+    assert_int_equal(recv(t->peer, got, sizeof got, MSG_DONTWAIT), 6);
+    assert_memory_equal(got, "onetwo", 6);
+    assert_int_equal(h.pieces, 1);
+
+    stream_write(t->s, STR("later"));           /* in no callback: nothing would come to push it */
+    assert_int_equal(recv(t->peer, got, sizeof got, MSG_DONTWAIT), 5);
+    assert_int_equal(h.pieces, 2);
+}
+
+static void what_a_layer_cannot_let_go_waits_for_room(void **state)
+{
+    struct talk *t = *state;
+    struct holder h = { .full = true };
+    char got[32] = "";
+
+    stream_set_ops(t->s, &holding, &h);
+    stream_write(t->s, STR("later"));
+    loop_turn(t->loop, 0);
+    assert_int_equal(h.n, 5);
+    h.full = false;
+    loop_turn(t->loop, 0);
+    loop_turn(t->loop, 0);
+    assert_int_equal(recv(t->peer, got, sizeof got, MSG_DONTWAIT), 5);
+    assert_int_equal(t->flushed, 1);
+}
+
+static void a_close_waits_for_what_a_layer_holds_back(void **state)
+{
+    struct talk *t = *state;
+    struct holder h = { .full = true };
+    char got[32] = "";
+
+    stream_set_ops(t->s, &holding, &h);
+    stream_write(t->s, STR("bye"));
+    stream_close(t->s, 20000);
+    t->s = NULL;
+    loop_turn(t->loop, 0);
+    assert_int_equal(h.closed, 0);
+    h.full = false;
+    run(t);
+    assert_int_equal(h.closed, 1);
+    assert_int_equal(recv(t->peer, got, sizeof got, MSG_DONTWAIT), 4);
+    assert_memory_equal(got, "bye.", 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +520,9 @@ int main(void)
         CASE(a_layer_may_talk_for_itself_first),
         CASE(a_layer_that_waits_for_a_word_is_woken),
         CASE(a_layer_that_fails_is_the_last_that_is_heard),
+        CASE(what_a_layer_holds_back_goes_when_the_callback_is_over),
+        CASE(what_a_layer_cannot_let_go_waits_for_room),
+        CASE(a_close_waits_for_what_a_layer_holds_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
