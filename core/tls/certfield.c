@@ -285,6 +285,24 @@ static const struct row {
     { "crl_uri", "crl_uri", SEPARATOR, crl_uri },
 };
 
+/* The next modifier. True: a separator, ">" and whatever one character is behind it, a comma or a blank too. */
+static bool modifier_cut(struct str *rest, struct str *m)
+{
+    struct str at = *rest, behind;
+
+    while (at.n > 0 && at.p[0] == ' ')
+        at = str_from(at, 1);
+    if (at.n > 1 && at.p[0] == '>') {
+        *rest = str_from(at, 2);
+        str_cut(rest, ',', &behind);
+        *m = str_head(at, str_trim(behind).n ? 2 + behind.n : 2);
+        return true;
+    }
+    str_cut(rest, ',', m);
+    *m = str_trim(*m);
+    return m->n > 0 && m->p[0] == '>';
+}
+
 enum status tls_cert_field(struct arena *a, const struct tls_cert *c, struct str spec, struct tls_field *out, struct why *why)
 {
     struct ask q = { .a = a, .x = tls_cert_x509(c), .sep = '\n', .out = out };
@@ -301,11 +319,9 @@ enum status tls_cert_field(struct arena *a, const struct tls_cert *c, struct str
         return why_set(why, ST_NEVER, "a certificate has no field \"%.*s\": it has version, serial_number, subject, issuer, "
                        "notbefore, notafter, sig_algorithm, signature, subj_altname, ocsp_uri and crl_uri",
                        STR_ARG(str_head(field, 40)));
-    while (str_cut(&rest, ',', &m)) {
-        bool sep;
+    while (rest.p) {
+        bool sep = modifier_cut(&rest, &m);
 
-        m = str_trim(m);
-        sep = m.n > 0 && m.p[0] == '>';
         if ((sep && (m.n != 2 || !(row->takes & SEPARATOR))) || (!sep && (q.modifier.n || !(row->takes & WORD))))
             return bad_modifier(why, row->name, m);
         if (sep)

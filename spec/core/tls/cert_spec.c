@@ -50,6 +50,10 @@ static const struct { const char *spec; enum status st; const char *text; } fiel
     { "subj_altname,dns", ST_OK, "mx.example.net\nb.example.net" },
     { "subj_altname,dns,>;", ST_OK, "mx.example.net;b.example.net" },
     { "subj_altname,>:,uri", ST_OK, "http:://x.example/a::b" },
+    { "subj_altname,dns,>,", ST_OK, "mx.example.net,b.example.net" },     /* Exim takes whatever is behind > */
+    { "subj_altname,>,,dns", ST_OK, "mx.example.net,b.example.net" },
+    { "subj_altname, > , dns", ST_OK, "mx.example.net b.example.net" },
+    { "subj_altname,dns,>ab", ST_NEVER, "" }, { "subj_altname,>ab,dns", ST_NEVER, "" },
     { "subj_altname,mail", ST_OK, "postmaster@example.net" },
     { "ocsp_uri", ST_OK, "http://ocsp.example.net/\nhttp://two.example.net/" },
     { "crl_uri", ST_OK, "http://crl.example.net/l.crl" },
