@@ -12,7 +12,6 @@
 #include "engine/explain.h"
 #include "engine/record.h"
 #include "engine/refusal.h"
-#include "engine/secure.h"
 
 enum { AT_A_TIME = 16, SHORT_MS = 500, SAY_AGAIN_MS = 60 * 1000, GIVE_WAY_MS = 2 };
 
@@ -107,7 +106,6 @@ static void set_rejected(struct session *s, const struct val *v)
 static void set_helo(struct session *s, const struct val *v) { s->cfg.require_helo = val_bool(v, true); }
 static void set_junk(struct session *s, const struct val *v) { s->cfg.helo_junk_ok = val_bool(v, false); }
 static void set_pipelining(struct session *s, const struct val *v) { s->cfg.offer_pipelining = val_bool(v, true); }
-static void set_tls(struct session *s, const struct val *v) { s->cfg.offer_tls = val_bool(v, true) && secure_possible(s); }
 static void set_quiet(struct session *s, const struct val *v) { s->quiet = val_bool(v, false); }
 
 static void set_bare_sender(struct session *s, const struct val *v)
@@ -161,7 +159,6 @@ static const struct step {
     { SET_hosts_require_helo, HOSTS, true, set_helo },
     { SET_helo_accept_junk_hosts, HOSTS, false, set_junk },
     { SET_pipelining_advertise_hosts, HOSTS, true, set_pipelining },
-    { SET_tls_advertise_hosts, HOSTS, true, set_tls },
     { SET_sender_unqualified_hosts, HOSTS, false, set_bare_sender },
     { SET_recipient_unqualified_hosts, HOSTS, false, set_bare_recipient },
     { SET_message_size_limit, VALUE, false, set_size },

@@ -12,6 +12,7 @@
 #include "engine/prove.h"
 #include "engine/record.h"
 #include "engine/refusal.h"
+#include "engine/secure.h"
 #include "net/sock.h"
 
 enum { HEADER_SHOWN = 8192 };
@@ -117,10 +118,11 @@ void check_answer(struct session *s, const struct verdict *v)
     session_pump(s);
 }
 
-/* Who may say HELO may be offered AUTH. */
+/* Who may say HELO may be offered STARTTLS, and AUTH. */
 static bool offers(struct session *s, enum phase ph, struct txn *t, const struct verdict *v)
 {
-    return ph == PH_HELO && (v->verb == V_ACCEPT || v->verb == V_DISCARD) && authenticate_offer(s, t);
+    return ph == PH_HELO && (v->verb == V_ACCEPT || v->verb == V_DISCARD) 
+        && (secure_offer(s, t) || authenticate_offer(s, t));
 }
 
 static void answered(void *ctx, const struct verdict *v)

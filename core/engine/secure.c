@@ -16,9 +16,41 @@ struct secure {
     bool begun, starting, flushing;
 };
 
-bool secure_possible(const struct session *s)
+/* ---- EHLO */
+
+static bool possible(const struct session *s)
 {
-    return terms_offered(s->set) && (s->st || s->e->cfg.hermetic);
+    return s->conn.esmtp && !tls_is_on(&s->conn.tls) && terms_offered(s->set) && (s->st || s->e->cfg.hermetic);
+}
+
+/* Not known: offered, for who does not want it need not take it. */
+static void advertised(void *ctx, enum status st, const struct val *v, const struct why *why)
+{
+    struct session *s = ctx;
+    struct verdict yes = { .verb = V_ACCEPT };
+
+    (void)why;
+    s->late |= s->eval != NULL;
+    s->eval = NULL;
+    s->cfg.offer_tls = st != ST_OK || val_bool(v, true);
+    if (!authenticate_offer(s, s->asked))
+        check_answer(s, &yes);
+}
+
+bool secure_offer(struct session *s, struct txn *t)
+{
+    int all = setting_everybody(s->set, SET_tls_advertise_hosts, true);
+    struct arena a = { 0 };
+    struct eval *eval;
+
+    s->cfg.offer_tls = all > 0 && possible(s);
+    if (all >= 0 || !possible(s))
+        return false;
+    eval = policy_match(s->set->policy, setting_opt(SET_tls_advertise_hosts), t, ip_text(&a, s->conn.client_ip), advertised, s);
+    if (eval)
+        s->eval = eval;
+    arena_free(&a);
+    return true;
 }
 
 static void let_go(struct session *s)

@@ -12,8 +12,9 @@
 
 #include "engine/session.h"
 
-/* Whether STARTTLS can be offered to this session at all. */
-bool secure_possible(const struct session *s);
+/* The ACL of EHLO has said yes: whether STARTTLS stands in its answer. True: that has to be asked, and the rest of the answer
+ * follows. */
+bool secure_offer(struct session *s, struct txn *t);
 /* smtp_server_ops.starttls: gets ready. */
 void secure_prepare(void *ctx);
 /* What the server had to say is with the stream; if it is ready, the handshake begins. */

@@ -7,7 +7,8 @@ local function tls(row)
 end
 
 tls { name = "tls_advertise_hosts", type = "hostlist", default = { "*" }, func = "helo",
-  doc = [[Clients that are offered STARTTLS, as soon as `tls_certificate` is set.]] }
+  doc = [[Clients that are offered STARTTLS, as soon as `tls_certificate` is set. Asked at each EHLO, behind its ACL; a function that
+fails offers it.]] }
 tls { name = "tls_on_connect_ports", type = "list",
   doc = [[Ports on which TLS comes before everything else, by number or by the name of their service (`submissions`); `*` is all.
 It opens no port: `listen` does.]] }
