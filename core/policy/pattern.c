@@ -225,6 +225,42 @@ static bool frontier(struct pattern *m, const char *s, const char *p, const char
     return !in_set(m, before, p, e - 1) && in_set(m, after, p, e - 1);
 }
 
+static const char *at_frontier(struct pattern *m, const char *s, const char **p)
+{
+    const char *e;
+
+    if (*p == text_end(m) || **p != '[')
+        return fail(m, "missing '[' after '%f' in pattern");
+    e = item_end(m, *p);
+    if (!e || !frontier(m, s, *p, e))
+        return NULL;
+    *p = e;
+    return s;
+}
+
+/* "%b", "%f" and "%1" to "%9", which are no items: true if it is one, and both have moved behind it; *s is
+ * NULL where it does not fit. */
+static bool escape(struct pattern *m, const char **s, const char **p)
+{
+    const char *sign = *p + 1;
+
+    if (sign >= text_end(m))
+        return false;
+    *p = sign + 1;
+    if (*sign == 'b') {
+        *s = balance(m, *s, *p);
+        *p += 2;
+    } else if (*sign == 'f') {
+        *s = at_frontier(m, *s, p);
+    } else if (isdigit((unsigned char)*sign)) {
+        *s = again(m, *s, (unsigned char)*sign);
+    } else {
+        *p = sign - 1;
+        return false;
+    }
+    return true;
+}
+
 static const char *match_more(struct pattern *m, const char *s, const char *p)
 {
     const char *end = text_end(m), *e;
@@ -244,31 +280,11 @@ static const char *match_more(struct pattern *m, const char *s, const char *p)
                 return s == subject_end(m) ? s : NULL;
             break;
         case '%':
-            if (p + 1 < end && p[1] == 'b') {
-                s = balance(m, s, p + 2);
-                if (!s)
-                    return NULL;
-                p += 4;
-                continue;
-            }
-            if (p + 1 < end && p[1] == 'f') {
-                p += 2;
-                if (p == end || *p != '[')
-                    return fail(m, "missing '[' after '%f' in pattern");
-                e = item_end(m, p);
-                if (!e || !frontier(m, s, p, e))
-                    return NULL;
-                p = e;
-                continue;
-            }
-            if (p + 1 < end && isdigit((unsigned char)p[1])) {
-                s = again(m, s, (unsigned char)p[1]);
-                if (!s)
-                    return NULL;
-                p += 2;
-                continue;
-            }
-            break;
+            if (!escape(m, &s, &p))
+                break;
+            if (!s)
+                return NULL;
+            continue;
         }
         e = item_end(m, p);
         if (!e)

@@ -144,11 +144,8 @@ static void add_table(lua_State *L, const char *name, const luaL_Reg *r)
 }
 
 /* Under lua_cpcall: everything here may raise. */
-static int open_state(lua_State *L)
+static void open_libraries(lua_State *L)
 {
-    struct policy *p = lua_touserdata(L, 1);
-
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     open_library(L, "", luaopen_base);
     open_library(L, LUA_STRLIBNAME, luaopen_string);
     open_library(L, LUA_TABLIBNAME, luaopen_table);
@@ -156,8 +153,11 @@ static int open_state(lua_State *L)
     open_library(L, LUA_OSLIBNAME, luaopen_os);
     open_library(L, LUA_BITLIBNAME, luaopen_bit);
     gate_open(L);
+}
 
-    /* prelude(host, waits, limited, globals) -> entry functions for us */
+/* The first argument of the prelude: what C offers to lua/mail. */
+static void push_offer(lua_State *L, struct policy *p)
+{
     push_host(L);
     gate_push(L);
     lua_setfield(L, -2, "gate_get");
@@ -169,7 +169,11 @@ static int open_state(lua_State *L)
     set_bool(L, "inspects", p->env.inspects);
     set_bool(L, "strict", p->env.strict);
     set_bool(L, "covers", p->env.cover != NULL);
-    push_waits(L);
+}
+
+/* The third: functions with limits in place of Lua's, and what marks a wait. */
+static void push_limited(lua_State *L, struct policy *p)
+{
     lua_newtable(L);
     add_table(L, "string", string_functions);
     add_table(L, "table", table_functions);
@@ -181,6 +185,34 @@ static int open_state(lua_State *L)
     lua_setfield(L, -2, "box");
     lua_rawgeti(L, LUA_REGISTRYINDEX, p->again_ref);
     lua_setfield(L, -2, "again");
+}
+
+static void keep_entries(lua_State *L, struct policy *p)
+{
+    static const char *const NAMES[] = {
+#define X(name) #name,
+        ENTRIES(X)
+#undef X
+    };
+
+    luaL_checktype(L, -1, LUA_TTABLE);
+    for (int i = 0; i < ENTRY_COUNT; i++) {
+        lua_getfield(L, -1, NAMES[i]);
+        p->entry[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+}
+
+static int open_state(lua_State *L)
+{
+    struct policy *p = lua_touserdata(L, 1);
+
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    open_libraries(L);
+
+    /* prelude(host, waits, limited, globals) -> entry functions for us */
+    push_offer(L, p);
+    push_waits(L);
+    push_limited(L, p);
     lua_pushvalue(L, LUA_GLOBALSINDEX);
     run_shipped(L, "host/prelude", 4);
 
@@ -189,16 +221,7 @@ static int open_state(lua_State *L)
 
     /* what the prelude returns: a function that runs lua/mail and gives entry */
     lua_call(L, 0, 1);
-    luaL_checktype(L, -1, LUA_TTABLE);
-    for (int i = 0; i < ENTRY_COUNT; i++) {
-        static const char *const NAMES[] = {
-#define X(name) #name,
-            ENTRIES(X)
-#undef X
-        };
-        lua_getfield(L, -1, NAMES[i]);
-        p->entry[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
+    keep_entries(L, p);
     return 0;
 }
 
