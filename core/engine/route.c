@@ -182,32 +182,17 @@ static void wait_in_queue(struct walk *w, struct item *it)
     w->held[w->at_rcpt] = 1;
 }
 
-static void take_item(struct walk *w, const struct route_item *r)
+static void ends(struct item *it, enum item_end end, const char *text)
 {
-    struct item *it;
+    it->end = end;
+    it->internal = true;
+    if (it->error.n == 0)
+        it->error = str_of(text);
+}
 
-    if (r->kind == ROUTE_NOTE) {
-        take_note(w, r);
-        return;
-    }
-    it = item_add(w, w->at_rcpt);
-    copy_at(w, &it->at, &r->at);
-    /* A member that took the place of its list is not routed through it again: its errors_to was kept. */
-    if (!it->at.return_path.p && w->t->rcpts[it->rcpt].errors_to.p)
-        it->at.return_path = w->t->rcpts[it->rcpt].errors_to;
-    if (it->at.address.n == 0)
-        it->at.address = w->t->rcpts[it->rcpt].addr;
-    it->unseen = r->unseen;
-    it->one_time = r->one_time;
-    it->quiet = r->quiet;
-    it->initgroups = r->initgroups;
-    it->hide_child = r->hide_child;
-    it->style = r->style;
-    it->directory = dup(w, r->directory);
-    it->order = r->order;
-    it->error = dup(w, r->text);
-    it->explain = dup(w, r->explain);
-    copy_edits(w, it, r->edits);
+/* What becomes of it now: it is delivered to, or this was all. */
+static void decide(struct walk *w, struct item *it, const struct route_item *r)
+{
     switch (r->kind) {
     case ROUTE_TO:
         copy_hosts(w, it, r);
@@ -226,10 +211,7 @@ static void take_item(struct walk *w, const struct route_item *r)
         break;
     case ROUTE_FAIL:
     case ROUTE_UNROUTEABLE:
-        it->end = ITEM_NEVER;
-        it->internal = true;
-        if (it->error.n == 0)
-            it->error = STR("Unrouteable address");
+        ends(it, ITEM_NEVER, "Unrouteable address");
         break;
     case ROUTE_NOTE:
         break;
@@ -238,13 +220,34 @@ static void take_item(struct walk *w, const struct route_item *r)
         w->freeze_why = it->error;
         /* fall through */
     case ROUTE_DEFER:
-        it->end = ITEM_AGAIN;
-        it->internal = true;
+        ends(it, ITEM_AGAIN, "deferred by a router");
         it->err = -1;
-        if (it->error.n == 0)
-            it->error = STR("deferred by a router");
         break;
     }
+}
+
+static void take_item(struct walk *w, const struct route_item *r)
+{
+    struct item *it = item_add(w, w->at_rcpt);
+
+    copy_at(w, &it->at, &r->at);
+    /* A member that took the place of its list is not routed through it again: its errors_to was kept. */
+    if (!it->at.return_path.p && w->t->rcpts[it->rcpt].errors_to.p)
+        it->at.return_path = w->t->rcpts[it->rcpt].errors_to;
+    if (it->at.address.n == 0)
+        it->at.address = w->t->rcpts[it->rcpt].addr;
+    it->unseen = r->unseen;
+    it->one_time = r->one_time;
+    it->quiet = r->quiet;
+    it->initgroups = r->initgroups;
+    it->hide_child = r->hide_child;
+    it->style = r->style;
+    it->directory = dup(w, r->directory);
+    it->order = r->order;
+    it->error = dup(w, r->text);
+    it->explain = dup(w, r->explain);
+    copy_edits(w, it, r->edits);
+    decide(w, it, r);
 }
 
 /* For a message with very many recipients, of the first. */
@@ -266,7 +269,10 @@ static void routed(void *ctx, struct route_item *items, size_t n)
     w->eval = NULL;
     engine_count(w->e, COUNT_rule_evaluations, 1);
     for (size_t i = 0; i < n; i++)
-        take_item(w, &items[i]);
+        if (items[i].kind == ROUTE_NOTE)
+            take_note(w, &items[i]);
+        else
+            take_item(w, &items[i]);
     for (struct item *it = *from; it; it = it->next)
         it->routed = tried;
     if (n == 0) {
