@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "mail/domain.h"
+#include "mail/utf8.h"
 
 struct shield_ask {
     struct shield_want w;
@@ -141,12 +143,36 @@ static void verify_by_dane(struct shield_ask *k)
     s->config.ca = STR("system");
 }
 
+/* RFC 6066 3: a name in the letters of the DNS; an address is none and is not sent. False: it is neither. */
+static bool read_sni(struct shield_ask *k)
+{
+    struct str name = k->opt.sni;
+    struct ip ip;
+
+    if (!utf8_ascii(name))
+        name = domain_alabel(k->w.arena, name);
+    k->opt.sni = ip_parse(name, &ip) ? STR("") : name;
+    if (name.n == 0 || name.n > 255)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= ' ' || name.p[i] >= 127)
+            return false;
+    return true;
+}
+
 static void work_out(struct shield_ask *k)
 {
     const struct transport_tls *o = &k->opt;
     struct shield *s = k->out;
     bool dane = s->how.tlsa_n > 0;
 
+    if (k->opt.sni.n && !dane && !read_sni(k)) {
+        struct why why = { 0 };
+
+        why_set(&why, ST_AGAIN, "tls_sni: what it is set to is no name of a host");
+        end(k, ST_AGAIN, &why, NULL);
+        return;
+    }
     s->name = k->w.host->name;
     s->alpn = o->alpn;
     s->certificate = o->certificate;

@@ -4,6 +4,20 @@
 #include "base/clock.h"
 #include "tls/inside.h"
 
+/* Matching 0: the thing itself, and nothing behind it. */
+static bool is_whole(unsigned char selector, struct str data)
+{
+    const unsigned char *p = (const unsigned char *)data.p;
+    X509 *cert = selector == 0 ? d2i_X509(NULL, &p, (long)data.n) : NULL;
+    EVP_PKEY *key = selector == 1 ? d2i_PUBKEY(NULL, &p, (long)data.n) : NULL;
+    bool whole = (cert || key) && p == (const unsigned char *)data.p + data.n;
+
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return whole;
+}
+
 unsigned tls_tlsa_usable(const struct tls_tlsa *records, size_t n)
 {
     unsigned usage = 0;
@@ -12,7 +26,8 @@ unsigned tls_tlsa_usable(const struct tls_tlsa *records, size_t n)
         const struct tls_tlsa *r = &records[i];
         size_t want = r->matching == 1 ? 32 : r->matching == 2 ? 64 : 0;
 
-        if ((r->usage == 2 || r->usage == 3) && r->selector <= 1 && r->matching <= 2 && (want ? r->data.n == want : r->data.n > 0))
+        if ((r->usage == 2 || r->usage == 3) && r->selector <= 1 && r->matching <= 2 &&
+            (want ? r->data.n == want : is_whole(r->selector, r->data)))
             usage |= 1U << r->usage;
     }
     return usage;

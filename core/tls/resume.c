@@ -93,26 +93,31 @@ void tls_resume_server(struct tls_context *c)
 
 /* R6.1: a session is of use only where everything is as it was: listener, virtual host
  * (scope), certificates, the files behind them, and what is asked of a client. */
-void tls_session_scope(struct tls *t)
+static const unsigned char *scope_sum(struct tls_context *c, enum tls_verify verify)
 {
-    struct tls_context *c = t->context;
-    struct tls_scope *scope = &c->scope[t->verify];
+    struct tls_scope *scope = &c->scope[verify];
     struct buf all = { 0 };
 
     if (!scope->known) {
         buf_add(&all, c->key);
         buf_add(&all, (struct str){ (const char *)c->identity, c->files * sizeof *c->identity });
-        buf_byte(&all, (char)t->verify);
+        buf_byte(&all, (char)verify);
         SHA256((const unsigned char *)buf_str(&all).p, all.n, scope->sum);
         scope->known = true;
         buf_free(&all);
     }
-    SSL_set_session_id_context(t->ssl, scope->sum, sizeof scope->sum);
+    return scope->sum;
 }
 
-/* ---- a client's stored bytes: "T1", what was found, until when, OpenSSL's session */
+void tls_session_scope(struct tls *t)
+{
+    SSL_set_session_id_context(t->ssl, scope_sum(t->context, t->verify), SHA256_DIGEST_LENGTH);
+}
 
-enum { HEAD = 2 + 1 + 1 + 8, LIFE_MAX_S = 7 * 24 * 3600 };
+/* ---- a client's stored bytes: "T2", what was found, until when, by which files (a list of revocations that was
+ * replaced since may have the certificate), OpenSSL's session */
+
+enum { AT_SUM = 2 + 1 + 1 + 8, HEAD = AT_SUM + SHA256_DIGEST_LENGTH, LIFE_MAX_S = 7 * 24 * 3600 };
 enum { WAS_VERIFIED = 1, WAS_DANE = 2 };
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
@@ -141,6 +146,16 @@ static int64_t life_s(const SSL_SESSION *s)
     return hint == 0 ? TLS_TICKET_LIFE_S : hint > LIFE_MAX_S ? LIFE_MAX_S : (int64_t)hint;
 }
 
+/* No longer than the certificate, where that is what was verified. */
+static int64_t good_until(const struct tls *t)
+{
+    int64_t until = clock_wall() + life_s(t->session), ends;
+    X509 *peer = t->facts.verified && !t->facts.dane ? SSL_get0_peer_certificate(t->ssl) : NULL;
+
+    ends = peer ? tls_asn1_time(X509_get0_notAfter(peer)) : until;
+    return ends < until ? ends : until;
+}
+
 struct str tls_session(struct arena *a, struct tls *t)
 {
     int n = t->session && SSL_SESSION_is_resumable(t->session) ? i2d_SSL_SESSION(t->session, NULL) : 0;
@@ -149,13 +164,14 @@ struct str tls_session(struct arena *a, struct tls *t)
 
     if (n <= 0)
         return (struct str){ "", 0 };
-    until = (uint64_t)(clock_wall() + life_s(t->session));
+    until = (uint64_t)good_until(t);
     p = arena_alloc(a, HEAD + (size_t)n);
-    memcpy(p, "T1", 2);
+    memcpy(p, "T2", 2);
     p[2] = (unsigned char)((t->facts.verified ? WAS_VERIFIED : 0) | (t->facts.dane ? WAS_DANE : 0));
     p[3] = (unsigned char)t->facts.ocsp;
     for (int i = 0; i < 8; i++)
         p[4 + i] = (unsigned char)(until >> (56 - 8 * i));
+    memcpy(p + AT_SUM, scope_sum(t->context, TLS_VERIFY_NONE), SHA256_DIGEST_LENGTH);
     at = p + HEAD;
     i2d_SSL_SESSION(t->session, &at);
     return (struct str){ (const char *)p, HEAD + (size_t)n };
@@ -165,7 +181,7 @@ int64_t tls_session_until(struct str session)
 {
     uint64_t until = 0;
 
-    if (session.n <= HEAD || !str_starts(session, STR("T1")))
+    if (session.n <= HEAD || !str_starts(session, STR("T2")))
         return 0;
     for (int i = 0; i < 8; i++)
         until = until << 8 | (unsigned char)session.p[4 + i];
@@ -191,6 +207,8 @@ bool tls_session_offer(struct tls *t, const struct tls_how *how)
     bool offered = false;
 
     if (until == 0 || until <= clock_wall() || p[3] > TLS_STAPLE_GOOD || !fits(t, p[2], p[3]))
+        return false;
+    if (memcmp(p + AT_SUM, scope_sum(t->context, TLS_VERIFY_NONE), SHA256_DIGEST_LENGTH) != 0)
         return false;
     t->old_verified = p[2] & WAS_VERIFIED;
     t->old_dane = p[2] & WAS_DANE;

@@ -98,6 +98,7 @@ zones = Zones(
         ("none", "127.0.0.2"),
         ("useless", "127.0.0.2", mx["ee"].tlsa(1, 1, 1)),
         ("noclear", "127.0.0.5", mx["ee"].tlsa(3, 1, 1)),
+        ("junk", "127.0.0.2", "3 1 0 " + "ab" * 32, "2 0 0 30"),
     ) + f"\n_tlsa TLSA {mx['ee'].tlsa(3, 1, 1)}"
       + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"
       + alias("expanded", "127.0.0.2", expanded=mx["ee"].tlsa(3, 1, 1))
@@ -270,6 +271,8 @@ def main():
                  lambda: not_delivered(e, "useless.sec.example", "DANE error: No usable TLSA records"))
             case("who shares a host shares no connection where only one's MX record is secure",
                  lambda: beside(e, "b@beside.plain.example", "b@ee.sec.example"))
+            case("whole keys and certificates that are none are of no use either",
+                 lambda: not_delivered(e, "junk.sec.example", "DANE error: No usable TLSA records"))
             look(e)
         with engine(zones, port, acl=CUT) as e:
             case("... nor one that a callout holds", lambda: lured(e))

@@ -135,6 +135,19 @@ case("smtps with a server that speaks first in clear: not used", lambda: run(lam
 case("SNI, by a function of the host",
      lambda: run(lambda e, s: (delivered(e, "X="), same(s.names, ["mail.localhost"]), e.logs("sni=mail.localhost")),
                  'tls_sni = function(m) return "mail." .. m.host end,'))
+
+
+def no_name(e, s):
+    e.send("a@there.example", subject="one")
+    e.logs("== a@there.example")
+    holds(e.log(), "tls_sni")
+    same(s.connections, 0)
+
+
+case("SNI that is no name: put off, and not another name asked for in silence",
+     lambda: [run(no_name, f"tls_sni = function(m) return {text} end,") for text in ('"a\\0b"', '("x"):rep(300)', '"two words"')])
+case("SNI in another alphabet goes as a server knows it",
+     lambda: run(lambda e, s: (delivered(e, "X="), same(s.names, ["xn--mx-via.example"])), 'tls_sni = "m\u00e4x.example",'))
 case("no SNI by default", lambda: run(lambda e, s: (delivered(e, "X="), same(s.names, [None]))))
 
 
@@ -292,6 +305,21 @@ case("RES-T8 not without tls_resumption_hosts", lambda: run(lambda e, s: both(e,
 case("RES-T8 another SNI, another session",
      lambda: run(lambda e, s: both(e, s, lambda e, s: same(s.resumed, [False, False])),
                  AGAIN + 'tls_sni = function(m) return (m.message_id or ""):sub(-2) .. ".example" end,'))
+
+
+def revoked_since(e, s):
+    e.send("a@there.example", subject="message-1")
+    e.logs("CV=yes")
+    same(until(lambda: len(s.mails()) == 1 and e.log().count("Completed") == 1), True)
+    ca.crl([leaf["good"]], label="since")
+    e.send("a@there.example", subject="message-2")
+    e.logs("== a@there.example")
+    holds(e.log(), "certificate revoked")
+    same((len(s.mails()), s.resumed[:1]), (1, [False]))
+
+
+case("RES-T8 what has changed in a file since counts: no session is resumed past a list that revokes its certificate",
+     lambda: run(revoked_since, AGAIN + f'tls_verify_hosts = "*", tls_crl = "{ca.crl([], label="since")}",'))
 case("RES-T6 a host that must prove itself is not resumed",
      lambda: run(lambda e, s: (deferred(e, s, "status not received")), AGAIN + 'hosts_require_ocsp = "*", hosts_require_tls = "*",'))
 

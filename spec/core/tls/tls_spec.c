@@ -772,6 +772,29 @@ static const struct {
     { "usage 1 cannot be used", &rig.ec, &rig.ec, 1, 1, 1, "mx.example.net", "No usable TLSA records" },
 };
 
+/* RFC 7672 3.1: what SMTP has no use for, and what is not what it says it is. */
+static void some_records_are_of_no_use(void **state)
+{
+    struct arena a = { 0 };
+    struct tls_tlsa cert = tlsa_of(&a, &rig.ec, 3, 0, 0), key = tlsa_of(&a, &rig.ec, 2, 1, 0), sum = tlsa_of(&a, &rig.ec, 3, 1, 1);
+    struct tls_tlsa bad[] = {
+        { 0, 1, 1, sum.data }, { 1, 1, 1, sum.data }, { 4, 1, 1, sum.data }, { 3, 2, 1, sum.data }, { 3, 1, 3, sum.data },
+        { 3, 1, 2, sum.data }, { 3, 1, 1, str_head(sum.data, 31) }, { 3, 1, 0, sum.data }, { 2, 0, 0, STR("") },
+        { 3, 1, 0, cert.data }, { 3, 0, 0, key.data }, { 3, 0, 0, str_head(cert.data, cert.data.n - 1) },
+        { 3, 0, 0, { arena_alloc(&a, cert.data.n + 1), cert.data.n + 1 } },    /* one octet more */
+    };
+
+    (void)state;
+    memcpy((char *)(uintptr_t)bad[12].data.p, cert.data.p, cert.data.n);
+    ((char *)(uintptr_t)bad[12].data.p)[cert.data.n] = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(tls_tlsa_usable(&bad[i], 1), 0);
+    assert_int_equal(tls_tlsa_usable(&cert, 1), 8);
+    assert_int_equal(tls_tlsa_usable(&key, 1), 4);
+    assert_int_equal(tls_tlsa_usable(&sum, 1), 8);
+    arena_free(&a);
+}
+
 static void tlsa_records_decide(void **state)
 {
     struct arena a = { 0 };
@@ -1261,6 +1284,7 @@ int main(void)
         cmocka_unit_test(the_cipher_chooses_among_certificates),
         cmocka_unit_test(protocols_are_agreed_on),
         cmocka_unit_test(no_common_ground_is_said),
+        cmocka_unit_test(some_records_are_of_no_use),
         cmocka_unit_test(tlsa_records_decide),
         cmocka_unit_test(staples_are_sent_and_judged),
         cmocka_unit_test(each_certificate_has_its_proof),
