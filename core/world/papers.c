@@ -1,9 +1,11 @@
 #include "world/papers.h"
 
+#include <inttypes.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,7 +31,7 @@ struct papers {
     struct arena arena;
     struct authority *authorities;
     EVP_PKEY *key;              /* of our own certificates */
-    uint64_t serial;
+    uint64_t serial, keys;
 };
 
 struct papers *papers_new(void)
@@ -71,10 +73,16 @@ static void must(int ok, const char *what)
         die("papers: %s: %s", what, ERR_reason_error_string(ERR_peek_error()));
 }
 
-static EVP_PKEY *new_key(void)
+/* The n-th key of a world is the same in every run, and Ed25519 signs without chance: so are the certificates, byte for byte. */
+static EVP_PKEY *new_key(struct papers *p)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    unsigned char secret[EVP_MAX_MD_SIZE];
+    char text[64];
+    int n = snprintf(text, sizeof text, "key %" PRIu64 " of a world", ++p->keys);
+    EVP_PKEY *key;
 
+    must(EVP_Digest(text, (size_t)n, secret, NULL, EVP_sha256(), NULL), "key");
+    key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, 32);
     must(key != NULL, "key");
     return key;
 }
@@ -116,14 +124,14 @@ static void finish(X509 *x, const struct holder *by, EVP_PKEY *own)
     must(X509_set_issuer_name(x, X509_get_subject_name(issuer)), "issuer");
     extend(x, issuer, NID_subject_key_identifier, "hash");
     extend(x, issuer, NID_authority_key_identifier, "keyid");
-    must(X509_sign(x, by ? by->key : own, EVP_sha256()), "signature");
+    must(X509_sign(x, by ? by->key : own, NULL), "signature");
 }
 
 /* ---- authorities */
 
 static struct holder make_step(struct papers *p, const char *what, struct str name, const struct holder *by)
 {
-    struct holder h = { .key = new_key() };
+    struct holder h = { .key = new_key(p) };
 
     h.cert = blank(p, h.key, clock_wall() - LONG, clock_wall() + 2 * (int64_t)LONG);
     add_name(h.cert, "O", name);
@@ -183,7 +191,7 @@ static void prove(const struct authority *a, enum papers_proof want, struct pape
     must(b && id && OCSP_basic_add1_status(b, id, status[want], OCSP_REVOKED_STATUS_KEYCOMPROMISE, from, from, until), "proof");
     /* Its time would be the machine's; there is no other way to set it. */
     must(ASN1_GENERALIZEDTIME_set((ASN1_GENERALIZEDTIME *)(uintptr_t)OCSP_resp_get0_produced_at(b), (time_t)(now - 8 * DAY)) != NULL, "proof");
-    must(OCSP_basic_sign(b, a->mid.cert, a->mid.key, EVP_sha256(), NULL, OCSP_NOTIME), "proof");
+    must(OCSP_basic_sign(b, a->mid.cert, a->mid.key, NULL, NULL, OCSP_NOTIME), "proof");
     r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, b);
     s->proof_n = r ? i2d_OCSP_RESPONSE(r, &s->proof) : 0;
     must(s->proof_n, "proof");
@@ -217,7 +225,7 @@ static void write_list(BIO *out, const struct holder *by, const struct revoked *
         must(one && X509_REVOKED_set_serialNumber(one, X509_get_serialNumber(all->cert)) && X509_REVOKED_set_revocationDate(one, from) &&
              X509_CRL_add0_revoked(list, one), "list");
     }
-    must(X509_CRL_sort(list) && X509_CRL_sign(list, by->key, EVP_sha256()) && PEM_write_bio_X509_CRL(out, list), "list");
+    must(X509_CRL_sort(list) && X509_CRL_sign(list, by->key, NULL) && PEM_write_bio_X509_CRL(out, list), "list");
     X509_CRL_free(list);
     ASN1_TIME_free(from);
     ASN1_TIME_free(until);
@@ -260,7 +268,7 @@ void papers_make(struct papers *p, const struct papers_wish *w, struct papers_sh
 {
     struct authority *a;
 
-    *out = (struct papers_shown){ .key = new_key() };
+    *out = (struct papers_shown){ .key = new_key(p) };
     a = make(p, w, true, out->key, out);
     if (!a)
         return;
@@ -289,7 +297,7 @@ static void write_ours(struct papers *p, BIO *out, enum tls_file what, struct st
     struct papers_shown ours = { 0 };
 
     if (!p->key)
-        p->key = new_key();
+        p->key = new_key(p);
     if (what == TLS_FILE_KEY) {
         must(PEM_write_bio_PrivateKey(out, p->key, NULL, NULL, 0, NULL, NULL), "text");
         return;

@@ -3,8 +3,8 @@
  *
  * Real ones, made in memory when somebody first asks: for each name by which
  * rules trust ("system", a path) an authority of two steps, as authorities
- * have, and below it what a server shows. Keys go with the world. Clocks are
- * the world's.
+ * have, and below it what a server shows. Clocks are the world's, and the same
+ * world makes the same ones in every run.
  */
 #ifndef WORLD_PAPERS_H
 #define WORLD_PAPERS_H

@@ -91,6 +91,16 @@ describe("a receiver with a certificate", function()
     assert.logged(w, DEFER .. "certificate has expired")
   end)
 
+  it("is the same in every run", function()
+    local event = 'event.on("msg:delivery", function(m) logwrite("digest " .. hash.sha256(m.tls_out_peercert)) end)'
+    local function digest(tls)
+      local _, log = sent(tls, nil, nil, event)
+      return assert(log:match "digest (%x+)", log)
+    end
+    assert.equals(digest "mx.out.example", digest "mx.out.example")
+    assert.not_equals(digest "mx.out.example", digest "mx.out.example; is=expired")
+  end)
+
   it("stays good while years go by", function()
     local w = new(MUST)
     w:peer("192.0.2.1", { tls = "mx.out.example; ocsp=good" })
@@ -114,6 +124,17 @@ describe("STARTTLS", function()
     local _, starttls = (w:heard "192.0.2.1"):gsub("STARTTLS", "")
     assert.equals(1, starttls)
     assert.truthy((w:heard "192.0.2.1"):find("EHLO mx.example.org\r\nSTARTTLS\r\n(TLS1.3)\r\nEHLO mx.example.org\r\nMAIL FROM:", 1, true))
+  end)
+
+  it("is for LMTP, too", function()
+    local w = world.new { rules = { "spec/accept/site.lua" }, lua = [[
+router.in_ { driver = "accept", transport = "lmtp" }
+acl.rcpt { accept {} }
+transport.lmtp { driver = "smtp", protocol = "lmtp", hosts = "192.0.2.1", hosts_override = true, hosts_require_tls = "*" }]] }
+    w:peer("192.0.2.1", { tls = "mx.out.example", lhlo = "250-mx.out.example\r\n250 8BITMIME" })
+    w:send { to = "ann@example.org" }
+    assert.equals(0, #w:queue(), table.concat(w:log(), "\n"))
+    assert.truthy((w:heard "192.0.2.1"):find("STARTTLS\r\n(TLS1.3)\r\nLHLO", 1, true))
   end)
 
   it("that is offered and refused: clear text on the same connection, or none", function()
