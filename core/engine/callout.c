@@ -2,15 +2,8 @@
 
 #include <stdlib.h>
 
-enum { JOINED_MAX = 1000 };             /* each takes memory until the transaction ends */
-
-struct callouts { struct map *held; };     /* by the serial of the connection */
-
 static void next_host(struct callout *c);
 static void approach(struct callout *c);
-static bool may_hold(const struct callout *c, enum status st);
-static void hold(struct callout *c, bool taken);
-static void let_go(struct engine *e, uint64_t conn, bool kept);
 
 /* ---- the end */
 
@@ -46,9 +39,9 @@ static void finish(struct callout *c, enum status st)
     c->end.several = c->w.nhosts > 1;
     end = c->end;
     timer_clear(c->e->loop, &c->limit);
-    if (may_hold(c, st)) {
+    if (held_may(c, st)) {
         c->done = NULL;
-        hold(c, st == ST_OK);
+        held_put(c, st == ST_OK);
         done(ctx, &end);
         return;
     }
@@ -274,7 +267,7 @@ static void failed(struct link_user *u, const struct why *why, const char *kind,
 
     (void)kind; (void)host_error; (void)reused;
     if (!c->done) {                     /* it was held, and is no more */
-        let_go(c->e, c->conn, false);
+        held_let_go(c->e, c->conn, false);
         return;
     }
     if (u->refused == 0) {
@@ -366,110 +359,6 @@ static void next_host(struct callout *c)
     approach(c);
 }
 
-/* ---- held connections */
-
-static struct str key_of(const uint64_t *conn)
-{
-    return (struct str){ (const char *)conn, sizeof *conn };
-}
-
-/* Only what a delivery would send: the real sender, the real recipient, and the
- * first of the message (F35). A later one that is refused costs the others nothing. */
-static bool may_hold(const struct callout *c, enum status st)
-{
-    bool first = c->nrcpts == 0;
-
-    if (st == ST_AGAIN || (first && (st != ST_OK || c->w.t->rcpt_seen > 1)))
-        return false;
-    return c->w.hold && c->w.recipient && c->use.link && c->step == ASK_ADDRESS && !c->w.random.n && !c->w.postmaster
-        && !c->tr.lmtp;
-}
-
-static void take(struct callout *c)
-{
-    struct taken *t = arena_new(&c->arena, struct taken);
-    struct at_address *at = &c->w.at;
-
-    *t = (struct taken){ .original = c->w.original, .rcpt = c->w.address, .next = c->taken };
-    t->at = (struct at_address){
-        .address = arena_dup(&c->arena, at->address), .local_part = arena_dup(&c->arena, at->local_part),
-        .domain = arena_dup(&c->arena, at->domain), .local_part_as_is = arena_dup(&c->arena, at->local_part_as_is),
-        .router = at->router, .transport = c->tr.name, .return_path = c->w.sender, .local_uid = -1, .local_gid = -1,
-    };
-    c->taken = t;
-    c->plain = c->w.plain && (c->nrcpts == 0 || c->plain);
-    c->nrcpts++;
-    c->w.t->held_rcpt = arena_dup(&c->w.t->arena, c->w.original);
-}
-
-static void hold(struct callout *c, bool taken)
-{
-    if (taken)
-        take(c);
-    c->use.resting = true;
-    c->conn = c->w.t->conn->serial;
-    c->txn = c->w.t->serial;
-    c->sender = c->w.sender;
-    map_put(c->e->callouts->held, key_of(&c->conn), c);
-}
-
-static void let_go(struct engine *e, uint64_t conn, bool kept)
-{
-    struct callout *c = map_del(e->callouts->held, key_of(&conn));
-
-    if (!c)
-        return;
-    if (kept)
-        link_release(&c->use);
-    else
-        link_quit(&c->use);
-    callout_free(c);
-}
-
-void callout_let_go(struct engine *e, const struct conn *conn, bool kept)
-{
-    let_go(e, conn->serial, kept);
-}
-
-struct callout *callout_take(struct engine *e, const struct txn *t)
-{
-    struct callout *c = map_get(e->callouts->held, key_of(&t->conn->serial));
-
-    if (!c || !c->use.link || c->txn != t->serial)
-        return NULL;
-    return map_del(e->callouts->held, key_of(&t->conn->serial));
-}
-
-static bool same_host(const struct callout *held, const struct callout_want *w, const struct transport *tr)
-{
-    for (size_t i = 0; i < w->nhosts; i++)
-        if (host_same(&w->hosts[i], &held->found) && (w->hosts[i].port ? w->hosts[i].port : tr->port) == held->host.port)
-            return true;
-    return false;
-}
-
-static bool same_domain(const struct callout *held, const struct callout_want *w)
-{
-    return !held->taken || str_same_fold(held->taken->at.domain, w->at.domain);
-}
-
-static bool has_taken(const struct callout *c, struct str original)
-{
-    for (const struct taken *t = c->taken; t; t = t->next)
-        if (str_same(t->original, original))
-            return true;
-    return false;
-}
-
-/* May this question go over the connection that is held? */
-static bool joins(const struct callout *held, const struct callout_want *w, const struct transport *tr)
-{
-    return held->use.link && held->txn == w->t->serial && w->recipient && w->hold && !w->random.n && !w->postmaster
-        && str_same(held->tr.name, tr->name) && str_same(held->tr.interface, tr->interface)
-        && str_same(held->sender, w->sender) && same_host(held, w, tr) && (same_domain(held, w) || (!held->shield.also_n && shield_mixes_domains(held->set, tr)))
-        && held->nrcpts < tr->max_rcpt && held->nrcpts < JOINED_MAX;
-}
-
 /* ---- starting */
 
 /* The generation whose rules ask. */
@@ -529,7 +418,7 @@ static void begin(struct callout *c, const struct callout_want *w)
 /* The recipient is asked about over what is held, which is taken out of the map meanwhile. */
 static void join(struct callout *c, const struct callout_want *w)
 {
-    map_del(c->e->callouts->held, key_of(&c->conn));
+    held_out(c);
     begin(c, w);
     c->at_host = 0;
     c->use.resting = false;
@@ -548,7 +437,7 @@ static bool usable(const struct callout_want *w)
 struct callout *callout_start(void *engine, const struct callout_want *w, callout_done *done, void *ctx)
 {
     struct engine *e = engine;
-    struct callout *c, *held = map_get(e->callouts->held, key_of(&w->t->conn->serial));
+    struct callout *c, *held = held_of(e, w->t->conn->serial);
 
     if (!usable(w)) {
         struct callout_end none = { .st = ST_AGAIN, .text = STR("no host address to ask at") };
@@ -557,9 +446,9 @@ struct callout *callout_start(void *engine, const struct callout_want *w, callou
         return NULL;
     }
     c = callout_new(e, w);
-    if (held && joins(held, w, &c->tr)) {
+    if (held && held_joins(held, w, &c->tr)) {
         callout_free(c);
-        if (has_taken(held, w->original)) {     /* the same name again */
+        if (held_has_taken(held, w->original)) {     /* the same name again */
             struct callout_end again = { .st = ST_OK, .domain = CALLOUT_ACCEPT };
 
             w->t->held_rcpt = arena_dup(&w->t->arena, w->original);
@@ -571,7 +460,7 @@ struct callout *callout_start(void *engine, const struct callout_want *w, callou
         join(held, w);
         return held;
     }
-    let_go(e, w->t->conn->serial, false);
+    held_let_go(e, w->t->conn->serial, false);
     c->done = done;
     c->ctx = ctx;
     begin(c, w);
@@ -582,26 +471,4 @@ struct callout *callout_start(void *engine, const struct callout_want *w, callou
 void callout_cancel(struct callout *c)
 {
     callout_free(c);
-}
-
-void callouts_new(struct engine *e)
-{
-    e->callouts = calloc(1, sizeof *e->callouts);
-    if (!e->callouts)
-        die("no memory for callouts");
-    e->callouts->held = map_new();
-}
-
-void callouts_free(struct engine *e)
-{
-    size_t at = 0;
-    struct str key;
-    void *c;
-
-    while (map_next(e->callouts->held, &at, &key, &c)) {
-        map_del(e->callouts->held, key);
-        callout_free(c);
-    }
-    map_free(e->callouts->held);
-    free(e->callouts);
 }

@@ -1,8 +1,8 @@
 /*
- * callout_inside - a callout, for the two that know one
+ * callout_inside - a callout, for the three that know one
  *
- * callout.c asks and holds; cutthrough.c takes over what is held and sends the
- * message there.
+ * callout.c asks; callout_held.c keeps its connection for the rest of the transaction;
+ * cutthrough.c takes over what is held and sends the message there.
  */
 #ifndef ENGINE_CALLOUT_INSIDE_H
 #define ENGINE_CALLOUT_INSIDE_H
@@ -60,6 +60,19 @@ static inline struct callout *callout_of(struct link_user *u)
     return (struct callout *)(void *)((char *)u - offsetof(struct callout, use));
 }
 
+/* ---- callout_held.c: at most one a session, known by the serial of its connection */
+/* Only what a delivery would send: the real sender, the real recipient, and the
+ * first of the message (F35). A later one that is refused costs the others nothing. */
+bool held_may(const struct callout *c, enum status st);
+/* taken: what was asked about is a recipient there now. */
+void held_put(struct callout *c, bool taken);
+struct callout *held_of(struct engine *e, uint64_t conn);       /* NULL: nothing is held */
+void held_out(struct callout *c);                               /* the caller has it again */
+/* Ends it; kept: its connection may serve others. */
+void held_let_go(struct engine *e, uint64_t conn, bool kept);
+/* May this question go over the connection that is held? Was it asked there, and taken? */
+bool held_joins(const struct callout *held, const struct callout_want *w, const struct transport *tr);
+bool held_has_taken(const struct callout *c, struct str original);
 /* What is held for this transaction becomes the caller's; NULL: nothing usable. */
 struct callout *callout_take(struct engine *e, const struct txn *t);
 void callout_free(struct callout *c);
