@@ -195,8 +195,12 @@ static void cert_judged(void *ctx, struct str objection)
     struct link *l = ctx;
 
     l->event = NULL;
-    if (objection.n)
-        log_line(LOG_MAIN, "H=%.*s tls:cert event: %.*s", STR_ARG(l->host.name), STR_ARG(objection));
+    if (objection.n) {
+        struct arena a = { 0 };
+
+        on_note(l, arena_printf(&a, "tls:cert event: %.*s", STR_ARG(objection)));
+        arena_free(&a);
+    }
     tls_cert_answer(l->tls, objection.n == 0);
 }
 

@@ -457,8 +457,9 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
     r->found.tlsa_n = r->shield.how.tlsa_n;
     r->found.tlsa_base = r->shield.base;
     if (st != ST_OK) {
-        r->found.dane = arena_printf(&r->arena, "%s", why->text);
-        unused(r, r->found.dane);
+        if (event)
+            r->found.dane = arena_printf(&r->arena, "%s", why->text);
+        unused(r, arena_printf(&r->arena, "%s", why->text));
         return;
     }
     if (r->e->cfg.hermetic) {
