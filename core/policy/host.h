@@ -168,6 +168,8 @@ struct eval {
 struct eval *eval_open(struct policy *p, struct txn *t, enum phase ph, enum entry which, eval_end *end);
 struct eval *eval_run(struct eval *e, int nargs);
 struct eval *eval_running(lua_State *L);    /* NULL: load time */
+/* A rule error is no answer: later. */
+static inline enum status eval_status(enum status st) { return st == ST_NEVER ? ST_AGAIN : st; }
 void evals_free(struct policy *p);
 
 /* ---- wait.c */
