@@ -438,6 +438,7 @@ void check_note(void *ctx, enum smtp_note note, const struct txn *t, struct str 
             rejected(s, t, text, reply);
         break;
     case NOTE_TLS:
+        engine_count(s->e, COUNT_tls_in_failed, 1);
         tls_failed(s, text);
         break;
     case NOTE_TIMEOUT:

@@ -156,7 +156,7 @@ static void log_delivered(struct cutthrough *c)
         };
 
         record_delivered(c->e, c->set, str_of(c->t->id.s), &d);
-        engine_count(c->e, COUNT_deliveries, 1);
+        engine_count_delivery(c->e, &at->host.tls);
         tell(c, k);
     }
 }

@@ -33,6 +33,16 @@ void engine_count(struct engine *e, enum counter c, int64_t by)
     shared_count(e->shared, e->cfg.worker, c, by);
 }
 
+void engine_count_delivery(struct engine *e, const struct at_tls *t)
+{
+    engine_count(e, COUNT_deliveries, 1);
+    if (!tls_is_on(t))
+        return;
+    engine_count(e, COUNT_deliveries_tls, 1);
+    if (t->verified)
+        engine_count(e, t->dane ? COUNT_deliveries_dane : COUNT_deliveries_verified, 1);
+}
+
 void engine_log(struct engine *e, enum log_file f, struct str id)
 {
     log_text(f, id, buf_str(&e->line));

@@ -34,6 +34,7 @@ static void handshake_failed(struct link *l, struct str reason)
     const struct shield *s = l->user->shield;
     struct arena a = { 0 };
 
+    engine_count(l->e, COUNT_tls_out_failed, 1);
     if (s->dane) {
         log_text(LOG_MAIN, l->user->id, arena_printf(&a, "DANE attempt failed; TLS connection to %.*s [%.*s]: %.*s", STR_ARG(l->host.name),
                                                      STR_ARG(ip_text(&a, l->host.ip)), STR_ARG(reason)));
@@ -172,6 +173,7 @@ static void on_over(void *ctx, const struct why *why)
     l->secured = true;
     l->session_kept = false;
     keep_facts(l);
+    engine_count(l->e, l->host.tls.resumption & RESUMPTION_USED ? COUNT_tls_out_resumed : COUNT_tls_out_full, 1);
     timer_clear(l->e->loop, &l->timer);
     if (l->client)
         smtp_client_again(l->client);

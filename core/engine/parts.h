@@ -108,6 +108,8 @@ struct engine {
  * retry and expires nothing. */
 int64_t engine_now(const struct engine *e);
 void engine_count(struct engine *e, enum counter c, int64_t by);
+/* One more, and under TLS as t says. */
+void engine_count_delivery(struct engine *e, const struct at_tls *t);
 /* Logs e->line under an id, and empties it. */
 void engine_log(struct engine *e, enum log_file f, struct str id);
 /* Called by whoever may have ended the last thing a drain waits for. */

@@ -243,6 +243,7 @@ static void keep_facts(struct session *s, const struct tls_facts *f)
         s->conn.tls.ourcert = tls_cert_der(a, f->ourcert);
     if (f->peercert)
         s->conn.tls.peercert = tls_cert_der(a, f->peercert);
+    engine_count(s->e, f->resumption & RESUMPTION_USED ? COUNT_tls_in_resumed : COUNT_tls_in_full, 1);
 }
 
 void secure_bind(struct session *s)

@@ -70,7 +70,7 @@ void settle_delivered(struct walk *w, struct item *it, struct str confirmation, 
     d.shadow = it->shadow;
     if (!it->quiet)
         record_delivered(w->e, w->set, str_of(w->id.s), &d);
-    engine_count(w->e, COUNT_deliveries, 1);
+    engine_count_delivery(w->e, &it->host.tls);
     fire(w, "msg:delivery", it, confirmation, 0);
 }
 

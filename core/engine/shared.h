@@ -23,6 +23,8 @@ enum { WORKERS_MAX = 64, SHARDS_MAX = 256, SLOT_ROWS = 4096, CALLER_ROWS = 16384
     X(messages_refused) X(messages_deferred) X(messages_submitted) \
     X(deliveries) X(deliveries_deferred) X(deliveries_failed) X(messages_completed) \
     X(bounces_sent) X(bounces_dropped) X(warnings_sent) X(outbound_connections) X(outbound_now) X(outbound_reused) \
+    X(tls_in_full) X(tls_in_resumed) X(tls_in_failed) X(tls_out_full) X(tls_out_resumed) X(tls_out_failed) \
+    X(deliveries_tls) X(deliveries_verified) X(deliveries_dane) \
     X(rule_evaluations) X(rule_errors) X(rule_overruns) X(explain_dropped) X(events_run) X(events_dropped) \
     X(reloads) X(reloads_failed) X(log_dropped) X(worker_deaths) X(set_aside)
 

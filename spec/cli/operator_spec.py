@@ -171,6 +171,13 @@ def refused_reload_is_told():
     same((after["generation"], after["counters"]["reloads_failed"]), (before["generation"], before["counters"]["reloads_failed"] + 1))
 
 
+def counters_in_the_guide():
+    """The table in running.md has each counter once, in the order of status --json."""
+    with open(os.path.join(ROOT, "docs", "guide", "running.md")) as f:
+        rows = [cell for row in re.findall(r"^\| (`.*?) \|", f.read(), re.M) for cell in re.findall(r"`(\w+)`", row)]
+    same(rows, list(json.loads(e.run("status", "--json")[1])["counters"]))
+
+
 def drain():
     """Whoever is idle gets 421, a message under way is still taken and kept."""
     busy, idle = e.smtp(), e.smtp()

@@ -39,7 +39,7 @@ def no_client_is_waited_for():
         late.sendall(b"STARTTLS\r\n")
         holds(f.readline(), b"220 ")
         late.sendall(b"\x16\x03\x01")                   # a ClientHello begins, and does not go on
-        until(lambda: e.status().get("connections_now", 2) >= 2)
+        same(until(lambda: e.status()["counters"]["connections_now"] == 2), True)
         e.stop()
         same((rest(early), rest(late)), (b"", b""))
         if "timed out" in e.log():

@@ -166,6 +166,11 @@ def lured(e):
         same(s.rcpt("a@wrong.sec.example")[0], 451)
 
 
+def counted(e):
+    c = e.status()["counters"]
+    same((c["deliveries_dane"], c["deliveries_verified"]), (sum("CV=dane" in line for line in e.log().splitlines()), 0))
+
+
 def two_domains(e):
     """What proves the host of the one is not what proves it for the other, though host and records are the same."""
     e.send("a@next.sec.example", "a@guest.sec.example", subject="two")
@@ -273,6 +278,7 @@ def main():
                  lambda: beside(e, "b@beside.plain.example", "b@ee.sec.example"))
             case("whole keys and certificates that are none are of no use either",
                  lambda: not_delivered(e, "junk.sec.example", "DANE error: No usable TLSA records"))
+            case("perigee status counts what went out verified by TLSA records", lambda: counted(e))
             look(e)
         with engine(zones, port, acl=CUT) as e:
             case("... nor one that a callout holds", lambda: lured(e))

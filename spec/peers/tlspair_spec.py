@@ -38,6 +38,7 @@ transport.mailbox {{ driver = "appendfile", maildir_format = true, directory = f
 directory = tempfile.mkdtemp(prefix="perigee-tlspair.")
 ca = CA(directory)
 mx = ca.leaf("localhost", label="mx")
+stranger = CA(directory, "stranger", "Stranger root")
 TRUST = f'tls_verify_certificates = "{ca.cert}", tls_verify_hosts = "*", hosts_require_tls = "*", '
 
 
@@ -77,6 +78,50 @@ case("OCSP-T5 with a good proof: delivered, and the variable says verified",
 case("OCSP-T5 without one: not used", lambda: refused(MUST, "", "TLS session: (SSL_connect)"))
 case("OCSP-T2 a proof that has ended is not sent, and not missed where it need not be",
      lambda: taken(TRUST, f'tls_ocsp_file = "{old}",', "msg:delivery ocsp=1"))
+
+
+# ---- counters
+
+def counters(e, **want):
+    """What perigee status counts of TLS: nothing else than this."""
+    names = [f"tls_{way}_{what}" for way in ("in", "out") for what in ("full", "resumed", "failed")]
+    names += ["deliveries_tls", "deliveries_verified", "deliveries_dane"]
+    found = lambda: {k: v for k, v in e.status()["counters"].items() if k in names and v}
+    if not until(lambda: found() == want):
+        same(found(), want)
+    text = e.run("status")[1]
+    for name, n in want.items():
+        holds(re.sub(" +", " ", text), f"{name} {n}\n")
+
+
+def counted():
+    again = TRUST + 'tls_resumption_hosts = "*", hosts_nopass_tls = "*", '
+    with server('tls_resumption_hosts = "*",') as there, sender(there.port, again) as e:
+        for n in (1, 2, 3):
+            e.send("a@there.example", subject=f"message-{n}")
+            same(until(lambda: e.log().count("Completed") == n), True)
+        counters(e, tls_out_full=1, tls_out_resumed=2, deliveries_tls=3, deliveries_verified=3)
+        counters(there, tls_in_full=1, tls_in_resumed=2)
+
+
+def counted_failures():
+    with server() as there, sender(there.port, f'tls_verify_certificates = "{stranger.cert}", tls_verify_hosts = "*",') as e:
+        e.send("a@there.example", subject="one")
+        e.logs("== a@there.example")
+        counters(e, tls_out_failed=1)
+        counters(there, tls_in_failed=1)
+
+
+def counted_unverified():
+    with server() as there, sender(there.port, f'tls_verify_certificates = "{stranger.cert}",') as e:
+        e.send("a@there.example", subject="one")
+        e.logs("Completed")
+        counters(e, tls_out_full=1, deliveries_tls=1)
+
+
+case("perigee status counts handshakes, full ones and resumed ones, and what was delivered verified", counted)
+case("... those that failed", counted_failures)
+case("... and what went to whoever answered", counted_unverified)
 
 
 # ---- callouts
