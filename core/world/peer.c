@@ -20,6 +20,7 @@ struct talk {                   /* one connection */
     int fd;
     SSL *ssl;                   /* NULL: in clear */
     bool shaking, greeted, secured;
+    bool left;                  /* TLS ended, and nothing was said since */
     bool data;
     bool stalled;               /* hears, and says nothing any more */
     bool deaf;                  /* no handshake will come of what the client says */
@@ -380,21 +381,24 @@ static void leave_tls(struct talk *t)
     peer_tls_end(t->ssl);
     t->ssl = NULL;
     t->secured = false;
-    note(t->peer, STR("(clear)"));
+    t->left = true;
 }
 
 /* As recv; what ends may go on in clear. */
 static ssize_t take(struct talk *t, char *p, size_t n)
 {
-    ssize_t got;
+    ssize_t got = t->ssl ? peer_tls_recv(t->ssl, p, n) : 0;
 
-    if (t->ssl) {
-        got = peer_tls_recv(t->ssl, p, n);
-        if (got != 0)
-            return got;
+    if (t->ssl && got != 0)
+        return got;
+    if (t->ssl)
         leave_tls(t);
+    got = recv(t->fd, p, n, MSG_DONTWAIT);
+    if (got > 0 && t->left) {
+        note(t->peer, STR("(clear)"));
+        t->left = false;
     }
-    return recv(t->fd, p, n, MSG_DONTWAIT);
+    return got;
 }
 
 /* False: the connection is over. */

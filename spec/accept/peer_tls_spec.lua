@@ -365,7 +365,7 @@ describe("TLSA records of a peer", function()
     assert.truthy((w:heard "192.0.2.1"):find("SNI=mx.out.example", 1, true))
   end)
 
-  it("of usage 3 alone: no proof is asked for (OCSP)", function()
+  it("of usage 3 alone: no proof is asked for", function()
     goes(true, "mx.out.example; ocsp=good", nil, SECURE .. "3 1 1 @192.0.2.1\n", "ocsp=0")
     goes(true, "mx.out.example; ocsp=good", nil, SECURE .. "2 1 1 @192.0.2.1\n", "ocsp=4")
   end)

@@ -374,6 +374,21 @@ bank.example.     MX 10 mx.bank.example.
     assert.truthy(w:logged "DANE error: mx.bank.example lookup not DNSSEC")
     assert.is_nil((w:logged "=> b@bank.example"))
   end)
+
+  it("has the bank's host prove itself by its records and by its authority's word of today", function()
+    for proof, there in pairs { good = true, none = false, revoked = false } do
+      local w = world.new { rules = rules "dane", lua = OPEN, zone = [[
+$SECURE
+mx.bank.example.           A 198.51.100.7
+bank.example.              MX 10 mx.bank.example.
+_25._tcp.mx.bank.example.  TLSA 2 1 1 @198.51.100.7
+]] }
+      w:peer("198.51.100.7", { tls = { names = "mx.bank.example", ocsp = proof } })
+      send(w, { to = "b@bank.example" })
+      assert.equal(there, w:logged "=> b@bank.example" ~= nil, proof)
+      if there then assert.logged(w, "CV=dane") end
+    end
+  end)
 end)
 
 describe("statement.lua", function()
