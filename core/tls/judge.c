@@ -131,7 +131,7 @@ static enum tls_staple_state staple_state(struct tls *t, struct why *why)
     tls_proof_free(p);
     sk_X509_free(issuers);
     if (st != ST_OK && t->ops->note)
-        t->ops->note(t->ctx, revoked ? STR("Server certificate revoked") : str_of(why->text));
+        t->ops->note(t->ctx, revoked ? STR("Server certificate revoked") : arena_printf(&t->arena, "the OCSP proof is not good: %s", why->text));
     return st == ST_OK ? TLS_STAPLE_GOOD : TLS_STAPLE_BAD;
 }
 

@@ -44,6 +44,9 @@ local function set_option(t, name, value)
     t.cells.headers_rewrite = { value = "yes", where = where, row = row }
     return
   end
+  if t.cells[row.name] then
+    return report.problem(where, "transport.%s: %s and %s are one option", t.name, row.name, table.concat(row.also, ", "))
+  end
   local cell = options.set(row, value, where, "transport option", "transport " .. t.name)
   if row.name == "event_action" then t.event_action = cell and cell.fn and cell
   else t.cells[row.name] = cell end
