@@ -1,4 +1,4 @@
--- acl - statements, compiled at load and walked in order
+-- acl - lists of statements, compiled at load and walked in order (acl_statement.lua: one of them)
 --
 -- A statement is a verb with words, or a function. At load its words are checked
 -- (known, allowed in its phase, built) and compiled; walking one costs a call
@@ -10,11 +10,12 @@ local words = use "words"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
 local report = use "report"
+local statement = use "acl_statement"
 local verify = use "verify"
 local cover = host.covers and use "cover"
 local inspects = host.inspects
 local explain = use "explain"
-local site = use "site"
+local mark, step, call = explain.mark, statement.step, statement.call
 local acl = {}
 
 modifiers.changed = conditions.forget
@@ -26,32 +27,10 @@ local UNHEARD = { quit = true, notquit = true, not_smtp_start = true }
 local NO_ACL = { route = true, transport = true, event = true, queue = true, option = true }
 local NESTING = 20
 
-acl.VERBS = { accept = true, defer = true, deny = true, discard = true, drop = true, warn = true, demand = true }
 acl.phases = {}                 -- phase -> array of statements
 acl.subs = {}                   -- name -> { statements, where = }
 acl.answered = {}               -- phase -> where its last answer came from; kept only for the check
-acl.constructor_names = {}      -- the functions accept, deny ... -> their names
 acl.declared = {}               -- { name, sub = bool, statement } in order, for the check
-
--- ---- verbs: constructors of statements and of answers
-
-local Verb = {}
-Verb.__metatable = "verb"
-
-local function is_verb(x) return type(x) == "table" and getmetatable(x) == "verb" and rawget(x, "verb") ~= nil end
-
-local warn_now                  -- below: warn() inside a running function acts at once
-
-local function constructor(verb)
-  return function(spec)
-    if spec ~= nil and type(spec) ~= "table" and type(spec) ~= "string" and type(spec) ~= "function" then
-      error(string.format("%s takes a text or a table, not a %s", verb, type(spec)), 2)
-    end
-    local s = setmetatable({ verb = verb, spec = spec, where = host.where(2) }, Verb)
-    if verb == "warn" and host.current() then return warn_now(s) end
-    return s
-  end
-end
 
 -- ---- checks of words, by phase
 
@@ -210,16 +189,16 @@ end
 
 -- ---- declaring
 
-local function add(list, name, sub, statement)
-  list[#list + 1] = statement
-  acl.declared[#acl.declared + 1] = { name = name, sub = sub, statement = statement }
+local function add(list, name, sub, s)
+  list[#list + 1] = s
+  acl.declared[#acl.declared + 1] = { name = name, sub = sub, statement = s }
 end
 
 local function declare(list, name, sub, what, where)
   if type(what) == "function" then
     return add(list, name, sub, { fn = what, where = host.fn_where(what) or where })
   end
-  if is_verb(what) then what = { what } end
+  if statement.is_verb(what) then what = { what } end
   if type(what) ~= "table" then
     return report.problem(where, "acl.%s takes a table of statements or a function, not a %s", name, type(what))
   end
@@ -227,18 +206,18 @@ local function declare(list, name, sub, what, where)
     if type(key) ~= "number" then
       report.problem(where, 'acl.%s: "%s" stands outside a statement; write accept { %s = ... }', name,
         tostring(key), tostring(key))
-    elseif acl.constructor_names[item] then
-      report.problem(where, "acl.%s: item %d is the word %s alone; write %s {}", name, key, acl.constructor_names[item],
-        acl.constructor_names[item])
-    elseif not is_verb(item) and type(item) ~= "function" then
+    elseif statement.names[item] then
+      report.problem(where, "acl.%s: item %d is the word %s alone; write %s {}", name, key, statement.names[item],
+        statement.names[item])
+    elseif not statement.is_verb(item) and type(item) ~= "function" then
       report.problem(where, "acl.%s: item %d is a %s; statements are accept { ... }, deny { ... } and so on, or functions",
         name, key, type(item))
     end
   end
   for _, item in ipairs(what) do
-    if acl.constructor_names[item] then -- said above
+    if statement.names[item] then -- said above
     elseif type(item) == "function" then add(list, name, sub, { fn = item, where = host.fn_where(item) or where })
-    elseif is_verb(item) then add(list, name, sub, item) end
+    elseif statement.is_verb(item) then add(list, name, sub, item) end
   end
 end
 
@@ -277,15 +256,6 @@ function acl.library()
       declare(acl.phases[name], name, false, what, where)
     end
   end })
-end
-
-function acl.constructors()
-  local verbs = {}
-  for verb in pairs(acl.VERBS) do
-    verbs[verb] = constructor(verb)
-    acl.constructor_names[verbs[verb]] = verb
-  end
-  return verbs
 end
 
 -- ---- checking after all files are loaded
@@ -386,165 +356,12 @@ end
 
 -- ---- walking
 
-local warned = setmetatable({}, { __mode = "k" })
-
--- The log line of warn, once a message.
-local function warning(ev, text)
-  if not text or text == "" then return end
-  local m = ev.m
-  local said = warned[m]
-  if not said then
-    said = {}
-    warned[m] = said
-  end
-  if said[text] then return end
-  said[text] = true
-  local from = m.sender_fullhost
-  host.logwrite(m, "main", (from and "H=" .. from .. " " or "") .. "Warning: " .. text)
-end
-
-local mark = explain.mark
-
-local function all_hold(s, ev)
-  local conds, marks = s.conds, s.marks
-  for i = 1, #conds do
-    local yes, answer = conds[i](ev)
-    mark(marks[i], yes and not answer)
-    if not yes or answer then return false, answer end
-  end
-  return true
-end
-
-local function act(s, ev)
-  ev.acted = s
-  local acts = s.acts
-  for i = 1, #acts do acts[i](ev) end
-end
-
-local function texts(s, ev)
-  local message, log
-  if s.log_message then log = s.log_message(ev) end
-  if s.message then message = s.message(ev) end
-  message, log = message or ev.text, log or ev.log
-  if not message and site.value("smtp_return_error_details") then message = log end
-  return message, log
-end
-
-local function warn_walk(s, ev)
-  local yes, answer = all_hold(s, ev)
-  if answer then return answer end
-  if not yes then return end
-  act(s, ev)
-  if s.log_message then warning(ev, s.log_message(ev)) end
-  mark(s.place, true)
-end
-
--- A warn that cannot find out is noted and passed over (reference/acl.tsv); a
--- mistake in it is an error as anywhere.
-local function warn(s, ev)
-  local ok, result = pcall(warn_walk, s, ev)
-  if ok then return result end
-  local text = host.again_text(result)
-  if not text then error(result, 0) end
-  mark(s.place, nil)
-  if host.log_selected("acl_warn_skipped") then
-    warning(ev, 'ACL "warn" statement skipped: condition test deferred: ' .. text .. " (" .. s.where .. ")")
-  end
-end
-
--- One statement: nothing, or { verb, message, log_message }.
-local function step(s, ev)
-  ev.text, ev.log, ev.where, ev.at = nil, nil, s.where, s
-  if s.verb == "warn" then return warn(s, ev) end
-  local yes, answer = all_hold(s, ev)
-  if answer then return answer end
-  if s.verb == "demand" then
-    if yes then
-      act(s, ev)
-      return mark(s.place, true)
-    end
-    local message, log = texts(s, ev)
-    return { verb = "deny", message = message, log_message = log }
-  end
-  if not yes then return end
-  act(s, ev)
-  local message, log = texts(s, ev)
-  mark(s.place, true)
-  return { verb = s.verb, message = message, log_message = log }
-end
-
--- ---- answers of functions
-
-local ANSWER = { message = true, log_message = true, code = true }
-
-local function answer_of(s, ev)
-  local spec = s.spec
-  if type(spec) == "function" then spec = spec(ev.m) end
-  if type(spec) ~= "table" then
-    return { verb = s.verb, message = spec, log_message = nil }
-  end
-  for key in pairs(spec) do
-    if not ANSWER[key] and not (host.acl_words.modifier[key] and modifiers.built(key)) then
-      local advice = host.acl_words.condition[key] and "; ask check." .. key .. "(...) before"
-        or words.meant(key, host.acl_words.modifier)
-      error(string.format('%s: an answer takes message, log_message, code and modifiers, not "%s"%s', s.where,
-        tostring(key), advice), 0)
-    end
-  end
-  for _, name in ipairs(modifiers.ORDER) do
-    if spec[name] ~= nil and not ANSWER[name] then modifiers.compile(name, spec[name], s.where)(ev) end
-  end
-  local message = spec.message ~= nil and modifiers.compile("message", spec.message, s.where)(ev) or nil
-  local log = spec.log_message ~= nil and modifiers.compile("log_message", spec.log_message, s.where)(ev) or nil
-  if spec.code then message = tostring(spec.code) .. " " .. (message or "") end
-  return { verb = s.verb, message = message, log_message = log }
-end
-
-function warn_now(s)
-  local ev = report.current()
-  if s.where == "?" then s.where = ev.where or "?" end
-  local answer = answer_of(s, ev)
-  warning(ev, answer.log_message or answer.message)
-end
-
-local Unwind = { __metatable = "unwind" }
-
--- check.acl inside a function: an answer of the inner ACL that ends the outer one too.
-function acl.unwind(answer) error(setmetatable({ answer = answer }, Unwind), 0) end
-
-local function function_step(s, ev)
-  ev.text, ev.log, ev.where, ev.at = nil, nil, s.where, s
-  local ok, result = pcall(s.fn, ev.m)
-  if not ok then
-    if type(result) == "table" and getmetatable(result) == "unwind" then
-      mark(s.place, true)
-      return result.answer
-    end
-    error(result, 0)
-  end
-  if result == nil then return mark(s.place, false) end
-  if not is_verb(result) then
-    local said = acl.constructor_names[result]
-    error(string.format("%s: the function returned %s; answers are accept(), deny(\"550 text\") and so on, or nothing",
-      s.where, said and said .. " itself, without ()" or type(result) == "string" and '"' .. result:sub(1, 40) .. '"'
-      or (type(result) == "table" or type(result) == "function") and "a " .. type(result) or tostring(result)), 0)
-  end
-  if result.verb == "demand" then
-    error(s.where .. ": demand is no answer; return deny(...) if it does not hold", 0)
-  end
-  -- `return deny(...)` is a tail call: the line is gone, the function's is known
-  if result.where == "?" then result.where = s.where end
-  local answer = answer_of(result, ev)
-  mark(s.place, true)
-  return answer
-end
-
 local function walk(list, ev, default)
   for i = 1, #list do
     local s = list[i]
-    local answer
     if cover then cover.asked(s) end
-    if s.fn then answer = function_step(s, ev) else answer = step(s, ev) end
+    local answer
+    if s.fn then answer = call(s, ev) else answer = step(s, ev) end
     if cover and (answer or ev.acted == s) then cover.taken(s) end
     if answer then return answer end
   end

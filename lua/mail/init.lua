@@ -58,7 +58,7 @@ local rewrite = use "rewrite"
 local env = host.rules
 
 for kind, title in pairs(lists.KINDS) do env[title] = library.named(kind) end
-for verb, constructor in pairs(acl.constructors()) do env[verb] = constructor end
+for verb, constructor in pairs(use("acl_statement").constructors()) do env[verb] = constructor end
 env.site = site.declare
 env.acl = acl.library()
 env.router = routers.library()

@@ -13,7 +13,7 @@ local report = use "report"
 local conditions = use "conditions"
 local modifiers = use "modifiers"
 local verify = use "verify"
-local acl = use "acl"
+local statement = use "acl_statement"
 local explain = use "explain"
 local clock, read = explain.clock, explain.read
 local library = {}
@@ -417,7 +417,7 @@ for name, row in pairs(host.acl_words.condition) do
       ev.text, ev.log = nil, nil
       local yes, answer = conditions.check(name, ev, rule_line(ev), ...)
       if since then read(since, call, (...), yes ~= no) end
-      if answer then acl.unwind(answer) end
+      if answer then statement.unwind(answer) end
       return yes ~= no
     end
   end
