@@ -3,6 +3,8 @@
  * with the first reply, a last reply with the close-notify), and the seam for faults is
  * where it is for clear text. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/fault.h"
@@ -122,12 +124,24 @@ int tls_wire_push(struct tls *t)
     return 0;
 }
 
+/* A server of TLS 1.3 without tickets has nothing to say to the client's Finished. A client with Nagle's algorithm on
+ * keeps its EHLO until that was acknowledged, and the kernel is in no hurry: 40 ms for each session. */
+void tls_wire_settle(struct tls *t)
+{
+    int on = 1;
+
+    if (t->owes)
+        setsockopt(stream_fd(t->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    t->owes = t->drained = false;
+}
+
 static int bio_write(BIO *b, const char *p, int n)
 {
     struct tls *t = BIO_get_data(b);
     ssize_t done;
 
     BIO_clear_retry_flags(b);
+    t->owes = false;
     if (n <= SMALL && t->out.n + (size_t)n <= HELD_MAX) {
         buf_add(&t->out, (struct str){ p, (size_t)n });
         return n;

@@ -219,6 +219,7 @@ static int end(struct tls *t)
         return failed(t, &why);
     }
     t->stage = T_OPEN;
+    t->owes = t->server && !t->ticket_sent;
     buf_free(&t->hello);
     t->ops->over(t->ctx, &none);
     return STREAM_WORK_DONE;

@@ -166,7 +166,7 @@ static int tls_push(struct stream *s)
 {
     struct tls *t = stream_below(s);
 
-    t->drained = false;
+    tls_wire_settle(t);
     return tls_wire_push(t);
 }
 
