@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Perigee as a peer of the mail server benchmark: modes queue (accept, hold), relay (everything to 127.0.0.1:$SINK_PORT)
-# and discard (accept, then :blackhole:). Sourced by bench.sh and by spec/bench/run.sh.
+# Perigee as a peer of the mail server benchmark: modes queue (accept, hold), relay (everything to 127.0.0.1:$SINK_PORT),
+# discard (accept, then :blackhole:) and tls (as queue; STARTTLS with the benchmark's certificate). Sourced by bench.sh.
 PEER_PORT=${PERIGEE_PORT:-20025}
 PERIGEE_TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PERIGEE_BIN=${PERIGEE:-$PERIGEE_TREE/build/perigee}
 PERIGEE_USER=${PERIGEE_USER:-nobody}
 
-peer_modes() { echo queue relay discard; }
+peer_modes() { echo queue relay discard tls; }
 peer_available() { [ -x "$PERIGEE_BIN" ]; }
 
 perigee_rules() { # MODE
@@ -25,6 +25,10 @@ site {
 acl.rcpt { accept { hosts = "127.0.0.1" } }
 transport.sink { driver = "smtp", port = $SINK_PORT, hosts = "127.0.0.1", connection_max_messages = 500 }
 LUA
+	if [ -s "$RUN/tls/cert.pem" ]; then     # a key that others may read is refused
+		install -o "$PERIGEE_USER" -m 600 "$RUN/tls/key.pem" "$PDIR/key.pem"
+		echo "site { tls_certificate = \"$RUN/tls/cert.pem\", tls_privatekey = \"$PDIR/key.pem\" }" > "$PDIR/rules/05-tls.lua"
+	fi
 	case $1 in
 	# held, not frozen: a start in relay mode drains the queue as it is
 	queue) echo 'site { hold_domains = "*" }
