@@ -1,8 +1,17 @@
 /* What `perigee check` asks about TLS: whether the files and words of a configuration can be used. They are read as a
  * session would have them read, by the user this process is. */
+#include <errno.h>
+#include <libgen.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "policy/lua.h"
 #include "tls/context.h"
+#include "tls/identity.h"
+#include "tls/ocsp.h"
+
+enum { CERTIFICATE_MAX = 1024 * 1024 };
 
 static struct str field_text(lua_State *L, struct arena *a, const char *name)
 {
@@ -52,7 +61,44 @@ static void push_notes(lua_State *L, struct tls_context *c)
     }
 }
 
-/* tls_check{ server =, certificates = {}, keys = {}, proofs = {}, ca =, crl =, ciphers =, groups =, dhparam =, options = }
+/* What would keep tls_ocsp_fetch from getting a proof for a certificate; empty: nothing that can be seen from here. */
+static struct str fetch_trouble(struct arena *a, struct str certificate, struct str proof)
+{
+    struct buf text = { 0 };
+    struct tls_cert *cert = NULL;
+    struct str said = { "", 0 }, end = STR("-----END CERTIFICATE-----");
+    bool worded = str_starts(proof, STR("DER ")) || str_starts(proof, STR("PEM "));
+    char *dir = dirname(arena_z(a, str_trim(str_from(proof, worded ? 4 : 0))));
+
+    if (tls_file_read(certificate, CERTIFICATE_MAX, &text, NULL, NULL) == ST_OK && tls_cert_read(buf_str(&text), &cert, NULL) == ST_OK) {
+        struct str behind = str_from(buf_str(&text), str_find_str(buf_str(&text), end) + end.n);
+
+        if (tls_ocsp_url(a, cert).n == 0)
+            said = arena_printf(a, "%.*s names no responder: tls_ocsp_fetch has nobody to ask", STR_ARG(certificate));
+        else if (str_find_str(behind, end) == SIZE_MAX)
+            said = arena_printf(a, "%.*s: the certificate of its issuer is not behind it: tls_ocsp_fetch cannot ask without", STR_ARG(certificate));
+        else if (access(dir, W_OK | X_OK) < 0)
+            said = arena_printf(a, "tls_ocsp_fetch cannot write %.*s: %s: %s", STR_ARG(proof), dir, strerror(errno));
+    }
+    tls_cert_drop(cert);
+    buf_free(&text);
+    return said;
+}
+
+static void push_fetch_notes(lua_State *L, struct arena *a, struct tls_list certificates, struct tls_list proofs)
+{
+    for (size_t i = 0; i < proofs.n && i < certificates.n; i++) {
+        struct str said = fetch_trouble(a, certificates.item[i], proofs.item[i]);
+
+        if (!said.n)
+            continue;
+        push_str(L, said);
+        lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    }
+}
+
+/* tls_check{ server =, certificates = {}, keys = {}, proofs = {}, ca =, crl =, ciphers =, groups =, dhparam =, options =,
+ *   fetch = {} }  files that tls_ocsp_fetch is to write
  * -> array of what would be logged although it works | nil, why, "word" (it never can) or "file" */
 static int l_tls_check(lua_State *L)
 {
@@ -84,10 +130,12 @@ static int l_tls_check(lua_State *L)
     else
         st = tls_context_get(cache, &config, &c, &why);
     clock_fake_is(pretended);
-    if (c)
+    if (c) {
         push_notes(L, c);
-    else if (st == ST_OK)
+        push_fetch_notes(L, a, config.certificates, field_list(L, a, "fetch"));
+    } else if (st == ST_OK) {
         lua_newtable(L);
+    }
     tls_context_drop(c);
     tls_cache_free(cache);
     if (st == ST_OK)

@@ -157,6 +157,8 @@ static enum status pair_use(struct tls_context *c, struct str cert_path, struct 
              why_set(why, ST_AGAIN, "%.*s cannot be used: %s", STR_ARG(cert_path), tls_error_reason(reason, sizeof reason));
     else if (tls_asn1_time(X509_get0_notAfter(leaf)) < clock_wall())
         note(c, arena_printf(&c->arena, "the certificate in %.*s is out of date", STR_ARG(cert_path)));
+    else if (tls_asn1_time(X509_get0_notBefore(leaf)) > clock_wall())
+        note(c, arena_printf(&c->arena, "the certificate in %.*s is not valid yet", STR_ARG(cert_path)));
     ERR_clear_error();
     sk_X509_unshift(chain, leaf);
     return st;

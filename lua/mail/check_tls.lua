@@ -66,7 +66,7 @@ local function judge_files(cells)
     if cell and cell.value ~= nil and not cell.fn then want[part[1]], some = value_of(cell, part), true end
   end
   -- the engine gets them by itself, and has not yet
-  if cells.tls_ocsp_fetch and cells.tls_ocsp_fetch.value then want.proofs = nil end
+  if cells.tls_ocsp_fetch and cells.tls_ocsp_fetch.value then want.fetch, want.proofs = want.proofs, nil end
   -- what a function would say is not known here
   if cells.tls_certificate and cells.tls_certificate.fn or not want.certificates then
     want.certificates, want.keys, want.proofs = nil, nil, nil
@@ -117,8 +117,20 @@ function check_tls.transport(cells)
   if cells.dane_require_tls_ciphers then judge_client({ dane = cells.dane_require_tls_ciphers }, "dane") end
 end
 
+-- What says how TLS is to be, where there is none.
+local function judge_use(cells)
+  if cells.tls_certificate then return end
+  for _, name in ipairs { "tls_privatekey", "tls_verify_hosts", "tls_try_verify_hosts", "tls_ocsp_file", "tls_resumption_hosts" } do
+    local cell = cells[name]
+    if cell and (cell.fn or cell.value ~= nil and cell.value ~= "" and not (type(cell.value) == "table" and #cell.value == 0)) then
+      return report.warning(cell.where, "%s: tls_certificate is not set, so there is no TLS", name)
+    end
+  end
+end
+
 -- cells of site{}; the ports it listens on.
 function check_tls.run(cells, listening)
+  judge_use(cells)
   judge_files(cells)
   judge_ports(cells, listening)
 end

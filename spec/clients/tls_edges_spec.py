@@ -84,7 +84,35 @@ def whose_eyes():
     holds(check('user = "no-such-user",')[1], 'files are looked for as root: site { user = "no-such-user"')
 
 
+# ---- what check says of settings that come to nothing
+
+def says(site, text):
+    rules = os.path.join(home, "said")
+    os.makedirs(rules, exist_ok=True)
+    with open(os.path.join(rules, "00.lua"), "w") as f:
+        f.write("site { " + site + " }\n")
+    r = subprocess.run([PERIGEE, "check", "--rules", rules], capture_output=True, text=True, timeout=60)
+    holds(r.stdout, text)
+
+
+def comes_to_nothing():
+    def pair(p, cert=None):
+        return f'tls_certificate = "{cert or p.chain}",\n tls_privatekey = "{p.key}",\n'
+
+    asked = mid.leaf("mx.example.org", "asked", ocsp="http://127.0.0.1:9/")
+    fetch = f'tls_ocsp_fetch = true, tls_ocsp_file = "{home}/x.ocsp"'
+    says(pair(mid.leaf("mx.example.org", "early", starts=ca.DAY)), "00.lua:1: warning: tls_certificate: the certificate in")
+    says(pair(mid.leaf("mx.example.org", "early", starts=ca.DAY)), "is not valid yet")
+    says(pair(mx) + fetch, "names no responder: tls_ocsp_fetch has nobody to ask")
+    says(pair(asked, asked.cert) + fetch, "the certificate of its issuer is not behind it")
+    says(pair(asked) + fetch.replace("x.ocsp", "none/x.ocsp"), "No such file or directory")
+    for name, value in (("tls_privatekey", mx.key), ("tls_verify_hosts", "*"), ("tls_ocsp_file", home + "/x.ocsp")):
+        says(f'{name} = "{value}"', f"00.lua:1: warning: {name}: tls_certificate is not set, so there is no TLS")
+
+
 try:
+    case("check says what comes to nothing: a certificate of tomorrow, proofs nobody can be asked for, options of a TLS that is not there",
+         comes_to_nothing)
     if os.getuid() == 0:
         case("check as root looks for key files as the user the rules, or the spool they name, make the engine be", whose_eyes)
     else:

@@ -336,7 +336,7 @@ def usual(directory, domain="example.org"):
     u = {"root": root, "mid": mid}
     u["rsa"] = root.leaf(mx, "rsa", kind="rsa")
     u["ec"] = root.leaf(mx, "ec")
-    u["deep"] = mid.leaf(mx, "deep")                                  # below the intermediate
+    u["deep"] = mid.leaf(mx, "deep", ocsp="http://127.0.0.1:9/")      # below the intermediate; nobody answers there
     u["expired"] = root.leaf(mx, "expired", starts=-30 * DAY, ends=-DAY)
     u["early"] = root.leaf(mx, "early", starts=DAY)                   # not yet valid
     u["revoked"] = root.leaf(mx, "revoked")

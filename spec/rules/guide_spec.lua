@@ -31,6 +31,7 @@ local function certificates(code)
     shell("python3 spec/live/ca.py " .. authority)
   end
   local made = { pem = "deep.chain.pem", key = "deep.key", ocsp = "deep.ocsp", crl = "root.crl" }
+  code = code:gsub("/var/spool/perigee%-ocsp", authority)
   return (code:gsub("/etc/perigee/tls/([%w.-]+)%.(%l+)", function(name, kind)
     if name == "rsa" then return authority .. "/rsa." .. kind end
     return authority .. "/" .. (name:find "ca$" and kind == "pem" and "root.pem" or made[kind])
