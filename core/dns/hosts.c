@@ -288,7 +288,9 @@ static void take_mx(struct hosts_query *q, const struct dns_answer *a)
     memcpy(rr, a->rr, a->n * sizeof *rr);
     if (is_secure(a)) {
         q->mx_of = q->domain;
-        q->mx_at = str_same(rr[0].name, q->domain) ? (struct str){ 0 } : arena_dup(&q->arena, rr[0].name);
+        q->mx_at = (struct str){ 0 };
+        if (!str_same(rr[0].name, q->domain))
+            q->mx_at = arena_dup(&q->arena, rr[0].name);
     }
     order_mx(rr, a->n);
     q->places = arena_array(&q->arena, struct place, MX_MAX);
