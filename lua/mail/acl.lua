@@ -347,9 +347,9 @@ function acl.check()
     for name, list in pairs(acl.phases) do check_reach(list, name) end
     for name, list in pairs(acl.subs) do check_reach(list, "sub." .. name) end
   end
-  for _, call in ipairs(conditions.calls) do
-    if not acl.subs[call.name] then
-      report.problem(call.where, 'there is no acl.sub.%s%s', call.name, words.meant(call.name, acl.subs))
+  for _, nested in ipairs(conditions.calls) do
+    if not acl.subs[nested.name] then
+      report.problem(nested.where, 'there is no acl.sub.%s%s', nested.name, words.meant(nested.name, acl.subs))
     end
   end
 end
