@@ -48,6 +48,15 @@ static inline bool corpus_file(struct corpus *c, const char *path, struct str *o
     return true;
 }
 
+/* The next line of a file of rows that is not empty. */
+static inline bool corpus_row(struct str *rows, struct str *row)
+{
+    while (str_cut(rows, '\n', row))
+        if (str_trim(*row).n)
+            return true;
+    return false;
+}
+
 static inline void corpus_record(struct corpus *c, struct str name, struct str text)
 {
     struct str *s = arena_new(&c->arena, struct str);

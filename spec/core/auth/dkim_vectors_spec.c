@@ -94,6 +94,31 @@ static bool no_vectors(bool there)
     return !there;
 }
 
+/* 1, and said: the first signature is not found to be that. */
+static unsigned differs(const char *title, const struct dkim *d, const char *want)
+{
+    const char *got = d->n ? dkim_status(&d->v[0]) : "none";
+
+    if (strcmp(got, want) == 0)
+        return 0;
+    print_message("%s: %s (%s %.*s), wanted %s\n", title, got, d->n ? d->v[0].reason : "", d->n ? (int)d->v[0].detail.n : 0,
+                  d->n ? d->v[0].detail.p : "", want);
+    return 1;
+}
+
+/* All of them, in order: "pass:fail". */
+static void expect_all(const char *title, const struct dkim *d, const char *want)
+{
+    struct buf got = { 0 };
+
+    for (size_t k = 0; k < d->n; k++)
+        buf_addf(&got, "%s%s", k ? ":" : "", dkim_status(&d->v[k]));
+    buf_byte(&got, '\0');
+    if (strcmp(buf_str(&got).p, want) != 0)
+        fail_msg("%s: %s, wanted %s (%s)", title, buf_str(&got).p, want, d->n ? d->v[0].reason : "");
+    buf_free(&got);
+}
+
 /* ---- Mail::DKIM */
 
 static unsigned mail_dkim_row(struct corpus *c, struct str row)
@@ -101,7 +126,6 @@ static unsigned mail_dkim_row(struct corpus *c, struct str row)
     struct sig_rules rules = everything();
     struct str id, kind, want, message;
     struct dkim d;
-    const char *got, *expect;
     char path[512];
     unsigned wrong;
 
@@ -109,13 +133,8 @@ static unsigned mail_dkim_row(struct corpus *c, struct str row)
     snprintf(path, sizeof path, FOLDER "%s", id.p);
     assert_true(corpus_file(c, path, &message));
     corpus_judge(c, corpus_wire(&c->arena, message), &rules, 7, &d);
-    got = d.n ? dkim_status(&d.v[0]) : "none";
     /* DomainKeys is another format: what carries it alone is unsigned to us. The drafts before DKIM had no v=1. */
-    expect = str_same(kind, STR("dkim")) ? expected(id.p, want.p) : str_same(kind, STR("prestandard")) ? "invalid" : "none";
-    wrong = strcmp(got, expect) != 0;
-    if (wrong)
-        print_message("%s: %s (%s %.*s), wanted %s\n", id.p, got, d.n ? d.v[0].reason : "", d.n ? (int)d.v[0].detail.n : 0,
-                      d.n ? d.v[0].detail.p : "", expect);
+    wrong = differs(id.p, &d, str_same(kind, STR("dkim")) ? expected(id.p, want.p) : str_same(kind, STR("prestandard")) ? "invalid" : "none");
     dkim_drop(&d);
     return wrong;
 }
@@ -131,9 +150,8 @@ static void mail_dkim(void **state)
     if (!no_vectors(corpus_file(&c, FOLDER "mail-dkim-expect.jsonl", &rows) && corpus_file(&c, FOLDER "mail-dkim/FAKE_DNS.dat", &records))) {
         while (records.n)
             records = corpus_records(&c, records);
-        while (str_cut(&rows, '\n', &row))
-            if (str_trim(row).n)
-                wrong += mail_dkim_row(&c, row);
+        while (corpus_row(&rows, &row))
+            wrong += mail_dkim_row(&c, row);
         assert_int_equal(wrong, 0);
     }
     corpus_close(&c);
@@ -153,7 +171,6 @@ static void with_records(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct corpus c;
         struct dkim d;
-        struct buf got = { 0 };
         char path[512];
 
         corpus_open(&c);
@@ -162,12 +179,7 @@ static void with_records(void **state)
             return;
         file = corpus_records(&c, file);
         corpus_judge(&c, corpus_wire(&c.arena, file), &rules, 1, &d);
-        for (size_t k = 0; k < d.n; k++)
-            buf_addf(&got, "%s%s", k ? ":" : "", dkim_status(&d.v[k]));
-        buf_byte(&got, '\0');
-        if (strcmp(buf_str(&got).p, rows[i].want) != 0)
-            fail_msg("%s: %s, wanted %s", rows[i].file, buf_str(&got).p, rows[i].want);
-        buf_free(&got);
+        expect_all(rows[i].file, &d, rows[i].want);
         dkim_drop(&d);
         corpus_close(&c);
     }
@@ -193,7 +205,6 @@ static void of_rfcs(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct corpus c;
         struct dkim d;
-        struct buf got = { 0 };
         char path[512];
 
         corpus_open(&c);
@@ -204,12 +215,7 @@ static void of_rfcs(void **state)
         if (no_vectors(corpus_file(&c, path, &file)))
             return;
         corpus_judge(&c, corpus_wire(&c.arena, file), &rules, 3, &d);
-        for (size_t k = 0; k < d.n; k++)
-            buf_addf(&got, "%s%s", k ? ":" : "", dkim_status(&d.v[k]));
-        buf_byte(&got, '\0');
-        if (strcmp(buf_str(&got).p, rows[i].want) != 0)
-            fail_msg("%s: %s, wanted %s (%s)", rows[i].file, buf_str(&got).p, rows[i].want, d.n ? d.v[0].reason : "");
-        buf_free(&got);
+        expect_all(rows[i].file, &d, rows[i].want);
         dkim_drop(&d);
         corpus_close(&c);
     }
@@ -375,19 +381,14 @@ static unsigned opendkim_row(struct corpus *c, struct str all, struct str row)
         struct buf message = { 0 };
         struct dkim d;
         struct str title = arena_printf(&c->arena, "%.*s/%.*s", STR_ARG(id), STR_ARG(name));
-        const char *got, *want = expected(title.p, "pass");
+        const char *want = expected(title.p, "pass");
 
         buf_addf(&message, "DKIM-Signature: %.*s\r\n", STR_ARG(sig));
         join(c, all, headers, STR("\r\n"), &message);
         buf_add(&message, STR("\r\n"));
         body_of(c, all, id, bodies, &message);
         corpus_judge(c, corpus_wire(&c->arena, buf_str(&message)), &rules, 11, &d);
-        got = d.n ? dkim_status(&d.v[0]) : "none";
-        if (strcmp(got, want) != 0) {
-            print_message("%s: %s (%s %.*s), wanted %s\n", title.p, got, d.n ? d.v[0].reason : "", d.n ? (int)d.v[0].detail.n : 0,
-                          d.n ? d.v[0].detail.p : "", want);
-            wrong++;
-        }
+        wrong += differs(title.p, &d, want);
         dkim_drop(&d);
         buf_free(&message);
     }
@@ -404,9 +405,8 @@ static void opendkim(void **state)
     corpus_open(&c);
     if (!no_vectors(corpus_file(&c, FOLDER "opendkim.jsonl", &rows) && corpus_file(&c, FOLDER "opendkim-macros.json", &all))) {
         opendkim_records(&c, all);
-        while (str_cut(&rows, '\n', &row))
-            if (str_trim(row).n)
-                wrong += opendkim_row(&c, all, row);
+        while (corpus_row(&rows, &row))
+            wrong += opendkim_row(&c, all, row);
         print_message("opendkim: %u rows judged\n", judged);
         assert_int_equal(judged, 87);
         assert_int_equal(wrong, 0);

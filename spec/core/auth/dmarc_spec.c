@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "mail/domain.h"
+#include "dmarc_world.h"
 #include "mail/txn.h"
 
 #define FOLDER "../shared/vectors/"
@@ -171,29 +172,6 @@ static void a_list_that_is_not_there_is_said_so(void **state)
 
 struct asked { struct str names[64]; size_t n; };
 
-static void tell(struct arena *a, const char *world, const struct question *q, struct dns_answer *out)
-{
-    struct str rest = str_of(world), line;
-    struct dns_rr *rr = arena_array(a, struct dns_rr, 8);
-
-    *out = (struct dns_answer){ .status = ST_NONE, .rr = rr };
-    while (str_cut(&rest, '\n', &line)) {
-        size_t space = str_find(line, ' ');
-        struct str name = str_head(line, space);
-
-        if (name.n && name.p[0] == '!' && str_same(str_from(name, 1), q->name))
-            out->status = why_set(&out->why, ST_AGAIN, "%.*s: SERVFAIL", STR_ARG(q->name));
-        if (name.n && name.p[0] == '+' && str_same(str_from(name, 1), q->name) && q->type == DNS_A) {
-            out->status = ST_OK;
-            out->n = 1;
-        }
-        if (q->type == DNS_TXT && str_same(name, q->name)) {
-            out->status = ST_OK;
-            rr[out->n++].text = str_from(line, space + 1);
-        }
-    }
-}
-
 static const struct dmarc_answer *run(struct arena *a, const char *world, const struct dmarc_want *w, struct asked *asked)
 {
     struct dmarc *d = dmarc_new(a, w);
@@ -204,7 +182,7 @@ static const struct dmarc_answer *run(struct arena *a, const char *world, const 
         if (asked->n == 64)
             fail_msg("too many questions");
         asked->names[asked->n++] = dmarc_question(d)->name;
-        tell(a, world, dmarc_question(d), &said);
+        world_tell(a, world, dmarc_question(d), &said);
         dmarc_tell(d, &said);
     }
     return dmarc_answer(d);
@@ -508,7 +486,7 @@ static struct dmarc_identifier spf_of(struct arena *a, const char *world, json_t
     ip_parse(str_of(ip), &w.client);
     s = spf_new(a, &w);
     while (spf_question(s)) {
-        tell(a, world, spf_question(s), &said);
+        world_tell(a, world, spf_question(s), &said);
         spf_tell(s, &said);
     }
     return (struct dmarc_identifier){ spf_answer(s)->domain, spf_answer(s)->result == SPF_PASS, false };

@@ -10,6 +10,7 @@
 
 #include "auth/dmarc.h"
 #include "corpus.h"
+#include "dmarc_world.h"
 
 #define FOLDER VECTORS "dmarc/"
 
@@ -22,38 +23,13 @@ static bool no_vectors(bool there)
     return !there;
 }
 
-/* ---- a world: lines "name text" of TXT, "+name" of what exists besides, "!name" of what fails */
-
-static void tell(struct arena *a, const char *world, const struct question *q, struct dns_answer *out)
-{
-    struct str rest = str_of(world), line;
-    struct dns_rr *rr = arena_array(a, struct dns_rr, 8);
-
-    *out = (struct dns_answer){ .status = ST_NONE, .rr = rr };
-    while (str_cut(&rest, '\n', &line)) {
-        size_t space = str_find(line, ' ');
-        struct str name = str_head(line, space);
-
-        if (str_starts(name, STR("!")) && str_same(str_from(name, 1), q->name))
-            out->status = why_set(&out->why, ST_AGAIN, "%.*s: time is up", STR_ARG(q->name));
-        if (q->type == DNS_A && str_starts(name, STR("+")) && str_same(str_from(name, 1), q->name)) {
-            out->status = ST_OK;
-            out->n = 1;
-        }
-        if (q->type == DNS_TXT && str_same(name, q->name)) {
-            out->status = ST_OK;
-            rr[out->n++].text = str_from(line, space + 1);
-        }
-    }
-}
-
 static const struct dmarc_answer *run(struct arena *a, const char *world, const struct dmarc_want *w)
 {
     struct dmarc *d = dmarc_new(a, w);
     struct dns_answer said;
 
     while (dmarc_question(d)) {
-        tell(a, world, dmarc_question(d), &said);
+        world_tell(a, world, dmarc_question(d), &said);
         dmarc_tell(d, &said);
     }
     return dmarc_answer(d);
@@ -240,6 +216,31 @@ static size_t lookup_find(const char *title)
     return 0;
 }
 
+/* fn judges a row, or says 0: it has no case for it. That many are to be judged. */
+static void each_row(const char *path, unsigned (*fn)(json_t *row, const struct suffixes *s), size_t cases)
+{
+    FILE *f = fopen(path, "r");
+    struct suffixes *s;
+    struct why why;
+    char *line = NULL;
+    size_t cap = 0;
+    unsigned judged = 0;
+
+    if (no_vectors(f != NULL))
+        return;
+    assert_int_equal(suffixes_open(NULL, &s, &why), ST_OK);
+    while (getline(&line, &cap, f) > 0) {
+        json_t *row = json_loads(line, 0, NULL);
+
+        judged += fn(row, s);
+        json_decref(row);
+    }
+    free(line);
+    fclose(f);
+    suffixes_close(s);
+    assert_int_equal(judged, cases);
+}
+
 static unsigned lookup_row(json_t *row, const struct suffixes *s)
 {
     const char *title = json_string_value(json_object_get(row, "title"));
@@ -262,27 +263,8 @@ static unsigned lookup_row(json_t *row, const struct suffixes *s)
 
 static void mailauth_lookups(void **state)
 {
-    FILE *f = fopen(FOLDER "mailauth-get-dmarc-record-test.jsonl", "r");
-    struct suffixes *s;
-    struct why why;
-    char *line = NULL;
-    size_t cap = 0;
-    unsigned judged = 0;
-
     (void)state;
-    if (no_vectors(f != NULL))
-        return;
-    assert_int_equal(suffixes_open(NULL, &s, &why), ST_OK);
-    while (getline(&line, &cap, f) > 0) {
-        json_t *row = json_loads(line, 0, NULL);
-
-        judged += lookup_row(row, s);
-        json_decref(row);
-    }
-    free(line);
-    fclose(f);
-    suffixes_close(s);
-    assert_int_equal(judged, sizeof lookups / sizeof *lookups);
+    each_row(FOLDER "mailauth-get-dmarc-record-test.jsonl", lookup_row, sizeof lookups / sizeof *lookups);
 }
 
 /* ---- mailauth's verifyDmarc, likewise; the case that brings its zone is judged by dmarc_spec.c */
@@ -345,27 +327,8 @@ static unsigned verdict_row(json_t *row, const struct suffixes *s)
 
 static void mailauth_verdicts(void **state)
 {
-    FILE *f = fopen(FOLDER "mailauth-dmarc-verify-test.jsonl", "r");
-    struct suffixes *s;
-    struct why why;
-    char *line = NULL;
-    size_t cap = 0;
-    unsigned judged = 0;
-
     (void)state;
-    if (no_vectors(f != NULL))
-        return;
-    assert_int_equal(suffixes_open(NULL, &s, &why), ST_OK);
-    while (getline(&line, &cap, f) > 0) {
-        json_t *row = json_loads(line, 0, NULL);
-
-        judged += verdict_row(row, s);
-        json_decref(row);
-    }
-    free(line);
-    fclose(f);
-    suffixes_close(s);
-    assert_int_equal(judged, sizeof verdicts / sizeof *verdicts);
+    each_row(FOLDER "mailauth-dmarc-verify-test.jsonl", verdict_row, sizeof verdicts / sizeof *verdicts);
 }
 
 int main(void)
