@@ -95,9 +95,9 @@ $(B)/gen/%.o: $(B)/gen/%.c
 	$(call say,cc,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# The Lua side of `perigee test`, as string literals.
+# The Lua side of `perigee test`, as string literals; words.lua is made from the tables.
 GEN_H   += $(B)/gen/spec_lua.h
-$(B)/gen/spec_lua.h: lua/spec/world.lua lua/spec/run.lua
+$(B)/gen/spec_lua.h: lua/spec/world.lua lua/spec/run.lua $(B)/gen/words.lua
 	@mkdir -p $(@D)
 	@for f in $^; do \
 	    echo "static const char spec_$$(basename $$f .lua)_lua[] ="; \

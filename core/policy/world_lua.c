@@ -10,7 +10,7 @@
 #include "base/load.h"
 #include "base/near.h"
 
-/* build/gen/spec_lua.h: the two files of lua/spec as string literals. */
+/* build/gen/spec_lua.h: the two files of lua/spec, and words.lua, as string literals. */
 #include "spec_lua.h"
 
 /* What the state's C functions need; file-scope because lua_pushcfunction has
@@ -468,14 +468,17 @@ static int l_result(lua_State *L)
     return 0;
 }
 
-/* package.preload["perigee.world"]: the module, given its C functions. */
+/* package.preload["perigee.world"]: the module, given its C functions and the words its tables may have. */
 static int l_module(lua_State *L)
 {
     if (luaL_loadbuffer(L, spec_world_lua, sizeof spec_world_lua - 1, "=perigee/world.lua") != 0)
         return lua_error(L);
     lua_newtable(L);
     luaL_register(L, NULL, functions);
-    lua_call(L, 1, 1);
+    if (luaL_loadbuffer(L, spec_words_lua, sizeof spec_words_lua - 1, "=perigee/words.lua") != 0)
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    lua_call(L, 2, 1);
     return 1;
 }
 

@@ -5,6 +5,7 @@
 --   docs/ref/exim.md        Exim's expansions and what stands for them
 --   lua/meta/mail.lua       the mail object, one class a phase
 --   lua/meta/rules.lua      functions, statements, options
+--   docs/ref/world.md, lua/meta/world.lua      what specs call and say (emit_world.lua)
 --   lua/meta/luacheck.lua   a std for luacheck: the globals of rules
 --   rules/.luarc.json examples/.luarc.json      where an editor finds lua/meta
 
@@ -530,6 +531,7 @@ return function(tables, root, write)
     { "docs/ref/acl.md", acl_page(tables) }, { "docs/ref/events.md", events_page(tables) },
     { "docs/ref/functions.md", functions_page(tables) }, { "docs/ref/phases.md", phases_page(tables) },
     { "docs/ref/exim.md", require "emit_exim"(tables, MADE) },
+    { "docs/ref/world.md", require "emit_world".page(tables, MADE) }, { "lua/meta/world.lua", require "emit_world".meta(tables) },
     { "lua/meta/mail.lua", mail_meta(tables) },
     { "lua/meta/rules.lua", rules_meta(tables) }, { "lua/meta/luacheck.lua", luacheck_std(tables) },
     { "rules/.luarc.json", luarc "../" }, { "examples/.luarc.json", luarc "../" },

@@ -12,12 +12,12 @@ $(B)/gen/stamp: $(GEN_IN) $(GEN_TOOL) lua/gen/gen.mk
 	@echo '  gen  $(B)/gen'
 	@$(LUAJIT) lua/gen/init.lua c $(B)/gen $(GEN_IN)
 	@touch $@
-$(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c options.h getters.h): $(B)/gen/stamp ;
+$(addprefix $(B)/gen/,options.c vars.c shipped.c libs.c options.h getters.h words.lua): $(B)/gen/stamp ;
 
 # ---- pages and editor types; committed, and checked to be fresh
 GEN_API   = $(wildcard core/policy/api/*.lua)
-GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md docs/ref/exim.md docs/ref/phases.md \
-            lua/meta/mail.lua lua/meta/rules.lua lua/meta/luacheck.lua rules/.luarc.json examples/.luarc.json
+GEN_PAGES = docs/ref/vars.md docs/ref/options.md docs/ref/acl.md docs/ref/events.md docs/ref/functions.md docs/ref/exim.md docs/ref/phases.md docs/ref/world.md \
+            lua/meta/mail.lua lua/meta/rules.lua lua/meta/world.lua lua/meta/luacheck.lua rules/.luarc.json examples/.luarc.json
 
 docs-pages::
 	@mkdir -p docs/ref lua/meta

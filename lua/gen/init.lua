@@ -71,6 +71,8 @@
 -- example { of = { "condition hosts", "option main listen" }, code = [[rules]], run = [[C: ... S: ...]] }   examples.lua; run:
 --                                 optional, what a client says to them and hears, as in a transcript
 -- value { phase = "rcpt", list = { "m.rcpt_count --> 1" } }      values.lua: what variables are in the page's conversation
+-- fromspec { name = "w:peer", args =, returns =, doc = }         world.lua: what specs call, and
+-- wordof { of = "peer", name = "close", type = "string", doc = }      a word of the table they hand in there
 -- Any of these but gone and restated may have since = "0.2.0": the version that brought it, when it is not the first.
 --
 -- Phases (design 4.2):
@@ -133,6 +135,7 @@ if what == "c" then
   require("emit_spec")(tables, out, write)
   require("emit_values").emit(tables, out, write)
   require("emit_runs")(tables, out, write)
+  write(out .. "/words.lua", require("emit_world").words(tables))
 elseif what == "docs" then
   require("emit_docs")(tables, out, write)
 else

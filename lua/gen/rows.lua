@@ -97,12 +97,15 @@ local KEYS = {
   example = { of = "table", code = "string", run = "string" },
   -- What variables are in one phase of the conversation that docs/ref/vars.md shows: "EXPRESSION --> VALUE", as of functions.
   value = { phase = "string", list = "table" },
+  -- What specs call (lua/spec/world.lua), and the words of the tables they hand in: `of` says of which.
+  fromspec = { name = "string", since = "string", args = "table", returns = "any", doc = "string" },
+  wordof = { of = "string", since = "string", name = "string", type = "string", values = "table", doc = "string" },
 }
 local NEEDED = {
   var = { "name", "type", "phases", "group", "doc" }, family = { "name", "type", "phases", "group", "doc" },
   gone = { "name", "text" }, option = { "kind", "name", "type", "doc" }, word = { "kind", "name", "doc" },
   event = { "name", "section", "doc" }, fn = { "name", "doc" }, restated = { "name" }, example = { "of", "code" },
-  value = { "phase", "list" },
+  value = { "phase", "list" }, fromspec = { "name", "doc" }, wordof = { "of", "name", "type", "doc" },
 }
 local TYPES = {
   var = { string = true, integer = true, number = true, boolean = true, list = true, cert = true },
@@ -205,6 +208,7 @@ function rows.read(paths)
 
   local function key_of(kind, row, name)
     if kind == "option" or kind == "word" then return row.kind .. " " .. name end
+    if kind == "wordof" then return row.of .. " " .. name end
     return name
   end
 

@@ -7,33 +7,25 @@
 --
 -- world.new: rules (a directory, or files in order), lua (one more rule file, as text), zone (text) or zonefile,
 -- now (RFC 3339), seed, deliver (false: accept only).
--- `raw` is the table of C functions (core/policy/world_lua.c).
+-- `raw` is the table of C functions (core/policy/world_lua.c), `words` what each table that specs hand in may say
+-- (core/policy/api/world.lua), by the name of the table there.
 
-local raw = ...
-local M = {}
+local raw, words = ...
+local M = { words = words }
 local World, Session, Reply = {}, {}, {}
 World.__index, Session.__index, Reply.__index = World, Session, Reply
 
 local open = {}     -- every world until it is closed: close_all must find those no variable holds
 
--- What the tables of these functions may say.
-local OPTIONS = {
-  ["a world"] = { "rules", "lua", "zone", "zonefile", "now", "seed", "deliver" },
-  session = { "client", "port", "helo", "tls" },
-  send = { "from", "to", "text", "client", "helo" },
-  submit = { "from", "to", "text", "trusted" },
-  eval = { "phase", "client", "sender" },
-  lookup = { "file", "key", "value", "none", "again" },
-  program = { "output", "status" },
-}
+local NAMES = { new = "a world" }
 
--- A word that is none is the spec's mistake, and said with the spec's line: level is as error's, seen from the caller.
-local function known(what, config, level)
+-- A word that is none is the spec's mistake, and said with the line that called the function that asks.
+local function known(what, config)
   for word in pairs(config or {}) do
     local found = false
-    for _, name in ipairs(OPTIONS[what]) do found = found or name == word end
+    for _, name in ipairs(words[what]) do found = found or name == word end
     if not found then
-      error(what .. ': there is no option "' .. tostring(word) .. '"' .. raw.near(tostring(word), OPTIONS[what]), (level or 2) + 1)
+      error(('%s: there is no option "%s"%s'):format(NAMES[what] or what, tostring(word), raw.near(tostring(word), words[what])), 3)
     end
   end
 end
@@ -111,7 +103,7 @@ local function seconds(time)
 end
 
 function M.new(config)
-  known("a world", config)
+  known("new", config)
   local h, why = raw.open(config)
   if not h then error(why, 2) end
   local w = setmetatable({ h = h, sessions = {} }, World)
@@ -121,7 +113,7 @@ end
 
 -- True, or nil and the problems: for specs about rules that must not load.
 function M.load(config)
-  known("a world", config)
+  known("new", config)
   local h, why = raw.open(config)
   if not h then return nil, why end
   raw.close(h)
@@ -130,7 +122,7 @@ end
 
 -- What `perigee check` says: whether there are no errors, and the text.
 function M.check(config)
-  known("a world", config)
+  known("new", config)
   return raw.check(config)
 end
 
@@ -183,7 +175,7 @@ function World:message(id) return raw.message(self.h, id) end
 -- w:command("move", id, "bulk") has a third.
 function World:command(verb, id, name) return raw.queue(self.h, verb, (id or "") .. (name and " " .. name or "")) end
 function World:reload(config)
-  known("a world", config)
+  known("new", config)
   return raw.reload(self.h, config)
 end
 function World:submit(m)

@@ -371,6 +371,28 @@ describe("TLSA records of a peer", function()
   end)
 end)
 
+describe("the words of the reference", function()
+  local function taken(say)
+    local _, why = pcall(say)
+    local list = {}
+    for name in assert(why:match "%(there are (.*)%)$", why):gsub(" and ", ", "):gmatch "[%w_]+" do list[#list + 1] = name end
+    table.sort(list)
+    return list
+  end
+  local function written(of)
+    local list = { unpack(world.words[of]) }
+    table.sort(list)
+    return list
+  end
+
+  it("are those that peers and handshakes take", function()
+    local w = new()
+    assert.same(written "peer", taken(function() w:peer("192.0.2.1", { no_such_word = "" }) end))
+    assert.same(written "peertls", taken(function() w:peer("192.0.2.1", { tls = "no_such_word=x" }) end))
+    assert.same(written "handshake", taken(function() w:session {}:starttls { no_such_word = "x" } end))
+  end)
+end)
+
 describe("what a spec says wrongly of a peer", function()
   local function says(text, fn)
     local ok, why = pcall(fn)

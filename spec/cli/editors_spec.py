@@ -30,7 +30,7 @@ def found_by_editors(place):
         settings = json.load(f)
     same(settings["runtime.version"], "LuaJIT")
     meta = [os.path.join(ROOT, place, p) for p in settings["workspace.library"] if not p.startswith("/")]
-    same([sorted(os.listdir(p)) for p in meta], [["luacheck.lua", "mail.lua", "rules.lua"]])
+    same([sorted(os.listdir(p)) for p in meta], [["luacheck.lua", "mail.lua", "rules.lua", "world.lua"]])
 
 
 for place in ("rules", "examples"):

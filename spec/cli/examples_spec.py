@@ -78,7 +78,7 @@ def editors():
     for where in ("rules", "examples"):
         settings = json.loads(text(where, ".luarc.json"))
         first = os.path.join(ROOT, where, settings["workspace.library"][0])
-        same(sorted(os.listdir(first)), ["luacheck.lua", "mail.lua", "rules.lua"])
+        same(sorted(os.listdir(first)), ["luacheck.lua", "mail.lua", "rules.lua", "world.lua"])
 
 
 def luacheck(path, code):
