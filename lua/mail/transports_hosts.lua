@@ -52,11 +52,12 @@ function hosts.flatten(cell, what)
   local out = {}
   local function add(list, inside)
     for _, item in ipairs(words.list(list)) do
-      local name = type(item) == "string" and item:match("^%s*%+([%w_]+)%s*$")
-      local named = name and lists.named.domain[name]
-      if named then add(type(named.value) == "function" and { named.value } or named.value, true)
-      elseif is_plain(item) and not (inside and item:find("^%s*!")) then out[#out + 1] = item
-      elseif not name then
+      local no, name
+      if type(item) == "string" then no, name = item:match("^%s*(!?)%s*%+([%w_]+)%s*$") end
+      local named = name and not (inside and no == "!") and lists.named.domain[name]
+      if named then add(type(named.value) == "function" and { named.value } or named.value, inside or no)
+      elseif is_plain(item) and not (inside and item:find("^%s*!")) then out[#out + 1] = (inside or "") .. item
+      elseif not name or lists.named.domain[name] then
         return report.problem(cell.where, "%s takes names of hosts, patterns such as \"*.example.org\", and lists of those", what)
       end
     end

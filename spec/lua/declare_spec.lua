@@ -83,6 +83,8 @@ transport.s { driver = "smtp", port = function(m) return m.acl_m_port end, heade
     says("site { workers = 1 }\nsite { workers = 2 }", '10.lua:2: option "workers" is set twice, first at 10.lua:1')
     says("transport.t { driver = 'smtp', tls_verify_cert_hostname = 'a', tls_verify_cert_hostnames = 'b' }",
       "10.lua:1: transport.t: tls_verify_cert_hostnames and tls_verify_cert_hostname are one option")
+    says("domainlist.a = { '!x', '*' }\ntransport.t { driver = 'smtp', dnssec_require_domains = '+a' }",
+      '10.lua:2: transport.t: dnssec_require_domains takes names of hosts, patterns such as "*.example.org", and lists of those')
     says("transport.t { driver = 'smtp' }\ntransport.t { driver = 'smtp' }", "10.lua:2: transport.t is set twice, first at 10.lua:1")
     says("router.r(function() end)\nrouter.r(function() end)", "10.lua:2: router.r is set twice, first at 10.lua:1")
     says("acl.rcpt { deny {\n hosts = 'a',\n hosts = 'b' } }", '10.lua:3: "hosts" is written twice in one table (first in line 2)')

@@ -27,6 +27,16 @@ retry.rule {{ "*", "*", "F,1h,1h" }}
 """
 
 
+LISTS = """
+hostlist.untried = "mx.wrong.sec.example"
+hostlist.signed = "*.sec.example"
+domainlist.hosts = {{ "mx.none.sec.example", "mx.misnamed.sec.example" }}
+domainlist.these = {{ "+hosts" }}
+router.asked {{ driver = "accept", domains = "asked.example", transport = "asked" }}
+router.unasked {{ driver = "accept", domains = "unasked.example", transport = "unasked" }}
+transport.asked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = "+these" }}
+transport.unasked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = "!+these" }}
+"""
 TAKE = 'acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}'
 
 
@@ -288,7 +298,11 @@ def main():
             case("hosts_require_dane with a signed host that has no records: failure",
                  lambda: (not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), e.logs("dane:fail dane-required")))
         with engine(zones, port, 'hosts_try_dane = "!+untried", hosts_require_dane = function(m) return m.host:find("none") and "+signed" or nil end,',
-                    before='hostlist.untried = "mx.wrong.sec.example"\nhostlist.signed = "*.sec.example"\n') as e:
+                    before=LISTS) as e:
+            case("named lists say for which hosts of a transport answers may count as secure",
+                 lambda: (e.send("a@asked.example", "a@unasked.example", subject="hosted"), e.logs("== a@asked.example "),
+                          holds(lines(e, "== a@asked.example "), "TLS session: "), e.logs("=> a <a@unasked.example> "),
+                          holds(lines(e, "=> a <a@unasked.example> "), "CV=no")))
             case("named lists say where DANE is tried, and functions know the host",
                  lambda: (delivered(e, "wrong.sec.example", "CV=no"), delivered(e, "ee.sec.example", "CV=dane"),
                           not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), delivered(e, "in.plain.example", "CV=no")))
