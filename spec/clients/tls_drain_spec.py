@@ -41,6 +41,7 @@ def no_client_is_waited_for():
         late.sendall(b"\x16\x03\x01")                   # a ClientHello begins, and does not go on
         same(until(lambda: e.status()["counters"]["connections_now"] == 2), True)
         e.stop()
+        same(e.process.returncode, 0)
         same((rest(early), rest(late)), (b"", b""))
         if "timed out" in e.log():
             raise AssertionError(e.log())
@@ -59,6 +60,7 @@ def no_host_is_waited_for(**how):
                 e.send("a@there.example", subject="one")
                 same(there.heard.wait(30 * SLOW), True)
                 e.stop()
+                same(e.process.returncode, 0)
                 if "timed out" in e.log() or "== a@there.example" in e.log():
                     raise AssertionError(e.log())
                 same(e.run("queue", "count")[:2], (0, "1\n"))

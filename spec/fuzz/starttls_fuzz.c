@@ -8,7 +8,7 @@
 
 #include "../core/smtp/peer.h"
 
-enum step { SECURED, FAILED, ANSWER, AHEAD, TIMEOUT, LOST, FAREWELL, READY, STEPS };
+enum step { SECURED, FAILED, ANSWER, AHEAD, TIMEOUT, LOST, FAREWELL, READY, LEAVE, STEPS };
 
 static void set_up(struct peer *p, uint8_t options)
 {
@@ -74,6 +74,7 @@ static void step_of(struct peer *p, enum step step)
     case TIMEOUT: clock_step(40 * 1000); smtp_server_timeout(p->s); break;
     case LOST: p->open = p->open == PH_COUNT ? p->open : -1; smtp_server_lost(p->s); break;
     case FAREWELL: smtp_server_shutdown(p->s, STR("going down")); break;
+    case LEAVE: smtp_server_leave(p->s, STR("going down")); break;
     case READY: p->no_tls = !p->no_tls; break;
     case STEPS: break;
     }
@@ -119,8 +120,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         size_t said = p.said.n, taken = 0;
 
         if (c >= 0x80) {
-            step_of(&p, (enum step)(c % STEPS));
-            judge(&p, shaking && !(c % STEPS == SECURED), said);
+            enum step step = (enum step)((c - 0x80) % STEPS);
+
+            step_of(&p, step);
+            judge(&p, shaking && step != SECURED, said);
             continue;
         }
         struct str bytes = { (const char *)data + at, c < n - at ? c : n - at };
