@@ -344,7 +344,7 @@ static int shake_work(struct stream *s)
 static ssize_t plain_read(struct stream *s, char *p, size_t n) { return recv(stream_fd(s), p, n, 0); }
 static void plain_close(struct stream *s) { close(stream_fd(s)); }
 static void last_words(struct stream *s) { ((struct shake *)stream_below(s))->finished++; }
-static const struct stream_ops shaking = { plain_read, plain_write, plain_close, shake_work, last_words };
+static const struct stream_ops shaking = { .read = plain_read, .write = plain_write, .close = plain_close, .work = shake_work, .finish = last_words };
 
 static void a_layer_may_talk_for_itself_first(void **state)
 {
