@@ -349,8 +349,10 @@ static void protocol(struct session *s, struct str text, struct str reply, bool 
     buf_add(line, text);
     buf_byte(line, ' ');
     logline_client(line, s->set->log, &s->conn);
-    buf_byte(line, ' ');
-    buf_add(line, reply);
+    if (reply.n) {
+        buf_byte(line, ' ');
+        buf_add(line, reply);
+    }
     explain_put(line, explain);
     if (main_too)
         log_text(LOG_MAIN, STR(""), buf_str(line));

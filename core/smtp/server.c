@@ -347,9 +347,12 @@ bool server_enforces_sync(const struct smtp_server *s)
 
 void server_desync(struct smtp_server *s, const char *how)
 {
+    struct str said = s->c->command;
+
     server_reply(s, 554, "5.5.0", "SMTP synchronization error");
     server_limit(s, NOTE_SYNC, "smtp_enforce_sync", 1, STR("554 5.5.0 SMTP synchronization error"),
-                "SMTP protocol synchronization error (%s): rejected \"%.*s\"", how, STR_ARG(s->c->command));
+                said.n ? "SMTP protocol synchronization error (%s): rejected \"%.*s\"" : "SMTP protocol synchronization error (%s): rejected connection%.*s",
+                how, STR_ARG(said));
     server_close(s, "synchronization-error");
 }
 
