@@ -45,7 +45,7 @@ static void dane(const struct at_tls *t, struct val *out)
 /* Known before the handshake: it is part of what is asked for (hosts_request_ocsp). */
 static void tlsa_usage(const struct at_tls *t, struct val *out)
 {
-    if (tls_is_on(t) || t->tlsa_usage)
+    if (t != &clear)
         val_int(out, t->tlsa_usage);
 }
 

@@ -54,7 +54,11 @@ local function set_option(t, name, value)
   if is_late(row) then note_late(t, cell)
   elseif cell.fn then t.varies = true end
   if SOUGHT[row.name] and cell.fn then t.asks.differs = true
-  elseif SOUGHT[row.name] then hosts.flatten(cell, "transport." .. t.name .. ": " .. row.name) end
+  elseif SOUGHT[row.name] then
+    local plain, wrong = hosts.flatten(cell.value)
+    if not plain then return report.problem(where, "transport.%s: %s %s", t.name, row.name, wrong) end
+    cell.value = plain
+  end
 end
 
 local function declare(name, spec, where)
@@ -306,6 +310,10 @@ local function values(t, m)
       local cell = t.cells[name]
       local value
       if cell and not (is_late(row) and (cell.fn or hosts.is_list(row) and hosts.asks(cell))) then value = options.value(cell, m) end
+      if value and cell.fn and SOUGHT[name] then
+        local plain, wrong = hosts.flatten(value)
+        value = plain or error(cell.where .. ": the function for " .. name .. ": it " .. wrong, 0)
+      end
       if value == nil then value = row.default end
       out[name] = value
     end

@@ -47,23 +47,27 @@ function hosts.value(cell, m)
   return match(m.host_address, { m = m, target = m.host:lower() }) and EVERY or NONE
 end
 
--- Lists of domains that are asked before there is a host: what they name is put in its place.
-function hosts.flatten(cell, what)
+-- Lists of domains that are asked before there is a host: what they name is put in its place. Nil, and what is wrong:
+-- something in it is more than a name or a pattern.
+function hosts.flatten(value)
   local out = {}
   local function add(list, inside)
     for _, item in ipairs(words.list(list)) do
       local no, name
       if type(item) == "string" then no, name = item:match("^%s*(!?)%s*%+([%w_]+)%s*$") end
-      local named = name and not (inside and no == "!") and lists.named.domain[name]
-      if named then add(type(named.value) == "function" and { named.value } or named.value, inside or no)
-      elseif is_plain(item) and not (inside and item:find("^%s*!")) then out[#out + 1] = (inside or "") .. item
-      elseif not name or lists.named.domain[name] then
-        return report.problem(cell.where, "%s takes names of hosts, patterns such as \"*.example.org\", and lists of those", what)
-      end
+      local named = name and lists.named.domain[name]
+      if name and not named then return lists.missing { kind = "domain", name = name } end
+      local wrong
+      if named and not (inside and no == "!") then
+        wrong = add(type(named.value) == "function" and { named.value } or named.value, inside or no)
+      elseif not named and is_plain(item) and not (inside and item:find("^%s*!")) then out[#out + 1] = (inside or "") .. item
+      else wrong = 'takes names of hosts, patterns such as "*.example.org", and lists of those' end
+      if wrong then return wrong end
     end
   end
-  add(cell.value)
-  cell.value = out
+  local wrong = add(value)
+  if wrong then return nil, wrong end
+  return out
 end
 
 return hosts

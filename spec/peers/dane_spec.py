@@ -35,7 +35,7 @@ domainlist.these = {{ "+hosts" }}
 router.asked {{ driver = "accept", domains = "asked.example", transport = "asked" }}
 router.unasked {{ driver = "accept", domains = "unasked.example", transport = "unasked" }}
 transport.asked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = "+these" }}
-transport.unasked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = "!+these" }}
+transport.unasked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = function(m) return "!+these" end }}
 """
 TAKE = 'acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}'
 
@@ -310,6 +310,10 @@ def main():
             case("DANE-T7 what certificates are verified by otherwise does not matter",
                  lambda: delivered(e, "ee.sec.example", "CV=dane"))
             case("DANE-T8 a list of one's own asks for a proof", lambda: same(sinks["127.0.0.2"].status[-1], True))
+        with engine(zones, port, 'hosts_request_ocsp = function(m) return (m.tls_out_tlsa_usage == 0 or m.tls_out_tlsa_usage == 4) and "*" or "" end,') as e:
+            case("DANE-09 a function that looks at the records' usage: a proof is asked for where there are none, and for usage 2",
+                 lambda: [(delivered(e, f"{n}.sec.example", "X="), same(sinks[at].status[-1], asked))
+                          for n, at, asked in (("ee", "127.0.0.2", False), ("none", "127.0.0.2", True), ("ta", "127.0.0.3", True))])
         with engine(zones, port, 'hosts_try_dane = "",') as e:
             case("no DANE where it is not tried", lambda: delivered(e, "wrong.sec.example", "CV=no"))
 

@@ -26,7 +26,8 @@ for _, way in ipairs { { "in", inbound, "client", "client's connection" }, { "ou
 end
 
 tls("tls_out_dane", "boolean", outbound, [[Whether the host's certificate was verified by its TLSA records.]])
-tls("tls_out_tlsa_usage", "integer", outbound, [[The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE.]])
+tls("tls_out_tlsa_usage", "integer", outbound, [[The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE. Nil
+as long as there is no host.]])
 
 for name, ty in pairs { bits = "integer", certificate_verified = "boolean", cipher = "string", peerdn = "string", sni = "string" } do
   tls("tls_" .. name, ty, inbound, ("An old name: `tls_out_%s` while a host is spoken to, else `tls_in_%s`."):format(name, name))
