@@ -17,7 +17,7 @@ enum { KEYS_KEPT = 1024, PEM_MAX = 64 << 10 };
 
 struct kept {
     EVP_PKEY *pkey;
-    struct tls_identity file;   /* all zero: text */
+    struct file_identity file;   /* all zero: text */
 };
 
 struct signkeys {
@@ -89,7 +89,7 @@ static EVP_PKEY *read_pem(struct str text)
     return pkey;
 }
 
-static struct kept *keep(struct signkeys *k, struct str name, EVP_PKEY *pkey, struct tls_identity file)
+static struct kept *keep(struct signkeys *k, struct str name, EVP_PKEY *pkey, struct file_identity file)
 {
     struct kept *e = calloc(1, sizeof *e);
 
@@ -106,7 +106,7 @@ static struct kept *keep(struct signkeys *k, struct str name, EVP_PKEY *pkey, st
 static enum status read_file(struct signkeys *k, struct str path, struct kept **out, struct why *why)
 {
     struct buf text = { 0 };
-    struct tls_identity id;
+    struct file_identity id;
     enum status st = secret_read(path, PEM_MAX, &text, &id, why) == ST_OK ? ST_OK : ST_NEVER;
     EVP_PKEY *pkey = st == ST_OK ? read_pem(buf_str(&text)) : NULL;
 
@@ -121,9 +121,9 @@ static enum status read_file(struct signkeys *k, struct str path, struct kept **
 static enum status from_file(struct signkeys *k, struct str path, struct kept **out, struct why *why)
 {
     struct kept *e = map_get(k->map, path);
-    struct tls_identity now = tls_identity_of(path);
+    struct file_identity now = file_identity_of(path);
 
-    if (!e || !tls_identity_same(&e->file, &now))
+    if (!e || !file_identity_same(&e->file, &now))
         return read_file(k, path, out, why);
     *out = e;
     return ST_OK;
@@ -136,7 +136,7 @@ static enum status from_text(struct signkeys *k, struct str text, struct kept **
 
     if (!e && !pkey)
         return why_set(why, ST_NEVER, "the text of a private key is no PEM of an RSA or Ed25519 key without a password");
-    *out = e ? e : keep(k, text, pkey, (struct tls_identity){ 0 });
+    *out = e ? e : keep(k, text, pkey, (struct file_identity){ 0 });
     return ST_OK;
 }
 

@@ -3,29 +3,32 @@
 #include <errno.h>
 #include <libpsl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 
 struct suffixes {
     psl_ctx_t *psl;
     char *path;                 /* NULL: the system's */
-    struct stat was;
+    struct file_identity was;
 };
 
 enum status suffixes_open(const char *path, struct suffixes **out, struct why *why)
 {
     struct suffixes *s = calloc(1, sizeof *s);
+    struct stat st;
 
     if (!s)
         die("no memory for the public suffix list");
     *out = s;
     if (path && !(s->path = strdup(path)))
         die("no memory for the public suffix list");
-    if (path && (FAULT(OPEN) || stat(path, &s->was) < 0)) {
+    if (path && (FAULT(OPEN) || stat(path, &st) < 0)) {
         why_errno(why, ST_AGAIN, "public suffix list %s", path);
         goto fail;
     }
+    if (path)
+        s->was = file_identity_stat(&st);
     s->psl = path ? psl_load_file(path) : psl_latest(NULL);
     if (!s->psl || (psl_suffix_count(s->psl) == 0)) {
         why_set(why, ST_AGAIN, "public suffix list %s: it has no suffixes", path ? path : "of the system");
@@ -51,11 +54,12 @@ void suffixes_close(struct suffixes *s)
 
 bool suffixes_stale(const struct suffixes *s)
 {
-    struct stat now;
+    struct file_identity now;
 
-    return s->path && (stat(s->path, &now) < 0 || now.st_ino != s->was.st_ino || now.st_dev != s->was.st_dev
-                       || now.st_size != s->was.st_size || now.st_mtim.tv_sec != s->was.st_mtim.tv_sec
-                       || now.st_mtim.tv_nsec != s->was.st_mtim.tv_nsec);
+    if (!s->path)
+        return false;
+    now = file_identity_of(str_of(s->path));
+    return !file_identity_same(&now, &s->was);
 }
 
 struct str suffixes_org(const struct suffixes *s, struct str name)

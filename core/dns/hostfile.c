@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/map.h"
 
 enum { FILE_MAX = 4 << 20, LOOK_AGAIN_MS = 5000 };
@@ -22,7 +22,7 @@ struct hostfile {
     struct arena arena;
     struct map *names;      /* by wire form: its entries, in the order of the file */
     int64_t looked_ms;
-    struct stat seen;
+    struct file_identity seen;
 };
 
 static void forget(struct hostfile *h)
@@ -88,17 +88,15 @@ static void read_file(struct hostfile *h)
 static void look(struct hostfile *h)
 {
     int64_t now = clock_mono_ms();
-    struct stat st;
+    struct file_identity is;
 
     if (h->looked_ms && now - h->looked_ms < LOOK_AGAIN_MS)
         return;
     h->looked_ms = now ? now : 1;
-    if (stat(h->path, &st) < 0)
-        memset(&st, 0, sizeof st);
-    if (st.st_ino == h->seen.st_ino && st.st_dev == h->seen.st_dev && st.st_size == h->seen.st_size
-        && st.st_mtim.tv_sec == h->seen.st_mtim.tv_sec && st.st_mtim.tv_nsec == h->seen.st_mtim.tv_nsec)
+    is = file_identity_of(str_of(h->path));
+    if (file_identity_same(&is, &h->seen))
         return;
-    h->seen = st;
+    h->seen = is;
     forget(h);
     read_file(h);
 }

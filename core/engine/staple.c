@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "dns/hosts.h"
 #include "net/http.h"
-#include "tls/identity.h"
+#include "base/file.h"
 #include "tls/ocsp.h"
 
 /* An answer with a responder's certificate is 2 KiB; addresses tried of a name. */
@@ -85,7 +85,7 @@ static struct str behind_first(struct str pem)
 static enum status cert_load(struct arena *a, struct str path, struct tls_cert **cert, struct str *issuers, struct why *why)
 {
     struct buf text = { 0 };
-    enum status st = tls_file_read(path, FILE_MAX, &text, NULL, why);
+    enum status st = file_read(path, FILE_MAX, &text, NULL, why);
     struct why inner = { 0 };
 
     if (st == ST_OK && tls_cert_read(buf_str(&text), cert, &inner) != ST_OK)
@@ -103,7 +103,7 @@ static enum status add_issuer(struct staple *k, struct why *why)
 
     if (k->want.issuer.n == 0)
         return ST_OK;
-    st = tls_file_read(k->want.issuer, FILE_MAX, &text, NULL, why);
+    st = file_read(k->want.issuer, FILE_MAX, &text, NULL, why);
     if (st == ST_OK)
         k->issuers = arena_printf(&k->arena, "%.*s\n%.*s", STR_ARG(buf_str(&text)), STR_ARG(k->issuers));
     buf_free(&text);
@@ -319,7 +319,7 @@ enum status staple_dates(struct str certificate, struct str proof, int64_t *from
     enum status st = cert_load(&a, certificate, &cert, &issuers, why);
 
     if (st == ST_OK)
-        st = tls_file_read(proof, FILE_MAX, &text, NULL, why);
+        st = file_read(proof, FILE_MAX, &text, NULL, why);
     if (st == ST_OK)
         st = tls_proof_read(buf_str(&text), &p, why);
     if (st == ST_OK)

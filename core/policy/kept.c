@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "policy/beneath.h"
 
 enum { KEPT_MAX = 32, KEPT_BYTES = 256 << 20 };
@@ -14,10 +15,7 @@ enum { KEPT_MAX = 32, KEPT_BYTES = 256 << 20 };
 struct entry {
     struct entry *next;
     const struct kept_kind *kind;
-    dev_t dev;
-    ino_t ino;
-    struct timespec mtime;
-    off_t size;
+    struct file_identity file;
     void *thing;                /* NULL: somebody is making it */
     unsigned held;
     bool old;                   /* the file has changed: goes with its last holder */
@@ -45,22 +43,17 @@ static void entry_free(struct entry *e)
     free(e);
 }
 
-static bool same_version(const struct entry *e, const struct stat *st)
-{
-    return e->kind->live || (e->size == st->st_size && e->mtime.tv_sec == st->st_mtim.tv_sec
-                             && e->mtime.tv_nsec == st->st_mtim.tv_nsec);
-}
-
 /* The entry of the file as it is now; one of an earlier version goes. */
 static struct entry *entry_find(const struct kept_kind *kind, const struct stat *st)
 {
+    struct file_identity now = file_identity_stat(st);
     struct entry *e, *next;
 
     for (e = entries; e; e = next) {
         next = e->next;
-        if (e->old || e->kind != kind || e->dev != st->st_dev || e->ino != st->st_ino)
+        if (e->old || e->kind != kind || e->file.dev != now.dev || e->file.ino != now.ino)
             continue;
-        if (same_version(e, st))
+        if (kind->live || file_identity_same(&e->file, &now))
             return e;
         e->old = true;
         if (e->held == 0)
@@ -79,7 +72,7 @@ static void make_room(void)
         for (struct entry *e = entries; e; e = e->next) {
             n++;
             if (!e->kind->live)
-                bytes += e->size;
+                bytes += e->file.size;
             if (e->held == 0 && (!oldest || e->used < oldest->used))
                 oldest = e;
         }
@@ -98,8 +91,7 @@ static struct entry *entry_make(const struct kept_kind *kind, int fd, const char
     if (!e)
         die("out of memory: a file that is kept");
     *e = (struct entry){
-        .next = entries, .kind = kind, .dev = st->st_dev, .ino = st->st_ino, .mtime = st->st_mtim, .size = st->st_size,
-        .held = 1,
+        .next = entries, .kind = kind, .file = file_identity_stat(st), .held = 1,
     };
     entries = e;
     pthread_mutex_unlock(&lock);

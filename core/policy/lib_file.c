@@ -470,7 +470,7 @@ static bool readable(const char *path, struct why *why)
 static bool usable_key(const char *path, struct why *why)
 {
     struct buf text = { 0 };
-    struct tls_identity id;
+    struct file_identity id;
     bool good = secret_read(str_of(path), SECRET_MAX, &text, &id, why) == ST_OK;
 
     secret_wipe(&text);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "policy/lua.h"
 #include "tls/context.h"
-#include "tls/identity.h"
+#include "base/file.h"
 #include "tls/ocsp.h"
 
 enum { CERTIFICATE_MAX = 1024 * 1024 };
@@ -70,7 +70,7 @@ static struct str fetch_trouble(struct arena *a, struct str certificate, struct 
     bool worded = str_starts(proof, STR("DER ")) || str_starts(proof, STR("PEM "));
     char *dir = dirname(arena_z(a, str_trim(str_from(proof, worded ? 4 : 0))));
 
-    if (tls_file_read(certificate, CERTIFICATE_MAX, &text, NULL, NULL) == ST_OK && tls_cert_read(buf_str(&text), &cert, NULL) == ST_OK) {
+    if (file_read(certificate, CERTIFICATE_MAX, &text, NULL, NULL) == ST_OK && tls_cert_read(buf_str(&text), &cert, NULL) == ST_OK) {
         struct str behind = str_from(buf_str(&text), str_find_str(buf_str(&text), end) + end.n);
 
         if (tls_ocsp_url(a, cert).n == 0)

@@ -17,7 +17,7 @@ struct tls_anchors {
     struct tls_cache *cache;
     unsigned held;
     struct str ca, crl;
-    struct tls_identity of_ca, of_crl;
+    struct file_identity of_ca, of_crl;
     X509_STORE *store;
     STACK_OF(X509_NAME) *names;
     struct arena arena;
@@ -109,31 +109,31 @@ static enum status add_text(struct tls_anchors *n, struct str text, struct str p
     return got;
 }
 
-static enum status add_file(struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id, struct why *why)
+static enum status add_file(struct tls_anchors *n, struct str path, bool lists, struct file_identity *id, struct why *why)
 {
     struct buf text = { 0 };
     struct stat st;
-    enum status got = tls_file_read(path, ANCHORS_TEXT_MAX, &text, &st, why);
+    enum status got = file_read(path, ANCHORS_TEXT_MAX, &text, &st, why);
 
     if (got == ST_OK) {
-        *id = tls_identity_stat(&st);
+        *id = file_identity_stat(&st);
         got = add_text(n, buf_str(&text), path, lists, why);
     }
     buf_free(&text);
     return got;
 }
 
-static enum status add(struct tls_cache *cache, struct tls_anchors *n, struct str path, bool lists, struct tls_identity *id,
+static enum status add(struct tls_cache *cache, struct tls_anchors *n, struct str path, bool lists, struct file_identity *id,
                        struct why *why)
 {
     struct str pem;
 
     if (tls_is_given(cache, lists ? TLS_FILE_CRL : TLS_FILE_CA, path, &pem)) {
-        *id = tls_identity_of(path);
+        *id = file_identity_of(path);
         return add_text(n, pem, path, lists, why);
     }
     if (is_dir(path)) {
-        *id = tls_identity_of(path);
+        *id = file_identity_of(path);
         return add_dir(n->store, path, why);
     }
     return add_file(n, path, lists, id, why);
@@ -145,11 +145,11 @@ static bool is_system(struct str ca)
 }
 
 /* "system" is two places of OpenSSL's; what is in the directory is looked up when it is needed. */
-static struct tls_identity identity(struct str path)
+static struct file_identity identity(struct str path)
 {
     if (path.n == 0)
-        return (struct tls_identity){ 0 };
-    return tls_identity_of(is_system(path) ? str_of(X509_get_default_cert_file()) : path);
+        return (struct file_identity){ 0 };
+    return file_identity_of(is_system(path) ? str_of(X509_get_default_cert_file()) : path);
 }
 
 static enum status add_system(struct tls_cache *cache, struct tls_anchors *n, struct why *why)
@@ -184,13 +184,13 @@ static enum status read_in(struct tls_cache *cache, struct tls_anchors *n, struc
 
 enum status tls_anchors_get(struct tls_cache *cache, struct str ca, struct str crl, struct tls_anchors **out, struct why *why)
 {
-    struct tls_identity of_ca = identity(ca), of_crl = identity(crl);
+    struct file_identity of_ca = identity(ca), of_crl = identity(crl);
     struct tls_anchors *n;
     enum status got;
 
     for (n = cache->anchors; n; n = n->next)
-        if (str_same(n->ca, ca) && str_same(n->crl, crl) && tls_identity_same(&n->of_ca, &of_ca) &&
-            tls_identity_same(&n->of_crl, &of_crl)) {
+        if (str_same(n->ca, ca) && str_same(n->crl, crl) && file_identity_same(&n->of_ca, &of_ca) &&
+            file_identity_same(&n->of_crl, &of_crl)) {
             n->held++;
             *out = n;
             return ST_OK;

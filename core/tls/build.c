@@ -27,7 +27,7 @@ static void note(struct tls_context *c, struct str text)
         c->note[c->notes++] = arena_dup(&c->arena, text);
 }
 
-static void seen(struct tls_context *c, struct str path, struct tls_identity id)
+static void seen(struct tls_context *c, struct str path, struct file_identity id)
 {
     c->file[c->files] = arena_dup(&c->arena, path);
     c->identity[c->files++] = id;
@@ -40,7 +40,7 @@ static bool is_given(struct tls_context *c, enum tls_file what, struct str path,
 
     if (!tls_is_given(c->cache, what, path, &pem))
         return false;
-    seen(c, path, tls_identity_of(path));
+    seen(c, path, file_identity_of(path));
     buf_add(text, pem);
     return true;
 }
@@ -61,7 +61,7 @@ static EVP_PKEY *key_parse(struct str text)
 static enum status key_read(struct tls_context *c, struct str path, EVP_PKEY **out, struct why *why)
 {
     struct buf text = { 0 };
-    struct tls_identity id;
+    struct file_identity id;
     bool given = is_given(c, TLS_FILE_KEY, path, &text);
     enum status st = given ? ST_OK : secret_read(path, CERT_TEXT_MAX, &text, &id, why);
     char reason[160];
@@ -113,11 +113,11 @@ static enum status chain_read(struct tls_context *c, struct str path, STACK_OF(X
     struct buf text = { 0 };
     struct stat file;
     bool whole, given = is_given(c, TLS_FILE_CERTIFICATE, path, &text);
-    enum status st = given ? ST_OK : tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+    enum status st = given ? ST_OK : file_read(path, CERT_TEXT_MAX, &text, &file, why);
 
     if (st == ST_OK) {
         if (!given)
-            seen(c, path, tls_identity_stat(&file));
+            seen(c, path, file_identity_stat(&file));
         *out = certs_read(buf_str(&text), &whole);
         if (!*out)
             st = why_set(why, ST_AGAIN, "%.*s holds no certificate", STR_ARG(path));
@@ -222,11 +222,11 @@ static enum status proof_read(struct tls_context *c, struct str path, struct why
     struct tls_proof *p = NULL;
     struct of_cert of;
     bool revoked = false;
-    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, &file, why);
+    enum status st = file_read(path, CERT_TEXT_MAX, &text, &file, why);
 
     if (st != ST_OK)
         goto done;
-    c->identity[c->files - 1] = tls_identity_stat(&file);
+    c->identity[c->files - 1] = file_identity_stat(&file);
     st = tls_proof_read(buf_str(&text), &p, why);
     if (st == ST_OK && !cert_of_proof(c, p, &of))
         st = why_set(why, ST_NEVER, "it is about none of our certificates");
@@ -251,7 +251,7 @@ static void proofs_read(struct tls_context *c, struct tls_list paths)
 
         if (str_starts(path, STR("DER ")) || str_starts(path, STR("PEM ")))
             path = str_trim(str_from(path, 4));
-        seen(c, path, tls_identity_of(path));
+        seen(c, path, file_identity_of(path));
         if (proof_read(c, path, &why) != ST_OK)
             note(c, arena_printf(&c->arena, "the OCSP proof in %.*s is not sent: %s", STR_ARG(path), why.text));
     }
@@ -305,9 +305,9 @@ static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, c
     if (c->server && tls_anchors_names(c->anchors))
         SSL_CTX_set_client_CA_list(c->ctx, SSL_dup_CA_list(tls_anchors_names(c->anchors)));
     if (config->ca.n && !str_starts(config->ca, STR("system")))
-        seen(c, config->ca, tls_identity_of(config->ca));
+        seen(c, config->ca, file_identity_of(config->ca));
     if (config->crl.n)
-        seen(c, config->crl, tls_identity_of(config->crl));
+        seen(c, config->crl, file_identity_of(config->crl));
     return ST_OK;
 }
 
@@ -326,12 +326,12 @@ enum status tls_context_build(struct tls_cache *cache, const struct tls_config *
     c->tickets = cache->tickets;
     c->dh_min_bits = config->dh_min_bits ? config->dh_min_bits : 1024;
     c->file = arena_array(&c->arena, struct str, files);
-    c->identity = arena_array(&c->arena, struct tls_identity, files);
+    c->identity = arena_array(&c->arena, struct file_identity, files);
     c->note = arena_array(&c->arena, struct str, NOTES_MAX);
     rules_set(c);
     alpn_use(c, config->alpn);
     if (str_starts(config->dhparam, STR("/")))
-        seen(c, config->dhparam, tls_identity_of(config->dhparam));     /* before it is read: a later one is noticed */
+        seen(c, config->dhparam, file_identity_of(config->dhparam));     /* before it is read: a later one is noticed */
     st = tls_words_apply(c->ctx, config, why);
     if (st == ST_OK)
         st = anchors_use(c, cache, config, why);

@@ -95,9 +95,9 @@ static void key_of(struct buf *b, const struct tls_config *config)
 static bool is_current(const struct tls_context *c)
 {
     for (size_t i = 0; i < c->files; i++) {
-        struct tls_identity now = tls_identity_of(c->file[i]);
+        struct file_identity now = file_identity_of(c->file[i]);
 
-        if (!tls_identity_same(&now, &c->identity[i]))
+        if (!file_identity_same(&now, &c->identity[i]))
             return false;
     }
     return true;

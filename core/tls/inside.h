@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "tls/context.h"
-#include "tls/identity.h"
+#include "base/file.h"
 #include "tls/tls.h"
 
 /* Sizes of files: a certificate and its chain, a list of authorities or of revocations. */
@@ -60,7 +60,7 @@ struct tls_context {
     struct tls_proof **proof;
     size_t proofs;
     struct str *file;                   /* what it was read from, and which files those were */
-    struct tls_identity *identity;
+    struct file_identity *identity;
     size_t files;
     struct str *note;
     size_t notes;

@@ -35,17 +35,17 @@ static enum status judge(struct str path, const struct stat *st, struct why *why
     return ST_OK;
 }
 
-enum status secret_read(struct str path, size_t most, struct buf *out, struct tls_identity *id, struct why *why)
+enum status secret_read(struct str path, size_t most, struct buf *out, struct file_identity *id, struct why *why)
 {
     struct buf text = { 0 };
     struct stat st;
-    enum status got = tls_file_read(path, most, &text, &st, why);
+    enum status got = file_read(path, most, &text, &st, why);
 
     if (got == ST_OK)
         got = judge(path, &st, why);
     if (got == ST_OK) {
         buf_add(out, buf_str(&text));
-        *id = tls_identity_stat(&st);
+        *id = file_identity_stat(&st);
     }
     secret_wipe(&text);
     return got;

@@ -9,11 +9,11 @@
 #ifndef TLS_SECRET_H
 #define TLS_SECRET_H
 
-#include "tls/identity.h"
+#include "base/file.h"
 
 /* The whole file, behind what is in out, and which one it was. ST_AGAIN: it cannot be read, is
  * larger than most, or others can read it; out is then as it was. */
-enum status secret_read(struct str path, size_t most, struct buf *out, struct tls_identity *id, struct why *why);
+enum status secret_read(struct str path, size_t most, struct buf *out, struct file_identity *id, struct why *why);
 
 /* Frees what held a secret, and leaves nothing of it in memory. */
 void secret_wipe(struct buf *b);

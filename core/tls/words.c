@@ -183,7 +183,7 @@ static EVP_PKEY *prime_named(const char *group)
 static enum status prime_read(struct str path, EVP_PKEY **out, struct why *why)
 {
     struct buf text = { 0 };
-    enum status st = tls_file_read(path, CERT_TEXT_MAX, &text, NULL, why);
+    enum status st = file_read(path, CERT_TEXT_MAX, &text, NULL, why);
 
     if (st == ST_OK) {
         BIO *b = BIO_new_mem_buf(buf_str(&text).p, (int)text.n);

@@ -1,6 +1,6 @@
 #include "rig.h"
 
-#include "tls/identity.h"
+#include "base/file.h"
 #include "tls/tls.h"
 
 static struct {
@@ -109,7 +109,7 @@ static void a_world_says_what_authorities_are(void **state)
     refused(&config, ST_AGAIN, "/not/there.pem: No such file");
     tls_cache_given(rig.cache, give, &text);
     refused(&config, ST_AGAIN, "/not/there.pem holds no certificate");
-    assert_int_equal(tls_file_read(str_of(in_dir("ec.pem")), 1 << 20, &good, NULL, NULL), ST_OK);
+    assert_int_equal(file_read(str_of(in_dir("ec.pem")), 1 << 20, &good, NULL, NULL), ST_OK);
     text = buf_str(&good);
     first = get(&config);
     again = get(&config);

@@ -24,7 +24,7 @@ static int teardown(void **state)
 static enum status look(struct str path, struct why *why)
 {
     struct buf text = { 0 };
-    struct tls_identity id;
+    struct file_identity id;
     enum status st = secret_read(path, MOST, &text, &id, why);
 
     if (st == ST_OK)
@@ -90,7 +90,7 @@ static void look_at_all(const struct str *path, size_t n)
         _exit(255);
     for (size_t i = 0; i < n; i++) {
         struct buf text = { 0 };
-        struct tls_identity id;
+        struct file_identity id;
         struct why why = { 0 };
         enum status st = secret_read(path[i], MOST, &text, &id, &why);
 
@@ -141,19 +141,19 @@ static void another_file_and_other_rights_are_noticed(void **state)
 {
     struct str path = write_bytes("kept", STR("secret"), 0600);
     struct buf text = { 0 };
-    struct tls_identity then, now;
+    struct file_identity then, now;
     struct why why = { 0 };
 
     (void)state;
     assert_int_equal(secret_read(path, MOST, &text, &then, &why), ST_OK);
     secret_wipe(&text);
-    now = tls_identity_of(path);
-    assert_true(tls_identity_same(&then, &now));
+    now = file_identity_of(path);
+    assert_true(file_identity_same(&then, &now));
     /* The clock of a file system goes in steps. */
     do {
         assert_int_equal(chmod(path.p, 0644), 0);
-        now = tls_identity_of(path);
-    } while (tls_identity_same(&then, &now));
+        now = file_identity_of(path);
+    } while (file_identity_same(&then, &now));
     look_is(path, "must not be open to others");
 }
 

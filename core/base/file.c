@@ -1,4 +1,4 @@
-#include "tls/identity.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,23 +18,23 @@ static bool path_z(struct str path, char out[PATH_MAX])
     return true;
 }
 
-struct tls_identity tls_identity_stat(const struct stat *st)
+struct file_identity file_identity_stat(const struct stat *st)
 {
-    return (struct tls_identity){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
+    return (struct file_identity){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
                                   st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec, st->st_ctim.tv_nsec };
 }
 
-struct tls_identity tls_identity_of(struct str path)
+struct file_identity file_identity_of(struct str path)
 {
     char z[PATH_MAX];
     struct stat st;
 
     if (!path_z(path, z) || stat(z, &st) < 0)
-        return (struct tls_identity){ 0 };
-    return tls_identity_stat(&st);
+        return (struct file_identity){ 0 };
+    return file_identity_stat(&st);
 }
 
-bool tls_identity_same(const struct tls_identity *a, const struct tls_identity *b)
+bool file_identity_same(const struct file_identity *a, const struct file_identity *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_s == b->mtime_s &&
            a->mtime_ns == b->mtime_ns && a->ctime_s == b->ctime_s && a->ctime_ns == b->ctime_ns;
@@ -59,7 +59,7 @@ static enum status read_all(int fd, struct str path, size_t most, struct buf *ou
     }
 }
 
-enum status tls_file_read(struct str path, size_t most, struct buf *out, struct stat *st, struct why *why)
+enum status file_read(struct str path, size_t most, struct buf *out, struct stat *st, struct why *why)
 {
     char z[PATH_MAX];
     struct stat own;
