@@ -23,8 +23,7 @@ struct reading {
     struct papers_wish wish;
     struct str names[NAMES_MAX];
     struct str ciphers, suites, alpn;
-    int version, client;
-    bool at_once;
+    int state, proof, version, client, at_once;     /* places in the lists below */
     struct why *why;
 };
 
@@ -38,9 +37,18 @@ enum { KEYS = sizeof keys / sizeof *keys };
 
 static const struct str states[] = { STR_INIT("good"), STR_INIT("expired"), STR_INIT("early"), STR_INIT("revoked") };
 static const struct str proofs[] = { STR_INIT("none"), STR_INIT("good"), STR_INIT("revoked"), STR_INIT("unknown"), STR_INIT("old") };
-static const struct str versions[] = { STR_INIT("TLS1"), STR_INIT("TLS1.1"), STR_INIT("TLS1.2"), STR_INIT("TLS1.3") };
+static const struct str versions[] = { STR_INIT("any"), STR_INIT("TLS1"), STR_INIT("TLS1.1"), STR_INIT("TLS1.2"), STR_INIT("TLS1.3") };
 static const struct str clients[] = { STR_INIT("ignore"), STR_INIT("ask"), STR_INIT("require") };
 static const struct str switches[] = { STR_INIT("no"), STR_INIT("yes") };
+
+#define LIST(l) (l), sizeof(l) / sizeof *(l)
+static const struct { struct str key; const struct str *names; size_t n, at; } choices[] = {
+    { STR_INIT("is"), LIST(states), offsetof(struct reading, state) },
+    { STR_INIT("ocsp"), LIST(proofs), offsetof(struct reading, proof) },
+    { STR_INIT("version"), LIST(versions), offsetof(struct reading, version) },
+    { STR_INIT("client"), LIST(clients), offsetof(struct reading, client) },
+    { STR_INIT("smtps"), LIST(switches), offsetof(struct reading, at_once) },
+};
 
 static bool unknown(struct reading *r, struct str what, struct str word, const struct str *names, size_t n)
 {
@@ -52,14 +60,14 @@ static bool unknown(struct reading *r, struct str what, struct str word, const s
     return false;
 }
 
-static bool choose(struct reading *r, struct str key, struct str word, const struct str *names, size_t n, int *out)
+static bool choose(struct reading *r, size_t c, struct str word)
 {
-    for (size_t i = 0; i < n; i++)
-        if (str_same_fold(word, names[i])) {
-            *out = (int)i;
+    for (size_t i = 0; i < choices[c].n; i++)
+        if (str_same_fold(word, choices[c].names[i])) {
+            *(int *)((char *)r + choices[c].at) = (int)i;
             return true;
         }
-    return unknown(r, arena_printf(r->arena, "%.*s =", STR_ARG(key)), word, names, n);
+    return unknown(r, arena_printf(r->arena, "%.*s =", STR_ARG(choices[c].key)), word, choices[c].names, choices[c].n);
 }
 
 /* It goes into an extension's text, where a comma would begin another name. */
@@ -117,32 +125,22 @@ static bool read_alpn(struct reading *r, struct str value)
 
 static bool read_item(struct reading *r, struct str key, struct str value)
 {
-    int n = 0;
-    bool ok = true;
-
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (str_same(key, choices[i].key))
+            return choose(r, i, value);
     if (str_same(key, STR("names")))
         return read_names(r, value);
+    if (str_same(key, STR("ciphers")))
+        return read_ciphers(r, value);
+    if (str_same(key, STR("alpn")))
+        return read_alpn(r, value);
     if (str_same(key, STR("by")))
         r->wish.by = value;
     else if (str_same(key, STR("crl")))
         r->wish.crl = value;
-    else if (str_same(key, STR("ciphers")))
-        return read_ciphers(r, value);
-    else if (str_same(key, STR("alpn")))
-        return read_alpn(r, value);
-    else if (str_same(key, STR("version")))
-        ok = choose(r, key, value, versions, sizeof versions / sizeof *versions, &n), r->version = TLS1_VERSION + n;
-    else if (str_same(key, STR("is")))
-        ok = choose(r, key, value, states, sizeof states / sizeof *states, &n), r->wish.state = (enum papers_state)n;
-    else if (str_same(key, STR("ocsp")))
-        ok = choose(r, key, value, proofs, sizeof proofs / sizeof *proofs, &n), r->wish.proof = (enum papers_proof)n;
-    else if (str_same(key, STR("client")))
-        ok = choose(r, key, value, clients, sizeof clients / sizeof *clients, &r->client);
-    else if (str_same(key, STR("smtps")))
-        ok = choose(r, key, value, switches, sizeof switches / sizeof *switches, &n), r->at_once = n;
     else
-        ok = unknown(r, STR("option"), key, keys, KEYS);
-    return ok;
+        return unknown(r, STR("option"), key, keys, KEYS);
+    return true;
 }
 
 static bool is_key(struct str word)
@@ -169,6 +167,8 @@ static bool read_text(struct reading *r, struct str text)
         if (!read_item(r, key, value))
             return false;
     }
+    r->wish.state = (enum papers_state)r->state;
+    r->wish.proof = (enum papers_proof)r->proof;
     if (r->wish.n == 0)
         why_set(r->why, ST_NEVER, "tls: a certificate is for a name: say names=mx.example first");
     else if (str_same(r->wish.by, STR("itself")) && (r->wish.crl.n || r->wish.proof != PROOF_NONE || r->wish.state == PAPERS_REVOKED))
@@ -209,16 +209,17 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 /* Old versions are below what OpenSSL does of itself. */
 static bool use_words(SSL_CTX *c, const struct reading *r)
 {
+    int version = r->version ? TLS1_VERSION + r->version - 1 : 0;
     bool ok = true;
 
     if (r->ciphers.n)
         ok = SSL_CTX_set_cipher_list(c, arena_z(r->arena, r->ciphers));
-    else if (r->version && r->version < TLS1_2_VERSION)
+    else if (version && version < TLS1_2_VERSION)
         ok = SSL_CTX_set_cipher_list(c, "DEFAULT@SECLEVEL=0");
     if (ok && r->suites.n)
         ok = SSL_CTX_set_ciphersuites(c, arena_z(r->arena, r->suites));
-    if (ok && r->version)
-        ok = SSL_CTX_set_min_proto_version(c, r->version) && SSL_CTX_set_max_proto_version(c, r->version);
+    if (ok && version)
+        ok = SSL_CTX_set_min_proto_version(c, version) && SSL_CTX_set_max_proto_version(c, version);
     return ok;
 }
 

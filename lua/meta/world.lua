@@ -74,7 +74,7 @@
 ---@field is? "good"|"expired"|"early"|"revoked" Good unless it says otherwise.
 ---@field crl? string The path of a file that tls_crl names: its authority's lists of the revoked.
 ---@field ocsp? "none"|"good"|"revoked"|"unknown"|"old" The proof it staples.
----@field version? "TLS1"|"TLS1.1"|"TLS1.2"|"TLS1.3" The only one it speaks.
+---@field version? "any"|"TLS1"|"TLS1.1"|"TLS1.2"|"TLS1.3" The only one it speaks.
 ---@field ciphers? string The only ones it takes, by OpenSSL's names, colons between.
 ---@field alpn? string|string[] The protocols it speaks.
 ---@field client? "ignore"|"ask"|"require" Whether it wants a certificate of the client's.

@@ -110,7 +110,7 @@ wordof { of = "peertls", name = "by", type = "string", doc = [[Who signed it: `s
 wordof { of = "peertls", name = "is", type = "string", values = { "good", "expired", "early", "revoked" }, doc = [[Good unless it says otherwise.]] }
 wordof { of = "peertls", name = "crl", type = "string", doc = [[The path of a file that tls_crl names: its authority's lists of the revoked.]] }
 wordof { of = "peertls", name = "ocsp", type = "string", values = { "none", "good", "revoked", "unknown", "old" }, doc = [[The proof it staples.]] }
-wordof { of = "peertls", name = "version", type = "string", values = { "TLS1", "TLS1.1", "TLS1.2", "TLS1.3" }, doc = [[The only one it speaks.]] }
+wordof { of = "peertls", name = "version", type = "string", values = { "any", "TLS1", "TLS1.1", "TLS1.2", "TLS1.3" }, doc = [[The only one it speaks.]] }
 wordof { of = "peertls", name = "ciphers", type = "string", doc = [[The only ones it takes, by OpenSSL's names, colons between.]] }
 wordof { of = "peertls", name = "alpn", type = "string|string[]", doc = [[The protocols it speaks.]] }
 wordof { of = "peertls", name = "client", type = "string", values = { "ignore", "ask", "require" }, doc = [[Whether it wants a certificate of the client's.]] }
