@@ -253,6 +253,26 @@ describe("what handshakes come to", function()
     assert.reply(w:session {}:mail "bob@out.example", "451")
   end)
 
+  it("messages cut through speak TLS, too", function()
+    local w = world.new { zone = ZONE, rules = { "spec/accept/site.lua" }, lua = [[
+router.out { driver = "dnslookup", transport = "out" }
+transport.out { driver = "smtp", hosts_require_tls = "*" }
+acl.rcpt { accept { control = "cutthrough_delivery" } }]] }
+    w:peer("192.0.2.1", { tls = "mx.out.example" })
+    assert.reply(w:send { to = "ann@out.example" }, "250")
+    assert.logged(w, ">> ann@out.example")
+    assert.logged(w, " X=TLS1.3:")
+    assert.truthy((w:heard "192.0.2.1"):find("(TLS1.3)\r\nEHLO mx.example.org\r\nMAIL FROM", 1, true))
+  end)
+
+  it("passwords are said under TLS, where the host offers to hear them", function()
+    local _, log, w = sent({ tls = "mx.out.example", ehlo = "250-mx.out.example\r\n250 AUTH PLAIN", auth = "235 2.7.0 fine" },
+      'hosts_require_auth = "*", hosts_require_tls = "*"', nil,
+      'authenticator.plain { driver = "plaintext", public_name = "PLAIN", client_send = "\\0ann\\0secret" } ')
+    assert.truthy((w:heard "192.0.2.1"):find("(TLS1.3)\r\nEHLO mx.example.org\r\nAUTH PLAIN ", 1, true), log .. w:heard "192.0.2.1")
+    assert.truthy(log:find(" A=plain ", 1, true), log)
+  end)
+
   it("tls:cert is asked about each certificate of the chain, and may object", function()
     local event = [[event.on("tls:cert", function(m)
       local dn = cert.extract(m.tls_out_peercert, "subject")
