@@ -52,13 +52,22 @@ struct event_view *event_view(const struct txn *t, const struct at_address *at, 
         v->at = *at;
         v->t.addr = &v->at;
     }
-    if (host) {
-        v->host = *host;
-        v->t.host = &v->host;
-    }
+    if (host)
+        event_view_host(v, host);
     v->owner = owner;
     v->release = release;
     return v;
+}
+
+/* EV-02: the last thing asked of the DNS was this host, unless it has no name but its address. */
+void event_view_host(struct event_view *v, const struct at_host *host)
+{
+    struct ip ip;
+
+    v->host = *host;
+    v->t.host = &v->host;
+    if (host->ip.v && !ip_parse(host->name, &ip))
+        v->t.lookup_dnssec = host->secure ? STR("yes") : STR("no");
 }
 
 /* ---- of a transaction that ends */

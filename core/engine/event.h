@@ -25,6 +25,8 @@ struct event_view *event_view(const struct txn *t, const struct at_address *at, 
 /* With a copy of its own, of what the spool would keep of the transaction: for an "after" event
  * about one that may end first. at and host may be NULL. NULL: it could not be copied. */
 struct event_view *event_view_apart(const struct txn *t, const struct at_address *at, const struct at_host *host);
+/* From here on it is about that host. */
+void event_view_host(struct event_view *v, const struct at_host *host);
 /* Of a session: with a copy of its own of what is known of the client. */
 struct event_view *event_view_session(const struct conn *c);
 void event_view_free(struct event_view *v);

@@ -250,8 +250,7 @@ static void next_host(struct attempt *a)
             continue;
         }
         history_begin(a);
-        a->view->host = a->host;
-        a->view->t.host = &a->view->host;
+        event_view_host(a->view, &a->host);
         if (e->cfg.hermetic && !e->on_connect && e->on_delivery)
             capture(a);
         else

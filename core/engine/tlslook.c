@@ -491,8 +491,7 @@ static void transport_known(void *ctx, enum status st, const struct transport_va
     }
     r->found.host = (struct at_host){ .name = r->where.name, .ip = r->where.ip, .port = r->where.port ? r->where.port : r->tr.port,
                                       .secure = r->where.secure };
-    r->view->host = r->found.host;
-    r->view->t.host = &r->view->host;
+    event_view_host(r->view, &r->found.host);
     k = shield_start(&w, &r->shield, shield_known, r);
     if (k)
         r->asking = k;

@@ -19,8 +19,8 @@ router.dns {{ driver = "dnslookup", self = "send", transport = "remote" }}
 transport.remote {{ driver = "smtp", port = {sink}, allow_localhost = true, connect_timeout = "5s", command_timeout = "30s", OPTIONS
   event_action = function(m)
     if m.event_name == "msg:delivery" or m.event_name == "dane:fail" then
-      logwrite(("%s %s dane=%s usage=%s ocsp=%s sni=%s"):format(m.event_name, m.event_name == "dane:fail" and m.event_data or m.domain,
-        tostring(m.tls_out_dane), tostring(m.tls_out_tlsa_usage), tostring(m.tls_out_ocsp), tostring(m.tls_out_sni)))
+      logwrite(("%s %s dane=%s usage=%s ocsp=%s sni=%s signed=%s"):format(m.event_name, m.event_name == "dane:fail" and m.event_data or m.domain,
+        tostring(m.tls_out_dane), tostring(m.tls_out_tlsa_usage), tostring(m.tls_out_ocsp), tostring(m.tls_out_sni), tostring(m.lookup_dnssec_authenticated)))
     end
   end }}
 retry.rule {{ "*", "*", "F,1h,1h" }}
@@ -236,7 +236,7 @@ def main():
         with engine(zones, port) as e:
             case("DANE-T1 usage 3 with the key it names: delivered, CV=dane, and the variables say it",
                  lambda: (delivered(e, "ee.sec.example", "CV=dane", " DS", "X=TLS1."),
-                          e.logs("msg:delivery ee.sec.example dane=true usage=8 ocsp=0 sni=mx.ee.sec.example")))
+                          e.logs("msg:delivery ee.sec.example dane=true usage=8 ocsp=0 sni=mx.ee.sec.example signed=yes")))
             case("DANE-T2 usage 3 with another key: not used, put off, nothing said in clear",
                  lambda: (not_delivered(e, "wrong.sec.example", "TLS session: "), e.logs("DANE attempt failed; TLS connection to mx.wrong.sec.example"),
                           e.logs("dane:fail validation-failure dane=nil usage=8")))
@@ -249,7 +249,7 @@ def main():
                           e.logs("dane:fail starttls-not-supported"), delivered(e, "both.sec.example", "CV=dane", "H=mx.ee.sec.example")))
             case("DANE-T5 an unsigned zone: as without DANE",
                  lambda: (delivered(e, "in.plain.example", "X=TLS1.", "CV=no", lacking=[" DS"]),
-                          e.logs("msg:delivery in.plain.example dane=false usage=0")))
+                          e.logs("msg:delivery in.plain.example dane=false usage=0 ocsp=1 sni=nil signed=no")))
             case("DANE-T6 TLSA lookup ends in SERVFAIL: the host is not used",
                  lambda: (not_delivered(e, "fail.sec.example", "DANE error: tlsa lookup DEFER"), e.logs("dane:fail dnssec-invalid")))
             case("a forged TLSA answer likewise (RFC 7672 section 2.1.1)",

@@ -24,7 +24,8 @@ var { name = "ldap_dn", type = "string?", phases = always, feature = "LDAP looku
 
 var { name = "lookup_dnssec_authenticated", type = "string?", phases = always, get = "get_lookup_dnssec_authenticated",
   group = "lookups", values = { "yes", "no" },
-  doc = [[Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.]] }
+  doc = [[Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.
+Once a host that mail goes to is known, in options of a transport and in events: whether it was found so.]] }
 
 -- ---- notifications: no rule runs while one is written
 
