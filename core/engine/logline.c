@@ -174,6 +174,9 @@ void logline_client(struct buf *out, log_sel sel, const struct conn *c)
     }
 }
 
+/* Of a name that the other side made up, so much that what follows it in the line still has room. */
+enum { DN_SHOWN = 1024 };
+
 void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with_sni)
 {
     if (!tls_is_on(t))
@@ -186,7 +189,7 @@ void logline_tls(struct buf *out, log_sel sel, const struct at_tls *t, bool with
     if (log_sel_has(sel, LS_tls_certificate_verified))
         put_tag(out, "CV", t->verified ? t->dane ? STR("dane") : STR("yes") : STR("no"));
     if (log_sel_has(sel, LS_tls_peerdn) && t->peer_dn.n)
-        put_quoted(out, "DN", t->peer_dn);
+        put_quoted(out, "DN", str_head(t->peer_dn, DN_SHOWN));
     if (with_sni && log_sel_has(sel, LS_tls_sni) && t->sni.n)
         put_quoted(out, "SNI", t->sni);
 }

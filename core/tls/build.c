@@ -9,6 +9,9 @@
 #include "tls/secret.h"
 
 enum { CERTIFICATES_MAX = 16, CHAIN_MAX = 16, DEPTH_MAX = 16, NOTES_MAX = 32 };
+/* Bytes of a client's chain. A ticket holds its certificate and has a length of 16 bits: where more came through,
+ * OpenSSL would fail at the ticket, with an "internal error". */
+enum { CLIENT_CHAIN_MAX = 60 * 1024 };
 
 void tls_context_free(struct tls_context *c)
 {
@@ -288,8 +291,10 @@ static void rules_set(struct tls_context *c)
     SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFE_S);
     SSL_CTX_set_verify_depth(ctx, DEPTH_MAX);
     SSL_CTX_set_max_early_data(ctx, 0);
-    if (c->server)
+    if (c->server) {
         SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+        SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_MAX);
+    }
 }
 
 static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, const struct tls_config *config, struct why *why)

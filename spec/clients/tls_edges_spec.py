@@ -18,6 +18,7 @@ e = Engine(site=tls_site(f'''
   tls_certificate = "{mx.chain}",
   tls_privatekey = "{mx.key}",
   tls_try_verify_hosts = "*",
+  tls_resumption_hosts = "*",
   tls_verify_certificates = "{root.cert}",''', (), '''
 event.on("tls:cert", function(m)
   logwrite("judged for " .. (m.tls_in_sni or "nobody") .. " at " .. m.event_data)
@@ -53,6 +54,34 @@ def failed_by_name():
     except ssl.SSLError:
         pass
     e.logs("failed for strict.example.org")
+
+
+# ---- certificates that no authority would make
+
+def goes_through(pair):
+    """Whether a session under TLS gets as far as mail: TLS 1.3 tells a client of a refusal only afterwards."""
+    try:
+        with Talk(e.port, root.cert, cert=pair.cert, key=pair.key) as t:
+            return t.mail(pair.label).startswith(b"250")
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+def long_names():
+    wide = root.leaf("wide.example.org", "wide", names=[f"host-{i}.example.org" for i in range(1000)], uses=("client",))
+    huge = root.leaf("huge.example.org", "huge", names=[f"host-{i}.example.org" for i in range(4000)], uses=("client",))
+    long = root.leaf("x" * 65536, "long", names=[], uses=("client",))
+    same(goes_through(wide), True)
+    e.logs('CV=yes DN="CN=wide.example.org"')
+    for pair in (huge, long):
+        before = e.log().count("excessive message size")
+        same(goes_through(pair), False)
+        same(until(lambda: e.log().count("excessive message size") > before) is not None, True)
+    same("internal error" in e.log(), False)
+    same(goes_through(root.leaf("y" * 40000, "wordy", names=[], uses=("client",))), True)
+    e.logs('CV=yes DN="CN=yyyy')
+    line = next(line for line in e.log().splitlines() if " <= " in line and "CN=yyyy" in line)
+    same((len(line) < 2000, line.split()[-1].startswith("S=")), (True, True))
 
 
 # ---- check as root looks with the engine's user's eyes
@@ -117,6 +146,7 @@ try:
         case("check as root looks for key files as the user the rules, or the spool they name, make the engine be", whose_eyes)
     else:
         skip("check as root looks for key files as the engine's user", "needs root")
+    case("a client's certificate may have a thousand names; 64 KiB of them, or one as long, are refused with a reason, tickets or not", long_names)
     case("tls:cert sees the name the client asked for, where no option is a function", judged_by_name)
     case("tls:fail:connect sees it as well", failed_by_name)
 finally:
