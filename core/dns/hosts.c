@@ -4,6 +4,7 @@
 
 #include "base/rnd.h"
 #include "mail/domain.h"
+#include "mail/utf8.h"
 
 enum { MX_MAX = 20, ADDRESSES_MAX = 20, PTR_MAX = 10 };
 
@@ -368,13 +369,21 @@ static void answer_literal(struct hosts_query *q, struct ip ip)
     end(q, HOSTS_OK);
 }
 
+/* As the DNS has it, and certificates: what is written in another alphabet as A-labels. */
+static struct str in_ascii(struct arena *a, struct str name)
+{
+    struct str ascii = utf8_ascii(name) ? (struct str){ 0 } : domain_alabel(a, name);
+
+    return ascii.n ? ascii : arena_lower(a, name);
+}
+
 struct hosts_query *hosts_ask(struct dns *d, struct str domain, const struct hosts_want *w, hosts_fn *cb, void *ctx)
 {
     struct hosts_query *q = make(d, cb, ctx);
     struct ip ip;
 
     q->want = *w;
-    q->domain = arena_lower(&q->arena, str_ends(domain, STR(".")) ? str_head(domain, domain.n - 1) : domain);
+    q->domain = in_ascii(&q->arena, str_ends(domain, STR(".")) ? str_head(domain, domain.n - 1) : domain);
     if (ip_parse(q->domain, &ip) || domain_literal(q->domain, &ip))
         answer_literal(q, ip);
     else if (w->mx)

@@ -210,6 +210,12 @@ function hosts.item(item, where, no, last, mode)
     step.add(ip, width)
     return new
   end
+  if item:find("[\128-\255]") then
+    local star, name = item:match("^(%*?%.?)(.*)$")
+    local ascii, why = host.to_alabel(name)
+    if not ascii then fail(where, '"' .. item .. '" is no host name: ' .. tostring(why)) end
+    item = star .. ascii
+  end
   if item:find("[/%[%]%(%)%s\"'$=<>@]") or item:find("^[%d%.]+$") then
     fail(where, '"' .. item .. '" is neither an address, a network nor a host name')
   end

@@ -34,6 +34,8 @@ domainlist.hosts = {{ "mx.none.sec.example", "mx.misnamed.sec.example" }}
 domainlist.these = {{ "+hosts" }}
 router.asked {{ driver = "accept", domains = "asked.example", transport = "asked" }}
 router.unasked {{ driver = "accept", domains = "unasked.example", transport = "unasked" }}
+router.abroad {{ driver = "manualroute", domains = "abroad.example", route_list = {{ "* m\u00e4x.sec.example" }}, self = "send", transport = "abroad" }}
+transport.abroad {{ driver = "smtp", port = {sink}, allow_localhost = true, hosts_require_tls = "M\u00c4X.sec.example" }}
 transport.asked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = "+these" }}
 transport.unasked {{ driver = "smtp", port = {sink}, hosts = "mx.misnamed.sec.example", allow_localhost = true, dnssec_request_domains = function(m) return "!+these" end }}
 """
@@ -110,7 +112,7 @@ zones = Zones(
         ("noclear", "127.0.0.5", mx["ee"].tlsa(3, 1, 1)),
         ("junk", "127.0.0.2", "3 1 0 " + "ab" * 32, "2 0 0 30"),
     ) + f"\n_tlsa TLSA {mx['ee'].tlsa(3, 1, 1)}"
-      + f"\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"
+      + f"\nxn--mx-via A 127.0.0.4\nboth MX 10 mx.clear\nboth MX 20 mx.ee\n"
       + alias("expanded", "127.0.0.2", expanded=mx["ee"].tlsa(3, 1, 1))
       + alias("original", "127.0.0.2", host=mx["ee"].tlsa(3, 1, 1))
       + alias("first", "127.0.0.2", host=other.tlsa(3, 1, 1), expanded=mx["ee"].tlsa(3, 1, 1))
@@ -303,6 +305,9 @@ def main():
                  lambda: (e.send("a@asked.example", "a@unasked.example", subject="hosted"), e.logs("== a@asked.example "),
                           holds(lines(e, "== a@asked.example "), "TLS session: "), e.logs("=> a <a@unasked.example> "),
                           holds(lines(e, "=> a <a@unasked.example> "), "CV=no")))
+            case("a host in another alphabet is the one the DNS has, in lists too (CERT-04)",
+                 lambda: (e.send("a@abroad.example", subject="abroad"), e.logs("== a@abroad.example "),
+                          [holds(lines(e, "== a@abroad.example "), text) for text in ("H=xn--mx-via.sec.example", "a TLS session is required")]))
             case("named lists say where DANE is tried, and functions know the host",
                  lambda: (delivered(e, "wrong.sec.example", "CV=no"), delivered(e, "ee.sec.example", "CV=dane"),
                           not_delivered(e, "none.sec.example", "DANE error: tlsa lookup FAIL", "**"), delivered(e, "in.plain.example", "CV=no")))
