@@ -32,7 +32,6 @@ struct engine_config {
     const struct dns_config *dns;   /* NULL: from the options */
     bool hermetic;
     bool no_delivery;               /* filter, smtp --dry-run: accept only */
-    bool dry_run;
     bool tls_on_connect;            /* on every port, whatever the options say */
     int wake_fd;                    /* eventfd others write when a slot is free; -1: none */
     /* Asks another process of the engine to wake these workers (bit set). May be NULL. */

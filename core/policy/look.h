@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/why.h"
 
-enum { LOOK_KEY_MAX = 4096, LOOK_VALUE_MAX = 4 << 20, LOOK_KEYS_MAX = 300, LOOK_PARAMS_MAX = 100 };
+enum { LOOK_KEY_MAX = 4096, LOOK_VALUE_MAX = 4 << 20, LOOK_KEYS_MAX = 300 };
 
 struct look {
     const char *path, *below;

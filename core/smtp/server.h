@@ -29,7 +29,6 @@ struct verdict {
     struct str message;         /* "550 5.7.1 text", "text", may have LF for several lines; empty: default */
     struct str log_message;     /* empty: none */
     struct str explain;         /* under which name it can be asked why; empty: none */
-    int64_t delay_ms;           /* reserved for control of the reply's time */
 };
 
 struct smtp_limits {            /* R3.7, R3.8; 0 is never "no limit" */

@@ -169,7 +169,6 @@ static enum status make_engine(struct world *w, const struct world_config *c, st
     struct engine_config ec = {
         .hermetic = c->hermetic,
         .no_delivery = !c->deliver,
-        .dry_run = true,
         .wake_fd = -1,
     };
     struct why wy = { 0 };

@@ -87,26 +87,32 @@ end
 -- A default must be what a set value would be, or readers meet a type they do not expect.
 local LUA_TYPE = { VAL_STR = "string", VAL_BOOL = "boolean", VAL_INT = "number", VAL_NUM = "number", VAL_LIST = "table" }
 
-local ENUMS = { { "main", "opt", "OPT" }, { "transport", "topt", "TOPT" }, { "router", "ropt", "ROPT" } }
+local function check_default(row)
+  if row.default ~= nil and type(row.default) ~= LUA_TYPE[OPTION_TYPE[row.type]] then
+    error(("%s: %s: the default is no %s"):format(row.where, row.name, row.type), 0)
+  end
+end
+
+-- Options of routers are lua/mail's alone.
+local ENUMS = { { "main", "opt", "OPT" }, { "transport", "topt", "TOPT" } }
 
 local function emit_options(tables)
   local h = { HEAD, "#ifndef GEN_OPTIONS_H\n#define GEN_OPTIONS_H\n\n#include \"policy/optrow.h\"\n" }
   local c = { HEAD, '#include "options.h"\n\n' }
   local lists, body = {}, {}
 
+  for _, row in ipairs(tables.option) do
+    if not row.never then check_default(row) end
+  end
   for _, e in ipairs(ENUMS) do
     local kind, enum, prefix = unpack(e)
     local names, values, seen = {}, {}, {}
     for _, row in ipairs(tables.option) do
       if row.kind == kind and not row.never and not seen[row.name] then
-        local ctype = OPTION_TYPE[row.type]
-        if row.default ~= nil and type(row.default) ~= LUA_TYPE[ctype] then
-          error(("%s: %s: the default is no %s"):format(row.where, row.name, row.type), 0)
-        end
         seen[row.name] = true
         table.insert(names, ("    %s_%s,\n"):format(prefix, c_name(row.name)))
         table.insert(values, ("    { { %s, %s, %s, %s, %s }, %s, %s, %s },\n"):format(
-          c_string(row.name), c_string(row.section or kind), ctype, c_string(row.doc), tostring(row.secret or false),
+          c_string(row.name), c_string(row.section or kind), OPTION_TYPE[row.type], c_string(row.doc), tostring(row.secret or false),
           row.func and "PH_" .. row.func:upper() or "PH_OPTION", tostring(row.restart or false),
           default_of(row, lists)))
       end
