@@ -25,10 +25,10 @@ def certificate():
     return d + "/bench.test.pem", d + "/nobody.key"
 
 
-def site(port=None, resume=""):
+def site(port=None, resume="", more_options=""):
     cert, key = certificate()
     more = f', "127.0.0.1:{port}"' if port else ""
-    return f"""site {{ tls_certificate = "{cert}", tls_privatekey = "{key}", tls_resumption_hosts = "{resume}"{f', tls_on_connect_ports = {port}' if port else ''} }}
+    return f"""site {{ tls_certificate = "{cert}", tls_privatekey = "{key}", tls_resumption_hosts = "{resume}"{more_options}{f', tls_on_connect_ports = {port}' if port else ''} }}
 acl.rcpt {{ accept {{ hosts = "127.0.0.1" }} }}
 """, more
 
@@ -73,7 +73,7 @@ def handshakes(peer, size):
     if bare.dir:
         os.makedirs(bare.dir, exist_ok=True)
     cert, key = certificate()
-    rules, listen = site(port, "*")
+    rules, listen = site(port, "*", ", workers = 1")     # the bare loop is one thread, too
     peer.listen = listen
     bare.start([PROGRAM, "serve", str(bare_port), cert, key], RUN + "/bare.out")
     try:
