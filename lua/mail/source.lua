@@ -16,6 +16,32 @@ local CLOSES = { ["end"] = true, ["until"] = true }
 -- Keys whose text becomes a path on disk.
 local PATHS = { directory = true, file = true }
 
+-- A value put together with .. inside a table: of a command, or of a path.
+local function joined(found, open, line)
+  for k = #open, 1, -1 do
+    local key = open[k].key
+    if open[k].what == "{" then
+      if key == "command" then
+        found.paths[#found.paths + 1] = { line = line, text = '"command" is put together with ..; write a table '
+          .. '{ "/bin/program", ... }, in which each item stays one argument' }
+      elseif PATHS[key] then
+        found.paths[#found.paths + 1] = { line = line, text = string.format(
+          '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', key) }
+      end
+      return
+    end
+  end
+end
+
+-- The names a file gives to things itself are not the library's.
+local function of_library(uses, ours)
+  local list = {}
+  for _, u in ipairs(uses) do
+    if not ours[u.base] then list[#list + 1] = u end
+  end
+  return list
+end
+
 -- What stands in the text: `twice` = { {line, text} ... }, `paths` likewise,
 -- `lines` = line of a table's brace -> key -> line of the key, and `uses` =
 -- { {line, base, name} ... }, every `base.name` whose base is nobody's local.
@@ -56,18 +82,7 @@ function source.scan(text)
     elseif kind == "sign" and (word == "}" or word == ")" or word == "]") then
       open[#open] = nil
     elseif kind == "sign" and word == ".." then
-      for k = #open, 1, -1 do
-        if open[k].what == "{" then
-          if open[k].key == "command" then
-            found.paths[#found.paths + 1] = { line = line, text = '"command" is put together with ..; write a table '
-              .. '{ "/bin/program", ... }, in which each item stays one argument' }
-          elseif PATHS[open[k].key] then
-            found.paths[#found.paths + 1] = { line = line, text = string.format(
-              '"%s" is put together with ..; write path(ROOT, part, ...), which takes only safe names', open[k].key) }
-          end
-          break
-        end
-      end
+      joined(found, open, line)
     elseif kind == "sign" and (word == "," or word == ";") and in_table then
       top.key = nil
     elseif kind == "name" and OPENS[word] and not (t1 and t1.word == "." and t1.kind == "sign") then
@@ -87,11 +102,7 @@ function source.scan(text)
     end
     t3, t2, t1 = t2, t1, { kind = kind, word = word, line = line }
   end
-  local uses = {}
-  for _, u in ipairs(found.uses) do
-    if not ours[u.base] then uses[#uses + 1] = u end
-  end
-  found.uses = uses
+  found.uses = of_library(found.uses, ours)
   return found
 end
 

@@ -8,7 +8,6 @@ local _, use = ...
 local words = use "words"
 local lists = use "lists"
 local options = use "options"
-local report = use "report"
 local hosts = {}
 
 local EVERY, NONE = { "*" }, {}
