@@ -17,6 +17,9 @@ struct file_identity {
 
 struct file_identity file_identity_of(struct str path);
 struct file_identity file_identity_stat(const struct stat *st);
+/* As file_identity_of, and of a directory what is in it too: a file there may be written over, or be a link to one
+ * elsewhere. A stat for each entry. */
+struct file_identity file_identity_deep(struct str path);
 bool file_identity_same(const struct file_identity *a, const struct file_identity *b);
 
 /* The whole file, behind what is in out, and what it was when read: of one descriptor, so that

@@ -129,11 +129,11 @@ static enum status add(struct tls_cache *cache, struct tls_anchors *n, struct st
     struct str pem;
 
     if (tls_is_given(cache, lists ? TLS_FILE_CRL : TLS_FILE_CA, path, &pem)) {
-        *id = file_identity_of(path);
+        *id = lists ? file_identity_deep(path) : file_identity_of(path);
         return add_text(n, pem, path, lists, why);
     }
     if (is_dir(path)) {
-        *id = file_identity_of(path);
+        *id = lists ? file_identity_deep(path) : file_identity_of(path);
         return add_dir(n->store, path, why);
     }
     return add_file(n, path, lists, id, why);
@@ -184,7 +184,7 @@ static enum status read_in(struct tls_cache *cache, struct tls_anchors *n, struc
 
 enum status tls_anchors_get(struct tls_cache *cache, struct str ca, struct str crl, struct tls_anchors **out, struct why *why)
 {
-    struct file_identity of_ca = identity(ca), of_crl = identity(crl);
+    struct file_identity of_ca = identity(ca), of_crl = crl.n ? file_identity_deep(crl) : identity(crl);
     struct tls_anchors *n;
     enum status got;
 

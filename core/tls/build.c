@@ -311,8 +311,10 @@ static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, c
         SSL_CTX_set_client_CA_list(c->ctx, SSL_dup_CA_list(tls_anchors_names(c->anchors)));
     if (config->ca.n && !str_starts(config->ca, STR("system")))
         seen(c, config->ca, file_identity_of(config->ca));
-    if (config->crl.n)
-        seen(c, config->crl, file_identity_of(config->crl));
+    if (config->crl.n) {
+        c->lists_at = c->files;
+        seen(c, config->crl, file_identity_deep(config->crl));
+    }
     return ST_OK;
 }
 
@@ -329,6 +331,7 @@ enum status tls_context_build(struct tls_cache *cache, const struct tls_config *
     c->fresh = true;
     c->cache = cache;
     c->tickets = cache->tickets;
+    c->lists_at = SIZE_MAX;
     c->dh_min_bits = config->dh_min_bits ? config->dh_min_bits : 1024;
     c->file = arena_array(&c->arena, struct str, files);
     c->identity = arena_array(&c->arena, struct file_identity, files);

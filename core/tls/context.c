@@ -95,7 +95,7 @@ static void key_of(struct buf *b, const struct tls_config *config)
 static bool is_current(const struct tls_context *c)
 {
     for (size_t i = 0; i < c->files; i++) {
-        struct file_identity now = file_identity_of(c->file[i]);
+        struct file_identity now = i == c->lists_at ? file_identity_deep(c->file[i]) : file_identity_of(c->file[i]);
 
         if (!file_identity_same(&now, &c->identity[i]))
             return false;

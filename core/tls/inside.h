@@ -62,6 +62,7 @@ struct tls_context {
     struct str *file;                   /* what it was read from, and which files those were */
     struct file_identity *identity;
     size_t files;
+    size_t lists_at;                    /* the place of tls_crl among them: looked into if it is a directory */
     struct str *note;
     size_t notes;
     unsigned dh_min_bits;

@@ -81,6 +81,26 @@ def by_hash():
     same(until(lambda: e.log().count("unable to get certificate CRL") > before) is not None, True)
 
 
+def written_over():
+    """A job that writes into the file: the directory itself does not change. And a link to a file elsewhere."""
+    place, text = os.path.join(home, "hashed-both"), open(os.path.join(home, "ca", "of-mid.crl")).read()
+    of_mid = next(path for path in (os.path.join(place, name) for name in os.listdir(place))
+                  if not os.path.islink(path) and open(path).read() == text)
+    elsewhere, again = os.path.join(home, "elsewhere.crl"), mid.leaf("again.example.org", "again", uses=("client",))
+    ca.write(elsewhere, text)
+    same(goes_through(HASHED_BOTH, again), True)
+    revoked = open(mid.crl([gone, again], label="of-mid-2")).read()
+    with open(of_mid, "r+") as f:
+        f.truncate(0)
+        f.write(revoked)
+    same(goes_through(HASHED_BOTH, again), False)
+    os.unlink(of_mid)
+    os.symlink(elsewhere, of_mid)
+    same(goes_through(HASHED_BOTH, again), True)
+    ca.write(elsewhere, revoked)
+    same(goes_through(HASHED_BOTH, again), False)
+
+
 # ---- F08
 
 def both_kinds(port):
@@ -164,6 +184,7 @@ def without_a_certificate():
 try:
     case("CRL-T2 a chain with an intermediate and the root's list alone is refused; with both lists in the file it passes", only_the_roots)
     case("CRL-T3 lists in a directory by hash: all there, one revoked, one missing", by_hash)
+    case("a list in such a directory is written over, or is a link to one that is: the next client meets it", written_over)
     case("TLSC-T5 files whose paths hold colons, in a list with another separator", odd_paths)
     case("RES-T3 s_client resumes a session; after a restart it cannot, for the key was in no file", resumed_until_restart)
     case("SUBM-T3 serve --tls-on-connect: TLS comes first on every port, after a reload too, and local programs do without", on_every_port)
