@@ -250,7 +250,9 @@ static void settle(struct stream *s)
 {
     if (s->dead || s->ended || s->closing || s->working)
         return;
-    if (s->eof && (!s->paused || s->err))
+    if (s->eof && s->in.n > 0 && s->soon_set && !s->paused && !s->err)
+        watch(s, s->watching & ~WATCH_READ);        /* what came before the end is about to be offered */
+    else if (s->eof && (!s->paused || s->err))
         tell_end(s);
     else if (s->eof || s->in.n >= UNREAD_MAX)
         watch(s, s->watching & ~WATCH_READ);

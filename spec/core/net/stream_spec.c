@@ -154,6 +154,24 @@ static void unread_bytes_are_offered_at_resume_and_before_the_end(void **state)
     assert_string_equal(t->why.text, "");
 }
 
+/* The end may be found before what a resume was for has been offered. */
+static void likewise_when_the_end_is_found_first(void **state)
+{
+    struct talk *t = *state;
+
+    t->take_most = 4;
+    say(t, "ask\nquit");
+    run(t);
+    got(t, "ask\n");
+    stream_pause(t->s);
+    stream_resume(t->s);
+    close(t->peer);
+    t->peer = -1;
+    run(t);
+    got(t, "ask\nquit");
+    assert_int_equal(t->ended, 1);
+}
+
 static void back_pressure_is_told_when_it_ends(void **state)
 {
     struct talk *t = *state;
@@ -508,6 +526,7 @@ int main(void)
         CASE(bytes_not_taken_come_again),
         CASE(a_paused_stream_is_silent_until_resumed),
         CASE(unread_bytes_are_offered_at_resume_and_before_the_end),
+        CASE(likewise_when_the_end_is_found_first),
         CASE(back_pressure_is_told_when_it_ends),
         CASE(what_the_peer_said_before_it_broke_is_heard),
         CASE(it_may_be_closed_in_its_own_callbacks),
