@@ -343,6 +343,14 @@ static void look_again(void *ctx)
         stream_resume(s->st);
 }
 
+/* Who says QUIT behind the dot and ends its side, as Exim does, still reads: the end waits for its turn behind
+ * the QUIT. A client that ends without a further word is gone, and so is its message unless it is kept by then. */
+static void hold_end(struct session *s)
+{
+    if (smtp_server_deciding(s->srv))
+        stream_pause(s->st);            /* until session_pump offers what is unread */
+}
+
 static size_t input(void *ctx, struct str bytes)
 {
     struct session *s = ctx;
@@ -368,6 +376,8 @@ static size_t input(void *ctx, struct str bytes)
     arm(s);
     if (smtp_server_handshaking(s->srv))
         secure_begin(s);
+    if (taken < bytes.n)
+        hold_end(s);
     return taken;
 }
 

@@ -468,6 +468,11 @@ bool smtp_server_over(const struct smtp_server *s)
     return s->state == SERVER_OVER;
 }
 
+bool smtp_server_deciding(const struct smtp_server *s)
+{
+    return s->asked == PH_DKIM || s->asked == PH_MIME || s->asked == PH_DATA || s->asked == ASKED_KEEP;
+}
+
 bool smtp_server_waiting(const struct smtp_server *s)
 {
     return s->asked != ASKED_NONE;

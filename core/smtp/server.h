@@ -163,6 +163,7 @@ struct buf *smtp_server_output(struct smtp_server *s);
 int64_t smtp_server_deadline(const struct smtp_server *s);
 bool smtp_server_over(const struct smtp_server *s);         /* send output, then close */
 bool smtp_server_waiting(const struct smtp_server *s);      /* a question is open */
+bool smtp_server_deciding(const struct smtp_server *s);     /* ... of what becomes of a message that is all here */
 struct txn *smtp_server_txn(struct smtp_server *s);         /* NULL: none */
 /* Bytes the caller has read and not yet offered, to be told before an answer: the
  * sync check needs to know that the client spoke before it was its turn

@@ -95,6 +95,25 @@ def banner_first():
     holds(answer.decode(), "554") if not answer.startswith(b"220") else holds((answer + s.recv(1000)).decode(), "554")
 
 
+def ends_its_side(extra=""):
+    """Exim 4.96 does this: QUIT goes out behind the dot, and nothing more is written. It reads on."""
+    with Engine(extra=extra) as there:
+        for n in range(3):
+            s = socket.create_connection(("127.0.0.1", there.port), timeout=30 * SLOW)
+            f = s.makefile("rb")
+            f.readline()
+            for line in (b"EHLO x.example", b"MAIL FROM:<a@there.example>", b"RCPT TO:<b@example.org>", b"DATA"):
+                s.sendall(line + b"\r\n")
+                while f.readline()[3:4] == b"-":
+                    pass
+            s.sendall(f"Subject: one-sided-{n}\r\n\r\ntext\r\n.\r\nQUIT\r\n".encode())
+            s.shutdown(socket.SHUT_WR)
+            same([line[:9] for line in f], [b"250 2.0.0", b"221 2.0.0"])
+        same(until(lambda: len(there.subjects()) == 3), True)
+        if " lost " in there.log():
+            raise AssertionError(there.log())
+
+
 def empties():
     same(until(lambda: e.count() == 0), True)
 
@@ -120,6 +139,8 @@ case("eight-bit text arrives as it was", eight_bit)
 case("smtp-source: 400 messages over 20 kept connections, all of them there, none twice", smtp_source)
 case("a conversation in packets of one byte is the same conversation", split_everywhere)
 case("a client that speaks before the banner is refused", banner_first)
+case("a client that ends its side behind the dot and QUIT hears both answers", ends_its_side)
+case("... after rules that take their time", lambda: ends_its_side('acl.data {{ accept {{ delay = "1s" }} }}'))
 case("the queue is empty in the end", empties)
 case("exigrep and eximstats read the log", exim_tools)
 case("the engine stops when asked", e.stop)
