@@ -144,12 +144,18 @@ static bool is_system(struct str ca)
     return str_same(ca, STR("system")) || str_same(ca, STR("system,cache"));
 }
 
-/* "system" is two places of OpenSSL's; what is in the directory is looked up when it is needed. */
+/* "system" is two places of OpenSSL's, and this one of them is made anew with the other. What is in it is looked up when
+ * it is needed, and then kept. */
+struct str tls_anchors_place(struct str ca)
+{
+    const char *told = secure_getenv(X509_get_default_cert_dir_env());
+
+    return !is_system(ca) ? ca : str_of(told ? told : X509_get_default_cert_dir());
+}
+
 static struct file_identity identity(struct str path)
 {
-    if (path.n == 0)
-        return (struct file_identity){ 0 };
-    return file_identity_of(is_system(path) ? str_of(X509_get_default_cert_file()) : path);
+    return path.n ? file_identity_of(tls_anchors_place(path)) : (struct file_identity){ 0 };
 }
 
 static enum status add_system(struct tls_cache *cache, struct tls_anchors *n, struct why *why)

@@ -309,8 +309,8 @@ static enum status anchors_use(struct tls_context *c, struct tls_cache *cache, c
     SSL_CTX_set1_cert_store(c->ctx, tls_anchors_store(c->anchors));
     if (c->server && tls_anchors_names(c->anchors))
         SSL_CTX_set_client_CA_list(c->ctx, SSL_dup_CA_list(tls_anchors_names(c->anchors)));
-    if (config->ca.n && !str_starts(config->ca, STR("system")))
-        seen(c, config->ca, file_identity_of(config->ca));
+    if (config->ca.n)
+        seen(c, tls_anchors_place(config->ca), file_identity_of(tls_anchors_place(config->ca)));
     if (config->crl.n) {
         c->lists_at = c->files;
         seen(c, config->crl, file_identity_deep(config->crl));

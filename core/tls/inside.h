@@ -32,6 +32,7 @@ STACK_OF(X509) *tls_certs_read(struct str pem);     /* NULL: none in it */
 struct tls_anchors;
 enum status tls_anchors_get(struct tls_cache *cache, struct str ca, struct str crl, struct tls_anchors **out, struct why *why);
 void tls_anchors_drop(struct tls_anchors *n);
+struct str tls_anchors_place(struct str ca);    /* the file or directory that changes with them */
 X509_STORE *tls_anchors_store(const struct tls_anchors *n);
 STACK_OF(X509_NAME) *tls_anchors_names(const struct tls_anchors *n);    /* to show to clients; NULL: none */
 

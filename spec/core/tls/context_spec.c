@@ -284,6 +284,28 @@ static void parameters_that_are_replaced_are_noticed(void **state)
     tls_context_drop(next);
 }
 
+/* Authorities of the system's that are trusted no more, when its directory is made anew. */
+static void the_systems_authorities_are_those_of_now(void **state)
+{
+    struct tls_config config = server();
+    struct tls_context *first, *again, *next;
+
+    (void)state;
+    assert_int_equal(mkdir(in_dir("certs"), 0755), 0);
+    setenv("SSL_CERT_DIR", in_dir("certs"), 1);
+    config.ca = STR("system");
+    first = get(&config);
+    again = get(&config);
+    assert_ptr_equal(first, again);
+    write_certs("certs/new.pem", &rig.root, NULL);
+    next = get(&config);
+    assert_ptr_not_equal(first, next);
+    unsetenv("SSL_CERT_DIR");
+    tls_context_drop(first);
+    tls_context_drop(again);
+    tls_context_drop(next);
+}
+
 /* TLSC-T6 */
 static void the_key_may_stand_with_the_certificate(void **state)
 {
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(a_chain_is_whole_or_not_shown),
         cmocka_unit_test(parameters_that_are_replaced_are_noticed),
+        cmocka_unit_test(the_systems_authorities_are_those_of_now),
         cmocka_unit_test(the_key_may_stand_with_the_certificate),
         cmocka_unit_test(an_encrypted_key_asks_nobody),
         cmocka_unit_test(words_are_understood_or_named),
