@@ -372,7 +372,7 @@ static void answer_literal(struct hosts_query *q, struct ip ip)
 /* As the DNS has it, and certificates: what is written in another alphabet as A-labels. */
 static struct str in_ascii(struct arena *a, struct str name)
 {
-    struct str ascii = utf8_ascii(name) ? (struct str){ 0 } : domain_alabel(a, name);
+    struct str ascii = !utf8_ascii(name) ? domain_alabel(a, name) : (struct str){ 0 };
 
     return ascii.n ? ascii : arena_lower(a, name);
 }
