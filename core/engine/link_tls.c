@@ -51,8 +51,8 @@ static void not_without(struct link *l, bool offered, struct str said)
 {
     if (l->user->shield->dane)
         tell_dane(l, offered ? "validation-failure" : "starttls-not-supported");
-    why_set(&l->why, ST_AGAIN, "a TLS session is required, but %s%s%.*s",
-            offered ? "an attempt to start TLS failed" : "the server did not offer TLS support", said.n ? ": " : "", STR_ARG(said));
+    why_set(&l->why, ST_AGAIN, "a TLS session is required, but %s%s%.*s", !offered ? "the server did not offer TLS support"
+            : l->user->shield->ask ? "an attempt to start TLS failed" : "hosts_avoid_tls has this host", said.n ? ": " : "", STR_ARG(said));
     over(l, SHIELD_ERR_REQUIRED, "tls_required");
 }
 

@@ -225,7 +225,8 @@ static void on_ready(void *ctx)
     if (r->tls && r->leg == LEG_LOOK)
         r->session = tls_session(&r->arena, r->tls);
     if (!r->secured && r->shield.must)
-        leg_ends(r, STR("a TLS session is required, but the server did not offer TLS support"));
+        leg_ends(r, offers ? STR("a TLS session is required, but hosts_avoid_tls has this host")
+                           : STR("a TLS session is required, but the server did not offer TLS support"));
     else
         leg_ends(r, STR(""));
     smtp_client_quit(r->client);

@@ -112,6 +112,9 @@ case("no STARTTLS is offered: in clear", lambda: run(lambda e, s: delivered(e, l
 case("hosts_require_tls and no STARTTLS: not used",
      lambda: run(lambda e, s: deferred(e, s, "a TLS session is required, but the server did not offer TLS support"), 'hosts_require_tls = "*",', cert=None))
 case("hosts_avoid_tls: in clear", lambda: run(lambda e, s: (delivered(e, lacking=["X="]), same(s.commands("starttls"), [])), 'hosts_avoid_tls = "localhost",'))
+case("hosts_avoid_tls and hosts_require_tls: not used, and it is said why",
+     lambda: run(lambda e, s: (deferred(e, s, "a TLS session is required, but hosts_avoid_tls has this host"), same(s.commands("starttls"), [])),
+                 'hosts_avoid_tls = "*", hosts_require_tls = "*",'))
 case("STARTTLS put off: in clear, on the same connection",
      lambda: run(lambda e, s: (delivered(e, lacking=["X="]), same(s.connections, 1)), starttls="454 not now"))
 case("... unless that is not to be", lambda: run(lambda e, s: deferred(e, s, "after STARTTLS: 454 not now"), "tls_tempfail_tryclear = false,", starttls="454 not now"))
