@@ -89,6 +89,8 @@ struct inquiry *inquiry_begin(struct loop *l, struct dns *d, const struct inquir
 
 void inquiry_cancel(struct inquiry *q)
 {
+    if (!q)
+        return;
     if (q->query)
         dns_cancel(q->query);
     let_go(q);

@@ -30,6 +30,6 @@ typedef void inquiry_done(void *ctx);
  * It runs once, unless the inquiry is cancelled. */
 struct inquiry *inquiry_begin(struct loop *l, struct dns *d, const struct inquiry_kind *kind, void *machine, inquiry_done *done,
                               void *ctx);
-void inquiry_cancel(struct inquiry *q);
+void inquiry_cancel(struct inquiry *q);         /* NULL: there is none */
 
 #endif

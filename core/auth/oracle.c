@@ -435,6 +435,8 @@ struct oracle_ask *oracle_ask(struct oracle *o, struct dns *d, struct str fields
 
 void oracle_cancel(struct oracle_ask *a)
 {
+    if (!a)
+        return;
     withdraw(a);
     ask_free(a);
 }

@@ -27,6 +27,6 @@ void oracle_free(struct oracle *o);         /* asks under way never end */
 typedef void oracle_done(void *ctx, enum status st, struct str rest, const struct why *why);
 /* fields: what is asked (oracle_wire.h), copied. done runs later, once, unless it is cancelled. */
 struct oracle_ask *oracle_ask(struct oracle *o, struct dns *d, struct str fields, oracle_done *done, void *ctx);
-void oracle_cancel(struct oracle_ask *a);
+void oracle_cancel(struct oracle_ask *a);       /* NULL: there is none */
 
 #endif

@@ -90,10 +90,8 @@ static void judge_cancel(void *ctx)
 {
     struct judge *k = ctx;
 
-    if (k->inquiry)
-        inquiry_cancel(k->inquiry);
-    if (k->ask)
-        oracle_cancel(k->ask);
+    inquiry_cancel(k->inquiry);
+    oracle_cancel(k->ask);
 }
 
 static void push_uris(lua_State *L, const char *name, struct str uris)

@@ -30,10 +30,8 @@ static void judge_cancel(void *ctx)
 {
     struct judge *k = ctx;
 
-    if (k->inquiry)
-        inquiry_cancel(k->inquiry);
-    if (k->ask)
-        oracle_cancel(k->ask);
+    inquiry_cancel(k->inquiry);
+    oracle_cancel(k->ask);
 }
 
 static struct spf_facts *facts_keep(struct arena *a, const struct spf_facts *f)

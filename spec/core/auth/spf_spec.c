@@ -312,8 +312,7 @@ static void a_cancelled_check_never_ends(void **state)
 
     ip_parse(STR("192.0.2.1"), &want.client);
     c = inquiry_begin(w->loop, w->dns, &spf_inquiry, spf_new(&w->arena, &want), name_ends, &ended);
-    if (c)
-        inquiry_cancel(c);
+    inquiry_cancel(c);
     loop_settle(w->loop, true, INT64_MAX);
     assert_int_equal(ended, c ? 0 : 1);
 }
