@@ -11,18 +11,7 @@
 
 #include "base/clock.h"
 #include "base/gzip.h"
-
-static struct str packed(struct arena *a, const struct finding *f)
-{
-    struct buf b = { 0 };
-    struct str text;
-
-    finding_pack_end(f->disposition, f->reason, &b);
-    finding_pack(f, &b);
-    text = arena_dup(a, buf_str(&b));
-    buf_free(&b);
-    return text;
-}
+#include "packed.h"
 
 static void same(struct str a, const char *b)
 {

@@ -13,6 +13,7 @@
 #include "auth/feedback.h"
 #include "corpus.h"
 #include "mail/mime.h"
+#include "packed.h"
 
 #define FOLDER VECTORS "reports/"
 
@@ -54,18 +55,6 @@ static struct str text_of(json_t *j)
 static json_t *at(json_t *j, const char *one, const char *two)
 {
     return json_object_get(json_object_get(j, one), two);
-}
-
-static struct str packed(struct arena *a, const struct finding *f)
-{
-    struct buf b = { 0 };
-    struct str text;
-
-    finding_pack_end(f->disposition, f->reason, &b);
-    finding_pack(f, &b);
-    text = arena_dup(a, buf_str(&b));
-    buf_free(&b);
-    return text;
 }
 
 static struct feedback_row row_of(struct arena *a, json_t *record)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "corpus_rows.h"
 #include "mail/addr.h"
 
 #define FOLDER "../shared/vectors/addresses/"
@@ -97,8 +98,6 @@ static enum verdict wanted(struct arena *a, struct str row)
     return str_starts(s, STR("test_email_valid")) ? TAKE : REFUSE;
 }
 
-static unsigned judged, wrong, differing;
-
 static void judge(struct arena *a, struct str row)
 {
     struct str id, address;
@@ -126,31 +125,7 @@ static void judge(struct arena *a, struct str row)
     }
 }
 
-static void run(const char *name)
-{
-    struct arena a = { 0 };
-    char path[256], line[16384];
-    FILE *f;
-
-    snprintf(path, sizeof path, FOLDER "%s.jsonl", name);
-    f = fopen(path, "r");
-    if (!f) {
-        print_message("skipped: no vectors (%s)\n", path);
-        skip();
-        return;
-    }
-    while (fgets(line, sizeof line, f)) {
-        judge(&a, str_trim(str_of(line)));
-        arena_reset(&a);
-    }
-    fclose(f);
-    arena_free(&a);
-    print_message("%s: %u judged, %u differ with a reason, %u wrong\n", name, judged, differing, wrong);
-    assert_true(judged > 0);
-    assert_int_equal(wrong, 0);
-}
-
-#define CORPUS(function, name) static void function(void **state) { (void)state; judged = wrong = differing = 0; run(name); }
+#define CORPUS(function, name) static void function(void **state) { (void)state; judge_rows(FOLDER name ".jsonl", name); }
 CORPUS(isemail, "isemail")
 CORPUS(isemail_original, "isemail-original")
 CORPUS(egulias, "egulias")

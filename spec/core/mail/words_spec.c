@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "corpus_rows.h"
 #include "mail/header.h"
 
 #define FILE_NAME "../shared/vectors/rfc2047/mime-encwords.jsonl"
@@ -76,8 +77,6 @@ static void well_encoded(struct str s)
         assert_true(word.n <= 75 && str_starts(word, STR("=?")) && str_ends(word, STR("?=")));
 }
 
-static unsigned judged, wrong, differing;
-
 static void judge(struct arena *a, struct str row)
 {
     struct str id, block, got, made;
@@ -109,25 +108,8 @@ static void judge(struct arena *a, struct str row)
 
 static void encoded_words_of_mime_encwords(void **state)
 {
-    struct arena a = { 0 };
-    char line[16384];
-    FILE *f = fopen(FILE_NAME, "r");
-
     (void)state;
-    if (!f) {
-        print_message("skipped: no vectors (%s)\n", FILE_NAME);
-        skip();
-        return;
-    }
-    while (fgets(line, sizeof line, f)) {
-        judge(&a, str_trim(str_of(line)));
-        arena_reset(&a);
-    }
-    fclose(f);
-    arena_free(&a);
-    print_message("mime-encwords: %u judged, %u differ with a reason, %u wrong\n", judged, differing, wrong);
-    assert_true(judged > 0);
-    assert_int_equal(wrong, 0);
+    judge_rows(FILE_NAME, "mime-encwords");
 }
 
 /* ---- our own encoding */
