@@ -7,6 +7,15 @@
 #include "base/rnd.h"
 #include "tls/inside.h"
 
+/* A resumed session is as verified as the one it goes on from, and each brings the ticket for the next: it would never end
+ * otherwise. */
+static bool outlived(SSL_SESSION *session)
+{
+    X509 *peer = SSL_SESSION_get0_peer(session);
+
+    return peer && tls_asn1_time(X509_get0_notAfter(peer)) < clock_wall();
+}
+
 /* ---- a server's tickets */
 
 /* Fetched once: what EVP_aes_256_cbc() stands for is looked up by name at each use. */
@@ -77,6 +86,8 @@ static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const un
     if (status == SSL_TICKET_EMPTY || status == SSL_TICKET_NO_DECRYPT)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (!SSL_SESSION_get0_ticket_appdata(session, (void **)&verified, &len) || len != 1)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (*verified && outlived(session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     t->old_verified = *verified != 0;
     return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
@@ -215,7 +226,8 @@ bool tls_session_offer(struct tls *t, const struct tls_how *how)
     t->old_ocsp = p[3];
     p += HEAD;
     s = d2i_SSL_SESSION(NULL, &p, (long)(how->session.n - HEAD));
-    if (s && SSL_SESSION_get_protocol_version(s) >= TLS1_2_VERSION)
+    /* RFC 7672 3.1.1: where a record vouches for a key, the certificate's dates mean nothing. */
+    if (s && SSL_SESSION_get_protocol_version(s) >= TLS1_2_VERSION && (t->dane || !t->old_verified || !outlived(s)))
         offered = SSL_set_session(t->ssl, s) == 1;
     SSL_SESSION_free(s);
     ERR_clear_error();

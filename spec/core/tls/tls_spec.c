@@ -981,6 +981,53 @@ static void an_unverified_session_does_not_pass_for_verified(void **state)
     arena_free(&a);
 }
 
+/* A resumed session shows no certificate; the one it was made with may have ended since. */
+static void a_session_ends_with_its_certificate(void **state)
+{
+    static const char *const only[] = { "+no_tlsv1_3", "+no_tlsv1_2" };
+    struct made soon = make_cert(&rig.root, (struct wants){ .cn = "client.example.com", .from = -1, .to = 1 });
+    struct made server = make_cert(&rig.root, (struct wants){ .cn = "mx.example.net", .from = -1, .to = 1 });
+    struct str cert = write_certs("soon.pem", &soon, NULL), key = write_key("soon.key", &soon, 0600);
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        bool clients = i < 2;
+        struct plan plan = usual();
+        struct arena a = { 0 };
+        struct pair p;
+
+        clock_fake(((int64_t)time(NULL) + DAY - 1800) * 1000000);
+        plan.client.options = str_of(only[i % 2]);
+        plan.accept.resume = plan.connect.resume = true;
+        if (clients) {
+            plan.accept.verify = TLS_VERIFY_TRY;
+            plan.client.certificates = list(&cert, 1);
+            plan.client.keys = list(&key, 1);
+        } else {
+            plan.server = with(&server);
+        }
+        for (int step = 0; step < 3; step++) {
+            begin(&p, &plan);
+            if (step == 2 && !clients) {
+                assert_true(has(p.c.why.text, "certificate has expired"));
+            } else {
+                good(&p);
+                talk(&p);
+                assert_int_equal((tls_facts(p.s.t)->resumption & 16) != 0, step == 1);
+                assert_int_equal(tls_facts(clients ? p.s.t : p.c.t)->verified, step < 2);
+                plan.connect.session = tls_session(&a, p.c.t);
+            }
+            finish(&p);
+            if (step == 1)
+                clock_step(2400 * 1000);
+        }
+        arena_free(&a);
+        clock_fake_is(false);
+    }
+    made_free(&soon);
+    made_free(&server);
+}
+
 /* ---- channel bindings */
 
 static void both_ends_bind_to_the_same_bytes(void **state)
@@ -1290,6 +1337,7 @@ int main(void)
         cmocka_unit_test(each_certificate_has_its_proof),
         cmocka_unit_test(sessions_are_taken_up_again),
         cmocka_unit_test(an_unverified_session_does_not_pass_for_verified),
+        cmocka_unit_test(a_session_ends_with_its_certificate),
         cmocka_unit_test(both_ends_bind_to_the_same_bytes),
         cmocka_unit_test(noise_and_silence_are_told),
         cmocka_unit_test(a_client_may_vanish_at_any_byte),
