@@ -64,6 +64,9 @@ static void make_key(struct shield_ask *k)
 
     buf_addf(&b, "%d%d%d%d%d%d%d%d%d%d;", s->ask, s->must, s->smtps, s->tryclear, s->once, s->anew, (int)s->how.verify,
              (int)s->how.staple, s->how.alpn_required, s->how.resume);
+    /* One that is kept has logged in, or not; and said EHLO, or HELO. */
+    buf_addf(&b, "%d%d%d%d;", listed(k, &k->w.tr->require_auth), listed(k, &k->w.tr->try_auth), listed(k, &k->w.tr->avoid_esmtp),
+             listed(k, &k->w.tr->avoid_pipelining));
     for (size_t i = 0; i < s->how.names_n; i++)
         add_key(&b, "name", s->how.names[i]);
     add_key(&b, "sni", s->how.sni);

@@ -222,6 +222,19 @@ def others_listed(e, s):
 
 case("... in all options of that kind",
      lambda: run(others_listed, 'hosts_require_auth = "+us", hosts_try_auth = "+us", ', cert=None, before='hostlist.us = {{ "127.0.0.0/8" }}'))
+
+
+def not_kept(e, s):
+    """The connection that the first message left open knows nothing of a login."""
+    e.send("a@there.example", subject="message-1")
+    e.logs("=> a@there.example")
+    e.send("a@bank.example", subject="message-2")
+    e.logs("== a@bank.example")
+    same(len(s.mails()), 1)
+
+
+case("... nor does a connection that is kept lack what another message needs",
+     lambda: run(not_kept, 'hosts_require_auth = function(m) if m.domain == "bank.example" then return "*" end end,', None, cert=None))
 case("a certificate of ours", lambda: run(lambda e, s: (delivered(e, "X="), same(s.clients, [leaf["client"].der])),
                                           f'tls_certificate = "{leaf["client"].cert}", tls_privatekey = "{leaf["client"].key}",', ca=ca.cert))
 case("OCSP-T6 a proof is asked for, and its absence costs nothing",
