@@ -98,7 +98,8 @@ static void print_tlsa(struct buf *out, struct arena *a, const struct tlslook *f
     if (f->tlsa_base.n && !str_same_fold(f->tlsa_base, f->host.name))
         put_line(out, "TLSA of", arena_printf(a, "%.*s, which it is an alias of", STR_ARG(f->tlsa_base)));
     if (f->tlsa_n == 0)
-        put_line(out, "TLSA", f->dane.n ? f->dane : f->host.secure ? STR("none that counts") : STR("not asked for: the host's address is not DNSSEC secure"));
+        put_line(out, "TLSA", f->dane.n ? f->dane : f->sought ? STR("none that counts")
+                 : f->host.secure ? STR("not asked for: hosts_try_dane does not have this host") : STR("not asked for: the host's address is not DNSSEC secure"));
 }
 
 static void print_chain(struct buf *out, struct arena *a, const struct tlslook *f)

@@ -351,6 +351,7 @@ static void judge_dane(struct shield_ask *k)
     bool required = dane_required(k), try = required || listed(k, &k->dane.try);
 
     if (try && k->w.found->secure) {
+        k->out->sought = true;
         ask_address(k);
     } else if (required) {
         struct arena a = { 0 };

@@ -23,6 +23,7 @@ struct shield {
     bool once;                  /* the connection ends after a message (hosts_nopass_tls) */
     bool anew;                  /* the next message begins TLS again (hosts_noproxy_tls) */
     bool dane;
+    bool sought;                /* TLSA records were asked for */
     struct tls_how how;
     struct tls_config config;
     struct str base;            /* where the TLSA records stand: the host's name, or what it is an alias of */

@@ -457,6 +457,7 @@ static void shield_known(void *ctx, enum status st, const struct why *why, const
     r->found.tlsa = r->shield.how.tlsa;
     r->found.tlsa_n = r->shield.how.tlsa_n;
     r->found.tlsa_base = r->shield.base;
+    r->found.sought = r->shield.sought;
     if (st != ST_OK) {
         if (event)
             r->found.dane = arena_printf(&r->arena, "%s", why->text);

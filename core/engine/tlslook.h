@@ -22,6 +22,7 @@ struct tlslook {
     struct str dane;                /* why the records do not count or forbid the host: empty: they were found, or nobody asked */
     const struct tls_tlsa *tlsa;
     size_t tlsa_n;
+    bool sought;                    /* they were asked for */
     struct str tlsa_base;           /* whose they are: the host's name, or what that is an alias of; empty: there are none */
     bool offered;                   /* STARTTLS, or TLS is from the first byte */
     struct str failure;             /* of the connection a delivery would make; empty: it was made */

@@ -320,6 +320,8 @@ def main():
                  lambda: [(delivered(e, f"{n}.sec.example", "X="), same(sinks[at].status[-1], asked))
                           for n, at, asked in (("ee", "127.0.0.2", False), ("none", "127.0.0.2", True), ("ta", "127.0.0.3", True))])
         with engine(zones, port, 'hosts_try_dane = "",') as e:
+            case("perigee tls: records that nobody asked for",
+                 lambda: seen(e, "wrong.sec.example", "TLSA         not asked for: hosts_try_dane does not have this host"))
             case("no DANE where it is not tried", lambda: delivered(e, "wrong.sec.example", "CV=no"))
 
 
