@@ -136,13 +136,31 @@ static bool still_there(int fd, const char *name)
     return fstat(fd, &ours) == 0 && stat(name, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
+/* What another user's attempt left behind (root's, from the command line) may not be written, but in a directory of ours it
+ * may be taken away, if nobody is at it any more. */
+static int open_new(const char *name)
+{
+    const int how = O_CLOEXEC | O_NOFOLLOW;
+    int fd = FAULT(OPEN) ? -1 : open(name, O_WRONLY | O_CREAT | how, 0644), left;
+    bool gone;
+
+    if (fd >= 0 || errno != EACCES)
+        return fd;
+    left = open(name, O_RDONLY | how);
+    gone = left >= 0 && flock(left, LOCK_EX | LOCK_NB) == 0 && unlink(name) == 0;
+    if (left >= 0)
+        close(left);
+    errno = EACCES;
+    return gone ? open(name, O_WRONLY | O_CREAT | how, 0644) : -1;
+}
+
 /* The lock keeps two of us (workers, or a command line) from asking for the same proof at once. */
 static enum status fresh_open(struct staple *k, struct why *why)
 {
     bool locked;
 
     k->fresh = arena_z(&k->arena, arena_printf(&k->arena, "%.*s.new", STR_ARG(k->want.proof)));
-    k->fd = FAULT(OPEN) ? -1 : open(k->fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    k->fd = open_new(k->fresh);
     if (k->fd < 0)
         return why_errno(why, ST_AGAIN, "open %s", k->fresh);
     locked = flock(k->fd, LOCK_EX | LOCK_NB) == 0;
