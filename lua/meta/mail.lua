@@ -30,7 +30,7 @@
 ---@field localhost_number integer? The number of this host among those that share a name. Nil if it was not given one.
 ---@field log_inodes integer Free inodes where the logs are, or -1.
 ---@field log_space integer Free kilobytes where the logs are, or -1.
----@field lookup_dnssec_authenticated string? Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first.
+---@field lookup_dnssec_authenticated string? Whether the answer to the last question to the DNS (`dns.NAME`) was signed and verified. Nil before the first. Once a host that mail goes to is known, in options of a transport and in events: whether it was found so.
 ---@field pid integer Id of this process.
 ---@field primary_hostname string The name of this host, from the option of that name or from the system.
 ---@field prvscheck_address string? The address inside the tagged one that `prvs.check` was asked about last; nil if it had no tag, or none was asked about.
@@ -278,7 +278,7 @@
 ---@field tls_out_peerdn string? The distinguished name in the host's certificate.
 ---@field tls_out_resumption integer? Resumption of the session, a sum of 1 supported, 2 requested, 4 offered, 8 ticket issued, 16 used.
 ---@field tls_out_sni string? The server name we asked for.
----@field tls_out_tlsa_usage integer? The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE.
+---@field tls_out_tlsa_usage integer? The usages of the TLSA records found, a bit each (1 << usage); 0 without DANE. Nil as long as there is no host.
 ---@field tls_out_ver string? Version of TLS on the connection to the host, such as `TLS1.3`.
 ---@field transport_name string? The transport that runs, or ran.
 

@@ -193,7 +193,7 @@
 ---@field tcp_nodelay? boolean Send replies without waiting for more (TCP_NODELAY).
 ---@field timeout_frozen_after? integer|string Age at which frozen messages are cancelled.
 ---@field timezone? string The zone of local times in logs and Date: fields, as "UTC" or "Europe/Berlin"; what the environment says if unset.
----@field tls_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered STARTTLS, as soon as `tls_certificate` is set.
+---@field tls_advertise_hosts? string|string[]|fun(m: mail.helo): any Clients that are offered STARTTLS, as soon as `tls_certificate` is set. Asked at each EHLO, behind its ACL; a function that fails offers it.
 ---@field tls_alpn? string|string[]|fun(m: mail.starttls): any What a client that names protocols (ALPN) may name; another one, a web browser's, is refused.
 ---@field tls_certificate? string|string[]|fun(m: mail.starttls): any Files of our certificate, PEM: the certificate, then those between it and its root. Several files (RSA and ECDSA): the cipher decides which is shown. Unset: there is no TLS. A file that is replaced is served to the next client.
 ---@field tls_crl? string|fun(m: mail.starttls): any Revocation lists for client certificates: a file of PEM or a directory of hashed names. If set, every signer of a chain needs a list.
@@ -358,7 +358,7 @@
 ---@field dkim_domain? string|string[]|fun(m: mail.transport): any Domains that sign, in lower case; each pair of one of them and a selector is a signature. Empty: not signed. A message that is to be signed never goes on while it comes in.
 ---@field dkim_hash? string|fun(m: mail.transport): any sha256, sha512 or sha1. Verifiers must not accept sha1, and know sha512 rarely.
 ---@field dkim_identity? string|fun(m: mail.transport): any i= of the signature: who in the domain, `name@domain` or `@domain`. Unset: none.
----@field dkim_private_key? string|fun(m: mail.transport): any The key, RSA or Ed25519: a path, or PEM as text. `"0"`, `"false"`, false or empty: not signed. A file others can read or its group can write is refused; it is read again when it has changed.
+---@field dkim_private_key? string|fun(m: mail.transport): any The key, RSA or Ed25519: a path, or PEM as text. `"0"`, `"false"`, false or empty: not signed. A file must be open to its owner or the engine's group only (0400, 0440, 0600 or 0640) and belong to the engine's user or root; it is read again when it has changed.
 ---@field dkim_selector? string|string[]|fun(m: mail.transport): any Selectors; worked out for each domain. Empty: that domain does not sign.
 ---@field dkim_sign_headers? string|string[]|fun(m: mail.transport): any Names of the header fields to be signed. A plain name is one field of that name, or that there is none; written again, the one above it. `=Name`: all there are. `+Name`: all, and that there is no other. From is always signed. Unset: the fields of RFC 6376 section 5.4.1, with `+` before those a reader sees.
 ---@field dkim_strict? string|fun(m: mail.transport): any True: a message that should be signed and cannot be waits. Else it goes unsigned, and the log says so.
@@ -448,7 +448,7 @@
 ---@field message_suffix? string|fun(m: mail.transport): any Text after each message.
 ---@field mode? integer|string File mode.
 ---@field mode_fail_narrower? boolean Defer if existing mode is narrower.
----@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction.
+---@field multi_domain? boolean|fun(m: mail.transport): any Mix domains in one transaction. Where an option about TLS, DNSSEC or DANE is a function, each domain has its own all the same.
 ---@field never_mail? string|string[]|fun(m: mail.transport): any Addresses that are never written to; if nobody is left there is no reply.
 ---@field once? string|fun(m: mail.transport): any A file that remembers who was answered, and when; who is in it is not answered again. Its lock lies beside it as FILE.lock. Read and written as the transport's or router's user.
 ---@field once_file_size? integer|string How big that file may become: the oldest are forgotten. 0: 1 MiB.
