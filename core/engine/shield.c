@@ -69,6 +69,7 @@ static void make_key(struct shield_ask *k)
              listed(k, &k->w.tr->avoid_pipelining));
     for (size_t i = 0; i < s->how.names_n; i++)
         add_key(&b, "name", s->how.names[i]);
+    add_key(&b, "login", k->w.tr->login);
     add_key(&b, "sni", s->how.sni);
     add_key(&b, "alpn", s->alpn);
     add_key(&b, "cert", s->certificate);

@@ -59,6 +59,7 @@ struct transport {
     int64_t size_addition;
     int64_t line_max;
     struct val serialize, avoid_esmtp, avoid_pipelining, try_auth, require_auth;
+    struct str login;           /* whom to log in as, if that is another one for other mail: a digest */
     struct str auth_sender;             /* AUTH= of MAIL; p NULL: none */
     bool auth_force;
     uint32_t hard_max_try;

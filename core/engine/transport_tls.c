@@ -63,6 +63,7 @@ void transport_read_late(struct arena *a, const struct transport_values *tv, str
     out->avoid_pipelining = list(a, tv, TOPT_hosts_avoid_pipelining);
     out->try_auth = list(a, tv, TOPT_hosts_try_auth);
     out->require_auth = list(a, tv, TOPT_hosts_require_auth);
+    out->login = arena_dup(a, tv->login);
     read_tls(a, tv, &out->tls);
 }
 

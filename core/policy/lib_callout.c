@@ -133,7 +133,7 @@ static int l_callout(lua_State *L)
     const struct policy_env *env = policy_env(L);
     struct txn *t = arg_txn(L, 1);
     struct callout_want want = { .policy = policy_of(L), .t = t };
-    struct transport_values tv;
+    struct transport_values tv = { 0 };
     struct wait *w;
     struct asked *k;
 
@@ -204,7 +204,7 @@ static int l_room(lua_State *L)
 {
     const struct policy_env *env = policy_env(L);
     struct room_want want = { .t = arg_txn(L, 1) };
-    struct transport_values tv;
+    struct transport_values tv = { 0 };
     struct wait *w;
     struct room_asked *k;
 

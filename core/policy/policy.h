@@ -199,7 +199,8 @@ struct eval *policy_route(struct policy *p, struct txn *t, struct str address, r
 struct eval *policy_route_explain(struct policy *p, struct txn *t, struct str address, struct buf *out, route_done *done, void *ctx);
 
 /* ---- transports: every option of one, functions evaluated (enum topt: TOPT_hosts ...) */
-struct transport_values { const struct val *v; size_t n; struct str name, driver; };
+/* login: late and with logins that functions of rules say, what they say, as a digest. */
+struct transport_values { const struct val *v; size_t n; struct str name, driver, login; };
 typedef void transport_done(void *ctx, enum status st, const struct transport_values *tv, const struct why *why);
 /* t->addr and t->host are set. tv is valid in the call; a transport without
  * functions answers at once and its values live as long as the generation. */

@@ -121,6 +121,7 @@ static void end_transport(struct eval *e, enum status st, int n)
         transport_defaults(v);
         options_of(e->co, 2, &e->arena, v, transport_count(), topt_find);
         tv.driver = str_at(e->co, 1);
+        tv.login = n > 2 && lua_isstring(e->co, 3) ? str_at(e->co, 3) : STR("");
     }
     tv.v = v;
     tv.n = v ? transport_count() : 0;

@@ -524,4 +524,35 @@ function authenticators.log_in(m, mechanisms)
   return again and "again" or "no", last.name, "", last.why
 end
 
+-- Whether whom we log in as may be another one for another message.
+function authenticators.logins_differ()
+  for _, a in ipairs(in_order) do
+    if a.driver and is_client(a) then
+      for name, cell in pairs(a.cells) do
+        if cell.fn and name:find("^client_") then return true end
+      end
+    end
+  end
+  return false
+end
+
+-- What all functions of clients say of m, as a digest: a connection is kept for messages of which it is the same. One that
+-- fails says so when it is asked for the login itself.
+function authenticators.login_of(m)
+  local said = {}
+  for _, a in ipairs(in_order) do
+    if a.driver and is_client(a) then
+      for name, cell in pairs(a.cells) do
+        if cell.fn and name:find("^client_") then
+          local well, found = pcall(options.value, cell, m)
+          if type(found) == "table" then found = table.concat(found, "\0") end
+          said[#said + 1] = string.format("%s.%s %s %s", a.name, name, tostring(well), tostring(found))
+        end
+      end
+    end
+  end
+  table.sort(said)
+  return host.digest("sha256", table.concat(said, "\0\0"))
+end
+
 return authenticators

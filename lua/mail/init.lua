@@ -14,7 +14,8 @@
 --   entry.route(m, address, explain)  -> array of route items, array of lines
 --   entry.transport_constant(name)    plain: driver, table of values or nil when functions decide
 --   entry.transport(name, m)      -> driver, values
---   entry.transport_late(name, m, dane) -> driver, values of those options that are asked about a host: about DANE, or the others
+--   entry.transport_late(name, m, dane) -> driver, values of those options that are asked about a host: about DANE, or the others,
+--                                          digest of the login | nil: the same for all mail
 --   entry.option(name, m)         -> value
 --   entry.option_where(name)          plain: where a main option is set, or nil
 --   entry.match(name, m, subject) -> boolean

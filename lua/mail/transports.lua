@@ -9,6 +9,7 @@ local options = use "options"
 local report = use "report"
 local rewrite = use "rewrite"
 local hosts = use "transports_hosts"
+local authenticators = use "authenticators"
 local transports = {}
 
 transports.by_name = {}
@@ -322,12 +323,16 @@ local function values(t, m)
   return out
 end
 
+local function logs_in_by_mail(t)
+  return (t.cells.hosts_try_auth or t.cells.hosts_require_auth) ~= nil and authenticators.logins_differ()
+end
+
 -- driver, the values if none of them is a function, and what is asked for each host. Nil: no such transport.
 function transports.constant(name)
   local t = transports.by_name[name]
   if not t or not t.driver then return nil end
   if not t.varies then t.values = t.values or values(t) end
-  return t.driver, t.values, t.asks.late or false, t.asks.dane or false, t.asks.differs or false
+  return t.driver, t.values, t.asks.late or logs_in_by_mail(t), t.asks.dane or false, t.asks.differs or false
 end
 
 function transports.values(name, m)
@@ -350,7 +355,7 @@ function transports.late(name, m, dane)
       out[option] = value
     end
   end
-  return t.driver, out
+  return t.driver, out, not dane and logs_in_by_mail(t) and authenticators.login_of(m) or nil
 end
 
 function transports.driver(name)

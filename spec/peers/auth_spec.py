@@ -116,6 +116,23 @@ def refused_waits():
     same("waits" in server.subjects(), False)
 
 
+def each_as_himself():
+    extra = f"""
+        authenticator.here {{{{ public_name = "CRAM-MD5", driver = "cram_md5",
+          client_name = function(m) return m.sender_address_local_part end,
+          client_secret = function(m) return ({{{{ ann = "pass word", bob = "sesame" }}}})[m.sender_address_local_part] end }}}}
+        transport.relay {{{{ driver = "smtp", port = {server.port}, hosts_require_auth = "*" }}}}
+        router.relay {{{{ driver = "manualroute", route_list = {{{{ "* 127.0.0.1" }}}}, self = "send", transport = "relay" }}}}
+    """
+    with Engine(extra, workers=1, site=SITE_OUT) as e:
+        for who in ("ann", "bob", "ann"):
+            n = len(server.mails())
+            e.send("box@example.org", subject="himself", sender=who + "@example.org")
+            until(lambda: len(server.mails()) > n)
+    lines = [l for l in server.log().split("\n") if " <= " in l and "A=cram:" in l][-3:]
+    same([re.search(r"<= (\w+)@.*A=cram:(\w+)", l).groups() for l in lines], [("ann", "ann"), ("bob", "bob"), ("ann", "ann")])
+
+
 def stops():
     with Engine(SERVER, workers=1) as e:
         with e.smtp() as s:
@@ -134,5 +151,6 @@ case("who logged in stands in the log and in Received:, and no credential anywhe
 for mechanism in MECHANISMS:
     case(f"an engine logs in at another by {mechanism}, which hosts_require_auth asks for", lambda: one_at_another(mechanism))
 case("a message for a host that does not take our password waits", refused_waits)
+case("a connection that is kept is not for mail that another one logs in for", each_as_himself)
 server.close()
 done()
