@@ -14,8 +14,8 @@ def hop():
         os.close(there)
         stopped = []
 
-        class Standing(Sink):
-            def talk(self, c, answers):
+        class Standing(Server):
+            def serve(self, c, n):
                 f = c.makefile("rwb", buffering=0)
                 f.write(b"220 hop.example ESMTP\r\n")
                 for line in f:
