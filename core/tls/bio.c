@@ -124,15 +124,16 @@ int tls_wire_push(struct tls *t)
     return 0;
 }
 
-/* A server of TLS 1.3 without tickets has nothing to say to the client's Finished. A client with Nagle's algorithm on
- * keeps its EHLO until that was acknowledged, and the kernel is in no hurry: 40 ms for each session. */
-void tls_wire_settle(struct tls *t)
+/* A server of TLS 1.3 has nothing to say to the client's Finished, but for a ticket. A client with Nagle's algorithm on
+ * keeps its EHLO until that was acknowledged, and the kernel is in no hurry, since we have answered so far: 40 ms for
+ * each session. Told so beforehand it acknowledges before we are even awake, and both come with one read. */
+void tls_wire_hurry(struct tls *t)
 {
     int on = 1;
 
-    if (t->owes)
+    if (t->hurry)
         setsockopt(stream_fd(t->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-    t->owes = t->drained = false;
+    t->hurry = false;
 }
 
 static int bio_write(BIO *b, const char *p, int n)
@@ -141,7 +142,6 @@ static int bio_write(BIO *b, const char *p, int n)
     ssize_t done;
 
     BIO_clear_retry_flags(b);
-    t->owes = false;
     if (n <= SMALL && t->out.n + (size_t)n <= HELD_MAX) {
         buf_add(&t->out, (struct str){ p, (size_t)n });
         return n;

@@ -107,7 +107,7 @@ struct tls {
     unsigned usage;
     int depth;                  /* of the chain, asked next */
     long doubt;                 /* X509_V_ERR_*: the first thing found wrong with the chain */
-    bool owes;                  /* server: the client's last word of the handshake has had no answer */
+    bool hurry;                 /* server: the client's Finished comes next, and will have no answer */
     bool drained;               /* the socket had no more when it was read last, in this callback */
     struct buf raw;             /* came from the socket, not yet taken by OpenSSL */
     struct buf out;             /* OpenSSL's, for the socket, until the callback is over */
@@ -124,7 +124,7 @@ BIO *tls_wire_new(struct tls *t);
 void tls_wire_leave(struct tls *t);         /* after every call of OpenSSL that may have read */
 ssize_t tls_wire_recv(struct tls *t, char *p, size_t n);
 ssize_t tls_wire_send(struct tls *t, const char *p, size_t n);
-void tls_wire_settle(struct tls *t);        /* at the end of a callback */
+void tls_wire_hurry(struct tls *t);         /* once what was held back is gone */
 int tls_wire_push(struct tls *t);           /* what is held back goes; below 0: not all, see errno */
 int tls_shake(struct tls *t);               /* stream_ops.work */
 

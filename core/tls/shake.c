@@ -219,7 +219,6 @@ static int end(struct tls *t)
         return failed(t, &why);
     }
     t->stage = T_OPEN;
-    t->owes = t->server && !t->ticket_sent;
     buf_free(&t->hello);
     t->ops->over(t->ctx, &none);
     return STREAM_WORK_DONE;
@@ -301,6 +300,7 @@ static int shake(struct tls *t)
         shaken(t);
         return GO_ON;
     case SSL_ERROR_WANT_READ:
+        t->hurry = t->server && t->out.n > 0 && SSL_version(t->ssl) >= TLS1_3_VERSION;
         return WATCH_READ;
     case SSL_ERROR_WANT_WRITE:
         return WATCH_WRITE;

@@ -166,8 +166,11 @@ static int tls_push(struct stream *s)
 {
     struct tls *t = stream_below(s);
 
-    tls_wire_settle(t);
-    return tls_wire_push(t);
+    t->drained = false;
+    if (tls_wire_push(t) < 0)
+        return -1;
+    tls_wire_hurry(t);
+    return 0;
 }
 
 static const struct stream_ops secret = {
