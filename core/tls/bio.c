@@ -116,8 +116,11 @@ int tls_wire_push(struct tls *t)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            if (!would_wait())
+                buf_free(&t->out);      /* it will not go another time either, and nobody is to try for ever */
             return -1;
+        }
         buf_drop(&t->out, (size_t)n);
     }
     buf_free(&t->out);
